@@ -1,0 +1,56 @@
+{#- One table of the lake, over all batches. Registers the lineage through source(). -#}
+{% macro from_lake(table) -%}
+    {%- do source('lake', table) -%}
+    read_parquet('{{ env_var("CCM_HOME", "data") | replace("'", "''") }}/lake/batches/*/{{ table }}.parquet')
+{%- endmacro %}
+
+{#- What Python wrote for the models: the practice configuration, the rules' version, the claims of earlier closes. -#}
+{% macro from_configuration(table) -%}
+    {%- do source('configuration', table) -%}
+    read_parquet('{{ env_var("CCM_HOME", "data") | replace("'", "''") }}/lake/configuration/{{ table }}.parquet')
+{%- endmacro %}
+
+{#- Rows of a snapshot extract, of files in force. -#}
+{% macro snapshot_rows(table, columns) -%}
+    select
+        lake.practice_id,
+        lake.extract_date,
+        lake.file_id,
+        lake.line_number{% for column in columns %},
+        lake.{{ column }}{% endfor %}
+    from {{ from_lake(table) }} as lake
+    inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
+    where files.is_in_force
+{%- endmacro %}
+
+{#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line). -#}
+{% macro change_rows(table, key, columns) -%}
+    select
+        lake.practice_id,
+        lake.extract_date,
+        lake.file_id,
+        lake.line_number{% for column in columns %},
+        lake.{{ column }}{% endfor %},
+        row_number() over (
+            partition by lake.practice_id, lake.{{ key }}
+            order by lake.updated_at desc, lake.extract_date desc, lake.line_number desc
+        ) = 1 as is_current
+    from {{ from_lake(table) }} as lake
+    inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
+    where files.is_in_force
+{%- endmacro %}
+
+{#- The facts of a patient as of the practice's newest night: the newest snapshot of the table for who is on the panel, and for who has left
+    the one that stood when the last patients snapshot had them. -#}
+{% macro facts_as_of(table) -%}
+    select facts.* exclude (extract_date)
+    from {{ ref('stg_' ~ table) }} as facts
+    inner join {{ ref('int_patients__current') }} as patients
+        on facts.practice_id = patients.practice_id and facts.patient_id = patients.patient_id
+    inner join {{ ref('int_panel__as_of') }} as as_of
+        on
+            patients.practice_id = as_of.practice_id
+            and as_of.table_name = '{{ table }}'
+            and patients.facts_night = as_of.facts_night
+            and facts.extract_date = as_of.extract_date
+{%- endmacro %}

@@ -1,0 +1,27 @@
+{#- Generic tests. Each gives the failing rows with their practice_id, so that the gate can stop the practice concerned and no other. -#}
+
+{% test is_unique_by(model, columns) %}
+    select {{ columns | join(', ') }}
+    from {{ model }}
+    group by {{ columns | join(', ') }}
+    having count(*) > 1
+{% endtest %}
+
+{% test has_no_nulls(model, columns, by=['practice_id']) %}
+    select distinct {{ by | join(', ') }}
+    from {{ model }}
+    where {% for column in columns %}{{ column }} is null{% if not loop.last %} or {% endif %}{% endfor %}
+{% endtest %}
+
+{% test is_one_of(model, column_name, values, by=['practice_id']) %}
+    select distinct {{ by | join(', ') }}
+    from {{ model }}
+    where {{ column_name }} is not null
+        and {{ column_name }} not in ({% for value in values %}'{{ value }}'{% if not loop.last %}, {% endif %}{% endfor %})
+{% endtest %}
+
+{% test is_within(model, column_name, at_least, at_most=none, by=['practice_id']) %}
+    select distinct {{ by | join(', ') }}
+    from {{ model }}
+    where {{ column_name }} < {{ at_least }}{% if at_most is not none %} or {{ column_name }} > {{ at_most }}{% endif %}
+{% endtest %}

@@ -1,0 +1,93 @@
+{#- Instants are TIMESTAMP in UTC. This is the wall clock of a time zone (a column or a literal) at an instant. -#}
+{% macro local_time(instant, zone) -%}
+    timezone({{ zone }}, timezone('UTC', {{ instant }}))
+{%- endmacro %}
+
+{#- The first instant of a local day: midnight, or what stands in for it where the clock skips or repeats midnight. -#}
+{% macro first_instant(day, zone) -%}
+    case
+        when {{ local_time("timezone('UTC', timezone(" ~ zone ~ ", cast(" ~ day ~ " as timestamp))) - interval 1 hour", zone) }} = cast({{ day }} as timestamp)
+            then timezone('UTC', timezone({{ zone }}, cast({{ day }} as timestamp))) - interval 1 hour
+        else timezone('UTC', timezone({{ zone }}, cast({{ day }} as timestamp)))
+    end
+{%- endmacro %}
+
+{% macro seconds_between(earlier, later) -%}
+    date_diff('second', {{ earlier }}, {{ later }})
+{%- endmacro %}
+
+{% macro month_of(day) -%}
+    cast(date_trunc('month', {{ day }}) as date)
+{%- endmacro %}
+
+{% macro month_end(month) -%}
+    cast({{ month }} + interval 1 month - interval 1 day as date)
+{%- endmacro %}
+
+{#- Days of a month as bits: bit 0 is the first day. A set of days is one number, its union is bit_or. -#}
+{% macro day_mask(first_day, last_day, month) -%}
+    case
+        when greatest({{ first_day }}, {{ month }}) > least(coalesce({{ last_day }}, {{ month_end(month) }}), {{ month_end(month) }}) then 0
+        else
+            ((cast(1 as bigint) << cast(
+                day(least(coalesce({{ last_day }}, {{ month_end(month) }}), {{ month_end(month) }})) - day(greatest({{ first_day }}, {{ month }})) + 1
+            as integer)) - 1) << cast(day(greatest({{ first_day }}, {{ month }})) - 1 as integer)
+    end
+{%- endmacro %}
+
+{% macro has_day(mask, day) -%}
+    (({{ mask }} >> cast(day({{ day }}) - 1 as integer)) & 1) = 1
+{%- endmacro %}
+
+{#- A rule row is in force on a day. -#}
+{% macro in_force(rule, day) -%}
+    {{ day }} between {{ rule }}.effective_from and coalesce({{ rule }}.effective_to, date '9999-12-31')
+{%- endmacro %}
+
+{#- A number of the rules by name (rule_limits). -#}
+{% macro limit(name) -%}
+    (select limits.amount from {{ ref('rule_limits') }} as limits where limits.limit_name = '{{ name }}')
+{%- endmacro %}
+
+{#- Cuts the intervals of a CTE (columns: practice_id, the key, time_zone, local_day, further_days, start_at, end_at, seconds) at local midnights:
+    one row per local day. A row without an interval (has_interval false) stays one row with its seconds. -#}
+{% macro cut_at_local_midnights(cte, key) -%}
+    select
+        practice_id,
+        {{ key }},
+        local_day,
+        case when has_interval then start_at end as start_at,
+        case when has_interval then end_at end as end_at,
+        seconds
+    from {{ cte }}
+    where not (has_interval and further_days > 0)
+    union all
+    select
+        practice_id,
+        {{ key }},
+        local_day,
+        start_at,
+        end_at,
+        {{ seconds_between('start_at', 'end_at') }} as seconds
+    from (
+        select
+            practice_id,
+            {{ key }},
+            local_day + cast(day_number as integer) as local_day,
+            greatest(start_at, {{ first_instant('local_day + cast(day_number as integer)', 'time_zone') }}) as start_at,
+            least(end_at, {{ first_instant('local_day + cast(day_number as integer) + 1', 'time_zone') }}) as end_at
+        from (
+            select
+                *,
+                unnest(range(0, further_days + 1)) as day_number
+            from {{ cte }}
+            where has_interval and further_days > 0
+        )
+    )
+    where end_at > start_at
+{%- endmacro %}
+
+{#- Cents, half up. Exact: the argument is DECIMAL, never floating point. -#}
+{% macro round_half_up(amount, digits=2) -%}
+    round({{ amount }}, {{ digits }})
+{%- endmacro %}

@@ -1,0 +1,33 @@
+-- Candidate codes with dates and money: one row per scenario, patient-month, track and code.
+select
+    candidates.scenario,
+    candidates.practice_id,
+    candidates.patient_id,
+    candidates.month,
+    candidates.program,
+    candidates.track,
+    candidates.procedure_code,
+    candidates.is_base,
+    candidates.units,
+    candidates.is_capped,
+    candidates.minutes_used,
+    dated.service_date,
+    prices.unit_amount,
+    prices.unit_amount * candidates.units as allowed_amount,
+    prices.national_unit_amount * candidates.units as national_amount,
+    coalesce(
+        charges.charge_amount,
+        cast({{ round_half_up("prices.unit_amount * " ~ limit('charge_without_own_fee')) }} as decimal(12, 2))
+    ) * candidates.units as charge_amount
+from {{ ref('int_candidates') }} as candidates
+inner join {{ ref('int_candidates__dated') }} as dated using (scenario, practice_id, patient_id, month, track)
+inner join {{ ref('int_patient_months__basis') }} as basis using (practice_id, patient_id, month)
+left join {{ ref('int_prices') }} as prices
+    on
+        candidates.practice_id = prices.practice_id
+        and candidates.procedure_code = prices.procedure_code
+        and dated.service_date = prices.service_date
+        and coalesce(basis.payment_share, 1) = prices.payment_share
+left join {{ from_configuration('charges') }} as charges
+    on candidates.practice_id = charges.practice_id and candidates.procedure_code = charges.procedure_code
+where dated.service_date is not null

@@ -1,0 +1,100 @@
+-- Every reason that applies to a patient-month, not only the first: the decision takes the first by rule_decision_reasons, explain shows them all.
+with basis as (
+    select * from {{ ref('int_patient_months__basis') }}
+),
+
+chosen as (
+    select *
+    from {{ ref('int_tracks__chosen') }}
+    where scenario = 'actual' and place = 1
+),
+
+practices as (
+    select * from {{ ref('stg_practices') }}
+),
+
+findings as (
+    select practice_id, patient_id, month, reason
+    from {{ ref('int_eligibility') }}
+    where not is_eligible
+    union all
+    select practice_id, patient_id, month, 'no_initiating_visit'
+    from basis
+    where not has_initiating_visit
+    union all
+    select practice_id, patient_id, month, 'no_consent'
+    from basis
+    where consent_id is null
+    union all
+    select practice_id, patient_id, month, 'consent_undocumented'
+    from basis
+    where not is_consent_documented
+    union all
+    select practice_id, patient_id, month, 'consent_revoked'
+    from basis
+    where consent_id is not null and not is_consent_in_force
+    union all
+    select practice_id, patient_id, month, 'no_care_plan'
+    from basis
+    where not has_care_plan
+    union all
+    select practice_id, patient_id, month, 'practitioner_not_eligible'
+    from basis
+    where not has_practitioner or not may_bill or not {{ is_valid_npi('practitioner_npi') }}
+    union all
+    select practice_id, patient_id, month, 'medicare_secondary'
+    from basis
+    where other_primary_days <> 0
+    union all
+    select practice_id, patient_id, month, 'already_claimed'
+    from {{ ref('int_claims__current') }}
+    where status <> 'rejected'
+    union all
+    select practice_id, patient_id, month, finding
+    from {{ ref('int_service_findings') }}
+    where kind = 'reason'
+    union all
+    select basis.practice_id, basis.patient_id, basis.month, 'timely_filing'
+    from basis
+    left join chosen using (practice_id, patient_id, month)
+    where
+        coalesce(chosen.service_date, basis.month_end)
+        + interval 1 year * cast({{ limit('timely_filing') }} as integer) < basis.newest_night
+    union all
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        case changes.scenario when 'documented' then 'undocumented_time' else 'unresolved_time' end
+    from {{ ref('int_scenario_changes') }} as changes
+    inner join basis using (practice_id, patient_id, month)
+    inner join practices on changes.practice_id = practices.practice_id
+    where
+        changes.changes_claim
+        and basis.newest_night
+        < cast(changes.month + interval 1 month as date) + cast(practices.close_final_day - 1 as integer)
+    union all
+    select basis.practice_id, basis.patient_id, basis.month, 'below_threshold'
+    from basis
+    left join chosen using (practice_id, patient_id, month)
+    where chosen.practice_id is null
+    union all
+    select practice_id, patient_id, month, 'month_open'
+    from basis
+    where newest_night <= month_end
+    union all
+    select practice_id, patient_id, month, 'ok'
+    from basis
+)
+
+select distinct
+    findings.practice_id,
+    findings.patient_id,
+    findings.month,
+    findings.reason,
+    reasons.precedence,
+    reasons.decision
+from findings
+inner join {{ ref('rule_decision_reasons') }} as reasons on findings.reason = reasons.reason
+inner join basis
+    on findings.practice_id = basis.practice_id and findings.patient_id = basis.patient_id and findings.month = basis.month

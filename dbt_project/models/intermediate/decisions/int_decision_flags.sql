@@ -1,0 +1,150 @@
+-- The flags of a patient-month (interface.md section 5; rules.md A2, A3, A5, A6, A7).
+with ledger as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        disposition,
+        sum(seconds) as seconds
+    from {{ ref('minute_ledger') }}
+    group by practice_id, patient_id, month, disposition
+),
+
+basis as (
+    select * from {{ ref('int_patient_months__basis') }}
+),
+
+minutes as (
+    select * from {{ ref('int_patient_months__minutes') }}
+    where scenario = 'actual'
+),
+
+-- Entries with credited seconds in the month.
+credited as (
+    select
+        ledger.practice_id,
+        ledger.patient_id,
+        ledger.month,
+        ledger.entry_id,
+        screened.has_clock_times,
+        screened.note_sha256,
+        {{ month_of(local_time('screened.recorded_at', 'screened.time_zone')) }} > ledger.month as is_late,
+        screened.is_split
+    from {{ ref('minute_ledger') }} as ledger
+    inner join (
+        select
+            entries.*,
+            pieces.is_split
+        from {{ ref('int_time_entries__screened') }} as entries
+        inner join (
+            select
+                practice_id,
+                entry_id,
+                min(month) <> max(month) as is_split
+            from {{ ref('int_time_pieces') }}
+            group by practice_id, entry_id
+        ) as pieces
+            on entries.practice_id = pieces.practice_id and entries.entry_id = pieces.entry_id
+    ) as screened
+        on ledger.practice_id = screened.practice_id and ledger.entry_id = screened.entry_id
+    where ledger.disposition = 'credited' and ledger.seconds > 0
+),
+
+cloned_notes as (
+    select
+        practice_id,
+        month,
+        note_sha256,
+        count(distinct patient_id) as patients
+    from credited
+    where note_sha256 is not null
+    group by practice_id, month, note_sha256
+),
+
+patient_notes as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        note_sha256,
+        count(*) as entries
+    from credited
+    where note_sha256 is not null
+    group by practice_id, patient_id, month, note_sha256
+),
+
+flags as (
+    select ledger.practice_id, ledger.patient_id, ledger.month, dispositions.flag
+    from ledger
+    inner join {{ ref('rule_dispositions') }} as dispositions on ledger.disposition = dispositions.disposition
+    where dispositions.flag is not null and (ledger.seconds > 0 or ledger.disposition = 'open_timer')
+    union all
+    select basis.practice_id, basis.patient_id, basis.month, 'near_threshold'
+    from basis
+    inner join minutes using (practice_id, patient_id, month)
+    where
+        basis.program = 'ccm'
+        and minutes.credited_seconds >= {{ limit('near_threshold_from') }} * 60
+        and minutes.credited_seconds < {{ limit('near_threshold_to') }} * 60
+    union all
+    select practice_id, patient_id, month, 'units_capped'
+    from {{ ref('int_decisions') }}
+    where track is not null and is_capped
+    union all
+    select basis.practice_id, basis.patient_id, basis.month, 'complex_below_60'
+    from basis
+    inner join minutes using (practice_id, patient_id, month)
+    where
+        basis.program = 'ccm'
+        and basis.has_complex_mdm
+        and minutes.credited_seconds < {{ limit('complex_first_unit') }} * 60
+    union all
+    select practice_id, patient_id, month, 'late_entry'
+    from credited
+    where is_late
+    union all
+    select practice_id, patient_id, month, 'month_split'
+    from credited
+    where is_split
+    union all
+    select practice_id, patient_id, month, 'no_clock_times'
+    from credited
+    where not has_clock_times
+    union all
+    select notes.practice_id, notes.patient_id, notes.month, 'cloned_note'
+    from patient_notes as notes
+    inner join cloned_notes using (practice_id, month, note_sha256)
+    where cloned_notes.patients > 1 or notes.entries > {{ limit('cloned_note_per_patient') }}
+    union all
+    select practice_id, patient_id, month, 'revoked_this_month'
+    from basis
+    where revoked_on between month and month_end
+    union all
+    select practice_id, patient_id, month, 'facility_review'
+    from basis
+    where review_days <> 0
+    union all
+    select practice_id, patient_id, month, 'qmb_no_cost_share'
+    from basis
+    where has_qmb
+    union all
+    select practice_id, patient_id, month, finding
+    from {{ ref('int_service_findings') }}
+    where kind = 'flag'
+    union all
+    select practice_id, patient_id, month, 'initiating_visit_by_colleague'
+    from basis
+    where is_initiated_by_colleague
+    union all
+    select practice_id, patient_id, month, 'consent_other_practitioner'
+    from basis
+    where consent_practitioner_id <> billing_practitioner_id
+)
+
+select
+    practice_id,
+    patient_id,
+    month,
+    list_sort(list(distinct flag)) as flags
+from flags
+group by practice_id, patient_id, month

@@ -1,0 +1,86 @@
+-- What a decision rests on besides minutes, one row per reported patient-month.
+with conditions as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        list_sort(list(distinct condition_group)) as condition_groups
+    from {{ ref('int_patient_months__conditions') }}
+    group by practice_id, patient_id, month
+),
+
+assessments as (
+    select distinct
+        months.practice_id,
+        months.patient_id,
+        months.month
+    from {{ ref('int_patient_months') }} as months
+    inner join {{ ref('int_assessments__current') }} as assessments
+        on
+            months.practice_id = assessments.practice_id
+            and months.patient_id = assessments.patient_id
+            and assessments.assessed_on between months.month and months.month_end
+            and assessments.member_id = months.billing_practitioner_id
+    where assessments.mdm_level in (select levels.mdm_level from {{ ref('rule_complex_mdm_levels') }} as levels)
+),
+
+presence as (
+    select distinct
+        practice_id,
+        patient_id,
+        {{ month_of('extract_date') }} as month
+    from {{ ref('int_patients__presence') }}
+),
+
+care_plans as (
+    select
+        practice_id,
+        patient_id,
+        min(established_on) as established_on
+    from {{ ref('int_care_plans__current') }}
+    group by practice_id, patient_id
+)
+
+select
+    months.practice_id,
+    months.patient_id,
+    months.month,
+    months.month_end,
+    months.newest_night,
+    months.deceased_date,
+    months.billing_practitioner_id,
+    enrollment.program,
+    enrollment.consent_id,
+    enrollment.consented_on,
+    enrollment.is_consent_documented,
+    enrollment.is_consent_in_force,
+    enrollment.has_documented_consent,
+    enrollment.consent_practitioner_id,
+    enrollment.revoked_on,
+    days.* exclude (practice_id, patient_id, month),
+    (days.alive_days & days.fee_for_service_days & ~days.facility_days) as billable_days,
+    days.qmb_days <> 0 as has_qmb,
+    coalesce(conditions.condition_groups, cast([] as varchar[])) as condition_groups,
+    coalesce(len(conditions.condition_groups), 0) as chronic_condition_count,
+    visits.initiated_on,
+    visits.service_id as initiating_service_id,
+    visits.initiated_on is not null as has_initiating_visit,
+    coalesce(visits.is_by_colleague, false) as is_initiated_by_colleague,
+    coalesce(care_plans.established_on <= months.month_end, false) as has_care_plan,
+    assessments.patient_id is not null as has_complex_mdm,
+    months.is_on_panel or presence.patient_id is not null as is_on_panel,
+    members.member_id is not null as has_practitioner,
+    members.npi as practitioner_npi,
+    coalesce(members.may_bill, false) as may_bill,
+    members.payment_share
+from {{ ref('int_patient_months') }} as months
+inner join {{ ref('int_patient_months__enrollment') }} as enrollment using (practice_id, patient_id, month)
+inner join {{ ref('int_patient_months__days') }} as days using (practice_id, patient_id, month)
+left join conditions using (practice_id, patient_id, month)
+left join assessments using (practice_id, patient_id, month)
+left join presence using (practice_id, patient_id, month)
+left join {{ ref('int_patient_months__visits') }} as visits using (practice_id, patient_id, month)
+left join care_plans using (practice_id, patient_id)
+left join {{ ref('int_members__current') }} as members
+    on months.practice_id = members.practice_id and months.billing_practitioner_id = members.member_id
+where months.is_reported

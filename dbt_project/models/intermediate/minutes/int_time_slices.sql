@@ -1,0 +1,131 @@
+-- Step 6: of what reaches it, the seconds that an earlier-starting entry (ties: the smaller entry_id) for the same patient already counts are
+-- concurrent, the rest is credited (R-TIME-3). Only what overlaps is sliced at every edge; the rest passes as it is.
+with reaching as (
+    select
+        *,
+        max(end_at) over (
+            partition by practice_id, patient_id, local_day
+            order by start_at, end_at rows between unbounded preceding and 1 preceding
+        ) as earlier_end
+    from {{ ref('int_time_segments') }}
+    where disposition is null
+),
+
+clustered as (
+    select
+        *,
+        sum(case when earlier_end > start_at then 0 else 1 end) over (
+            partition by practice_id, patient_id, local_day
+            order by start_at, end_at rows between unbounded preceding and current row
+        ) as cluster
+    from reaching
+    where start_at is not null
+),
+
+counted as (
+    select
+        *,
+        count(*) over (partition by practice_id, patient_id, local_day, cluster) as segments_in_cluster
+    from clustered
+),
+
+edges as (
+    select
+        practice_id,
+        patient_id,
+        local_day,
+        cluster,
+        start_at as moment
+    from counted
+    where segments_in_cluster > 1
+    union
+    select
+        practice_id,
+        patient_id,
+        local_day,
+        cluster,
+        end_at as moment
+    from counted
+    where segments_in_cluster > 1
+),
+
+slices as (
+    select
+        practice_id,
+        patient_id,
+        local_day,
+        cluster,
+        moment as start_at,
+        lead(moment) over (partition by practice_id, patient_id, local_day, cluster order by moment) as end_at
+    from edges
+),
+
+ranked as (
+    select
+        counted.practice_id,
+        counted.entry_id,
+        counted.patient_id,
+        counted.member_id,
+        counted.program,
+        counted.month,
+        counted.local_day,
+        slices.start_at,
+        slices.end_at,
+        row_number() over (
+            partition by counted.practice_id, counted.patient_id, slices.start_at order by counted.entry_start_at, counted.entry_id
+        ) as place
+    from counted
+    inner join slices
+        on
+            counted.practice_id = slices.practice_id
+            and counted.patient_id = slices.patient_id
+            and counted.local_day = slices.local_day
+            and counted.cluster = slices.cluster
+            and counted.start_at <= slices.start_at
+            and slices.end_at <= counted.end_at
+    where counted.segments_in_cluster > 1
+)
+
+select
+    practice_id,
+    entry_id,
+    patient_id,
+    member_id,
+    program,
+    month,
+    local_day,
+    start_at,
+    end_at,
+    seconds,
+    'credited' as disposition
+from counted
+where segments_in_cluster = 1
+union all
+select
+    practice_id,
+    entry_id,
+    patient_id,
+    member_id,
+    program,
+    month,
+    local_day,
+    start_at,
+    end_at,
+    seconds,
+    'credited' as disposition
+from reaching
+where start_at is null
+union all
+select
+    practice_id,
+    entry_id,
+    patient_id,
+    member_id,
+    program,
+    month,
+    local_day,
+    start_at,
+    end_at,
+    {{ seconds_between('start_at', 'end_at') }} as seconds,
+    case when place = 1 then 'credited' else 'concurrent' end as disposition
+from ranked

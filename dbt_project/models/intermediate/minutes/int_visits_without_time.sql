@@ -1,0 +1,85 @@
+-- Completed CCM contacts on whose local day the member starts no time entry for the patient: work that nobody wrote down.
+-- Cut at local midnights; only what steps 2, 4 (staff) and 5 of rules.md A3 would pass.
+with visits as (
+    select
+        appointments.practice_id,
+        appointments.appointment_id,
+        appointments.patient_id,
+        appointments.member_id,
+        practices.time_zone,
+        appointments.scheduled_start as start_at,
+        appointments.scheduled_end as end_at,
+        greatest({{ seconds_between('appointments.scheduled_start', 'appointments.scheduled_end') }}, 0) as elapsed_seconds,
+        cast({{ local_time('appointments.scheduled_start', 'practices.time_zone') }} as date) as local_day
+    from {{ ref('stg_appointments') }} as appointments
+    inner join {{ ref('stg_practices') }} as practices on appointments.practice_id = practices.practice_id
+    where appointments.is_current and appointments.status = 'completed' and appointments.visit_type = 'ccm_call'
+),
+
+logged as (
+    select distinct
+        practice_id,
+        member_id,
+        patient_id,
+        local_day
+    from {{ ref('int_time_entries__timed') }}
+    where not voided
+),
+
+unlogged as (
+    select
+        visits.practice_id,
+        visits.appointment_id,
+        visits.time_zone,
+        visits.local_day,
+        visits.start_at,
+        visits.end_at,
+        visits.elapsed_seconds between 1 and 315360000 as has_interval,
+        case when visits.elapsed_seconds <= 315360000 then visits.elapsed_seconds else 0 end as seconds,
+        case
+            when visits.elapsed_seconds between 1 and 315360000
+                then cast({{ local_time("visits.end_at - interval 1 second", 'visits.time_zone') }} as date) - visits.local_day
+            else 0
+        end as further_days
+    from visits
+    left join logged
+        on
+            visits.practice_id = logged.practice_id
+            and visits.member_id = logged.member_id
+            and visits.patient_id = logged.patient_id
+            and visits.local_day = logged.local_day
+    where logged.practice_id is null
+),
+
+pieces as (
+    {{ cut_at_local_midnights('unlogged', 'appointment_id') }}
+)
+
+select
+    pieces.practice_id,
+    pieces.appointment_id,
+    visits.patient_id,
+    visits.member_id,
+    {{ month_of('pieces.local_day') }} as month,
+    pieces.local_day,
+    pieces.start_at,
+    pieces.end_at,
+    pieces.seconds
+from pieces
+inner join visits on pieces.practice_id = visits.practice_id and pieces.appointment_id = visits.appointment_id
+inner join {{ ref('int_members__current') }} as members
+    on visits.practice_id = members.practice_id and visits.member_id = members.member_id
+inner join {{ ref('int_patient_months__service') }} as months
+    on
+        visits.practice_id = months.practice_id
+        and visits.patient_id = months.patient_id
+        and {{ month_of('pieces.local_day') }} = months.month
+where
+    members.role <> 'not_counted'
+    and (members.active_from is null or pieces.local_day >= members.active_from)
+    and (members.active_to is null or pieces.local_day <= members.active_to)
+    and pieces.local_day >= months.service_starts_on
+    and months.is_consent_in_force
+    and {{ has_day('months.fee_for_service_days', 'pieces.local_day') }}
+    and not {{ has_day('months.facility_days', 'pieces.local_day') }}
+    and {{ has_day('months.alive_days', 'pieces.local_day') }}

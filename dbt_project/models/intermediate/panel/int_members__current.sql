@@ -1,0 +1,14 @@
+-- Every member ever in a care team snapshot, with the facts of the last snapshot that had them, and what their credential may do.
+with last_rows as (
+    select *
+    from {{ ref('stg_care_team') }}
+    qualify row_number() over (partition by practice_id, member_id order by extract_date desc) = 1
+)
+
+select
+    last_rows.*,
+    coalesce(credentials.role, 'not_counted') as role,
+    coalesce(credentials.may_bill, false) as may_bill,
+    credentials.payment_share
+from last_rows
+left join {{ ref('rule_credentials') }} as credentials on last_rows.credential = credentials.credential

@@ -1,0 +1,72 @@
+-- The program of the month and its consent (rules.md A2).
+with dated as (
+    select
+        months.practice_id,
+        months.patient_id,
+        months.month,
+        months.month_end,
+        consents.consent_id,
+        consents.program,
+        consents.consented_on,
+        consents.documented,
+        consents.billing_practitioner_id,
+        consents.revoked_on,
+        consents.revoked_on is null or consents.revoked_on >= months.month as is_in_force
+    from {{ ref('int_patient_months') }} as months
+    inner join {{ ref('int_consents__current') }} as consents
+        on
+            months.practice_id = consents.practice_id
+            and months.patient_id = consents.patient_id
+            and consents.consented_on <= months.month_end
+),
+
+-- The program is that of the newest consent in force; with none in force, of the newest one.
+programs as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        program,
+        consent_id as newest_consent_id
+    from dated
+    qualify row_number() over (
+        partition by practice_id, patient_id, month order by is_in_force desc, consented_on desc, consent_id desc
+    ) = 1
+),
+
+-- The consent is the oldest documented one in force of that program, else the oldest in force of it, else that newest one.
+chosen as (
+    select
+        dated.*,
+        bool_or(dated.is_in_force and dated.documented) over (
+            partition by dated.practice_id, dated.patient_id, dated.month
+        ) as has_documented_consent
+    from dated
+    inner join programs
+        on
+            dated.practice_id = programs.practice_id
+            and dated.patient_id = programs.patient_id
+            and dated.month = programs.month
+            and dated.program = programs.program
+            and (dated.is_in_force or dated.consent_id = programs.newest_consent_id)
+    qualify row_number() over (
+        partition by dated.practice_id, dated.patient_id, dated.month
+        order by dated.is_in_force desc, dated.documented desc, dated.consented_on, dated.consent_id desc
+    ) = 1
+)
+
+select
+    months.practice_id,
+    months.patient_id,
+    months.month,
+    coalesce(chosen.program, 'ccm') as program,
+    chosen.consent_id,
+    chosen.consented_on,
+    chosen.documented as is_consent_documented,
+    chosen.billing_practitioner_id as consent_practitioner_id,
+    chosen.revoked_on,
+    coalesce(chosen.is_in_force, false) as is_consent_in_force,
+    coalesce(chosen.is_in_force and chosen.documented, false) as has_documented_consent
+from {{ ref('int_patient_months') }} as months
+left join chosen
+    on months.practice_id = chosen.practice_id and months.patient_id = chosen.patient_id and months.month = chosen.month

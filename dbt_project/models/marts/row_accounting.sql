@@ -1,0 +1,10 @@
+select
+    practice_id,
+    extract_date,
+    table_name,
+    rows_received,
+    rows_accepted,
+    rows_quarantined,
+    rows_superseded
+from {{ ref('stg_files') }}
+where is_newest_version

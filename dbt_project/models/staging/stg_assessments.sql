@@ -1,0 +1,1 @@
+{{ snapshot_rows('assessments', ['assessment_id', 'patient_id', 'assessed_on', 'mdm_level', 'member_id']) }}

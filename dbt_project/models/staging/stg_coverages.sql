@@ -1,0 +1,1 @@
+{{ snapshot_rows('coverages', ['patient_id', 'coverage_type', 'member_id', 'priority', 'effective_date', 'termination_date']) }}

@@ -1,0 +1,1 @@
+{{ snapshot_rows('outreach', ['outreach_id', 'patient_id', 'attempted_at', 'channel', 'outcome', 'member_id']) }}

@@ -1,0 +1,126 @@
+"""The home folder (CCM_HOME): where everything is read and written at run time, privately and atomically."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+DBT_PROJECT = PROJECT_ROOT / "dbt_project"
+DATA_CONTRACTS = PROJECT_ROOT / "data_contracts"
+
+# Every file of the home holds or points to protected health information: nobody but its owner reads it.
+os.umask(0o077)
+
+
+class HouseError(Exception):
+    """Something a user can mend: the text says what, where and what to do. Never carries a patient's data."""
+
+
+@dataclass(frozen=True)
+class House:
+    """Paths of one home folder. Creating it makes nothing; `prepare` makes the folders (0700)."""
+
+    root: Path
+
+    @classmethod
+    def from_environment(cls) -> House:
+        """The home named by CCM_HOME, else `data/` of the checkout."""
+        return cls(Path(os.environ.get("CCM_HOME") or PROJECT_ROOT / "data").expanduser().resolve())
+
+    def prepare(self) -> House:
+        for folder in (self.root, self.landing, self.inbox, self.lake, self.closes, self.state):
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            except OSError as error:
+                raise HouseError(f"{folder}: cannot make this folder ({error.strerror}); check CCM_HOME") from None
+        return self
+
+    @property
+    def practices_yaml(self) -> Path:
+        return self.root / "practices.yaml"
+
+    @property
+    def landing(self) -> Path:
+        return self.root / "landing"
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.root / "warehouse.duckdb"
+
+    @property
+    def marts(self) -> Path:
+        return self.root / "marts.duckdb"
+
+    @property
+    def closes(self) -> Path:
+        return self.root / "closes"
+
+    @property
+    def state(self) -> Path:
+        """Run-time state that is not data: Dagster's instance, dbt's target folder, locks, verdicts."""
+        return self.root / ".state"
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Waits for, then holds, an exclusive lock of this home. The kernel frees it when the process ends."""
+        self.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.state / f"{name}.lock").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def write_private(path: Path, content: bytes | str) -> None:
+    """Writes a whole file (0600) or nothing: a reader sees the old content or the new, a crash leaves no half file."""
+    data = content.encode() if isinstance(content, str) else content
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with scratch.open("wb") as handle:
+            os.fchmod(handle.fileno(), 0o600)
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in this folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def move_into_place(scratch: Path, final: Path) -> None:
+    """Publishes a finished folder under its name by one rename; refuses to touch what is already there."""
+    if final.exists():
+        raise HouseError(f"{final}: exists already and is never overwritten")
+    final.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for path in [scratch, *scratch.rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    scratch.rename(final)
+    sync_folder(final.parent)
+
+
+def clear_scratch(folder: Path) -> None:
+    """Removes what a killed run left: names that begin with a dot and end in .tmp are never data."""
+    for path in folder.glob(".*.tmp"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)

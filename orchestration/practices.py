@@ -1,0 +1,218 @@
+"""practices.yaml: the operator's configuration, refused with file, practice and key named when something is wrong."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import re
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from orchestration.house import DBT_PROJECT, HouseError
+
+
+def _quoted(value: Any) -> Any:
+    """YAML reads an unquoted 06102 as a number and loses its leading zero, so numbers are refused where text is meant."""
+    if isinstance(value, str):
+        return value
+    raise ValueError("must be quoted text, like \"06102\": YAML reads unquoted digits as a number")
+
+
+Text = Annotated[str, BeforeValidator(_quoted), Field(min_length=1)]
+
+
+def _digits(length: int) -> Any:
+    return Annotated[str, BeforeValidator(_quoted), Field(pattern=rf"^[0-9]{{{length}}}$")]
+
+
+def is_valid_npi(npi: str) -> bool:
+    """The check digit of an NPI: Luhn over the digits behind the constant prefix 80840 (45 CFR 162.406)."""
+    if not re.fullmatch(r"[12][0-9]{9}", npi):
+        return False
+    total = 24  # what the prefix 80840 contributes
+    for place, digit in enumerate(reversed(npi)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+@cache
+def _known_localities() -> frozenset[tuple[str, str, str]]:
+    with (DBT_PROJECT / "seeds" / "reference" / "rule_gpcis.csv").open(encoding="utf-8", newline="") as handle:
+        return frozenset((row["mac"], row["state"], row["locality"]) for row in csv.DictReader(handle))
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Address(_Strict):
+    line1: Text
+    city: Text
+    state: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z]{2}$")]
+    postal_code: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9]{9}$")]
+
+
+class Organisation(_Strict):
+    id: Text
+    name: Text
+
+
+class Close(_Strict):
+    """Days of the following month, local time: when a month may first close, and from when on nothing is held."""
+
+    first_day: int = Field(default=3, ge=1, le=28)
+    final_day: int = Field(default=20, ge=1, le=28)
+    standing_approver: Text | None = None
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Close:
+        if self.final_day < self.first_day:
+            raise ValueError("final_day must not come before first_day")
+        return self
+
+
+class Practice(_Strict):
+    """One practice as its operator describes it. Money in dollars, codes and numbers as text."""
+
+    practice_id: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    name: Text
+    npi: _digits(10)  # type: ignore[valid-type]
+    tax_id: _digits(9)  # type: ignore[valid-type]
+    taxonomy_code: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9A-Z]{10}$")]
+    address: Address
+    phone: _digits(10)  # type: ignore[valid-type]
+    time_zone: Text
+    place_of_service: _digits(2)  # type: ignore[valid-type]
+    mac: _digits(5)  # type: ignore[valid-type]
+    locality: _digits(2)  # type: ignore[valid-type]
+    qualifying_apm_participant: bool = False
+    submitter_id: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9]{2,15}$")]
+    receiver: Organisation
+    payer: Organisation
+    track_policy: Literal["documented", "highest_allowed"] = "documented"
+    service_date_policy: Literal["month_end", "threshold_day"] = "month_end"
+    charges: dict[Text, Decimal] = Field(default_factory=dict)
+    facility_type: Literal["physician_office", "rhc", "fqhc"] = "physician_office"
+    attestations: dict[Text, date] = Field(default_factory=dict)
+    close: Close = Field(default_factory=Close)
+
+    @field_validator("npi")
+    @classmethod
+    def _npi(cls, npi: str) -> str:
+        if not is_valid_npi(npi):
+            raise ValueError("is no NPI: its check digit (Luhn, prefix 80840) does not fit")
+        return npi
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError("is no IANA time zone, such as America/Chicago")
+        return zone
+
+    @field_validator("charges", mode="before")
+    @classmethod
+    def _charges(cls, charges: Any) -> Any:
+        # A float is read by its shortest text: 95.1 is 95.10 dollars, not 95.0999999...
+        return (
+            {code: Decimal(str(fee)) if isinstance(fee, float) else fee for code, fee in charges.items()}
+            if isinstance(charges, dict)
+            else charges
+        )
+
+    @field_validator("charges")
+    @classmethod
+    def _fees(cls, charges: dict[str, Decimal]) -> dict[str, Decimal]:
+        for code, fee in charges.items():
+            if not re.fullmatch(r"[0-9A-Z][0-9]{4}", code):
+                raise ValueError(f"{code!r} is no procedure code")
+            if fee <= 0 or fee != fee.quantize(Decimal("0.01")):
+                raise ValueError(f"{code}: a fee is a positive amount in dollars and whole cents")
+        return {code: fee.quantize(Decimal("0.01")) for code, fee in charges.items()}
+
+    @model_validator(mode="after")
+    def _locality(self) -> Practice:
+        if (self.mac, self.address.state, self.locality) not in _known_localities():
+            raise ValueError(
+                f"locality: MAC {self.mac}, state {self.address.state}, locality {self.locality} is in no GPCI release; "
+                "see dbt_project/seeds/reference/rule_gpcis.csv"
+            )
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+    def first_close_day(self, month: date) -> date:
+        """The first day on which `month` (its first day) may close."""
+        return next_month(month) + timedelta(days=self.close.first_day - 1)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of this configuration in canonical JSON: part of what a close depends on."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def next_month(month: date) -> date:
+    """The first day of the month after the one that `month` lies in."""
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def _complaints(path: Path, entries: list[Any], error: ValidationError) -> str:
+    lines = []
+    for fault in error.errors(include_url=False, include_input=False):
+        where = list(fault["loc"])
+        practice = ""
+        if len(where) > 1 and where[0] == "practices" and isinstance(where[1], int):
+            entry = entries[where[1]] if where[1] < len(entries) else None
+            named = entry.get("practice_id") if isinstance(entry, dict) else None
+            practice = f"practice {named if isinstance(named, str) else f'number {where[1] + 1}'}, "
+            where = where[2:]
+        key = ".".join(str(part) for part in where if part != "[key]") or "entry"
+        what = {"extra_forbidden": "is no known key", "missing": "is missing"}.get(fault["type"], fault["msg"])
+        lines.append(f"{path}: {practice}key {key}: {what.removeprefix('Value error, ')}")
+    return "\n".join(lines)
+
+
+class _File(_Strict):
+    practices: list[Practice]
+
+    @model_validator(mode="after")
+    def _unique(self) -> _File:
+        seen: set[str] = set()
+        for practice in self.practices:
+            if practice.practice_id.lower() in seen:
+                raise ValueError(f"practice_id {practice.practice_id} stands twice (ids differ by more than case)")
+            seen.add(practice.practice_id.lower())
+        return self
+
+
+def load_practices(path: Path) -> dict[str, Practice]:
+    """All practices by id, in id order. Raises HouseError naming file, practice and key for anything that is not right."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise HouseError(f"{path}: there is no practices.yaml; write one (README, 'Your own practice') or run `ccm demo`") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise HouseError(f"{path}: cannot be read ({type(error).__name__}); it must be readable UTF-8 text") from None
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise HouseError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', 'cannot be parsed')}") from None
+    entries = content.get("practices") if isinstance(content, dict) else None
+    try:
+        file = _File.model_validate(content)
+    except ValidationError as error:
+        raise HouseError(_complaints(path, entries if isinstance(entries, list) else [], error)) from None
+    return {practice.practice_id: practice for practice in sorted(file.practices, key=lambda p: p.practice_id)}

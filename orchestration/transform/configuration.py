@@ -1,0 +1,134 @@
+"""What Python gives to the models as Parquet: practice configuration, rule version, claims of earlier closes."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.house import DBT_PROJECT, House, write_private
+from orchestration.practices import Practice
+
+MONEY = pa.decimal128(12, 2)
+
+PRACTICES = pa.schema(
+    [
+        ("practice_id", pa.string()),
+        ("time_zone", pa.string()),
+        ("npi", pa.string()),
+        ("tax_id", pa.string()),
+        ("state", pa.string()),
+        ("mac", pa.string()),
+        ("locality", pa.string()),
+        ("place_of_service", pa.string()),
+        ("qualifying_apm_participant", pa.bool_()),
+        ("track_policy", pa.string()),
+        ("service_date_policy", pa.string()),
+        ("facility_type", pa.string()),
+        ("close_first_day", pa.int32()),
+        ("close_final_day", pa.int32()),
+    ]
+)
+CHARGES = pa.schema([("practice_id", pa.string()), ("procedure_code", pa.string()), ("charge_amount", MONEY)])
+RULES = pa.schema([("rules_version", pa.string())])
+CLAIM_LINES = pa.schema(
+    [
+        ("practice_id", pa.string()),
+        ("patient_id", pa.string()),
+        ("month", pa.date32()),
+        ("claim_id", pa.string()),
+        ("line_id", pa.string()),
+        ("close_version", pa.int32()),
+        ("status", pa.string()),
+        ("procedure_code", pa.string()),
+        ("units", pa.int32()),
+        ("service_date", pa.date32()),
+        ("charge_amount", MONEY),
+        ("allowed_amount", MONEY),
+    ]
+)
+
+
+def rules_version() -> str:
+    """Names the rule seeds by their content: 'rules-' and the first 16 hex digits of a SHA-256 over names and bytes."""
+    digest = hashlib.sha256()
+    for path in sorted((DBT_PROJECT / "seeds").rglob("*.csv"), key=lambda p: p.name):
+        digest.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return f"rules-{digest.hexdigest()[:16]}"
+
+
+def closed_claim_lines(house: House) -> list[dict[str, object]]:
+    """Every line of every complete packet (one with a manifest), by practice, month, version and line."""
+    lines: list[dict[str, object]] = []
+    for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
+        packet = manifest.parent
+        with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
+            for row in csv.DictReader(handle):
+                lines.append(
+                    {
+                        "practice_id": packet.parent.parent.name,
+                        "patient_id": row["patient_id"],
+                        "month": date.fromisoformat(row["month"]),
+                        "claim_id": row["claim_id"],
+                        "line_id": row["line_id"],
+                        "close_version": int(packet.name.removeprefix("v")),
+                        "status": "submitted",
+                        "procedure_code": row["procedure_code"],
+                        "units": int(row["units"]),
+                        "service_date": date.fromisoformat(row["service_date"]),
+                        "charge_amount": Decimal(row["charge_amount"]),
+                        "allowed_amount": Decimal(row["allowed_amount"]),
+                    }
+                )
+    return lines
+
+
+def write_configuration(house: House, practices: dict[str, Practice]) -> str:
+    """Writes lake/configuration/*.parquet and gives their fingerprint (SHA-256 over the content of all four)."""
+    tables = {
+        "practices": pa.Table.from_pylist(
+            [
+                {
+                    **{name: getattr(practice, name, None) for name in PRACTICES.names},
+                    "state": practice.address.state,
+                    "close_first_day": practice.close.first_day,
+                    "close_final_day": practice.close.final_day,
+                }
+                for practice in practices.values()
+            ],
+            schema=PRACTICES,
+        ),
+        "charges": pa.Table.from_pylist(
+            [
+                {"practice_id": practice.practice_id, "procedure_code": code, "charge_amount": fee}
+                for practice in practices.values()
+                for code, fee in sorted(practice.charges.items())
+            ],
+            schema=CHARGES,
+        ),
+        "rules": pa.Table.from_pylist([{"rules_version": rules_version()}], schema=RULES),
+        "claim_lines": pa.Table.from_pylist(closed_claim_lines(house), schema=CLAIM_LINES),
+    }
+    digest = hashlib.sha256()
+    for name, table in tables.items():
+        content = _parquet(table)
+        digest.update(name.encode() + hashlib.sha256(content).digest())
+        _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)
+    return digest.hexdigest()
+
+
+def _parquet(table: pa.Table) -> bytes:
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def _write_if_changed(path: Path, content: bytes) -> None:
+    if not path.exists() or path.read_bytes() != content:
+        write_private(path, content)
