@@ -1,1 +1,6 @@
-{{ change_rows('appointments', 'appointment_id', ['appointment_id', 'patient_id', 'member_id', 'visit_type', 'status', 'scheduled_start', 'scheduled_end', 'updated_at']) }}
+{{ change_rows(
+    'appointments', 'appointment_id', [
+        'appointment_id', 'patient_id', 'member_id', 'visit_type', 'status', 'scheduled_start',
+        'scheduled_end', 'updated_at'
+    ]
+) }}

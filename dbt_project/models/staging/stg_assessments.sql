@@ -1,1 +1,5 @@
-{{ snapshot_rows('assessments', ['assessment_id', 'patient_id', 'assessed_on', 'mdm_level', 'member_id']) }}
+{{ snapshot_rows(
+    'assessments', [
+        'assessment_id', 'patient_id', 'assessed_on', 'mdm_level', 'member_id'
+    ]
+) }}

@@ -1,1 +1,5 @@
-{{ snapshot_rows('care_plans', ['care_plan_id', 'patient_id', 'established_on', 'last_reviewed_on', 'copy_given_on']) }}
+{{ snapshot_rows(
+    'care_plans', [
+        'care_plan_id', 'patient_id', 'established_on', 'last_reviewed_on', 'copy_given_on'
+    ]
+) }}

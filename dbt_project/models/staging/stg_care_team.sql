@@ -1,1 +1,5 @@
-{{ snapshot_rows('care_team', ['member_id', 'name', 'credential', 'npi', 'taxonomy_code', 'active_from', 'active_to']) }}
+{{ snapshot_rows(
+    'care_team', [
+        'member_id', 'name', 'credential', 'npi', 'taxonomy_code', 'active_from', 'active_to'
+    ]
+) }}

@@ -1,1 +1,6 @@
-{{ snapshot_rows('consents', ['consent_id', 'patient_id', 'program', 'consented_on', 'method', 'documented', 'obtained_by', 'billing_practitioner_id', 'revoked_on']) }}
+{{ snapshot_rows(
+    'consents', [
+        'consent_id', 'patient_id', 'program', 'consented_on', 'method', 'documented', 'obtained_by',
+        'billing_practitioner_id', 'revoked_on'
+    ]
+) }}

@@ -1,1 +1,5 @@
-{{ snapshot_rows('coverages', ['patient_id', 'coverage_type', 'member_id', 'priority', 'effective_date', 'termination_date']) }}
+{{ snapshot_rows(
+    'coverages', [
+        'patient_id', 'coverage_type', 'member_id', 'priority', 'effective_date', 'termination_date'
+    ]
+) }}

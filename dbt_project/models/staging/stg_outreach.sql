@@ -1,1 +1,5 @@
-{{ snapshot_rows('outreach', ['outreach_id', 'patient_id', 'attempted_at', 'channel', 'outcome', 'member_id']) }}
+{{ snapshot_rows(
+    'outreach', [
+        'outreach_id', 'patient_id', 'attempted_at', 'channel', 'outcome', 'member_id'
+    ]
+) }}

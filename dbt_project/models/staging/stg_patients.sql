@@ -1,1 +1,6 @@
-{{ snapshot_rows('patients', ['patient_id', 'first_name', 'last_name', 'middle_name', 'birth_date', 'sex', 'address_line1', 'city', 'state', 'postal_code', 'billing_practitioner_id', 'deceased_date']) }}
+{{ snapshot_rows(
+    'patients', [
+        'patient_id', 'first_name', 'last_name', 'middle_name', 'birth_date', 'sex', 'address_line1', 'city',
+        'state', 'postal_code', 'billing_practitioner_id', 'deceased_date'
+    ]
+) }}

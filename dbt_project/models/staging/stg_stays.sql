@@ -1,1 +1,5 @@
-{{ snapshot_rows('stays', ['stay_id', 'patient_id', 'stay_type', 'admitted_on', 'discharged_on']) }}
+{{ snapshot_rows(
+    'stays', [
+        'stay_id', 'patient_id', 'stay_type', 'admitted_on', 'discharged_on'
+    ]
+) }}

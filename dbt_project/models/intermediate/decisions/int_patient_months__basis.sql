@@ -6,6 +6,7 @@ with conditions as (
         month,
         list_sort(list(distinct condition_group)) as condition_groups
     from {{ ref('int_patient_months__conditions') }}
+    where condition_group is not null
     group by practice_id, patient_id, month
 ),
 

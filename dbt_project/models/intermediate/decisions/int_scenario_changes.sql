@@ -26,16 +26,16 @@ select
     scenarios.practice_id,
     scenarios.patient_id,
     scenarios.month,
-    coalesce(changed.codes, []) is distinct from coalesce(actual.codes, []) as changes_claim,
-    coalesce(changed.allowed_amount, 0) as allowed_amount,
-    coalesce(changed.allowed_amount, 0) - coalesce(actual.allowed_amount, 0) as allowed_difference
+    coalesce(cast(scenario_tracks.codes as varchar), '') <> coalesce(cast(actual.codes as varchar), '') as changes_claim,
+    coalesce(scenario_tracks.allowed_amount, 0) as allowed_amount,
+    coalesce(scenario_tracks.allowed_amount, 0) - coalesce(actual.allowed_amount, 0) as allowed_difference
 from scenarios
-left join chosen as changed
+left join chosen as scenario_tracks
     on
-        scenarios.practice_id = changed.practice_id
-        and scenarios.patient_id = changed.patient_id
-        and scenarios.month = changed.month
-        and scenarios.scenario = changed.scenario
+        scenarios.practice_id = scenario_tracks.practice_id
+        and scenarios.patient_id = scenario_tracks.patient_id
+        and scenarios.month = scenario_tracks.month
+        and scenarios.scenario = scenario_tracks.scenario
 left join chosen as actual
     on
         scenarios.practice_id = actual.practice_id

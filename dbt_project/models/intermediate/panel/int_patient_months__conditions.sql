@@ -1,4 +1,4 @@
--- Chronic condition groups on the problem list on the month's last day (or the newest night, if earlier); rules.md A1.6.
+-- Conditions on the problem list with their chronic condition groups (null: none), on the month's last day (or the newest night, if earlier); rules.md A1.6.
 with listed as (
     select
         months.practice_id,
@@ -28,4 +28,4 @@ select distinct
     listed.recorded_date,
     groups.condition_group
 from listed
-inner join {{ ref('int_condition_codes__grouped') }} as groups on listed.icd10_code = groups.icd10_code
+left join {{ ref('int_condition_codes__grouped') }} as groups on listed.icd10_code = groups.icd10_code

@@ -1,0 +1,40 @@
+# `make demo` and `make test` set themselves up: Python 3.11+ and make are all they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export CCM_HOME ?= $(CURDIR)/data
+WORKERS ?= 2
+
+.PHONY: setup demo test check format lock
+
+setup: $(VENV)/.installed
+
+# Every requirement by hash.
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+demo: setup
+	$(BIN)/ccm demo
+
+test: setup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+# Exactly what a change must pass.
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/sqlfluff lint --processes 2 dbt_project
+	$(BIN)/mypy
+	$(BIN)/python -m orchestration.command.parse
+	$(MAKE) test
+
+format: setup
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: setup
+	$(BIN)/uv pip compile --quiet --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 \
+		--group dev pyproject.toml -o requirements.lock

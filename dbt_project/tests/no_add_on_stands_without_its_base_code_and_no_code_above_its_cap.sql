@@ -1,0 +1,13 @@
+{{ config(meta={'dagster': {'ref': {'name': 'claimable_codes'}}}) }}
+select
+    codes.practice_id,
+    codes.patient_id,
+    codes.month
+from {{ ref('claimable_codes') }} as codes
+left join {{ ref('rule_bands') }} as bands on codes.procedure_code = bands.procedure_code
+left join {{ ref('rule_caps') }} as caps on codes.procedure_code = caps.procedure_code
+group by codes.practice_id, codes.patient_id, codes.month
+having
+    count(*) filter (where coalesce(bands.is_base, true)) <> 1
+    or bool_or(codes.units > coalesce(caps.max_units, 0))
+    or count(distinct codes.service_date) <> 1

@@ -1,0 +1,11 @@
+{{ config(meta={'dagster': {'ref': {'name': 'minute_ledger'}}}) }}
+select
+    practice_id,
+    member_id
+from {{ ref('int_time_slices') }}
+where start_at is not null and disposition = 'credited' and end_at > start_at
+qualify
+    start_at < max(end_at) over (
+        partition by practice_id, member_id order by start_at, end_at rows between unbounded preceding and 1 preceding
+    )
+    and patient_id <> lag(patient_id) over (partition by practice_id, member_id order by start_at, end_at)

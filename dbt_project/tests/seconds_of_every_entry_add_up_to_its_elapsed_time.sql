@@ -1,0 +1,16 @@
+{{ config(meta={'dagster': {'ref': {'name': 'minute_ledger'}}}) }}
+-- Nothing is lost and nothing is counted twice: over its months and dispositions an entry has exactly its elapsed seconds.
+select
+    entries.practice_id,
+    entries.entry_id
+from {{ ref('int_time_entries__timed') }} as entries
+left join (
+    select
+        practice_id,
+        entry_id,
+        sum(seconds) as seconds
+    from {{ ref('minute_ledger') }}
+    group by practice_id, entry_id
+) as ledger
+    on entries.practice_id = ledger.practice_id and entries.entry_id = ledger.entry_id
+where ledger.seconds is distinct from greatest(coalesce(entries.elapsed_seconds, 0), 0)

@@ -1,0 +1,26 @@
+"""Publishing as a Dagster asset."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orchestration.answer.publish import publish
+from orchestration.house import House
+from orchestration.transform.assets import WAREHOUSE_POOL
+
+
+def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["answer", "published_marts"],
+        deps=marts,
+        group_name="publish",
+        kinds={"duckdb"},
+        owners=["team:billing"],
+        pool=WAREHOUSE_POOL,
+        description="marts.duckdb: a read-only copy of every mart, replaced by one rename. Dashboards and `ccm status` read only this file.",
+    )
+    def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+        counts = publish(House.from_environment())
+        return dg.MaterializeResult(metadata={f"rows in {table}": count for table, count in counts.items()})
+
+    return published_marts

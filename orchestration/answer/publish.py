@@ -1,0 +1,40 @@
+"""Publishes the marts: a new file beside the old one, swapped in by one rename. Readers keep what they have open."""
+
+from __future__ import annotations
+
+import os
+
+import duckdb
+
+from orchestration.house import House, sync_folder
+
+
+def publish(house: House) -> dict[str, int]:
+    """Copies every mart of the warehouse into marts.duckdb (schema main). Returns rows by table."""
+    house.root.mkdir(parents=True, exist_ok=True)
+    scratch = house.root / f".marts.duckdb.{os.getpid()}.tmp"
+    scratch.unlink(missing_ok=True)
+    counts: dict[str, int] = {}
+    try:
+        with duckdb.connect() as con:
+            con.execute(f"attach {_literal(str(house.warehouse))} as warehouse (read_only)")
+            # The oldest storage version, so that any DuckDB client of the last years can open the file.
+            con.execute(f"attach {_literal(str(scratch))} as published (storage_version 'v1.0.0')")
+            tables = con.execute(
+                "select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = 'marts' order by table_name"
+            ).fetchall()
+            for (table,) in tables:
+                con.execute(f'create table published.main."{table}" as from warehouse.marts."{table}"')
+                counts[table] = con.execute(f'select count(*) from published.main."{table}"').fetchall()[0][0]
+            con.execute("detach published")
+        scratch.chmod(0o600)
+        scratch.replace(house.marts)
+        sync_folder(house.root)
+    finally:
+        for leftover in (scratch, scratch.with_name(scratch.name + ".wal")):
+            leftover.unlink(missing_ok=True)
+    return counts
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

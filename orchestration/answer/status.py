@@ -1,0 +1,75 @@
+"""What an office manager wants to know, from marts.duckdb alone: per practice and month, funnel, minutes, dollars, days to close."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from orchestration.house import House, HouseError
+from orchestration.practices import Practice, next_month
+
+_MONEY = Decimal("0.01")
+
+
+def months_status(house: House, practices: dict[str, Practice], month: date | None = None) -> list[dict[str, Any]]:
+    """One dict per practice and month (all months, or the one given), by practice and month.
+
+    Amounts are Decimal dollars; `days_to_close` counts from the practice's newest night to its first close day, 0 once that has come.
+    Raises HouseError when nothing is published yet.
+    """
+    if not house.marts.exists():
+        raise HouseError(f"{house.marts}: nothing is published yet; run `ccm nightly` first")
+    with duckdb.connect(str(house.marts), read_only=True) as marts:
+        cursor = marts.execute(
+            """
+            with funnel as (
+                select practice_id, month, map(list(stage order by stage_number), list(patients order by stage_number)) as funnel
+                from enrollment_funnel group by practice_id, month
+            ),
+            minutes as (
+                select practice_id, month, sum(credited_seconds) // 60 as credited_minutes, sum(logged_seconds) // 60 as logged_minutes
+                from patient_month_minutes group by practice_id, month
+            ),
+            money as (
+                select practice_id, month,
+                    sum(allowed_amount) filter (where decision = 'claimable') as claimable_amount,
+                    sum(allowed_amount) filter (where decision = 'claimed') as claimed_amount,
+                    count(*) filter (where decision = 'held' and reason <> 'month_open') as held,
+                    sum(allowed_amount) filter (where decision = 'held') as held_amount
+                from patient_month_decisions group by practice_id, month
+            ),
+            stake as (
+                select practice_id, month, sum(dollars_at_stake) as at_stake_amount, count(*) as undocumented_items
+                from undocumented_time group by practice_id, month
+            ),
+            closed as (select practice_id, month, max(close_version) as close_version from claims group by practice_id, month)
+            select funnel.practice_id, funnel.month, nights.newest_night, funnel.funnel, minutes.* exclude (practice_id, month),
+                money.* exclude (practice_id, month), stake.* exclude (practice_id, month), closed.close_version
+            from funnel
+            inner join practice_nights as nights on funnel.practice_id = nights.practice_id
+            left join minutes on funnel.practice_id = minutes.practice_id and funnel.month = minutes.month
+            left join money on funnel.practice_id = money.practice_id and funnel.month = money.month
+            left join stake on funnel.practice_id = stake.practice_id and funnel.month = stake.month
+            left join closed on funnel.practice_id = closed.practice_id and funnel.month = closed.month
+            where ? is null or funnel.month = ?
+            order by funnel.practice_id, funnel.month
+            """,
+            [month, month],
+        )
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    for row in rows:
+        for name in ("claimable_amount", "claimed_amount", "held_amount", "at_stake_amount"):
+            row[name] = Decimal(row[name] or 0).quantize(_MONEY)
+        row["undocumented_items"] = int(row["undocumented_items"] or 0)
+        practice = practices.get(row["practice_id"])
+        first_day = practice.first_close_day(row["month"]) if practice else next_month(row["month"]) + timedelta(days=2)
+        row["days_to_close"] = max((first_day - row["newest_night"]).days, 0)
+        row["claim_files"] = [
+            str(path.relative_to(house.root))
+            for path in sorted((house.closes / row["practice_id"] / f"{row['month']:%Y-%m}").glob("v*/claims.837"))
+        ]
+    return rows

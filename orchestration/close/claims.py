@@ -1,0 +1,208 @@
+"""From the marts to claims: which patient-months go out, what each claim says, and which are held and why."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from orchestration.close.x12.model import Claim, Patient, Rendering, ServiceLine
+from orchestration.practices import Practice
+
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of claims.csv, in its column order; money in dollars, dates ISO."""
+
+    claim_id: str
+    line_id: str
+    patient_id: str
+    month: date
+    procedure_code: str
+    units: int
+    service_date: date
+    charge_amount: Decimal
+    allowed_amount: Decimal
+
+
+@dataclass(frozen=True)
+class Held:
+    """One row of held.csv: a patient-month that waits, why, and what it is worth."""
+
+    patient_id: str
+    month: date
+    reason: str
+    detail: str
+    dollars_at_stake: Decimal
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a close would send before the scrub has seen it."""
+
+    claims: tuple[Claim, ...]
+    lines: tuple[Line, ...]
+    held: tuple[Held, ...]
+
+    def without(self, faulty: dict[str, str]) -> Draft:
+        """The draft without these claims (claim id -> what the scrub found), each of them held as claim_error."""
+        held = list(self.held)
+        for claim_id, detail in sorted(faulty.items()):
+            lines = [line for line in self.lines if line.claim_id == claim_id]
+            held.append(
+                Held(lines[0].patient_id, lines[0].month, "claim_error", detail, sum((ln.allowed_amount for ln in lines), Decimal(0)))
+            )
+        return Draft(
+            tuple(claim for claim in self.claims if claim.claim_id not in faulty),
+            tuple(line for line in self.lines if line.claim_id not in faulty),
+            tuple(sorted(held, key=lambda h: (h.patient_id, h.reason))),
+        )
+
+
+def claim_id(practice_id: str, patient_id: str, month: date, attempt: int) -> str:
+    """CLM01, 19 characters: the month and a hash of what the claim is for. The same claim always has the same id."""
+    text = f"{practice_id}\0{patient_id}\0{month:%Y-%m}\0{attempt}"
+    return f"CCM{month:%y%m}{base64.b32encode(hashlib.sha256(text.encode()).digest())[:12].decode()}"
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """(last name, first name) of a care team member's `name`: 'Jane Doe', 'Jane Doe, MD' or 'Doe, Jane'."""
+    parts = [part.strip() for part in name.split(",") if part.strip()]
+    titles = re.compile(r"^(Jr|Sr|II|III|IV|[A-Z]\.?[A-Z.\-]*)\.?$")
+    if len(parts) > 1 and not all(titles.match(part) for part in parts[1:]):
+        return parts[0], parts[1].split()[0]
+    words = (parts[0] if parts else name).split()
+    return (words[-1], words[0]) if len(words) > 1 else (words[0] if words else "", "")
+
+
+def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date, *, waived: bool) -> Draft:
+    """The claims of one practice-month that are due now, by patient id. With a waiver what is held goes out on its credited minutes."""
+    key = [practice.practice_id, month]
+    decisions = _table(
+        warehouse,
+        """
+        select decisions.patient_id, decisions.decision, decisions.reason, decisions.allowed_amount,
+            coalesce(stakes.allowed_difference, 0) as stake,
+            (
+                select count(distinct earlier.claim_id) from intermediate.int_claims__history as earlier
+                where earlier.practice_id = decisions.practice_id and earlier.patient_id = decisions.patient_id
+                    and earlier.month = decisions.month
+            ) as earlier_claims
+        from marts.patient_month_decisions as decisions
+        left join intermediate.int_scenario_changes as stakes
+            on stakes.practice_id = decisions.practice_id and stakes.patient_id = decisions.patient_id and stakes.month = decisions.month
+                and stakes.scenario = case decisions.reason when 'undocumented_time' then 'documented' when 'unresolved_time' then 'resolved' end
+        where decisions.practice_id = ? and decisions.month = ? and decisions.decision in ('claimable', 'held')
+        order by decisions.patient_id
+        """,
+        key,
+    )
+    codes = _table(
+        warehouse,
+        """
+        select patient_id, procedure_code, units, service_date, charge_amount, allowed_amount
+        from marts.claimable_codes where practice_id = ? and month = ? order by patient_id, procedure_code
+        """,
+        key,
+    )
+    subjects = {
+        row["patient_id"]: row
+        for row in _table(
+            warehouse, "select * from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id", key
+        )
+    }
+    bases = {
+        code for (code,) in warehouse.execute("select procedure_code from rules.rule_bands where is_base union select procedure_code from rules.rule_apcm_levels").fetchall()
+    }  # fmt: skip
+    by_patient: dict[str, list[dict[str, Any]]] = {}
+    for code in codes:
+        by_patient.setdefault(code["patient_id"], []).append(code)
+    claims: list[Claim] = []
+    lines: list[Line] = []
+    held: list[Held] = []
+    for decision in decisions:
+        patient_id = decision["patient_id"]
+        own = sorted(by_patient.get(patient_id, []), key=lambda c: (c["procedure_code"] not in bases, c["procedure_code"]))
+        if decision["decision"] == "held" and not (waived and own and decision["reason"] != "month_open"):
+            held.append(Held(patient_id, month, decision["reason"], _detail(decision["reason"]), Decimal(decision["stake"])))
+            continue
+        if any(code["allowed_amount"] is None for code in own):
+            held.append(Held(patient_id, month, "claim_error", "no fee schedule release covers its service date", Decimal(0)))
+            continue
+        identifier = claim_id(practice.practice_id, patient_id, month, decision["earlier_claims"] + 1)
+        claim, claim_lines = _claim(practice, identifier, month, subjects[patient_id], own)
+        claims.append(claim)
+        lines += claim_lines
+    return Draft(tuple(claims), tuple(lines), tuple(held))
+
+
+def _detail(reason: str) -> str:
+    return {
+        "undocumented_time": "with its undocumented time credited the claim would differ: document it, or waive it",
+        "unresolved_time": "overlapping or runaway time would change the claim: say whose it is or when the timer should have stopped",
+    }.get(reason, reason)
+
+
+def _claim(
+    practice: Practice, identifier: str, month: date, subject: dict[str, Any], codes: Sequence[dict[str, Any]]
+) -> tuple[Claim, list[Line]]:
+    diagnoses = tuple(subject["icd10_codes"] or ())
+    last_name, first_name = split_name(subject["practitioner_name"] or "")
+    service_lines, lines = [], []
+    for number, code in enumerate(codes, 1):
+        line_id = f"{identifier}{number:02d}"
+        service_lines.append(
+            ServiceLine(
+                line_id,
+                code["procedure_code"],
+                int(code["units"]),
+                code["charge_amount"],
+                code["service_date"],
+                tuple(range(1, min(len(diagnoses), 4) + 1)),
+            )
+        )
+        lines.append(
+            Line(
+                identifier, line_id, subject["patient_id"], month, code["procedure_code"], int(code["units"]),
+                code["service_date"], code["charge_amount"], code["allowed_amount"],
+            )
+        )  # fmt: skip
+    return (
+        Claim(
+            claim_id=identifier,
+            patient=Patient(
+                last_name=subject["last_name"],
+                first_name=subject["first_name"],
+                middle_name=subject["middle_name"],
+                member_id=subject["mbi"] or "",
+                birth_date=subject["birth_date"],
+                sex=subject["sex"],
+                line1=subject["address_line1"],
+                city=subject["city"],
+                state=subject["state"],
+                postal_code=re.sub(r"[^0-9]", "", subject["postal_code"] or "") or None,
+            ),
+            rendering=Rendering(
+                subject["practitioner_npi"] or "", last_name, first_name, subject["practitioner_taxonomy_code"]
+            ),
+            place_of_service=practice.place_of_service,
+            diagnoses=diagnoses,
+            lines=tuple(service_lines),
+        ),
+        lines,
+    )
+
+
+def _table(warehouse: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:
+    cursor = warehouse.execute(sql, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

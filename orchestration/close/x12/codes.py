@@ -1,0 +1,64 @@
+"""The code lists and forms that the scrub holds a claim against, each with where it comes from."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from orchestration.practices import is_valid_npi
+
+MOST_CLAIMS = 5_000  # an ST, by the 837P guide
+MOST_LINES = 50  # a claim, by the 837P guide
+MOST_DIAGNOSES = 12
+MOST_POINTERS = 4
+LONGEST_CLAIM_ID = 20  # what a payer must return of CLM01
+LONGEST_LINE_ID = 30  # and of REF*6R
+OLDEST_AGE = 125
+
+# Base code -> its add-on and the add-on's most units a month (CMS MUE). A claim bills one of these tracks.
+_TRACKS: dict[str, tuple[str, int] | None] = {
+    "99490": ("99439", 2),
+    "99491": ("99437", 2),
+    "99487": ("99489", 10),
+    "99424": ("99425", 2),
+    "99426": ("99427", 2),
+    "G0556": None,
+    "G0557": None,
+    "G0558": None,
+}
+BASE_OF = {base: base for base in _TRACKS} | {addon[0]: base for base, addon in _TRACKS.items() if addon}
+MOST_UNITS = dict.fromkeys(_TRACKS, 1) | dict(addon for addon in _TRACKS.values() if addon)
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# CMS place of service code set; care management is no telehealth service.
+PLACES_OF_SERVICE = _listed(
+    """01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 31 32 33 34 41 42 49 50 51 52
+    53 54 55 56 57 58 60 61 62 65 66 71 72 81 99"""
+)
+TELEHEALTH = _listed("02 10")
+
+# United States Postal Service: states, territories, freely associated states, military mail.
+STATES = _listed(
+    """AL AK AZ AR CA CO CT DE DC FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK
+    OR PA RI SC SD TN TX UT VT VA WA WV WI WY AS GU MP PR VI FM MH PW AA AE AP"""
+)
+
+# CMS, "Understanding the MBI": C A AN N A AN N A A N N, letters without S, L, O, I, B, Z.
+_A, _AN = "[AC-HJKMNP-RT-Y]", "[AC-HJKMNP-RT-Y0-9]"
+is_mbi = re.compile(f"[1-9]{_A}{_AN}[0-9]{_A}{_AN}[0-9]{_A}{_A}[0-9][0-9]").fullmatch
+
+is_icd10cm = re.compile(r"[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}").fullmatch
+is_procedure_code = re.compile(r"[0-9]{4}[0-9FTUM]|[A-Z][0-9]{4}").fullmatch
+is_amount = re.compile(r"(?=\.?[0-9])[0-9]{0,8}(\.[0-9]{1,2})?").fullmatch
+is_day = re.compile(r"[0-9]{8}").fullmatch
+is_number = re.compile(r"[0-9]{1,9}").fullmatch
+is_control_number = re.compile(r"[0-9]{9}").fullmatch
+is_tax_id = re.compile(r"[0-9]{9}").fullmatch
+is_zip = re.compile(r"[0-9]{5}([0-9]{4})?").fullmatch
+is_taxonomy = re.compile(r"[0-9A-Z]{10}").fullmatch
+is_post_box = re.compile(r"(P\.? ?O\.? ?BOX|POST OFFICE BOX|LOCK ?BOX)\b").search
+is_npi = lru_cache(maxsize=4096)(is_valid_npi)

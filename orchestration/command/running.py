@@ -1,0 +1,115 @@
+"""Runs the Dagster jobs that the schedules run, in this process, on the instance of the home."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from orchestration.house import House, write_private
+
+DAGSTER_YAML = """\
+# Written by ccm. Telemetry is off; one run at a time holds the warehouse.
+telemetry:
+  enabled: false
+nux:
+  enabled: false
+concurrency:
+  pools:
+    default_limit: 1
+    granularity: op
+"""
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """How a job ended; `outputs` by op name, for those that have one."""
+
+    success: bool
+    outputs: Mapping[str, Any]
+    errors: Sequence[str]
+
+
+def prepare_environment(house: House) -> None:
+    """Points Dagster, dbt and Great Expectations at this home and keeps them from calling out."""
+    house.prepare()
+    dagster_home = house.state / "dagster"
+    dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings = dagster_home / "dagster.yaml"
+    if not settings.exists() or settings.read_text() != DAGSTER_YAML:
+        write_private(settings, DAGSTER_YAML)
+    os.environ["CCM_HOME"] = str(house.root)
+    os.environ["DAGSTER_HOME"] = str(dagster_home)
+    os.environ.update(DBT_SEND_ANONYMOUS_USAGE_STATS="false", DO_NOT_TRACK="1", GX_ANALYTICS_ENABLED="false")
+
+
+class Pipeline:
+    """The definitions, loaded once for any number of runs on one home."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        prepare_environment(house)
+        warnings.filterwarnings("ignore")
+        import dagster as dg
+
+        from orchestration.definitions import defs
+
+        self._dagster = dg
+        self._defs = defs
+        for name in ("dagster", "great_expectations", "dbt", "pyx12"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+    def nightly(self, nights: tuple[date, date], *, full: bool = False, practice_ids: list[str] | None = None) -> JobResult:
+        """The nightly job over a range of nights, as one run."""
+        tags = {
+            "dagster/asset_partition_range_start": nights[0].isoformat(),
+            "dagster/asset_partition_range_end": nights[1].isoformat(),
+        }
+        config = {
+            "ops": {
+                "transform_and_decide": {"config": {"full": full}},
+                "take_in": {"config": {"practice_ids": practice_ids}},
+            }
+        }
+        return self._run("nightly", config, tags)
+
+    def month_end(self, month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None) -> JobResult:
+        """The month-end job: gate, packets, marts."""
+        from orchestration.schedules.jobs import close_config
+
+        return self._run("month_end", close_config(month, approved_by, practice_ids, waiver), {})
+
+    def _run(self, job: str, config: dict[str, Any], tags: dict[str, str]) -> JobResult:
+        quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+        with self.house.lock("run"), self._dagster.DagsterInstance.get() as instance:
+            result = self._defs.resolve_job_def(job).execute_in_process(
+                run_config={**config, **quiet}, tags=tags, instance=instance, raise_on_error=False
+            )
+        outputs: dict[str, Any] = {}
+        if result.success:
+            for op in ("gate__rulings", "close__packets"):
+                if any(event.step_key == op and event.is_step_success for event in result.all_events):
+                    outputs[op] = result.output_for_node(op)
+        errors = []
+        for event in result.all_events:
+            if event.is_step_failure:
+                error = event.step_failure_data.error
+                cause = error.cause or error if error else None
+                errors.append(f"{event.step_key}: {cause.message.strip().splitlines()[-1] if cause else 'failed'}")
+        return JobResult(result.success, outputs, errors)
+
+
+def pending_nights(house: House, zones: dict[str, str], up_to: date | None) -> tuple[date, date] | None:
+    """First and last night with a landed file that is new or changed; with nothing new, the newest landed night twice; None: nothing landed."""
+    from orchestration.take_in.landing import discover, pending
+
+    landed = discover(house, list(zones), up_to)
+    if not landed:
+        return None
+    new = pending(house, landed, zones)
+    nights = [table.extract_date for table in new] or [max(table.extract_date for table in landed)]
+    return min(nights), max(nights)

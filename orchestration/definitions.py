@@ -1,0 +1,26 @@
+"""Everything that Dagster loads. The rooms hold the assets; this only gathers them."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orchestration.answer.assets import make_published_marts
+from orchestration.close.assets import make_close_assets
+from orchestration.house import House
+from orchestration.judge.assets import judge_extracts, judge_open_months
+from orchestration.practices import load_practices
+from orchestration.schedules.jobs import month_end_job, nightly_job, schedules
+from orchestration.take_in.assets import take_in_assets
+from orchestration.transform.assets import make_dbt_assets
+
+house = House.from_environment().prepare()
+practices = load_practices(house.practices_yaml) if house.practices_yaml.exists() else {}
+dbt_models = make_dbt_assets(house)
+marts = sorted(key for key in dbt_models.keys if key.path[0] == "marts")
+
+defs = dg.Definitions(
+    assets=[take_in_assets, dbt_models, make_published_marts(marts), *make_close_assets(marts)],
+    asset_checks=[judge_extracts, judge_open_months],
+    jobs=[nightly_job, month_end_job],
+    schedules=schedules(practices),
+)

@@ -1,0 +1,83 @@
+"""What the last night's checks said, kept for the gate. A verdict belongs to the inputs it judged and to no others."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from orchestration.house import House, write_private
+
+Source = Literal["great_expectations", "great_expectations_months", "dbt"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's outcome. `practice_ids` are the practices at fault; empty for a failed check means nobody in particular, so everybody."""
+
+    check: str
+    asset: str
+    source: Source
+    severity: Literal["error", "warn"]
+    passed: bool
+    practice_ids: tuple[str, ...] = ()
+    detail: str = ""
+    file_ids: tuple[int, ...] = ()  # the landed files at fault, where it is files
+
+    def stops(self, practice_id: str) -> bool:
+        return not self.passed and self.severity == "error" and (not self.practice_ids or practice_id in self.practice_ids)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """All findings of one source on one state of the inputs."""
+
+    inputs: str
+    findings: tuple[Finding, ...] = field(default_factory=tuple)
+    batches: tuple[int, ...] = ()  # the lake's batches judged so far, where it is batches
+
+
+def _path(house: House, source: Source) -> Path:
+    return house.state / "verdicts" / f"{source}.json"
+
+
+def save(house: House, source: Source, inputs: str, findings: Iterable[Finding], batches: Iterable[int] = ()) -> Verdict:
+    verdict = Verdict(inputs, tuple(sorted(findings, key=lambda f: (f.asset, f.check))), tuple(sorted(batches)))
+    content = {"inputs": inputs, "batches": verdict.batches, "findings": [asdict(finding) for finding in verdict.findings]}
+    write_private(_path(house, source), json.dumps(content, indent=1, sort_keys=True) + "\n")
+    return verdict
+
+
+def load(house: House, source: Source) -> Verdict | None:
+    """None when there is no verdict or it cannot be read: the gate then refuses, and a nightly run makes a new one."""
+    try:
+        content = json.loads(_path(house, source).read_text(encoding="utf-8"))
+        findings = tuple(
+            Finding(**{**finding, "practice_ids": tuple(finding["practice_ids"]), "file_ids": tuple(finding["file_ids"])})
+            for finding in content["findings"]
+        )
+        return Verdict(content["inputs"], findings, tuple(content["batches"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def batches(house: House) -> list[int]:
+    """The lake's batches, ascending."""
+    return sorted(int(path.name) for path in (house.lake / "batches").glob("[0-9]*"))
+
+
+def lake_fingerprint(house: House) -> str:
+    """Names the state of the lake: every batch by the hash of its ledger, which holds every landed file's hash."""
+    digest = hashlib.sha256()
+    for batch in batches(house):
+        ledger = house.lake / "batches" / f"{batch:06d}" / "files.parquet"
+        digest.update(f"{batch}\0".encode() + hashlib.sha256(ledger.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def build_fingerprint(house: House, configuration: str, project: str) -> str:
+    """Names the state that the warehouse is built from: the lake's, the configuration's and the dbt project's."""
+    return hashlib.sha256(f"{lake_fingerprint(house)}\0{configuration}\0{project}".encode()).hexdigest()

@@ -1,0 +1,102 @@
+"""Great Expectations' verdicts as Dagster asset checks, on the assets that they judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import dagster as dg
+
+from orchestration.contracts import extract_contracts
+from orchestration.gate import verdicts
+from orchestration.gate.verdicts import Finding
+from orchestration.house import House
+
+EXTRACT_CHECKS = {
+    "rows_keep_the_contract": "Great Expectations: accepted rows keep every rule of their contract, and every row is accounted for.",
+    "quarantine_is_small": "Great Expectations: at most a fifth of a file's rows is in quarantine.",
+}
+MONTH_CHECKS = {
+    "no_time_without_a_note": "Great Expectations, the month about to close: time that nobody documented.",
+    "no_open_timer": "Great Expectations, the month about to close: timers that were never stopped.",
+    "no_completed_visit_without_time": "Great Expectations, the month about to close: completed contacts that nobody logged.",
+}
+_MONTH_CHECK_OF = {
+    "missing_note": "no_time_without_a_note",
+    "open_timer": "no_open_timer",
+    "visit_without_time": "no_completed_visit_without_time",
+}
+UNDOCUMENTED = dg.AssetKey(["marts", "undocumented_time"])
+
+
+def _result(asset: dg.AssetKey, name: str, findings: Iterable[Finding]) -> dg.AssetCheckResult:
+    failed = [finding for finding in findings if not finding.passed]
+    is_error = any(finding.severity == "error" for finding in failed)
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=not failed,
+        severity=dg.AssetCheckSeverity.ERROR if is_error else dg.AssetCheckSeverity.WARN,
+        metadata={
+            "practices": ", ".join(sorted({practice for finding in failed for practice in finding.practice_ids})) or "none",
+            "failed": "; ".join(f"{finding.check}: {finding.detail}" for finding in failed) or "nothing",
+        },
+    )
+
+
+@dg.multi_asset_check(
+    name="judge_extracts",
+    specs=[
+        dg.AssetCheckSpec(name, asset=dg.AssetKey(["lake", table]), description=text)
+        for table in extract_contracts()
+        for name, text in EXTRACT_CHECKS.items()
+    ],
+    can_subset=True,
+)
+def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
+    """Judges the batches that nobody has judged yet. Failures stand until their file is landed again."""
+    from orchestration.judge.expectations import judge_batch
+    from orchestration.take_in.lake import newest_files
+
+    house = House.from_environment()
+    before = verdicts.load(house, "great_expectations")
+    judged = set(before.batches) if before else set()
+    new = [batch for batch in verdicts.batches(house) if batch not in judged and batch > 0]
+    if not new and before and before.inputs == verdicts.lake_fingerprint(house):
+        return
+    in_force = {file.file_id for file in newest_files(house)}
+    findings = [f for f in (before.findings if before else ()) if not f.passed and in_force.intersection(f.file_ids)]
+    for batch in new:
+        findings += judge_batch(house, batch)
+    verdicts.save(
+        house,
+        "great_expectations",
+        verdicts.lake_fingerprint(house),
+        [finding for finding in findings if not finding.passed],
+        judged.union(new),
+    )
+    for table in extract_contracts():
+        own = [finding for finding in findings if finding.asset == f"lake/{table}"]
+        key = dg.AssetKey(["lake", table])
+        yield _result(key, "rows_keep_the_contract", [f for f in own if f.check != "quarantine__share"])
+        yield _result(key, "quarantine_is_small", [f for f in own if f.check == "quarantine__share"])
+
+
+@dg.multi_asset_check(
+    name="judge_open_months",
+    specs=[dg.AssetCheckSpec(name, asset=UNDOCUMENTED, description=text) for name, text in MONTH_CHECKS.items()],
+    can_subset=True,
+)
+def judge_open_months(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
+    """Warns of undocumented time in the months that may still close, while there is time to mend it."""
+    from orchestration.judge.expectations import judge_open_months as judge
+
+    house = House.from_environment()
+    build = verdicts.load(house, "dbt")
+    before = verdicts.load(house, "great_expectations_months")
+    if not house.warehouse.exists() or build is None or (before and before.inputs == build.inputs):
+        return
+    findings = judge(house)
+    verdicts.save(house, "great_expectations_months", build.inputs, findings)
+    for kind, name in _MONTH_CHECK_OF.items():
+        yield _result(UNDOCUMENTED, name, [finding for finding in findings if finding.check == kind])

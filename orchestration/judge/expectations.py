@@ -1,0 +1,184 @@
+"""Great Expectations over what a night brought and over the month about to close.
+
+It judges aggregates, never rows: DuckDB counts, per landed file and contract rule, the accepted rows that break the rule; the suite made from
+the contract expects each count to be zero. So a night of fourteen million rows costs what a night of fourteen costs, and no value of a patient
+ever reaches a report.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import duckdb
+import pandas as pd
+
+from orchestration.contracts import ExtractContract, extract_contracts
+from orchestration.gate.verdicts import Finding
+from orchestration.house import House
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+
+# More than this share of a file's rows in quarantine is a sign that something is wrong with the extract, not with its rows.
+QUARANTINE_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One expectation on one column of a profile: every value lies between 0 and `at_most`."""
+
+    column: str
+    at_most: float
+    severity: Literal["error", "warn"]
+    meaning: str
+
+
+def contract_rules(contract: ExtractContract) -> list[Rule]:
+    """The rules of a contract as counts of accepted rows that break them, plus the share of rows in quarantine."""
+    rules = [
+        Rule(f"{column.name}__missing", 0, "error", f"{column.name} is required")
+        for column in contract.columns
+        if column.required
+    ]
+    rules += [
+        Rule(f"{column.name}__outside_vocabulary", 0, "error", f"{column.name} is one of its contract's words")
+        for column in contract.columns
+        if column.vocabulary
+    ]
+    if contract.key:
+        rules.append(Rule("key__repeated", 0, "error", f"{', '.join(contract.key)} names one row per file"))
+    rules.append(Rule("rows__unaccounted", 0, "error", "received = accepted + quarantined + superseded"))
+    rules.append(Rule("quarantine__share", QUARANTINE_SHARE, "warn", f"at most {QUARANTINE_SHARE:.0%} of a file's rows in quarantine"))
+    return rules
+
+
+def profile(house: House, contract: ExtractContract, batch: int) -> pd.DataFrame:
+    """One row per file of a batch: file_id, practice_id, extract_date and one count per rule of the contract."""
+    folder = house.lake / "batches" / f"{batch:06d}"
+    counts = []
+    for column in contract.columns:
+        name = column.name
+        if column.required:
+            counts.append(f'count(*) filter (where "{name}" is null) as "{name}__missing"')
+        if column.vocabulary:
+            words = ", ".join("'" + word.replace("'", "''") + "'" for word in column.vocabulary)
+            counts.append(f'count(*) filter (where "{name}" not in ({words})) as "{name}__outside_vocabulary"')
+    if contract.key:
+        key = ", ".join(f'"{name}"' for name in contract.key)
+        counts.append(f"count(*) - count(distinct ({key})) as key__repeated")
+    with duckdb.connect() as con:
+        frame = con.execute(
+            f"""
+            with counted as (
+                select file_id, count(*) as rows_stored, {", ".join(counts) if counts else "0 as nothing"}
+                from read_parquet(?) group by file_id
+            )
+            select
+                files.file_id, files.practice_id, files.extract_date, counted.* exclude (file_id, rows_stored),
+                abs(files.rows_received - coalesce(counted.rows_stored, 0) - files.rows_quarantined - files.rows_superseded)
+                    as rows__unaccounted,
+                case when files.rows_received > 0 then files.rows_quarantined / files.rows_received else 0 end as quarantine__share
+            from read_parquet(?) as files
+            left join counted on files.file_id = counted.file_id
+            where files.table_name = ? and files.outcome = 'accepted'
+            order by files.practice_id, files.extract_date
+            """,
+            [str(folder / f"{contract.table}.parquet"), str(folder / "files.parquet"), contract.table],
+        ).df()
+    return frame.fillna(0)
+
+
+def judge_batch(house: House, batch: int) -> list[Finding]:
+    """Great Expectations' verdict on every table that a batch brought, one validation per table."""
+    findings: list[Finding] = []
+    for table, contract in extract_contracts().items():
+        frame = profile(house, contract, batch)
+        if not frame.empty:
+            findings += validate(table, f"lake/{table}", frame, contract_rules(contract))
+    return findings
+
+
+MONTH_RULES = [
+    Rule("missing_note", 0, "warn", "no time without a note in the month about to close"),
+    Rule("open_timer", 0, "warn", "no timer without an end in the month about to close"),
+    Rule("visit_without_time", 0, "warn", "no completed CCM contact without time in the month about to close"),
+]
+
+
+def judge_open_months(house: House) -> list[Finding]:
+    """Undocumented time of the months that may still close: the newest month of each practice and the one before."""
+    with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
+        frame = warehouse.execute(
+            """
+            select
+                months.practice_id, months.month,
+                count(*) filter (where items.kind = 'missing_note') as missing_note,
+                count(*) filter (where items.kind = 'open_timer') as open_timer,
+                count(*) filter (where items.kind = 'visit_without_time') as visit_without_time
+            from intermediate.int_months as months
+            inner join staging.stg_practices as practices on months.practice_id = practices.practice_id
+            left join marts.undocumented_time as items on months.practice_id = items.practice_id and months.month = items.month
+            where months.month >= date_trunc('month', practices.newest_night) - interval 1 month
+            group by months.practice_id, months.month
+            order by months.practice_id, months.month
+            """
+        ).df()
+    return validate("month_about_to_close", "marts/undocumented_time", frame, MONTH_RULES) if not frame.empty else []
+
+
+def validate(name: str, asset: str, frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Finding]:
+    """Runs one Great Expectations suite over a profile; one finding per rule, naming the practices at fault.
+
+    A rule whose column is not in the profile, or whose metric fails, is an error of ours and not bad data: it raises.
+    """
+    import great_expectations as gx
+    import great_expectations.expectations as gxe
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
+    batch = context.data_sources.add_pandas("profiles").add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+    suite = context.suites.add(
+        gx.ExpectationSuite(
+            name=name,
+            expectations=[
+                gxe.ExpectColumnValuesToBeBetween(column=rule.column, min_value=0, max_value=rule.at_most, meta={"meaning": rule.meaning})
+                for rule in rules
+            ],
+        )
+    )
+    validation = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
+    result = validation.run(batch_parameters={"dataframe": frame}, result_format={"result_format": "BASIC"})
+    by_column = {rule.column: rule for rule in rules}
+    findings = []
+    for outcome in result.results:
+        column = outcome.expectation_config.kwargs["column"]
+        rule = by_column[column]
+        if any(_raised(info) for info in _infos(outcome.exception_info)):
+            raise RuntimeError(f"Great Expectations could not evaluate {column} of {name}")
+        at_fault = frame.loc[frame[column] > rule.at_most]
+        findings.append(
+            Finding(
+                check=f"{column}",
+                asset=asset,
+                source="great_expectations",
+                severity=rule.severity,
+                passed=bool(outcome.success),
+                practice_ids=tuple(sorted(at_fault["practice_id"].unique())),
+                detail="" if outcome.success else f"{rule.meaning}; {len(at_fault)} of {len(frame)} do not keep to it",
+                file_ids=tuple(sorted(int(f) for f in at_fault["file_id"])) if "file_id" in frame else (),
+            )
+        )
+    return findings
+
+
+def _infos(info: Any) -> Iterable[Any]:
+    return info.values() if isinstance(info, dict) and "raised_exception" not in info else [info or {}]
+
+
+def _raised(info: Any) -> bool:
+    return bool(info.get("raised_exception")) if isinstance(info, dict) else False

@@ -1,0 +1,113 @@
+"""The two jobs, and their schedules in each practice's time zone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from typing import Any
+
+import dagster as dg
+
+from orchestration.close.packet import versions
+from orchestration.house import House
+from orchestration.practices import Practice, load_practices
+from orchestration.take_in.assets import NIGHTS
+
+NIGHTLY_HOUR, MONTH_END_HOUR = 2, 5
+
+# One process for a run's steps: starting a process per step costs more than the steps do.
+IN_PROCESS = dg.in_process_executor
+
+nightly_job = dg.define_asset_job(
+    "nightly",
+    selection=(
+        dg.AssetSelection.all() - dg.AssetSelection.groups("gate", "close")
+    ),
+    executor_def=IN_PROCESS,
+    partitions_def=NIGHTS,
+    description="Takes in what landed, judges it, rebuilds the marts, publishes them.",
+)
+month_end_job = dg.define_asset_job(
+    "month_end",
+    selection=dg.AssetSelection.groups("gate", "close"),
+    executor_def=IN_PROCESS,
+    description="Closes a month for the practices whose gate is open, and publishes the marts.",
+)
+
+
+def schedules(practices: dict[str, Practice]) -> list[dg.ScheduleDefinition]:
+    """A nightly and a month-end schedule for each time zone that a practice lives in."""
+    made = []
+    for zone in sorted({practice.time_zone for practice in practices.values()}):
+        made += [_nightly_in(zone), _month_end_in(zone)]
+    return made
+
+
+def _slug(zone: str) -> str:
+    return zone.lower().replace("/", "_").replace("-", "_").replace("+", "_")
+
+
+def _practices_in(zone: str) -> list[Practice]:
+    house = House.from_environment()
+    return [practice for practice in load_practices(house.practices_yaml).values() if practice.time_zone == zone]
+
+
+def _nightly_in(zone: str) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"nightly_{_slug(zone)}",
+        job=nightly_job,
+        cron_schedule=f"0 {NIGHTLY_HOUR} * * *",
+        execution_timezone=zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        night = context.scheduled_execution_time.date().isoformat()
+        return dg.RunRequest(
+            run_key=f"{zone} {night}",
+            partition_key=night,
+            run_config={"ops": {"take_in": {"config": {"practice_ids": [p.practice_id for p in _practices_in(zone)]}}}},
+        )
+
+    return nightly
+
+
+def _month_end_in(zone: str) -> dg.ScheduleDefinition:
+    @dg.schedule(
+        name=f"month_end_{_slug(zone)}",
+        job=month_end_job,
+        cron_schedule=f"0 {MONTH_END_HOUR} * * *",
+        execution_timezone=zone,
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+    )
+    def month_end(context: dg.ScheduleEvaluationContext) -> Iterator[Any]:
+        today = context.scheduled_execution_time.date()
+        month = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+        yield from month_end_requests(House.from_environment(), _practices_in(zone), month, today)
+
+    return month_end
+
+
+def month_end_requests(house: House, practices: list[Practice], month: date, today: date) -> Iterator[Any]:
+    """A close for each practice whose standing approver lets the schedule write claims; the others wait for `ccm close --approved-by`."""
+    due = [p for p in practices if today >= p.first_close_day(month) and p.close.standing_approver]
+    # A month that is closed is tried again until its final day: what was held may have been documented since.
+    due = [p for p in due if today.day <= p.close.final_day or not versions(house, p.practice_id, month)]
+    for practice in due:
+        yield dg.RunRequest(
+            run_key=f"{practice.practice_id} {month:%Y-%m} {today}",
+            run_config=close_config(month, str(practice.close.standing_approver), [practice.practice_id], None),
+            tags={"practice": practice.practice_id, "month": f"{month:%Y-%m}"},
+        )
+    if not due:
+        waiting = [p.practice_id for p in practices if today >= p.first_close_day(month) and not versions(house, p.practice_id, month)]
+        yield dg.SkipReason(
+            f"{month:%Y-%m} waits for an approver: {', '.join(waiting)}; run `ccm close --month {month:%Y-%m} --approved-by NAME`"
+            if waiting
+            else f"nothing to close for {month:%Y-%m}"
+        )
+
+
+def close_config(month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None) -> dict[str, Any]:
+    """Run configuration of the month_end job."""
+    config = {"month": f"{month:%Y-%m}", "approved_by": approved_by, "practice_ids": practice_ids, "waiver": waiver}
+    return {"ops": {"gate__rulings": {"config": config}, "close__packets": {"config": config}}}

@@ -1,0 +1,166 @@
+"""The dbt project as Dagster assets and checks: seeds, models and tests, run in this process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import duckdb
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
+from dagster_dbt.asset_utils import get_asset_check_key_for_test
+
+from orchestration.gate import verdicts
+from orchestration.gate.verdicts import Finding
+from orchestration.house import House
+from orchestration.practices import load_practices
+from orchestration.transform import dbt
+from orchestration.transform.configuration import write_configuration
+
+WAREHOUSE_POOL = "warehouse"
+GROUPS = {"staging": "staging", "panel": "panel", "minutes": "minutes", "decisions": "decisions", "marts": "office"}
+
+
+class Translator(DagsterDbtTranslator):
+    """Names and groups the dbt nodes by the room they stand in."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_asset_checks=True, enable_code_references=False))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
+        if dbt_resource_props["resource_type"] == "source":
+            return dg.AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
+        return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        if dbt_resource_props["resource_type"] == "seed":
+            return "rules"
+        for folder in reversed(dbt_resource_props["fqn"][:-1]):
+            if folder in GROUPS:
+                return GROUPS[folder]
+        return "take_in"
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        return ["team:billing"]
+
+
+class BuildConfig(dg.Config):
+    """What to build."""
+
+    full: bool = False
+
+
+def build_inputs(house: House) -> str:
+    """Writes the configuration for the models and names the present inputs of a build."""
+    configuration = write_configuration(house, load_practices(house.practices_yaml))
+    return verdicts.build_fingerprint(house, configuration, dbt.project_fingerprint())
+
+
+def is_up_to_date(house: House, inputs: str) -> bool:
+    """True when warehouse and marts were built from exactly these inputs, and dbt could finish."""
+    verdict = verdicts.load(house, "dbt")
+    return (
+        verdict is not None
+        and verdict.inputs == inputs
+        and house.warehouse.exists()
+        and house.marts.exists()
+        and not any(finding.check.startswith("could not build") for finding in verdict.findings)
+    )
+
+
+def findings_of(house: House, results: list[dbt.NodeResult], manifest: Mapping[str, Any]) -> list[Finding]:
+    """dbt's results as findings: a failing test names the practices in its failing rows, a model that failed names nobody, so everybody."""
+    findings = []
+    with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
+        for result in results:
+            node = manifest["nodes"].get(result.unique_id, {})
+            if result.unique_id.startswith("test."):
+                attached = (node.get("attached_node") or (node["depends_on"]["nodes"] or [""])[-1]).split(".")[-1]
+                severity = "warn" if node["config"].get("severity", "error").lower() == "warn" else "error"
+                findings.append(
+                    Finding(
+                        check=node["name"],
+                        asset=attached,
+                        source="dbt",
+                        severity=severity,  # type: ignore[arg-type]
+                        passed=result.status == "pass",
+                        practice_ids=_practices_at_fault(warehouse, result),
+                        detail="" if result.status == "pass" else f"{result.failures or 0} rows fail ({result.status})",
+                    )
+                )
+            elif result.is_bad or result.status == "skipped":
+                findings.append(
+                    Finding(f"could not build {node.get('name', result.unique_id)}", node.get("name", ""), "dbt", "error", False, (), result.status)
+                )
+    return findings
+
+
+def _practices_at_fault(warehouse: duckdb.DuckDBPyConnection, result: dbt.NodeResult) -> tuple[str, ...]:
+    if not result.failing_sql:
+        return ()
+    cursor = warehouse.execute(f"select * from ({result.failing_sql}) limit 0")
+    if "practice_id" not in [column[0] for column in cursor.description]:
+        return ()
+    rows = warehouse.execute(f"select distinct practice_id from ({result.failing_sql}) order by all").fetchall()
+    # A null practice is nobody's: then the finding stops everybody.
+    return tuple(row[0] for row in rows) if all(row[0] for row in rows) else ()
+
+
+def make_dbt_assets(house: House) -> dg.AssetsDefinition:
+    """One op that builds and tests the whole project, and tells Dagster of each model, seed and test."""
+    manifest = dbt.load_manifest(dbt.ensure_manifest(house))
+    translator = Translator()
+
+    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="transform_and_decide", pool=WAREHOUSE_POOL)
+    def transform_and_decide(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
+        home = House.from_environment()
+        inputs = build_inputs(home)
+        if not config.full and is_up_to_date(home, inputs):
+            context.log.info("Nothing new since the last build: the marts stand.")
+            return
+        results = dbt.build(home)
+        findings = findings_of(home, results, manifest)
+        verdicts.save(home, "dbt", inputs, findings)
+        yield from dagster_events(results, manifest, translator)
+        broken = [finding.check for finding in findings if finding.check.startswith("could not build")]
+        if broken:
+            raise dg.Failure(f"dbt {broken[0]} (and {len(broken) - 1} more); see the dbt log under .state/dbt/logs")
+
+    return transform_and_decide
+
+
+def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], translator: Translator) -> Iterator[Any]:
+    """Materializations of what was built, check results of what was tested; ids and counts only."""
+    for result in results:
+        node = manifest["nodes"].get(result.unique_id)
+        if node is None:
+            continue
+        if result.unique_id.startswith("test."):
+            key = get_asset_check_key_for_test(manifest, translator, result.unique_id, None)
+            if key is not None:
+                warn = node["config"].get("severity", "error").lower() == "warn"
+                yield dg.AssetCheckResult(
+                    passed=result.status == "pass",
+                    asset_key=key.asset_key,
+                    check_name=key.name,
+                    severity=dg.AssetCheckSeverity.WARN if warn else dg.AssetCheckSeverity.ERROR,
+                    metadata={"failing_rows": result.failures or 0, "status": result.status},
+                )
+        elif result.status == "success":
+            yield dg.MaterializeResult(
+                asset_key=translator.get_asset_key(node), metadata={"seconds": round(result.seconds, 3)}
+            )
+
+
+def rebuild_claims(house: House) -> list[dbt.NodeResult]:
+    """After a close: what depends on the claims of earlier closes is decided again; the verdict keeps what was not tested again."""
+    before = verdicts.load(house, "dbt")
+    inputs = build_inputs(house)
+    results = dbt.build(house, select="int_claims__history+")
+    manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text(encoding="utf-8"))
+    findings = findings_of(house, results, manifest)
+    tested = {finding.check for finding in findings}
+    kept = [finding for finding in (before.findings if before else ()) if finding.check not in tested]
+    verdicts.save(house, "dbt", inputs, [*kept, *findings])
+    return results
