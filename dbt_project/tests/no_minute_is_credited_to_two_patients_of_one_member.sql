@@ -1,4 +1,3 @@
-{{ config(meta={'dagster': {'ref': {'name': 'minute_ledger'}}}) }}
 select
     practice_id,
     member_id

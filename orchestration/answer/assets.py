@@ -1,7 +1,5 @@
 """Publishing as a Dagster asset."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from orchestration.answer.publish import publish

@@ -1,7 +1,5 @@
 """The month's end as Dagster assets: the gate rules, the packets are written, the marts learn of the claims."""
 
-from __future__ import annotations
-
 from datetime import date
 from typing import Any
 
@@ -13,7 +11,8 @@ from orchestration.close.packet import Approval, Closed, close_month
 from orchestration.gate.gate import Ruling, rule_on
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
-from orchestration.transform.assets import WAREHOUSE_POOL, build_inputs, rebuild_claims
+from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_claims
+from orchestration.transform.state import build_inputs
 
 
 class CloseConfig(dg.Config):

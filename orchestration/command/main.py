@@ -64,14 +64,20 @@ def _zones(practices: dict[str, Practice]) -> dict[str, str]:
 
 
 def _run_nightly(house: House, practices: dict[str, Practice], up_to: date | None, full: bool, pipeline: Any = None) -> Any:
-    """Takes in and rebuilds; gives the pipeline back so that a demo can go on with it. HouseError when the run failed."""
-    from orchestration.command.running import Pipeline, pending_nights
+    """Takes in and rebuilds; gives the pipeline back so that a demo can go on with it. HouseError when the run failed.
 
-    nights = pending_nights(house, _zones(practices), up_to)
-    if nights is None:
+    With nothing new and the marts up to date there is nothing to run.
+    """
+    from orchestration.command.running import Pipeline, nights_to_take_in
+    from orchestration.transform.state import build_inputs, is_up_to_date
+
+    work = nights_to_take_in(house, _zones(practices), up_to)
+    if work is None:
         raise HouseError(f"{house.landing}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv")
+    if not work.is_new and not full and (house.lake / "batches").exists() and is_up_to_date(house, build_inputs(house)):
+        return pipeline
     pipeline = pipeline or Pipeline(house)
-    result = pipeline.nightly(nights, full=full)
+    result = pipeline.nightly((work.first, work.last), full=full)
     if not result.success:
         raise HouseError("the night did not finish:\n" + "\n".join(f"  {line}" for line in result.errors))
     return pipeline
@@ -276,6 +282,7 @@ def demo(
 ) -> None:
     """Makes a demo home of several practices, takes in its nights, closes its months as they fall due, shows the result."""
     from orchestration.answer.status import months_status
+    from orchestration.command.running import Pipeline
     from orchestration.demo import make_demo
 
     house = _house(home)
@@ -292,10 +299,9 @@ def demo(
         practices = load_practices(house.practices_yaml)
         for month, night in plan.closes:
             state.update(f"Taking in the nights up to {night} ...")
-            pipeline = _run_nightly(house, practices, night, False, pipeline)
+            pipeline = _run_nightly(house, practices, night, False, pipeline) or Pipeline(house)
             state.update(f"Closing {month:%Y-%m} ...")
-            rows, _ = _run_close(pipeline, practices, month, "Demo Approver", None, None)
-            closes += rows
+            closes += _run_close(pipeline, practices, month, "Demo Approver", None, None)[0]
     rows = months_status(house, practices)
     if as_json:
         _print_json({"closes": closes, "months": rows, "home": house.root})

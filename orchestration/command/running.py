@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import warnings
@@ -14,6 +15,11 @@ from orchestration.house import House, write_private
 
 DAGSTER_YAML = """\
 # Written by ccm. Telemetry is off; one run at a time holds the warehouse.
+event_log_storage:
+  module: orchestration.command.event_log
+  class: OpenSqliteEventLogStorage
+  config:
+    base_dir: {base_dir}
 telemetry:
   enabled: false
 nux:
@@ -40,8 +46,9 @@ def prepare_environment(house: House) -> None:
     dagster_home = house.state / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = dagster_home / "dagster.yaml"
-    if not settings.exists() or settings.read_text() != DAGSTER_YAML:
-        write_private(settings, DAGSTER_YAML)
+    wanted = DAGSTER_YAML.format(base_dir=json.dumps(str(dagster_home / "history")))
+    if not settings.exists() or settings.read_text() != wanted:
+        write_private(settings, wanted)
     os.environ["CCM_HOME"] = str(house.root)
     os.environ["DAGSTER_HOME"] = str(dagster_home)
     os.environ.update(DBT_SEND_ANONYMOUS_USAGE_STATS="false", DO_NOT_TRACK="1", GX_ANALYTICS_ENABLED="false")
@@ -103,13 +110,23 @@ class Pipeline:
         return JobResult(result.success, outputs, errors)
 
 
-def pending_nights(house: House, zones: dict[str, str], up_to: date | None) -> tuple[date, date] | None:
-    """First and last night with a landed file that is new or changed; with nothing new, the newest landed night twice; None: nothing landed."""
-    from orchestration.take_in.landing import discover, pending
+@dataclass(frozen=True)
+class Nights:
+    """Which nights a run is about: those with something new, or the newest landed one when nothing is."""
+
+    first: date
+    last: date
+    is_new: bool
+
+
+def nights_to_take_in(house: House, zones: dict[str, str], up_to: date | None) -> Nights | None:
+    """First and last night with a landed file that is new or changed; None when nothing has landed at all."""
+    from orchestration.take_in.lake import pending
+    from orchestration.take_in.landing import discover
 
     landed = discover(house, list(zones), up_to)
     if not landed:
         return None
-    new = pending(house, landed, zones)
-    nights = [table.extract_date for table in new] or [max(table.extract_date for table in landed)]
-    return min(nights), max(nights)
+    nights = [table.extract_date for table in pending(house, landed, zones)]
+    newest = max(table.extract_date for table in landed)
+    return Nights(min(nights, default=newest), max(nights, default=newest), bool(nights))

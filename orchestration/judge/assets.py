@@ -1,7 +1,5 @@
 """Great Expectations' verdicts as Dagster asset checks, on the assets that they judge."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from typing import Any
 

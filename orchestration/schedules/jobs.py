@@ -1,7 +1,5 @@
 """The two jobs, and their schedules in each practice's time zone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The dbt project as Dagster assets and checks: seeds, models and tests, run in this process."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,9 +12,8 @@ from dagster_dbt.asset_utils import get_asset_check_key_for_test
 from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
-from orchestration.practices import load_practices
 from orchestration.transform import dbt
-from orchestration.transform.configuration import write_configuration
+from orchestration.transform.state import build_inputs, is_up_to_date
 
 WAREHOUSE_POOL = "warehouse"
 GROUPS = {"staging": "staging", "panel": "panel", "minutes": "minutes", "decisions": "decisions", "marts": "office"}
@@ -49,24 +46,6 @@ class BuildConfig(dg.Config):
     """What to build."""
 
     full: bool = False
-
-
-def build_inputs(house: House) -> str:
-    """Writes the configuration for the models and names the present inputs of a build."""
-    configuration = write_configuration(house, load_practices(house.practices_yaml))
-    return verdicts.build_fingerprint(house, configuration, dbt.project_fingerprint())
-
-
-def is_up_to_date(house: House, inputs: str) -> bool:
-    """True when warehouse and marts were built from exactly these inputs, and dbt could finish."""
-    verdict = verdicts.load(house, "dbt")
-    return (
-        verdict is not None
-        and verdict.inputs == inputs
-        and house.warehouse.exists()
-        and house.marts.exists()
-        and not any(finding.check.startswith("could not build") for finding in verdict.findings)
-    )
 
 
 def findings_of(house: House, results: list[dbt.NodeResult], manifest: Mapping[str, Any]) -> list[Finding]:

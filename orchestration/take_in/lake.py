@@ -1,0 +1,619 @@
+"""The lake: taking landed files in as one batch, its ledger, and what one practice may ask of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.contracts import ExtractContract, extract_contracts, lake_columns
+from orchestration.house import House, HouseError, clear_scratch, move_into_place, sync_folder
+from orchestration.take_in import reader, typed
+from orchestration.take_in.landing import LandedTable, discover
+from orchestration.take_in.zones import zone_days
+
+FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
+SAY_LAND_AGAIN = "correct the file and land it again"
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being read, how many files are done, and of how many."""
+
+
+@dataclass(frozen=True)
+class FileRecord:
+    """A row of the ledger, files.parquet: one version of one landed file and what became of it (docs/architecture.md)."""
+
+    file_id: int
+    practice_id: str
+    extract_date: date
+    table_name: str
+    version: int
+    file_name: str
+    format: str
+    sha256: str | None
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    time_zone: str
+    outcome: str
+    reason: str | None
+    rows_received: int
+    rows_accepted: int
+    rows_quarantined: int
+    rows_superseded: int
+    extra_columns: tuple[str, ...]
+
+    @property
+    def key(self) -> tuple[str, date, str]:
+        return self.practice_id, self.extract_date, self.table_name
+
+
+_LEDGER = pa.schema(
+    [
+        pa.field(f.name, {"int": pa.int64(), "date": pa.date32(), "tuple[str, ...]": pa.list_(pa.string())}.get(str(f.type), pa.string()))
+        for f in fields(FileRecord)
+    ]
+)
+_ROW_PREFIX = (("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT"))
+_QUARANTINE = (
+    ("file_id", "BIGINT"),
+    ("practice_id", "VARCHAR"),
+    ("extract_date", "DATE"),
+    ("table_name", "VARCHAR"),
+    ("line_number", "BIGINT"),
+    ("column_name", "VARCHAR"),
+    ("reason", "VARCHAR"),
+    ("patient_id", "VARCHAR"),
+)
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What one run took in. `totals`: table -> files, rows_received, rows_accepted, rows_quarantined, rows_superseded."""
+
+    batch: int
+    files: list[FileRecord]
+    totals: dict[str, dict[str, int]]
+    notes: list[str] = field(default_factory=list)
+
+
+# --- the ledger --------------------------------------------------------------------------------------------------------
+
+
+def batch_numbers(house: House) -> list[int]:
+    """Numbers of the batches in the lake, ascending."""
+    folder = house.lake / "batches"
+    return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()) if folder.exists() else []
+
+
+def batch_folder(house: House, batch: int) -> Path:
+    return house.lake / "batches" / f"{batch:06d}"
+
+
+def ledger(house: House) -> list[FileRecord]:
+    """Every version of every file ever taken in, by file_id. Raises HouseError when a batch is damaged."""
+    records = []
+    for batch in batch_numbers(house):
+        path = batch_folder(house, batch) / "files.parquet"
+        try:
+            rows = pq.read_table(path).to_pylist()
+        except (OSError, pa.ArrowException):
+            raise HouseError(f"{path}: cannot be read; restore this batch from the backup") from None
+        records += [FileRecord(**{**row, "extra_columns": tuple(row["extra_columns"] or ())}) for row in rows]
+    return records
+
+
+def newest_files(house: House) -> list[FileRecord]:
+    """The newest version of each practice, night and table, whatever its outcome; by practice, night and table."""
+    return list(_newest(ledger(house)).values())
+
+
+def _newest(records: list[FileRecord]) -> dict[tuple[str, date, str], FileRecord]:
+    newest: dict[tuple[str, date, str], FileRecord] = {}
+    for record in records:
+        if record.key not in newest or record.version > newest[record.key].version:
+            newest[record.key] = record
+    return dict(sorted(newest.items()))
+
+
+def pending(house: House, landed: list[LandedTable], practices: Mapping[str, str]) -> list[LandedTable]:
+    """Those of `landed` that the lake does not hold as they are now. `practices`: practice_id -> IANA time zone.
+
+    Unchanged: the same size and times on disk, or else the same SHA-256; and the same time zone, on which local times depend.
+    """
+    return _pending(landed, practices, _newest(ledger(house)))
+
+
+def _pending(
+    landed: list[LandedTable], practices: Mapping[str, str], newest: Mapping[tuple[str, date, str], FileRecord]
+) -> list[LandedTable]:
+    wanted = []
+    for one in landed:
+        held = newest.get(one.key)
+        if held is None or held.time_zone != practices[one.practice_id]:
+            wanted.append(one)
+            continue
+        stamp = (one.file_name, one.size_bytes, one.mtime_ns, one.ctime_ns)
+        is_same = stamp == (held.file_name, held.size_bytes, held.mtime_ns, held.ctime_ns)
+        # A file that gave no bytes may give them now without a trace on disk: it is asked again.
+        if is_same and (held.sha256 is not None or one.fault is not None):
+            continue
+        if reader.digest(one) != held.sha256:
+            wanted.append(one)
+    return wanted
+
+
+# --- taking in ---------------------------------------------------------------------------------------------------------
+
+
+def take_in(
+    house: House,
+    practices: Mapping[str, str],
+    up_to: date | None = None,
+    nights: set[date] | None = None,
+    progress: Progress | None = None,
+) -> BatchReport | None:
+    """Takes in every landed file that is new or changed as one batch; None when there is none.
+
+    `practices`: practice_id -> IANA time zone; files of others stay where they are. `up_to` (included) and `nights` narrow
+    the nights. The batch appears whole or not at all. Raises HouseError for what a user can mend.
+    """
+    house.prepare()
+    with house.lock("lake"):
+        clear_scratch(house.lake)
+        if not batch_numbers(house):
+            with _scratch(house, 0) as scratch, _engine(scratch) as engine:
+                _finish(house, 0, scratch, engine, [], {})
+        notes: list[str] = []
+        newest = _newest(ledger(house))
+        landed = discover(house, practices, up_to, notes)
+        if nights is not None:
+            landed = [one for one in landed if one.extract_date in nights]
+        wanted = _pending(landed, practices, newest)[:FILES_A_BATCH]
+        if not wanted:
+            return None
+        batch = batch_numbers(house)[-1] + 1
+        with _scratch(house, batch) as scratch, _engine(scratch) as engine:
+            taking = _Batch(engine, batch, practices, newest, scratch, progress or (lambda what, done, of: None), len(wanted))
+            for table, contract in extract_contracts().items():
+                own = [(place, one) for place, one in enumerate(wanted) if one.table == table]
+                taking.take(contract, own)
+            notes += taking.notes
+            if not taking.records:
+                return None
+            records = sorted(taking.records, key=lambda record: record.file_id)
+            _finish(house, batch, scratch, engine, records, taking.written)
+        return BatchReport(batch, records, _totals(records), notes)
+
+
+def _totals(records: list[FileRecord]) -> dict[str, dict[str, int]]:
+    totals: dict[str, Counter[str]] = {}
+    for record in records:
+        total = totals.setdefault(record.table_name, Counter())
+        total["files"] += 1
+        for name in ("rows_received", "rows_accepted", "rows_quarantined", "rows_superseded"):
+            total[name] += getattr(record, name)
+    return {table: dict(total) for table, total in sorted(totals.items())}
+
+
+@contextmanager
+def _scratch(house: House, batch: int) -> Iterator[Path]:
+    folder = house.lake / f".{batch:06d}.{os.getpid()}.tmp"
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(_spill(folder), ignore_errors=True)
+
+
+def _spill(scratch: Path) -> Path:
+    return scratch.with_name(f"{scratch.name.removesuffix('.tmp')}.spill.tmp")
+
+
+@contextmanager
+def _engine(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    engine = duckdb.connect(":memory:", config={"temp_directory": str(_spill(scratch)), "autoinstall_known_extensions": False})
+    try:
+        engine.execute("set TimeZone = 'UTC'")
+        engine.execute("set enable_progress_bar = false")
+        yield engine
+    except duckdb.Error as error:
+        # DuckDB quotes the values at fault in its messages: only its kind is passed on.
+        raise HouseError(f"{scratch.parent}: the batch could not be made ({type(error).__name__}); check free disk and memory, run again") from None
+    finally:
+        engine.close()
+
+
+def _finish(
+    house: House,
+    batch: int,
+    scratch: Path,
+    engine: duckdb.DuckDBPyConnection,
+    records: list[FileRecord],
+    written: Mapping[str, Path],
+) -> None:
+    for table, contract in extract_contracts().items():
+        if table not in written:
+            columns = ", ".join(f"null::{kind} as {typed.name(name)}" for name, kind in (*_ROW_PREFIX, *lake_columns(contract)))
+            _copy(engine, f"select {columns} where false", scratch / f"{table}.parquet")
+    if not records:
+        engine.execute(_quarantine_table())
+    _copy(engine, "select * from quarantined order by file_id, line_number", scratch / "quarantine.parquet")
+    rows = [{**asdict(record), "extra_columns": list(record.extra_columns)} for record in records]
+    pq.write_table(pa.Table.from_pylist(rows, schema=_LEDGER), scratch / "files.parquet", compression="zstd")
+    for path in scratch.iterdir():
+        _sync(path)
+    move_into_place(scratch, batch_folder(house, batch))
+
+
+def _quarantine_table() -> str:
+    return f"create table quarantined ({', '.join(f'{name} {kind}' for name, kind in _QUARANTINE)})"
+
+
+def _copy(engine: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    engine.execute(f"copy ({query}) to {typed.literal(str(path))} (format parquet, compression zstd)")
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as handle:
+        os.fsync(handle.fileno())
+
+
+def _no_glob(path: Path) -> str:
+    """A path that DuckDB takes as it stands: it would read a bracket of the home's name as a pattern."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
+
+
+@dataclass
+class _Batch:
+    """A batch in the making. Tables of the engine: quarantined (all), and per extract table in turn staged, files, judged."""
+
+    engine: duckdb.DuckDBPyConnection
+    number: int
+    practices: Mapping[str, str]
+    newest: Mapping[tuple[str, date, str], FileRecord]
+    scratch: Path
+    progress: Progress
+    of: int
+    done: int = 0
+    records: list[FileRecord] = field(default_factory=list)
+    written: dict[str, Path] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.engine.execute(_quarantine_table())
+        zones = sorted(set(self.practices.values()))
+        self.zones = {zone: number for number, zone in enumerate(zones)}
+        days = zone_days(zones)
+        self.engine.register("days", days)
+        self.engine.execute("create table zone_days as select * from days")
+        self.engine.unregister("days")
+
+    def take(self, contract: ExtractContract, files: list[tuple[int, LandedTable]]) -> None:
+        """Reads all files of one table, quarantines, and writes the table's Parquet file."""
+        if not files:
+            return
+        self.progress(contract.table, self.done, self.of)
+        with ThreadPoolExecutor(2) as pool:  # hashing and reading release the interpreter
+            scans = dict(zip((place for place, _ in files), pool.map(lambda item: reader.scan(item[1], contract), files), strict=True))
+        columns = ", ".join(f"{typed.name(name)} {kind}" for name, kind in typed.staged_columns(contract))
+        self.engine.execute(f"create table staged (grp INTEGER, place BIGINT, line_number BIGINT, fault VARCHAR, {columns})")
+        readable = [(place, one) for place, one in files if scans[place].fault is None and scans[place].column_fault is None]
+        groups = self._stage(contract, readable, scans)
+        unreliable = {place for place, one in files if not one.is_as_it_was()}
+        for place, one in files:
+            if place in unreliable:
+                self.notes.append(f"landing/{one.file_name}: changed while it was read; it is taken in by the next run")
+        self._judge(contract, [item for item in files if item[0] not in unreliable], scans, groups)
+        self.done += len(files)
+        self.progress(contract.table, self.done, self.of)
+
+    # staging: text in, line by line
+
+    def _stage(
+        self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
+    ) -> dict[int, tuple[int, int]]:
+        """Stages every row as text. Gives place -> (group, place in the group), by which staged rows name their file."""
+        groups: dict[int, tuple[int, int]] = {}
+        alike: dict[tuple[str, ...], list[tuple[int, LandedTable]]] = {}
+        singly = []
+        for item in files:
+            if item[1].format != "parquet" and scans[item[0]].plain:
+                alike.setdefault((*scans[item[0]].header, item[1].format), []).append(item)
+            else:
+                singly.append(item)
+        for number, group in enumerate(alike.values(), 1):
+            good = self._stage_alike(contract, number, group, scans)
+            for order, item in enumerate(group):
+                if order in good:
+                    groups[item[0]] = (number, order)
+                else:
+                    singly.append(item)
+        for place, one in singly:
+            groups[place] = (0, place)
+            self._stage_one(contract, place, one, scans[place])
+        return groups
+
+    def _stage_alike(
+        self, contract: ExtractContract, group: int, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
+    ) -> set[int]:
+        """One DuckDB statement for all plain files of one header. Gives the places, in `files`, of those it read in full."""
+        header = scans[files[0][0]].header
+        texts = {name: f"c{place}" for name, place in scans[files[0][0]].positions.items()}
+        types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
+        paths = [_no_glob(one.files[0]) for _, one in files]
+        try:
+            self.engine.execute(
+                f"insert into staged select {group}, file_index, null, null, {typed.staging(contract, texts)} from read_csv($paths, "
+                f"columns = {{{types}}}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
+                "strict_mode = true, store_rejects = true, rejects_limit = 1)",
+                {"paths": paths},
+            )
+            rejected = {
+                path for (path,) in self.engine.execute("select s.file_path from reject_errors e join reject_scans s using (scan_id, file_id)").fetchall()
+            }
+            self.engine.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+        except duckdb.Error:
+            self.engine.execute(f"delete from staged where grp = {group}")
+            return set()
+        counts = dict(self.engine.execute(f"select place, count(*) from staged where grp = {group} group by all").fetchall())
+        good = {
+            order
+            for order, (place, one) in enumerate(files)
+            if str(one.files[0]) not in rejected and counts.get(order, 0) == scans[place].rows
+        }
+        if bad := sorted(set(range(len(files))) - good):
+            self.engine.execute(f"delete from staged where grp = {group} and place in ({', '.join(map(str, bad))})")
+        return good
+
+    def _stage_one(self, contract: ExtractContract, place: int, one: LandedTable, found: reader.Scan) -> None:
+        """One file, record by record. A file that breaks off halfway gives nothing: its Scan gets the fault."""
+        failed: list[Exception] = []
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            try:
+                if one.format == "parquet":
+                    yield from reader.parquet_batches(one.files[0], found, contract)
+                else:
+                    yield from reader.csv_batches(one, found, contract)
+            except Exception as error:  # whatever a damaged file does must not stop the others
+                failed.append(error)
+
+        schema = reader.scratch_schema(contract)
+        rows = pa.RecordBatchReader.from_batches(schema, batches())
+        self.engine.execute("begin")
+        self.engine.register("rows_of_one", rows)
+        names = ", ".join(
+            f"nullif({typed.name(name)}, '')" if kind == "VARCHAR" else typed.name(name) for name, kind in typed.staged_columns(contract)
+        )
+        self.engine.execute(f"insert into staged select 0, {place}, line_number, fault, {names} from rows_of_one")
+        self.engine.unregister("rows_of_one")
+        self.engine.execute("rollback" if failed else "commit")
+        if failed:
+            found.fault = f"cannot be read to its end ({type(failed[0]).__name__}); land the whole file again"
+
+    # judging: text to types, faults to quarantine, one row a key
+
+    def _judge(
+        self,
+        contract: ExtractContract,
+        files: list[tuple[int, LandedTable]],
+        scans: dict[int, reader.Scan],
+        groups: dict[int, tuple[int, int]],
+    ) -> None:
+        engine = self.engine
+        entries = [
+            {
+                "file_id": self.number * 1_000_000 + place,
+                "practice_id": one.practice_id,
+                "extract_date": one.extract_date,
+                "zone": self.zones[self.practices[one.practice_id]],
+                "grp": groups[place][0] if place in groups else None,
+                "place": groups[place][1] if place in groups else None,
+            }
+            for place, one in files
+        ]
+        kinds = [("file_id", pa.int64()), ("practice_id", pa.string()), ("extract_date", pa.date32()), ("zone", pa.int64())]
+        engine.register("entries", pa.Table.from_pylist(entries, schema=pa.schema([*kinds, ("grp", pa.int32()), ("place", pa.int64())])))
+        engine.execute("""
+            create table files as
+            select e.*, s.first_row from entries as e
+            left join (select grp, place, min(rowid) as first_row from staged group by all) as s on e.grp = s.grp and e.place = s.place
+        """)
+        engine.unregister("entries")
+        engine.execute(f"create table judged as {typed.typed_select(contract, 'staged', 'files', 'zone_days')}")
+        engine.execute("drop table staged")
+        self._quarantine_files(contract, files, scans)
+        self._quarantine_rows(contract)
+        superseded = self._superseded(contract)
+        self._write(contract, bool(superseded))
+        self._record(contract, files, scans, superseded)
+        engine.execute("drop table judged; drop table files; drop table superseded")
+
+    def _quarantine_files(self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]) -> None:
+        """Line 0 of a file that gives no row; every line of one whose header is at fault."""
+        for place, one in files:
+            found = scans[place]
+            file_id = self.number * 1_000_000 + place
+            common = (file_id, one.practice_id, one.extract_date, contract.table)
+            if found.fault is not None:
+                self.engine.execute("insert into quarantined values (?, ?, ?, ?, 0, null, ?, null)", [*common, found.fault])
+            elif found.column_fault is not None:
+                lines = "select range + 2 as line_number from range(?)"
+                given: Any = found.rows
+                if one.format != "parquet" and not found.plain:
+                    lines, given = "select unnest(?::bigint[]) as line_number", [line for line, _, _ in reader.csv_records(one)]
+                    found.rows = len(given)
+                self.engine.execute(
+                    f"insert into quarantined select ?, ?, ?, ?, line_number, ?, ?, null from ({lines})",
+                    [*common, *found.column_fault, given],
+                )
+
+    def _quarantine_rows(self, contract: ExtractContract) -> None:
+        known = ", ".join(f"({code}, {typed.literal(column)}, {typed.literal(reason)})" for code, column, reason in typed.reasons(contract))
+        self.engine.execute(f"""
+            insert into quarantined
+            select j.file_id, f.practice_id, f.extract_date, {typed.literal(contract.table)}, j.line_number,
+                   r.column_name, coalesce(j.fault, r.reason), j.patient_text
+            from judged as j
+            inner join files as f on j.file_id = f.file_id
+            left join (values {known}) as r (code, column_name, reason) on j.code = r.code
+            where j.code is not null
+        """)
+
+    def _superseded(self, contract: ExtractContract) -> int:
+        """Good rows that lost to another of their key in their file: newest wins where rows are ordered, then the later line."""
+        if not contract.key:
+            self.engine.execute("create table superseded (file_id BIGINT, line_number BIGINT)")
+            return 0
+        key = ", ".join(f"j.{typed.name(column)}" for column in contract.key)
+        match = " and ".join(f"j.{typed.name(column)} = twice.{typed.name(column)}" for column in contract.key)
+        newest = f"j.{typed.name(contract.ordered_by)} desc, " if contract.ordered_by else ""
+        self.engine.execute(f"""
+            create table superseded as
+            with twice as (select j.file_id, {key} from judged as j where j.code is null group by all having count(*) > 1)
+            select j.file_id, j.line_number
+            from judged as j inner join twice on j.file_id = twice.file_id and {match}
+            where j.code is null
+            qualify row_number() over (partition by j.file_id, {key} order by {newest}j.line_number desc) > 1
+        """)
+        return int(self._one("select count(*) from superseded"))
+
+    def _write(self, contract: ExtractContract, has_superseded: bool) -> None:
+        columns = ", ".join(f"j.{typed.name(name)}" for name, _ in lake_columns(contract))
+        lost = "anti join superseded as s on j.file_id = s.file_id and j.line_number = s.line_number" if has_superseded else ""
+        path = self.scratch / f"{contract.table}.parquet"
+        # file_id runs by practice and night
+        _copy(
+            self.engine,
+            f"select f.practice_id, f.extract_date, j.file_id, j.line_number, {columns} from judged as j "
+            f"inner join files as f on j.file_id = f.file_id {lost} where j.code is null order by j.file_id, j.line_number",
+            path,
+        )
+        self.written[contract.table] = path
+
+    def _record(
+        self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan], superseded: int
+    ) -> None:
+        counts = {
+            file_id: (received, bad)
+            for file_id, received, bad in self.engine.execute("select file_id, count(*), count(code) from judged group by all").fetchall()
+        }
+        lost = dict(self.engine.execute("select file_id, count(*) from superseded group by all").fetchall()) if superseded else {}
+        stored = 0
+        for place, one in files:
+            found = scans[place]
+            file_id = self.number * 1_000_000 + place
+            is_rejected = found.fault is not None or found.column_fault is not None
+            received, bad = counts.get(file_id, (0, 0))
+            if found.column_fault is not None and found.fault is None:
+                received = bad = found.rows
+            accepted = received - bad - lost.get(file_id, 0)
+            stored += accepted
+            reason = found.fault or (found.column_fault[1] if found.column_fault else None)
+            held = self.newest.get(one.key)
+            self.records.append(
+                FileRecord(
+                    file_id=file_id,
+                    practice_id=one.practice_id,
+                    extract_date=one.extract_date,
+                    table_name=contract.table,
+                    version=held.version + 1 if held else 1,
+                    file_name=one.file_name,
+                    format=one.format,
+                    sha256=found.sha256,
+                    size_bytes=one.size_bytes,
+                    mtime_ns=one.mtime_ns,
+                    ctime_ns=one.ctime_ns,
+                    time_zone=self.practices[one.practice_id],
+                    outcome="rejected" if is_rejected else "accepted",
+                    reason=reason,
+                    rows_received=received,
+                    rows_accepted=accepted,
+                    rows_quarantined=bad,
+                    rows_superseded=lost.get(file_id, 0),
+                    extra_columns=() if is_rejected else found.extra_columns,
+                )
+            )
+        # received = accepted + quarantined + superseded holds by the sum above; that as much was written is checked here
+        if pq.read_metadata(self.written[contract.table]).num_rows != stored:
+            raise HouseError(f"{contract.table}: the rows written are not those accounted for; report this fault, nothing was taken in")
+
+    def _one(self, query: str) -> Any:
+        row = self.engine.execute(query).fetchone()
+        assert row is not None
+        return row[0]
+
+
+# --- one practice alone --------------------------------------------------------------------------------------------------
+
+
+def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int]:
+    """Writes all that the lake holds of one practice as `folder`/<table>.parquet, with its ledger and quarantine.
+
+    `folder` must not exist yet; it appears whole (0700). Gives rows per table. Raises HouseError.
+    """
+    counts: dict[str, int] = {}
+    scratch = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    if folder.exists():
+        raise HouseError(f"{folder}: exists already and is never overwritten; name a new folder")
+    with house.lock("lake"):
+        batches = batch_numbers(house)
+        try:
+            scratch.mkdir(parents=True, mode=0o700)
+            with _engine(house.lake / f".give.{os.getpid()}.tmp") as engine:
+                for table in (*extract_contracts(), "files", "quarantine") if batches else ():
+                    paths = [_no_glob(batch_folder(house, batch) / f"{table}.parquet") for batch in batches]
+                    listed = ", ".join(typed.literal(path) for path in paths)
+                    path = scratch / f"{table}.parquet"
+                    _copy(engine, f"select * from read_parquet([{listed}]) where practice_id = {typed.literal(practice_id)}", path)
+                    counts[table] = pq.read_metadata(path).num_rows
+            move_into_place(scratch, folder)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+            shutil.rmtree(_spill(house.lake / f".give.{os.getpid()}.tmp"), ignore_errors=True)
+    return counts
+
+
+def forget_practice(house: House, practice_id: str) -> dict[str, int]:
+    """Deletes one practice's rows from the lake, ledger and quarantine included; gives rows deleted per table.
+
+    Only files that hold the practice are written anew, each replaced at once; after a crash run it again. Take the practice out
+    of practices.yaml or of landing/ first, or the next night takes it in again.
+    """
+    counts: Counter[str] = Counter()
+    with house.lock("lake"):
+        clear_scratch(house.lake)
+        with _engine(house.lake / f".forget.{os.getpid()}.tmp") as engine:
+            for batch in batch_numbers(house):
+                # the ledger goes last: while it names the practice, there may be something left to delete
+                for table in (*extract_contracts(), "quarantine", "files"):
+                    path = batch_folder(house, batch) / f"{table}.parquet"
+                    source = f"read_parquet({typed.literal(_no_glob(path))})"
+                    row = engine.execute(f"select count(*) from {source} where practice_id = ?", [practice_id]).fetchone()
+                    if not row or not row[0]:
+                        continue
+                    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+                    try:
+                        _copy(engine, f"select * from {source} where practice_id <> {typed.literal(practice_id)}", scratch)
+                        scratch.chmod(0o600)
+                        _sync(scratch)
+                        scratch.replace(path)
+                    finally:
+                        scratch.unlink(missing_ok=True)
+                    sync_folder(path.parent)
+                    counts[table] += row[0]
+        shutil.rmtree(_spill(house.lake / f".forget.{os.getpid()}.tmp"), ignore_errors=True)
+    return dict(counts)

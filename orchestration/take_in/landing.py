@@ -1,0 +1,129 @@
+"""What lies in landing/: one file per practice, night and table, or a reason why it is none."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from orchestration.contracts import extract_contracts
+from orchestration.house import House, HouseError
+
+FORMATS = ("csv", "csv.gz", "parquet")
+_NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+@dataclass(frozen=True)
+class LandedTable:
+    """One table of one night as it lies on disk. `fault`: why nothing can be read of it (then it is rejected whole).
+
+    `files` holds one path, or several when the table came in more than one format. Sizes in bytes, times in
+    nanoseconds; of several files the sum and the newest.
+    """
+
+    practice_id: str
+    extract_date: date
+    table: str
+    files: tuple[Path, ...]
+    file_name: str
+    format: str
+    size_bytes: int
+    mtime_ns: int
+    ctime_ns: int
+    fault: str | None = None
+
+    @property
+    def key(self) -> tuple[str, date, str]:
+        return self.practice_id, self.extract_date, self.table
+
+    def is_as_it_was(self) -> bool:
+        """Whether disk still holds what was discovered: a drop may go on while its file is being read."""
+        try:
+            found = [path.lstat() for path in self.files]
+        except OSError:
+            return False
+        return _stamp(found) == (self.size_bytes, self.mtime_ns, self.ctime_ns)
+
+
+def discover(
+    house: House, practice_ids: Iterable[str], up_to: date | None = None, notes: list[str] | None = None
+) -> list[LandedTable]:
+    """Every landed table of these practices up to a night (included), by practice, night and table.
+
+    What is no extract table is left alone and named in `notes`; names that begin with a dot are not even named.
+    Raises HouseError when a folder cannot be listed.
+    """
+    known = extract_contracts()
+    said = [] if notes is None else notes
+    landed: list[LandedTable] = []
+    for practice_id in sorted(practice_ids):
+        for night_folder in _listing(house.landing / practice_id):
+            night = _night(night_folder.name)
+            if night is None or not night_folder.is_dir():
+                said.append(f"landing/{practice_id}/{night_folder.name}: no folder of a night (YYYY-MM-DD); left alone")
+                continue
+            if up_to is not None and night > up_to:
+                continue
+            found: dict[str, list[tuple[str, os.DirEntry[str]]]] = {}
+            for entry in _listing(Path(night_folder.path)):
+                table, _, form = entry.name.partition(".")
+                if table in known and form in FORMATS:
+                    found.setdefault(table, []).append((form, entry))
+                else:
+                    said.append(f"landing/{practice_id}/{night}/{entry.name}: no extract table; left alone")
+            for table, entries in sorted(found.items()):
+                if (one := _landed(practice_id, night, table, entries)) is not None:
+                    landed.append(one)
+    return landed
+
+
+def _landed(practice_id: str, night: date, table: str, entries: list[tuple[str, os.DirEntry[str]]]) -> LandedTable | None:
+    try:
+        found = [entry.stat(follow_symlinks=False) for _, entry in entries]
+    except FileNotFoundError:
+        return None  # taken away while the folder was listed: not landed
+    fault = None
+    if len(entries) > 1:
+        fault = f"came as {' and '.join(form for form, _ in entries)} in one night; keep one of them"
+    elif stat.S_ISLNK(found[0].st_mode):
+        fault = "is a link, not a file; land the file itself"
+    elif not stat.S_ISREG(found[0].st_mode):
+        fault = "is no regular file; land a file of this name"
+    size, mtime, ctime = _stamp(found)
+    return LandedTable(
+        practice_id=practice_id,
+        extract_date=night,
+        table=table,
+        files=tuple(Path(entry.path) for _, entry in entries),
+        file_name=", ".join(f"{practice_id}/{night}/{entry.name}" for _, entry in entries),
+        format=entries[0][0],
+        size_bytes=size,
+        mtime_ns=mtime,
+        ctime_ns=ctime,
+        fault=fault,
+    )
+
+
+def _stamp(found: list[os.stat_result]) -> tuple[int, int, int]:
+    return sum(s.st_size for s in found), max(s.st_mtime_ns for s in found), max(s.st_ctime_ns for s in found)
+
+
+def _listing(folder: Path) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise HouseError(f"{folder}: cannot be listed ({error.strerror}); it must be a folder that this user may read") from None
+
+
+def _night(name: str) -> date | None:
+    try:
+        return date.fromisoformat(name) if _NIGHT.fullmatch(name) else None
+    except ValueError:
+        return None

@@ -1,0 +1,446 @@
+"""Reading landed files: one pass over the bytes of each, then records for those files that DuckDB is not asked to read."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orchestration.contracts import NOTE, NOTE_STORED, ExtractContract
+from orchestration.take_in.landing import LandedTable
+
+LONGEST = 64 * 1024 * 1024  # bytes of one line, characters of one field
+_CHUNK = 1024 * 1024
+_RECORDS_A_BATCH = 20_000
+_AFTER_QUOTES, _BEFORE_QUOTES = {b"", b",", b"\n", b"\r"}, {b"", b",", b"\n"}
+
+TORN = "cannot be unpacked to its end (truncated or damaged gzip); land the whole file again"
+WRONG_COUNT = "wrong number of columns; quote values that hold commas or line breaks, and land the file again"
+NOT_UTF8 = "bytes that are not UTF-8; save the file as UTF-8 and land it again"
+HAS_NUL = "holds a NUL byte; export the row again"
+BAD_QUOTES = "quoting that is not RFC 4180 (a quote out of place or never closed); correct the row and land the file again"
+
+
+class Unreadable(Exception):
+    """The file gives no rows at all: line 0. The text says why and what to do, and holds no data."""
+
+
+@dataclass
+class Scan:
+    """What one pass over a file's bytes found out. `fault`: no row can be read (line 0).
+
+    `column_fault`: (column, reason) when the header rejects the file. `rows` counts records behind the header, known only
+    of a `plain` file: one whose rows DuckDB and the csv module are sure to see alike. `positions`: column -> place.
+    """
+
+    sha256: str | None = None
+    fault: str | None = None
+    column_fault: tuple[str, str] | None = None
+    header: tuple[str, ...] = ()
+    rows: int = 0
+    plain: bool = True
+    positions: dict[str, int] = field(default_factory=dict)
+    extra_columns: tuple[str, ...] = ()
+
+
+class _Hashing(io.RawIOBase):
+    """Passes a file's bytes on and hashes them: the landed ones, whatever is unpacked from them."""
+
+    def __init__(self, handle: BinaryIO) -> None:
+        self.handle = handle
+        self.sha256 = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self.handle.read(size)
+        self.sha256.update(data)
+        return data
+
+    def readable(self) -> bool:
+        return True
+
+    def drain(self) -> str:
+        while self.read(_CHUNK):
+            pass
+        return self.sha256.hexdigest()
+
+
+def digest(landed: LandedTable) -> str | None:
+    """SHA-256 of the landed bytes (of several files: one after the other); None where there are none to be had."""
+    total = hashlib.sha256()
+    try:
+        for path in landed.files:
+            if path.is_symlink() or not path.is_file():
+                return None
+            with path.open("rb") as handle:
+                while data := handle.read(_CHUNK):
+                    total.update(data)
+    except OSError:
+        return None
+    return total.hexdigest()
+
+
+def scan(landed: LandedTable, contract: ExtractContract) -> Scan:
+    """One pass over the file in chunks: its hash, its header, and whether it is plain. Raises nothing: faults are in the Scan."""
+    if landed.fault is not None:
+        return Scan(sha256=digest(landed), fault=f"{contract.table} {landed.fault}")
+    try:
+        if landed.format == "parquet":
+            return _scan_parquet(landed, contract)
+        with landed.files[0].open("rb") as handle:
+            hashing = _Hashing(handle)
+            found = Scan()
+            try:
+                _scan_csv(gzip.GzipFile(fileobj=hashing) if landed.format == "csv.gz" else hashing, found, contract)  # type: ignore[arg-type]
+            except Unreadable as fault:
+                found.fault = str(fault)
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                found.fault = TORN
+            found.sha256 = hashing.drain()
+            return found
+    except OSError as error:
+        return Scan(sha256=digest(landed), fault=f"cannot be read ({error.strerror or 'damaged'}); check the file and land it again")
+
+
+def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
+    pending = b""
+    inside = False  # within quotes
+    breaks = pairs = returns = 0
+    ended = b"\n"
+    while True:
+        data = stream.read(_CHUNK)
+        pending += data
+        if not found.header and not pending:
+            raise Unreadable("is empty (0 bytes); land the file again")
+        if data and (cut := pending.rfind(b"\n") + 1) == 0:
+            if len(pending) > LONGEST:
+                raise Unreadable(f"has a line of more than {LONGEST} bytes: no extract; land a CSV file")
+            continue
+        chunk, pending = (pending[:cut], pending[cut:]) if data else (pending, b"")
+        if not found.header:
+            chunk = _begin(chunk, found, contract)
+        if chunk and found.plain:
+            found.plain = b"\x00" not in chunk and _is_utf8(chunk)
+        if chunk and found.plain:
+            stretches, ends_inside = _outside_quotes(chunk, inside)
+            # A NUL stands for what is quoted, so that no two line breaks meet which are none of a blank line.
+            outside = b"\x00".join(stretches)
+            breaks += outside.count(b"\n")
+            is_start = ended == b"\n" and not inside
+            found.plain = (
+                b"\n\n" not in outside
+                and not (is_start and outside[:1] in (b"\n", b"\r"))
+                and _fills_fields(stretches, inside, ends_inside)
+            )
+            if b"\r" in outside:
+                returns += outside.count(b"\r")
+                pairs += outside.count(b"\r\n")
+                found.plain = found.plain and b"\n\r\n" not in outside
+            inside = ends_inside
+            ended = chunk[-1:]
+        if not data:
+            break
+    records = breaks + (ended != b"\n")
+    if inside or returns != pairs or (returns and pairs != breaks):
+        found.plain = False
+    found.rows = records - 1
+
+
+def _begin(chunk: bytes, found: Scan, contract: ExtractContract) -> bytes:
+    """Reads the header off the first chunk; gives the chunk without its byte order mark."""
+    if chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in chunk[:2]:
+        raise Unreadable("is UTF-16; save the file as UTF-8 and land it again")
+    if chunk.startswith(b"\xef\xbb\xbf"):
+        chunk = chunk[3:]
+    if not chunk:
+        raise Unreadable("holds nothing but a byte order mark; land the file again")
+    text = chunk.decode("utf-8", "surrogateescape")
+    csv.field_size_limit(LONGEST)
+    try:
+        header = next((record for record in csv.reader(io.StringIO(text, newline="")) if not _is_blank(record)), None)
+    except csv.Error:
+        header = None
+    if header is None:
+        raise Unreadable("has no header row; land the file again")
+    if not text.partition("\n")[0].strip(" \t\r"):
+        found.plain = False  # a blank line before the header shifts every line number
+    _judge_header([name.strip(" \t") for name in header], found, contract)
+    return chunk
+
+
+def _judge_header(names: list[str], found: Scan, contract: ExtractContract) -> None:
+    found.header = tuple(names)
+    found.positions = {}
+    for place, name in enumerate(names):
+        if name in contract.names:
+            if name in found.positions:
+                found.column_fault = (name, f"column {name} stands twice in the header; keep one and land the file again")
+                return
+            found.positions[name] = place
+    for column in contract.columns:
+        if column.required and column.name not in found.positions:
+            hint = next((f" (it has {name!r}: names are exact)" for name in names if name.casefold() == column.name), "")
+            if len(names) == 1 and any(mark in names[0] for mark in ";\t|") and column.name in names[0]:
+                hint = " (columns seem to be separated by something else than commas)"
+            # The header's own words stay out: without a header row they are a patient's.
+            found.column_fault = (column.name, f"required column {column.name} is missing{hint}; land the file with it")
+            return
+    found.extra_columns = tuple(_printable(name) for name in names if name not in contract.names)
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
+
+
+def _is_blank(record: Sequence[str]) -> bool:
+    """A line of nothing, or of nothing but blanks."""
+    return not record or (len(record) == 1 and record[0] != "" and not record[0].strip(" \t"))
+
+
+def _is_utf8(chunk: bytes) -> bool:
+    if chunk.isascii():
+        return True
+    try:
+        chunk.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _outside_quotes(chunk: bytes, inside: bool) -> tuple[list[bytes], bool]:
+    """The stretches of the chunk that stand outside quotes, and whether it ends within quotes.
+
+    An escaped quote closes and opens again: an empty stretch. The chunk ends at a line break or at the end of the file.
+    """
+    pieces = chunk.split(b'"')
+    ends_inside = inside ^ (len(pieces) % 2 == 0)
+    return pieces[1::2] if inside else pieces[::2], ends_inside
+
+
+def _fills_fields(outside: list[bytes], starts_inside: bool, ends_inside: bool) -> bool:
+    """Whether every quoted stretch fills its field, from comma or line break to comma or line break."""
+    behind = outside if starts_inside else outside[1:]
+    before = outside if ends_inside else outside[:-1]
+    return {piece[:1] for piece in behind} <= _AFTER_QUOTES and {piece[-1:] for piece in before} <= _BEFORE_QUOTES
+
+
+# --- records, for files that are not plain --------------------------------------------------------------------------
+
+
+def scratch_schema(contract: ExtractContract) -> pa.Schema:
+    """line_number, fault, then the contract's columns as text; the note is measured before it goes anywhere."""
+    fields = [pa.field("line_number", pa.int64()), pa.field("fault", pa.string())]
+    for name in contract.names:
+        if name == NOTE:
+            fields += [pa.field(stored, pa.int64() if kind == "BIGINT" else pa.string()) for stored, kind in NOTE_STORED]
+        else:
+            fields.append(pa.field(name, pa.string()))
+    return pa.schema(fields)
+
+
+def measure_note(text: str | None) -> tuple[int | None, str | None]:
+    """(characters, SHA-256 of the UTF-8 bytes) of a note; both None when it is null or nothing but white space."""
+    if text is None or not text.strip():
+        return None, None
+    return len(text), hashlib.sha256(text.encode()).hexdigest()
+
+
+def csv_records(landed: LandedTable) -> Iterator[tuple[int, list[str] | None, str | None]]:
+    """(line number, fields, fault) of each row behind the header, as a spreadsheet counts lines.
+
+    Fields are None where a record cannot be cut into fields. Blank lines count and are no rows. Raises OSError, EOFError, zlib.error.
+    """
+    csv.field_size_limit(LONGEST)
+    with landed.files[0].open("rb") as handle:
+        raw: Any = gzip.GzipFile(fileobj=handle) if landed.format == "csv.gz" else handle
+        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        reader = csv.reader(text, strict=True)
+        line, width = 0, 0
+        while True:
+            line += 1
+            try:
+                record = next(reader)
+            except StopIteration:
+                return
+            except csv.Error:
+                yield line, None, BAD_QUOTES
+                continue
+            if _is_blank(record):
+                continue
+            if not width:
+                width = len(record)
+                continue
+            fault = None
+            if len(record) != width:
+                fault = WRONG_COUNT
+            else:
+                joined = "".join(record)
+                if not joined.isascii() and not _is_encodable(joined):
+                    fault = NOT_UTF8
+                elif "\x00" in joined:
+                    fault = HAS_NUL
+            yield line, record, fault
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def csv_batches(landed: LandedTable, found: Scan, contract: ExtractContract) -> Iterator[pa.RecordBatch]:
+    """The rows of a CSV file, one after the other, as batches of `scratch_schema`. Raises as `csv_records`."""
+    schema = scratch_schema(contract)
+    places = [(name, found.positions.get(name)) for name in contract.names]
+    patient = found.positions.get("patient_id")
+    rows: list[list[Any]] = []
+    for line, record, fault in csv_records(landed):
+        row: list[Any] = [line, fault]
+        for name, place in places:
+            value = None
+            if record is not None and place is not None:
+                if fault is None:
+                    value = record[place] or None
+                elif place == patient and fault == HAS_NUL and "\x00" not in record[place]:
+                    value = record[place] or None
+            row.extend(measure_note(value) if name == NOTE else (value,))
+        rows.append(row)
+        if len(rows) == _RECORDS_A_BATCH:
+            yield _batch(rows, schema)
+            rows = []
+    if rows:
+        yield _batch(rows, schema)
+
+
+def _batch(rows: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = [pa.array(values, kind.type) for values, kind in zip(zip(*rows, strict=True), schema, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+# --- Parquet ---------------------------------------------------------------------------------------------------------
+
+
+def _scan_parquet(landed: LandedTable, contract: ExtractContract) -> Scan:
+    found = Scan(sha256=digest(landed))
+    if landed.size_bytes == 0:
+        found.fault = "is empty (0 bytes); land the file again"
+        return found
+    try:
+        with pq.ParquetFile(landed.files[0]) as file:
+            schema, found.rows = file.schema_arrow, file.metadata.num_rows
+    except (pa.ArrowException, OSError, ValueError):
+        found.fault = "is no readable Parquet file (damaged, encrypted or cut short); land the whole file again"
+        return found
+    _judge_header([_printable(name) for name in schema.names], found, contract)
+    if found.column_fault is None:
+        for name, place in found.positions.items():
+            if pa.types.is_nested(schema.field(place).type):
+                found.column_fault = (name, f"column {name} holds nested values; write plain ones and land the file again")
+                break
+    return found
+
+
+def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Iterator[pa.RecordBatch]:
+    """The rows of a Parquet file as batches of `scratch_schema`; its first row has line number 2. Raises pa.ArrowException, OSError."""
+    schema = scratch_schema(contract)
+    names = [name for name in contract.names if name in found.positions]
+    kinds = {column.name: column.kind for column in contract.columns}
+    line = 2
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=_RECORDS_A_BATCH, columns=names):
+            size = batch.num_rows
+            bad = pa.repeat(pa.scalar(None, pa.string()), size)
+            texts: dict[str, pa.Array] = {}
+            not_utf8 = pa.repeat(False, size)
+            for name in names:
+                texts[name], wrong = _as_text(batch.column(name), kinds[name] == "date")
+                if wrong is not None:
+                    not_utf8 = pc.or_(not_utf8, wrong)
+            nul = pa.repeat(False, size)
+            for name in names:
+                has_nul = pc.fill_null(pc.match_substring(texts[name], "\x00"), False)
+                if pc.any(has_nul).as_py():
+                    nul = pc.or_(nul, has_nul)
+                    texts[name] = pc.if_else(has_nul, None, texts[name])
+            bad = pc.if_else(not_utf8, NOT_UTF8, pc.if_else(nul, HAS_NUL, bad))
+            columns: list[pa.Array] = [pa.array(range(line, line + size), pa.int64()), bad.cast(pa.string())]
+            for name in contract.names:
+                text = texts.get(name, pa.nulls(size, pa.string()))
+                if name == "patient_id":
+                    text = pc.if_else(not_utf8, None, text)  # not readable there
+                if name == NOTE:
+                    measured = [measure_note(value) for value in text.to_pylist()]
+                    columns.append(pa.array([length for length, _ in measured], pa.int64()))
+                    columns.append(pa.array([sha for _, sha in measured], pa.string()))
+                else:
+                    columns.append(text.cast(pa.string()))
+            line += size
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _as_text(values: pa.Array, is_date: bool) -> tuple[pa.Array, pa.Array | None]:
+    """Plain values in the text form that a CSV file would have; and which of them are not UTF-8 (null then), if any is not."""
+    kind = values.type
+    if pa.types.is_dictionary(kind):
+        return _as_text(values.dictionary_decode(), is_date)
+    if _is_string(kind) or _is_binary(kind):
+        return _utf8(values)
+    if pa.types.is_floating(kind):
+        values = values.cast(pa.float64())
+        values = pc.if_else(pc.is_nan(values), None, values)
+        whole = pc.and_(pc.equal(values, pc.floor(values)), pc.less(pc.abs(values), 2.0**63))
+        digits = pc.if_else(whole, values, None).cast(pa.int64(), safe=False).cast(pa.string())
+        return pc.if_else(whole, digits, values.cast(pa.string())), None
+    if pa.types.is_decimal(kind):
+        return pc.replace_substring_regex(values.cast(pa.string()), r"\.0+$", ""), None
+    if pa.types.is_timestamp(kind):
+        # The numbers are UTC where there is a zone, and the wall clock where there is none.
+        wall = pc.floor_temporal(values.cast(pa.int64()).cast(pa.timestamp(kind.unit)), unit="second")
+        text = wall.cast(pa.timestamp("s"), safe=False).cast(pa.string())
+        if kind.tz is not None:
+            return pc.binary_join_element_wise(text, "Z", ""), None
+        # pandas has no plain date: midnight is how it writes one
+        return (pc.replace_substring_regex(text, r" 00:00:00$", "") if is_date else text), None
+    if pa.types.is_date64(kind):
+        values = values.cast(pa.date32())
+    return values.cast(pa.string()), None
+
+
+def _is_string(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _is_binary(kind: pa.DataType) -> bool:
+    return any(check(kind) for check in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view))
+
+
+def _utf8(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:
+    try:
+        if _is_string(values.type):
+            values.validate(full=True)
+        text = values.cast(pa.string())
+        text.validate(full=True)
+        return text, None
+    except pa.ArrowInvalid:
+        pass
+    texts: list[str | None] = []
+    wrong: list[bool] = []
+    for value in values.cast(pa.large_binary()).to_pylist():
+        try:
+            texts.append(None if value is None else value.decode("utf-8"))
+            wrong.append(False)
+        except UnicodeDecodeError:
+            texts.append(None)
+            wrong.append(True)
+    return pa.array(texts, pa.string()), pa.array(wrong)

@@ -1,0 +1,167 @@
+"""SQL made from a contract: landed text to typed columns, and the first fault of each row."""
+
+from __future__ import annotations
+
+from orchestration.contracts import NOTE, NOTE_STORED, Column, ExtractContract
+from orchestration.take_in.zones import FIRST_DAY, LAST_DAY
+
+# What Python calls white space; \s of DuckDB's RE2 knows only the ASCII ones.
+BLANK = (
+    r"[\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]*"
+)
+_SIGN = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?"
+_TAIL = r"(\.\d+)?" + _SIGN  # behind the seconds
+_SHORT = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}" + _SIGN  # without seconds
+NEXT_STEP = "; correct the row and land the file again"
+
+
+def literal(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def name(text: str) -> str:
+    """A text as an SQL identifier."""
+    return '"' + text.replace('"', '""') + '"'
+
+
+def staged_columns(contract: ExtractContract) -> list[tuple[str, str]]:
+    """(name, type) of the staged text: the contract's columns as VARCHAR, the note already measured."""
+    staged: list[tuple[str, str]] = []
+    for column in contract.columns:
+        staged.extend(NOTE_STORED if column.name == NOTE else [(column.name, "VARCHAR")])
+    return staged
+
+
+def staging(contract: ExtractContract, texts: dict[str, str]) -> str:
+    """Select list that stages a reader's text columns; `texts` maps a column to its expression, absent ones are null."""
+    parts = []
+    for column in contract.columns:
+        text = texts.get(column.name)
+        if column.name == NOTE:
+            held = f"{text} is not null and not regexp_full_match({text}, {literal(BLANK)})" if text else "false"
+            text = text or "null::varchar"
+            parts += [f"case when {held} then length({text}) end as note_length", f"case when {held} then sha256({text}) end as note_sha256"]
+        else:
+            value = f"nullif({text}, '')" if text else "null::varchar"
+            parts.append(f"{value} as {name(column.name)}")
+    return ", ".join(parts)
+
+
+def reasons(contract: ExtractContract) -> list[tuple[int, str, str]]:
+    """(code, column, reason) of every fault that `typed_select` can find; code = 2 x place of the column, + 1 if malformed."""
+    found = []
+    for place, column in enumerate(contract.columns, 1):
+        if column.required:
+            found.append((2 * place, column.name, f"required and empty{NEXT_STEP}"))
+        if (wanted := _wanted(column)) is not None:
+            found.append((2 * place + 1, column.name, wanted + NEXT_STEP))
+    return found
+
+
+def _wanted(column: Column) -> str | None:
+    if column.vocabulary is not None:
+        return f"not one of {', '.join(column.vocabulary)}"
+    return {
+        "text": None,
+        "date": "not a date (YYYY-MM-DD)",
+        "instant": "not a timestamp (ISO 8601, such as 2026-01-31T09:30:00Z)",
+        "integer": "not a whole number",
+        "boolean": "neither true nor false",
+    }[column.kind]
+
+
+def typed_select(contract: ExtractContract, staged: str, files: str, zone_days: str) -> str:
+    """Query: file_id, line_number, code (null: no fault; 0: the fault staged), fault, patient_text, the lake's columns.
+
+    `staged` (grp, place, line_number, fault, the staged columns; its rowid counts lines where line_number is null),
+    `files` (grp, place, file_id, zone, first_row) and `zone_days` are names of tables. Instants come out in UTC.
+    """
+    instants = [column.name for column in contract.columns if column.kind == "instant"]
+    heads, stamps, times, offsets, joins = [], [], [], [], []
+    for column in instants:
+        c = name(column)
+        head, tail, stamp, time, sign = (name(f"{part} {column}") for part in ("head", "tail", "stamp", "time", "sign"))
+        heads.append(f"left({c}, 19) as {head}, substr({c}, 20) as {tail}")
+        # DuckDB reads many forms as a timestamp; the round trip proves that it is this one. Nearly all values end there.
+        stamps.append(f"try_cast({head} as timestamp) as {stamp}")
+        is_long = f"{stamp}::varchar = replace({head}, 'T', ' ') and ({tail} = '' or {tail} = 'Z' or regexp_full_match({tail}, '{_TAIL}'))"
+        short = f"left({c}, 10) || ' ' || substr({c}, 12, 5) || ':00'"
+        times.append(
+            f"case when {is_long} then {stamp} when regexp_full_match({c}, '{_SHORT}') "
+            f"and try_cast({short} as timestamp)::varchar = {short} then try_cast({short} as timestamp) end as {time}"
+        )
+        times.append(
+            f"case when {tail} = 'Z' then 'Z' when {tail} = '' and substr({c}, 17, 1) = ':' then null "
+            f"else nullif(regexp_extract(substr({c}, 17), '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'), '') end as {sign}"
+        )
+        offsets.append(f"{_offset_seconds(sign, time)} as {name('offset ' + column)}")
+    for number, column in enumerate(instants):
+        t, o = name("time " + column), name("offset " + column)
+        day = f"greatest(least({t}::date, date '{LAST_DAY}'), date '{FIRST_DAY}')"
+        joins.append(
+            f"left join {zone_days} as z{number} on z{number}.zone = p.zone and z{number}.day = case when p.{o} is null then {day} end"
+        )
+    values, faults = [], []
+    for place, held in enumerate(contract.columns, 1):
+        if held.name == NOTE:
+            values += [f"p.{stored}" for stored, _ in NOTE_STORED]
+            continue
+        c = f"p.{name(held.name)}"
+        if held.required:
+            faults.append(f"when {c} is null then {2 * place}")
+        value, is_good = _typed(held, c, instants)
+        values.append(f"{value} as {name(held.name)}")
+        if is_good is not None:
+            faults.append(f"when {c} is not null and ({is_good}) is not true then {2 * place + 1}")
+    has_patient = "patient_id" in contract.names
+    stage = [
+        f"{after} as (select {', '.join(['*', *parts])} from {before})"
+        for before, after, parts in (
+            ("texts", "headed", heads), ("headed", "stamped", stamps), ("stamped", "timed", times), ("timed", "placed", offsets),
+        )
+    ]  # fmt: skip
+    return f"""
+with texts as (
+    select f.file_id, f.zone, coalesce(s.line_number, s.rowid - f.first_row + 2) as line, s.* exclude (grp, place, line_number)
+    from {staged} as s inner join {files} as f on s.grp = f.grp and s.place = f.place
+),
+{(","+chr(10)).join(stage)}
+select
+    p.file_id,
+    p.line as line_number,
+    case when p.fault is not null then 0 {" ".join(faults)} end::integer as code,
+    p.fault,
+    {"p.patient_id" if has_patient else "null::varchar"} as patient_text,
+    {", ".join(values)}
+from placed as p
+{chr(10).join(joins)}"""
+
+
+def _offset_seconds(sign: str, time: str) -> str:
+    """Seconds east of UTC that the text itself names; null where it is local or no instant at all."""
+    hours = f"substr({sign}, 2, 2)::bigint * 3600"
+    minutes = f"coalesce(nullif(replace(substr({sign}, 4), ':', ''), '')::bigint, 0) * 60"
+    return (
+        f"case when {time} is null or {sign} is null then null when {sign} = 'Z' then 0 "
+        f"else ({hours} + {minutes}) * case when {sign}[1] = '-' then -1 else 1 end end"
+    )
+
+
+def _typed(column: Column, c: str, instants: list[str]) -> tuple[str, str | None]:
+    """(typed value, condition under which it is one) of a staged text."""
+    if column.vocabulary is not None:
+        return c, f"{c} in ({', '.join(literal(word) for word in column.vocabulary)})"
+    if column.kind == "date":
+        return f"try_cast({c} as date)", f"length({c}) = 10 and try_cast({c} as date)::varchar = {c}"
+    if column.kind == "integer":
+        return f"try_cast({c} as bigint)", f"regexp_full_match({c}, '[+-]?[0-9]+') and try_cast({c} as bigint) is not null"
+    if column.kind == "boolean":
+        return f"{c} = 'true'", f"{c} in ('true', 'false')"
+    if column.kind == "instant":
+        number = instants.index(column.name)
+        t, o, z = f"p.{name('time ' + column.name)}", f"p.{name('offset ' + column.name)}", f"z{number}"
+        second = f"(epoch_us({t}) // 1000000) - (epoch_us({t}::date::timestamp) // 1000000)"
+        offset = f"coalesce({o}, case when {second} < {z}.switch_second then {z}.offset_before else {z}.offset_after end)"
+        return f"make_timestamp(epoch_us({t}) - {offset} * 1000000)", f"{t} is not null"
+    return c, None
