@@ -1,4 +1,5 @@
-"""The contracts under data_contracts/ (ODCS 3.1) as the code uses them: what is landed, what is stored, what is published."""
+"""The contracts under data_contracts/ (ODCS 3.1) as the code uses them: what is landed, what is stored, what
+is published."""
 
 from __future__ import annotations
 
@@ -37,7 +38,8 @@ NOTE_STORED = (("note_length", "BIGINT"), ("note_sha256", "VARCHAR"))
 
 @dataclass(frozen=True)
 class Column:
-    """One column of an extract. `vocabulary` holds its only values, if it has such; `phi`: identifies a patient by itself."""
+    """One column of an extract. `vocabulary` holds its only values, if it has such; `phi`: identifies a
+    patient by itself."""
 
     name: str
     kind: Kind
@@ -49,7 +51,8 @@ class Column:
 
 @dataclass(frozen=True)
 class ExtractContract:
-    """One landed table. `key` is empty where every row stands; `ordered_by` names the column whose newest value wins."""
+    """One landed table. `key` is empty where every row stands; `ordered_by` names the column whose newest
+    value wins."""
 
     table: str
     extract: str
@@ -92,7 +95,8 @@ class MartContract:
 
 @cache
 def extract_contracts() -> dict[str, ExtractContract]:
-    """The twelve extract tables by name, in the order panel, scheduling, time log. Raises HouseError for a faulty file."""
+    """The twelve extract tables by name, in the order panel, scheduling, time log. Raises HouseError for a
+    faulty file."""
     contracts = [_extract(path) for path in _files("extracts")]
     place = ["panel", "scheduling", "time_log"]
     return {c.table: c for c in sorted(contracts, key=lambda c: (place.index(c.extract), c.table))}

@@ -23,7 +23,7 @@ def _quoted(value: Any) -> Any:
     """YAML reads an unquoted 06102 as a number and loses its leading zero, so numbers are refused where text is meant."""
     if isinstance(value, str):
         return value
-    raise ValueError("must be quoted text, like \"06102\": YAML reads unquoted digits as a number")
+    raise ValueError('must be quoted text, like "06102": YAML reads unquoted digits as a number')
 
 
 Text = Annotated[str, BeforeValidator(_quoted), Field(min_length=1)]

@@ -59,7 +59,13 @@ class Draft:
         for claim_id, detail in sorted(faulty.items()):
             lines = [line for line in self.lines if line.claim_id == claim_id]
             held.append(
-                Held(lines[0].patient_id, lines[0].month, "claim_error", detail, sum((ln.allowed_amount for ln in lines), Decimal(0)))
+                Held(
+                    lines[0].patient_id,
+                    lines[0].month,
+                    "claim_error",
+                    detail,
+                    sum((ln.allowed_amount for ln in lines), Decimal(0)),
+                )
             )
         return Draft(
             tuple(claim for claim in self.claims if claim.claim_id not in faulty),
@@ -117,12 +123,17 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
     subjects = {
         row["patient_id"]: row
         for row in _table(
-            warehouse, "select * from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id", key
+            warehouse,
+            "select * from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id",
+            key,
         )
     }
     bases = {
-        code for (code,) in warehouse.execute("select procedure_code from rules.rule_bands where is_base union select procedure_code from rules.rule_apcm_levels").fetchall()
-    }  # fmt: skip
+        code
+        for (code,) in warehouse.execute(
+            "select procedure_code from rules.rule_bands where is_base union select procedure_code from rules.rule_apcm_levels"
+        ).fetchall()
+    }
     by_patient: dict[str, list[dict[str, Any]]] = {}
     for code in codes:
         by_patient.setdefault(code["patient_id"], []).append(code)
@@ -191,9 +202,7 @@ def _claim(
                 state=subject["state"],
                 postal_code=re.sub(r"[^0-9]", "", subject["postal_code"] or "") or None,
             ),
-            rendering=Rendering(
-                subject["practitioner_npi"] or "", last_name, first_name, subject["practitioner_taxonomy_code"]
-            ),
+            rendering=Rendering(subject["practitioner_npi"] or "", last_name, first_name, subject["practitioner_taxonomy_code"]),
             place_of_service=practice.place_of_service,
             diagnoses=diagnoses,
             lines=tuple(service_lines),

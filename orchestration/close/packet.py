@@ -102,9 +102,7 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
                     "configuration_sha256": practice.fingerprint(),
                     "software": {"ccm-billing-capture": installed_version("ccm-billing-capture")},
                     "inputs": inputs,
-                    "outputs": {
-                        path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(scratch.iterdir())
-                    },
+                    "outputs": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(scratch.iterdir())},
                     "totals": {
                         "claims": len(due.claims),
                         "lines": len(due.lines),
@@ -226,7 +224,8 @@ def _write_evidence(warehouse: duckdb.DuckDBPyConnection, practice: Practice, mo
     ):
         name = "decisions" if table == "patient_month_decisions" else table
         rows = warehouse.execute(
-            f"select * from marts.{table} where practice_id = ? and month = ? order by {order}", [practice.practice_id, month]
+            f"select * from marts.{table} where practice_id = ? and month = ? order by {order}",
+            [practice.practice_id, month],
         ).to_arrow_table()
         buffer = io.BytesIO()
         pq.write_table(rows, buffer, compression="zstd")
@@ -243,6 +242,5 @@ def _inputs(warehouse: duckdb.DuckDBPyConnection, practice: Practice) -> list[di
         [practice.practice_id],
     ).fetchall()
     return [
-        {"table": table, "night": night.isoformat(), "version": version, "sha256": sha256}
-        for table, night, version, sha256 in rows
+        {"table": table, "night": night.isoformat(), "version": version, "sha256": sha256} for table, night, version, sha256 in rows
     ]

@@ -68,16 +68,16 @@ def _run_nightly(house: House, practices: dict[str, Practice], up_to: date | Non
 
     With nothing new and the marts up to date there is nothing to run.
     """
-    from orchestration.command.running import Pipeline, nights_to_take_in
+    from orchestration.command.running import Pipeline, work_to_do
     from orchestration.transform.state import build_inputs, is_up_to_date
 
-    work = nights_to_take_in(house, _zones(practices), up_to)
+    work = work_to_do(house, _zones(practices), up_to)
     if work is None:
         raise HouseError(f"{house.landing}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv")
     if not work.is_new and not full and (house.lake / "batches").exists() and is_up_to_date(house, build_inputs(house)):
         return pipeline
     pipeline = pipeline or Pipeline(house)
-    result = pipeline.nightly((work.first, work.last), full=full)
+    result = pipeline.nightly(work.night, full=full)
     if not result.success:
         raise HouseError("the night did not finish:\n" + "\n".join(f"  {line}" for line in result.errors))
     return pipeline
@@ -149,7 +149,12 @@ def _night_summary(house: House) -> dict[str, Any]:
 
 
 def _run_close(
-    pipeline: Any, practices: dict[str, Practice], month: date, approved_by: str, practice: str | None, waive: str | None
+    pipeline: Any,
+    practices: dict[str, Practice],
+    month: date,
+    approved_by: str,
+    practice: str | None,
+    waive: str | None,
 ) -> tuple[list[dict[str, Any]], bool]:
     """Closes a month; one dict per practice (closed, nothing new, or refused with its reasons), and whether any was refused."""
     if practice is not None and practice not in practices:
@@ -160,7 +165,14 @@ def _run_close(
     rows: list[dict[str, Any]] = []
     for ruling in result.outputs["gate__rulings"]:
         if not ruling.may_close:
-            rows.append({"practice_id": ruling.practice_id, "month": f"{month:%Y-%m}", "outcome": "refused", "reasons": list(ruling.refusals)})
+            rows.append(
+                {
+                    "practice_id": ruling.practice_id,
+                    "month": f"{month:%Y-%m}",
+                    "outcome": "refused",
+                    "reasons": list(ruling.refusals),
+                }
+            )
     for one in result.outputs["close__packets"]:
         if isinstance(one, str):
             practice_id, _, reason = one.partition(": ")
@@ -331,7 +343,8 @@ def scrub(files: Annotated[list[Path], typer.Argument(help="837P files.")], as_j
         except OSError as error:
             raise HouseError(f"{path}: cannot be read ({error.strerror})") from None
         found[str(path)] = [
-            {"claim_id": f.claim_id, "segment": f.segment, "field": f.field, "rule": f.rule, "message": f.message} for f in judge(content)
+            {"claim_id": f.claim_id, "segment": f.segment, "field": f.field, "rule": f.rule, "message": f.message}
+            for f in judge(content)
         ]
     if as_json:
         _print_json(found)
@@ -339,7 +352,10 @@ def scrub(files: Annotated[list[Path], typer.Argument(help="837P files.")], as_j
         for name, faults in found.items():
             out.print(f"{name}: {f'{len(faults)} faults' if faults else 'no fault'}")
             for fault in faults:
-                out.print(f"  claim {fault['claim_id'] or '-'}  {fault['segment']} {fault['field']}: {fault['message']}", markup=False)
+                out.print(
+                    f"  claim {fault['claim_id'] or '-'}  {fault['segment']} {fault['field']}: {fault['message']}",
+                    markup=False,
+                )
     if any(found.values()):
         raise typer.Exit(1)
 
@@ -400,5 +416,8 @@ def main() -> None:
             write_private(log, (log.read_text() if log.exists() else "") + text)
         except OSError:
             log = Path("(could not be written)")
-        err.print(f"ccm: {type(error).__name__}: this is a defect of ccm, not of your data; the details are in {log}", style="red")
+        err.print(
+            f"ccm: {type(error).__name__}: this is a defect of ccm, not of your data; the details are in {log}",
+            style="red",
+        )
         sys.exit(1)

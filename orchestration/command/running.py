@@ -70,31 +70,30 @@ class Pipeline:
         for name in ("dagster", "great_expectations", "dbt", "pyx12"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
-    def nightly(self, nights: tuple[date, date], *, full: bool = False, practice_ids: list[str] | None = None) -> JobResult:
-        """The nightly job over a range of nights, as one run."""
-        tags = {
-            "dagster/asset_partition_range_start": nights[0].isoformat(),
-            "dagster/asset_partition_range_end": nights[1].isoformat(),
-        }
+    def nightly(self, night: date, *, full: bool = False, practice_ids: list[str] | None = None) -> JobResult:
+        """The nightly job up to a night, which is the run's partition; earlier nights with something new come with it."""
+        from orchestration.take_in.assets import NIGHTS
+
         config = {
             "ops": {
                 "transform_and_decide": {"config": {"full": full}},
-                "take_in": {"config": {"practice_ids": practice_ids}},
+                "take_in": {"config": {"practice_ids": practice_ids, "up_to": night.isoformat()}},
             }
         }
-        return self._run("nightly", config, tags)
+        # Dagster knows no partition after today; a folder dated ahead of this machine's clock is taken in all the same.
+        return self._run("nightly", config, min(night.isoformat(), NIGHTS.get_last_partition_key() or night.isoformat()))
 
     def month_end(self, month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None) -> JobResult:
         """The month-end job: gate, packets, marts."""
         from orchestration.schedules.jobs import close_config
 
-        return self._run("month_end", close_config(month, approved_by, practice_ids, waiver), {})
+        return self._run("month_end", close_config(month, approved_by, practice_ids, waiver), None)
 
-    def _run(self, job: str, config: dict[str, Any], tags: dict[str, str]) -> JobResult:
+    def _run(self, job: str, config: dict[str, Any], night: str | None) -> JobResult:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         with self.house.lock("run"), self._dagster.DagsterInstance.get() as instance:
             result = self._defs.resolve_job_def(job).execute_in_process(
-                run_config={**config, **quiet}, tags=tags, instance=instance, raise_on_error=False
+                run_config={**config, **quiet}, partition_key=night, instance=instance, raise_on_error=False
             )
         outputs: dict[str, Any] = {}
         if result.success:
@@ -111,22 +110,19 @@ class Pipeline:
 
 
 @dataclass(frozen=True)
-class Nights:
-    """Which nights a run is about: those with something new, or the newest landed one when nothing is."""
+class Work:
+    """The newest landed night, and whether any landed file up to it is new or changed."""
 
-    first: date
-    last: date
+    night: date
     is_new: bool
 
 
-def nights_to_take_in(house: House, zones: dict[str, str], up_to: date | None) -> Nights | None:
-    """First and last night with a landed file that is new or changed; None when nothing has landed at all."""
+def work_to_do(house: House, zones: dict[str, str], up_to: date | None) -> Work | None:
+    """What a nightly run would take in; None when nothing has landed at all."""
     from orchestration.take_in.lake import pending
     from orchestration.take_in.landing import discover
 
     landed = discover(house, list(zones), up_to)
     if not landed:
         return None
-    nights = [table.extract_date for table in pending(house, landed, zones)]
-    newest = max(table.extract_date for table in landed)
-    return Nights(min(nights, default=newest), max(nights, default=newest), bool(nights))
+    return Work(max(table.extract_date for table in landed), bool(pending(house, landed, zones)))

@@ -165,9 +165,7 @@ class _Charts:
         codes: list[str] = []
         while len(codes) < count:
             code = rng.choices([c for _, c in _CHRONIC], [share for share, _ in _CHRONIC])[0]
-            if code[:3] not in {known[:3] for known in codes} and not (
-                code in ("C61", "N40.1") and patient["sex"] == "F"
-            ):
+            if code[:3] not in {known[:3] for known in codes} and not (code in ("C61", "N40.1") and patient["sex"] == "F"):
                 codes.append(code)
         for code in codes:
             recorded = some_day(rng, date(2016, 1, 1), date(2026, 3, 1))
@@ -217,8 +215,7 @@ class _Charts:
 
     def _is_away(self, patient: Row, day: date) -> bool:
         return any(
-            row["patient_id"] == patient["patient_id"]
-            and row["admitted_on"] <= day <= (row["discharged_on"] or date.max)
+            row["patient_id"] == patient["patient_id"] and row["admitted_on"] <= day <= (row["discharged_on"] or date.max)
             for row in self.charts.tables["stays"]
             if row["stay_type"] != "assisted_living"
         )

@@ -213,10 +213,7 @@ class Enrollment:
         return enrolled
 
     def _in_advantage(self, person: Person) -> bool:
-        return any(
-            row["coverage_type"] == "medicare_advantage" and _start_of(row) <= self.first_day
-            for row in person.coverages
-        )
+        return any(row["coverage_type"] == "medicare_advantage" and _start_of(row) <= self.first_day for row in person.coverages)
 
     def _openings(self, person: Person) -> list[tuple[date, Row]]:
         """The patient's visits, up to a month before the end, that could open the service."""
@@ -299,9 +296,7 @@ class Enrollment:
         if story == "revoked":
             consent["revoked_on"] = middle
             if rng.random() < 0.5:
-                person.vain_days.append(
-                    (workday_after(month_end(month_of(middle)), rng.randint(1, 6)), "consent_ended")
-                )
+                person.vain_days.append((workday_after(month_end(month_of(middle)), rng.randint(1, 6)), "consent_ended"))
         elif story == "renewed":
             end = min(_consented_on(consent) + timedelta(days=200), self.first_day - timedelta(days=40))
             if end > _consented_on(consent):
@@ -402,9 +397,7 @@ def _plan(rng: random.Random, person: Person, kind: str, letters: str, start: da
     return _coverage(person, kind, start, priority) | {"member_id": f"{letters}{rng.randint(10**8, 10**9 - 1)}"}
 
 
-def persons(
-    given: Mapping[str, Sequence[Row]], arrivals: Mapping[str, date], first_day: date, last_day: date
-) -> list[Person]:
+def persons(given: Mapping[str, Sequence[Row]], arrivals: Mapping[str, date], first_day: date, last_day: date) -> list[Person]:
     """The given patients with what else is given about each."""
     people = {}
     for row in given["patients"]:

@@ -156,9 +156,7 @@ def _correct_services(practice: DemoPractice, charts: Charts, overlay: Overlay) 
 def _plant_strangers(practice: DemoPractice, overlay: Overlay) -> None:
     """Entries by people who are not in the team that day, and one for a patient of another office."""
     clock, history = Clock(practice.time_zone), overlay.history
-    patients = [
-        row["patient_id"] for row in history.as_of(FIRST_DAY)["consents"] if row["documented"] and not row["revoked_on"]
-    ]
+    patients = [row["patient_id"] for row in history.as_of(FIRST_DAY)["consents"] if row["documented"] and not row["revoked_on"]]
     if not patients:
         return
     plan = (

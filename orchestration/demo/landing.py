@@ -44,10 +44,7 @@ def write_landing(
     for table, columns in COLUMNS.items():
         header = ",".join(columns)
         rendered = [
-            [
-                (on, None if row is None else _line([_cell(row.get(c), zone, timestamps) for c in columns]))
-                for on, row in kept
-            ]
+            [(on, None if row is None else _line([_cell(row.get(c), zone, timestamps) for c in columns])) for on, row in kept]
             for _, kept in sorted(history.versions[table].items())
         ]
         landed = [night for night in nights if (table, night) not in missing]

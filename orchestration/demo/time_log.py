@@ -28,9 +28,7 @@ _FULL_MONTH_WORKDAYS = 14  # in a shorter window there is less time in proportio
 class TimeLog:
     """Writes the log month by month. `entries` and `calls` are the result."""
 
-    def __init__(
-        self, clock: Clock, care_team: Sequence[Row], seed: str, first_day: date, last_day: date, shares: Shares
-    ) -> None:
+    def __init__(self, clock: Clock, care_team: Sequence[Row], seed: str, first_day: date, last_day: date, shares: Shares) -> None:
         self.clock, self.seed, self.shares = clock, seed, shares
         self.first_day, self.last_day = first_day, last_day
         self.team = {str(member["member_id"]): member for member in care_team}

@@ -46,7 +46,11 @@ def _path(house: House, source: Source) -> Path:
 
 def save(house: House, source: Source, inputs: str, findings: Iterable[Finding], batches: Iterable[int] = ()) -> Verdict:
     verdict = Verdict(inputs, tuple(sorted(findings, key=lambda f: (f.asset, f.check))), tuple(sorted(batches)))
-    content = {"inputs": inputs, "batches": verdict.batches, "findings": [asdict(finding) for finding in verdict.findings]}
+    content = {
+        "inputs": inputs,
+        "batches": verdict.batches,
+        "findings": [asdict(finding) for finding in verdict.findings],
+    }
     write_private(_path(house, source), json.dumps(content, indent=1, sort_keys=True) + "\n")
     return verdict
 

@@ -98,8 +98,7 @@ def _read(connection: duckdb.DuckDBPyConnection, table: str, path: Path, columns
         connection.execute(f"create table {table} as select {', '.join(wanted)} from {_csv(path)}")
     except duckdb.Error as error:  # its text quotes the line, which is a person's
         raise HouseError(
-            f"{path}: cannot be read as CSV ({type(error).__name__}); "
-            "it must be comma-separated UTF-8 text with a header"
+            f"{path}: cannot be read as CSV ({type(error).__name__}); it must be comma-separated UTF-8 text with a header"
         ) from None
 
 

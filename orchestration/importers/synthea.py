@@ -91,9 +91,7 @@ def import_synthea(
 
 def _as_of(export: Export) -> date:
     """The last day on which anybody was seen."""
-    row = export.connection.execute(
-        "select max(cast(try_cast(start as timestamptz) as date)) from encounters"
-    ).fetchone()
+    row = export.connection.execute("select max(cast(try_cast(start as timestamptz) as date)) from encounters").fetchone()
     if row is None or row[0] is None:
         raise HouseError(f"{export.folder}: encounters.csv has no encounter with a date; is the export complete?")
     return row[0]

@@ -41,9 +41,7 @@ class Rule:
 def contract_rules(contract: ExtractContract) -> list[Rule]:
     """The rules of a contract as counts of accepted rows that break them, plus the share of rows in quarantine."""
     rules = [
-        Rule(f"{column.name}__missing", 0, "error", f"{column.name} is required")
-        for column in contract.columns
-        if column.required
+        Rule(f"{column.name}__missing", 0, "error", f"{column.name} is required") for column in contract.columns if column.required
     ]
     rules += [
         Rule(f"{column.name}__outside_vocabulary", 0, "error", f"{column.name} is one of its contract's words")
@@ -53,7 +51,14 @@ def contract_rules(contract: ExtractContract) -> list[Rule]:
     if contract.key:
         rules.append(Rule("key__repeated", 0, "error", f"{', '.join(contract.key)} names one row per file"))
     rules.append(Rule("rows__unaccounted", 0, "error", "received = accepted + quarantined + superseded"))
-    rules.append(Rule("quarantine__share", QUARANTINE_SHARE, "warn", f"at most {QUARANTINE_SHARE:.0%} of a file's rows in quarantine"))
+    rules.append(
+        Rule(
+            "quarantine__share",
+            QUARANTINE_SHARE,
+            "warn",
+            f"at most {QUARANTINE_SHARE:.0%} of a file's rows in quarantine",
+        )
+    )
     return rules
 
 
@@ -146,7 +151,9 @@ def validate(name: str, asset: str, frame: pd.DataFrame, rules: Sequence[Rule]) 
         gx.ExpectationSuite(
             name=name,
             expectations=[
-                gxe.ExpectColumnValuesToBeBetween(column=rule.column, min_value=0, max_value=rule.at_most, meta={"meaning": rule.meaning})
+                gxe.ExpectColumnValuesToBeBetween(
+                    column=rule.column, min_value=0, max_value=rule.at_most, meta={"meaning": rule.meaning}
+                )
                 for rule in rules
             ],
         )
@@ -156,6 +163,7 @@ def validate(name: str, asset: str, frame: pd.DataFrame, rules: Sequence[Rule]) 
     by_column = {rule.column: rule for rule in rules}
     findings = []
     for outcome in result.results:
+        assert outcome.expectation_config is not None
         column = outcome.expectation_config.kwargs["column"]
         rule = by_column[column]
         if any(_raised(info) for info in _infos(outcome.exception_info)):

@@ -18,9 +18,7 @@ IN_PROCESS = dg.in_process_executor
 
 nightly_job = dg.define_asset_job(
     "nightly",
-    selection=(
-        dg.AssetSelection.all() - dg.AssetSelection.groups("gate", "close")
-    ),
+    selection=(dg.AssetSelection.all() - dg.AssetSelection.groups("gate", "close")),
     executor_def=IN_PROCESS,
     partitions_def=NIGHTS,
     description="Takes in what landed, judges it, rebuilds the marts, publishes them.",
@@ -97,7 +95,9 @@ def month_end_requests(house: House, practices: list[Practice], month: date, tod
             tags={"practice": practice.practice_id, "month": f"{month:%Y-%m}"},
         )
     if not due:
-        waiting = [p.practice_id for p in practices if today >= p.first_close_day(month) and not versions(house, p.practice_id, month)]
+        waiting = [
+            p.practice_id for p in practices if today >= p.first_close_day(month) and not versions(house, p.practice_id, month)
+        ]
         yield dg.SkipReason(
             f"{month:%Y-%m} waits for an approver: {', '.join(waiting)}; run `ccm close --month {month:%Y-%m} --approved-by NAME`"
             if waiting

@@ -19,9 +19,10 @@ LEDGERS = {
 
 
 class TakeInConfig(dg.Config):
-    """Which practices' files to take in; all of practices.yaml when None."""
+    """Which practices' files to take in (all of practices.yaml when None), and up to which night (the run's partition when None)."""
 
     practice_ids: list[str] | None = None
+    up_to: str | None = None
 
 
 def _specs() -> list[dg.AssetSpec]:
@@ -36,7 +37,6 @@ def _specs() -> list[dg.AssetSpec]:
                 owners=["team:billing"],
                 tags={"phi": "yes", "extract": contract.extract},
                 partitions_def=NIGHTS,
-                skippable=True,
                 metadata={
                     "dagster/column_schema": dg.TableSchema(
                         columns=[
@@ -50,7 +50,7 @@ def _specs() -> list[dg.AssetSpec]:
         specs.append(
             dg.AssetSpec(
                 ["lake", name], group_name="take_in", description=description, kinds={"parquet"}, owners=["team:billing"],
-                partitions_def=NIGHTS, skippable=True,
+                partitions_def=NIGHTS,
             )
         )  # fmt: skip
     return specs
@@ -65,16 +65,15 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
     zones = {
         practice_id: practice.time_zone for practice_id, practice in practices.items() if wanted is None or practice_id in wanted
     }
-    up_to = max(date.fromisoformat(key) for key in context.partition_keys)
-    report = take_in(house, zones, up_to=up_to)
-    if report is None:
-        context.log.info("No landed file is new or changed.")
-        return
-    context.log.info(f"Batch {report.batch}: {len(report.files)} files taken in.")
-    totals = report.totals
+    partition = date.fromisoformat(context.partition_key)
+    report = take_in(house, zones, up_to=date.fromisoformat(config.up_to) if config.up_to else partition)
+    files = report.files if report else []
+    context.log.info(f"Batch {report.batch}: {len(files)} files taken in." if report else "No landed file is new or changed.")
+    # Late and earlier nights of the same batch get their mark in the grid too; only nights with a file do.
+    for table, night in sorted({(file.table_name, file.extract_date) for file in files}):
+        if night != partition:
+            context.log_event(dg.AssetMaterialization(["lake", table], partition=night.isoformat()))
+    # Every table answers, also with nothing new: a skipped output would skip the rebuild that hangs on it.
     for spec in take_in_assets.specs:
-        table = spec.key.path[-1]
-        yield dg.MaterializeResult(
-            asset_key=spec.key,
-            metadata={"batch": report.batch, **{key: int(value) for key, value in totals.get(table, {}).items()}},
-        )
+        totals = report.totals.get(spec.key.path[-1], {}) if report else {}
+        yield dg.MaterializeResult(asset_key=spec.key, metadata={"files": 0, **{key: int(value) for key, value in totals.items()}})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,7 +33,8 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A row of the ledger, files.parquet: one version of one landed file and what became of it (docs/architecture.md)."""
+    """A row of the ledger, files.parquet: one version of one landed file and what became of it
+    (docs/architecture.md)."""
 
     file_id: int
     practice_id: str
@@ -61,7 +63,10 @@ class FileRecord:
 
 _LEDGER = pa.schema(
     [
-        pa.field(f.name, {"int": pa.int64(), "date": pa.date32(), "tuple[str, ...]": pa.list_(pa.string())}.get(str(f.type), pa.string()))
+        pa.field(
+            f.name,
+            {"int": pa.int64(), "date": pa.date32(), "tuple[str, ...]": pa.list_(pa.string())}.get(str(f.type), pa.string()),
+        )
         for f in fields(FileRecord)
     ]
 )
@@ -80,7 +85,8 @@ _QUARANTINE = (
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What one run took in. `totals`: table -> files, rows_received, rows_accepted, rows_quarantined, rows_superseded."""
+    """What one run took in. `totals`: table -> files, rows_received, rows_accepted, rows_quarantined,
+    rows_superseded."""
 
     batch: int
     files: list[FileRecord]
@@ -88,7 +94,7 @@ class BatchReport:
     notes: list[str] = field(default_factory=list)
 
 
-# --- the ledger --------------------------------------------------------------------------------------------------------
+# --- the ledger -------------------------------------------------------------------------------------------------------
 
 
 def batch_numbers(house: House) -> list[int]:
@@ -130,7 +136,8 @@ def _newest(records: list[FileRecord]) -> dict[tuple[str, date, str], FileRecord
 def pending(house: House, landed: list[LandedTable], practices: Mapping[str, str]) -> list[LandedTable]:
     """Those of `landed` that the lake does not hold as they are now. `practices`: practice_id -> IANA time zone.
 
-    Unchanged: the same size and times on disk, or else the same SHA-256; and the same time zone, on which local times depend.
+    Unchanged: the same size and times on disk, or else the same SHA-256; and the same time zone, on which
+    local times depend.
     """
     return _pending(landed, practices, _newest(ledger(house)))
 
@@ -154,7 +161,7 @@ def _pending(
     return wanted
 
 
-# --- taking in ---------------------------------------------------------------------------------------------------------
+# --- taking in --------------------------------------------------------------------------------------------------------
 
 
 def take_in(
@@ -166,7 +173,8 @@ def take_in(
 ) -> BatchReport | None:
     """Takes in every landed file that is new or changed as one batch; None when there is none.
 
-    `practices`: practice_id -> IANA time zone; files of others stay where they are. `up_to` (included) and `nights` narrow
+    `practices`: practice_id -> IANA time zone; files of others stay where they are. `up_to` (included) and
+    `nights` narrow
     the nights. The batch appears whole or not at all. Raises HouseError for what a user can mend.
     """
     house.prepare()
@@ -231,7 +239,9 @@ def _engine(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield engine
     except duckdb.Error as error:
         # DuckDB quotes the values at fault in its messages: only its kind is passed on.
-        raise HouseError(f"{scratch.parent}: the batch could not be made ({type(error).__name__}); check free disk and memory, run again") from None
+        raise HouseError(
+            f"{scratch.parent}: the batch could not be made ({type(error).__name__}); check free disk and memory, run again"
+        ) from None
     finally:
         engine.close()
 
@@ -278,7 +288,8 @@ def _no_glob(path: Path) -> str:
 
 @dataclass
 class _Batch:
-    """A batch in the making. Tables of the engine: quarantined (all), and per extract table in turn staged, files, judged."""
+    """A batch in the making. Tables of the engine: quarantined (all), and per extract table in turn staged,
+    files, judged."""
 
     engine: duckdb.DuckDBPyConnection
     number: int
@@ -307,7 +318,13 @@ class _Batch:
             return
         self.progress(contract.table, self.done, self.of)
         with ThreadPoolExecutor(2) as pool:  # hashing and reading release the interpreter
-            scans = dict(zip((place for place, _ in files), pool.map(lambda item: reader.scan(item[1], contract), files), strict=True))
+            scans = dict(
+                zip(
+                    (place for place, _ in files),
+                    pool.map(lambda item: reader.scan(item[1], contract), files),
+                    strict=True,
+                )
+            )
         columns = ", ".join(f"{typed.name(name)} {kind}" for name, kind in typed.staged_columns(contract))
         self.engine.execute(f"create table staged (grp INTEGER, place BIGINT, line_number BIGINT, fault VARCHAR, {columns})")
         readable = [(place, one) for place, one in files if scans[place].fault is None and scans[place].column_fault is None]
@@ -325,7 +342,8 @@ class _Batch:
     def _stage(
         self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
     ) -> dict[int, tuple[int, int]]:
-        """Stages every row as text. Gives place -> (group, place in the group), by which staged rows name their file."""
+        """Stages every row as text. Gives place -> (group, place in the group), by which staged rows name
+        their file."""
         groups: dict[int, tuple[int, int]] = {}
         alike: dict[tuple[str, ...], list[tuple[int, LandedTable]]] = {}
         singly = []
@@ -349,20 +367,25 @@ class _Batch:
     def _stage_alike(
         self, contract: ExtractContract, group: int, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
     ) -> set[int]:
-        """One DuckDB statement for all plain files of one header. Gives the places, in `files`, of those it read in full."""
+        """One DuckDB statement for all plain files of one header. Gives the places, in `files`, of those it
+        read in full."""
         header = scans[files[0][0]].header
         texts = {name: f"c{place}" for name, place in scans[files[0][0]].positions.items()}
         types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
         paths = [_no_glob(one.files[0]) for _, one in files]
         try:
             self.engine.execute(
-                f"insert into staged select {group}, file_index, null, null, {typed.staging(contract, texts)} from read_csv($paths, "
+                f"insert into staged select {group}, file_index, null, null, "
+                f"{typed.staging(contract, texts)} from read_csv($paths, "
                 f"columns = {{{types}}}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
                 "strict_mode = true, store_rejects = true, rejects_limit = 1)",
                 {"paths": paths},
             )
             rejected = {
-                path for (path,) in self.engine.execute("select s.file_path from reject_errors e join reject_scans s using (scan_id, file_id)").fetchall()
+                path
+                for (path,) in self.engine.execute(
+                    "select s.file_path from reject_errors e join reject_scans s using (scan_id, file_id)"
+                ).fetchall()
             }
             self.engine.execute("drop table if exists reject_errors; drop table if exists reject_scans")
         except duckdb.Error:
@@ -396,7 +419,8 @@ class _Batch:
         self.engine.execute("begin")
         self.engine.register("rows_of_one", rows)
         names = ", ".join(
-            f"nullif({typed.name(name)}, '')" if kind == "VARCHAR" else typed.name(name) for name, kind in typed.staged_columns(contract)
+            f"nullif({typed.name(name)}, '')" if kind == "VARCHAR" else typed.name(name)
+            for name, kind in typed.staged_columns(contract)
         )
         self.engine.execute(f"insert into staged select 0, {place}, line_number, fault, {names} from rows_of_one")
         self.engine.unregister("rows_of_one")
@@ -425,12 +449,21 @@ class _Batch:
             }
             for place, one in files
         ]
-        kinds = [("file_id", pa.int64()), ("practice_id", pa.string()), ("extract_date", pa.date32()), ("zone", pa.int64())]
-        engine.register("entries", pa.Table.from_pylist(entries, schema=pa.schema([*kinds, ("grp", pa.int32()), ("place", pa.int64())])))
+        kinds = [
+            ("file_id", pa.int64()),
+            ("practice_id", pa.string()),
+            ("extract_date", pa.date32()),
+            ("zone", pa.int64()),
+        ]
+        engine.register(
+            "entries",
+            pa.Table.from_pylist(entries, schema=pa.schema([*kinds, ("grp", pa.int32()), ("place", pa.int64())])),
+        )
         engine.execute("""
             create table files as
             select e.*, s.first_row from entries as e
-            left join (select grp, place, min(rowid) as first_row from staged group by all) as s on e.grp = s.grp and e.place = s.place
+            left join (select grp, place, min(rowid) as first_row from staged group by all) as s on e.grp =
+            s.grp and e.place = s.place
         """)
         engine.unregister("entries")
         engine.execute(f"create table judged as {typed.typed_select(contract, 'staged', 'files', 'zone_days')}")
@@ -442,7 +475,9 @@ class _Batch:
         self._record(contract, files, scans, superseded)
         engine.execute("drop table judged; drop table files; drop table superseded")
 
-    def _quarantine_files(self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]) -> None:
+    def _quarantine_files(
+        self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
+    ) -> None:
         """Line 0 of a file that gives no row; every line of one whose header is at fault."""
         for place, one in files:
             found = scans[place]
@@ -454,7 +489,11 @@ class _Batch:
                 lines = "select range + 2 as line_number from range(?)"
                 given: Any = found.rows
                 if one.format != "parquet" and not found.plain:
-                    lines, given = "select unnest(?::bigint[]) as line_number", [line for line, _, _ in reader.csv_records(one)]
+                    lines = "select unnest(?::bigint[]) as line_number"
+                    try:
+                        given = [line for line, _, _ in reader.csv_records(one)]
+                    except (OSError, EOFError, zlib.error):
+                        raise HouseError(f"landing/{one.file_name}: went away while it was read; run again") from None
                     found.rows = len(given)
                 self.engine.execute(
                     f"insert into quarantined select ?, ?, ?, ?, line_number, ?, ?, null from ({lines})",
@@ -462,7 +501,9 @@ class _Batch:
                 )
 
     def _quarantine_rows(self, contract: ExtractContract) -> None:
-        known = ", ".join(f"({code}, {typed.literal(column)}, {typed.literal(reason)})" for code, column, reason in typed.reasons(contract))
+        known = ", ".join(
+            f"({code}, {typed.literal(column)}, {typed.literal(reason)})" for code, column, reason in typed.reasons(contract)
+        )
         self.engine.execute(f"""
             insert into quarantined
             select j.file_id, f.practice_id, f.extract_date, {typed.literal(contract.table)}, j.line_number,
@@ -474,7 +515,8 @@ class _Batch:
         """)
 
     def _superseded(self, contract: ExtractContract) -> int:
-        """Good rows that lost to another of their key in their file: newest wins where rows are ordered, then the later line."""
+        """Good rows that lost to another of their key in their file: newest wins where rows are ordered, then
+        the later line."""
         if not contract.key:
             self.engine.execute("create table superseded (file_id BIGINT, line_number BIGINT)")
             return 0
@@ -483,7 +525,8 @@ class _Batch:
         newest = f"j.{typed.name(contract.ordered_by)} desc, " if contract.ordered_by else ""
         self.engine.execute(f"""
             create table superseded as
-            with twice as (select j.file_id, {key} from judged as j where j.code is null group by all having count(*) > 1)
+            with twice as (select j.file_id, {key} from judged as j where j.code is null group by all having
+            count(*) > 1)
             select j.file_id, j.line_number
             from judged as j inner join twice on j.file_id = twice.file_id and {match}
             where j.code is null
@@ -499,17 +542,24 @@ class _Batch:
         _copy(
             self.engine,
             f"select f.practice_id, f.extract_date, j.file_id, j.line_number, {columns} from judged as j "
-            f"inner join files as f on j.file_id = f.file_id {lost} where j.code is null order by j.file_id, j.line_number",
+            f"inner join files as f on j.file_id = f.file_id {lost} where j.code is null order by "
+            f"j.file_id, j.line_number",
             path,
         )
         self.written[contract.table] = path
 
     def _record(
-        self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan], superseded: int
+        self,
+        contract: ExtractContract,
+        files: list[tuple[int, LandedTable]],
+        scans: dict[int, reader.Scan],
+        superseded: int,
     ) -> None:
         counts = {
             file_id: (received, bad)
-            for file_id, received, bad in self.engine.execute("select file_id, count(*), count(code) from judged group by all").fetchall()
+            for file_id, received, bad in self.engine.execute(
+                "select file_id, count(*), count(code) from judged group by all"
+            ).fetchall()
         }
         lost = dict(self.engine.execute("select file_id, count(*) from superseded group by all").fetchall()) if superseded else {}
         stored = 0
@@ -547,9 +597,12 @@ class _Batch:
                     extra_columns=() if is_rejected else found.extra_columns,
                 )
             )
-        # received = accepted + quarantined + superseded holds by the sum above; that as much was written is checked here
+        # received = accepted + quarantined + superseded holds by the sum above; that as much was written is
+        # checked here
         if pq.read_metadata(self.written[contract.table]).num_rows != stored:
-            raise HouseError(f"{contract.table}: the rows written are not those accounted for; report this fault, nothing was taken in")
+            raise HouseError(
+                f"{contract.table}: the rows written are not those accounted for; report this fault, nothing was taken in"
+            )
 
     def _one(self, query: str) -> Any:
         row = self.engine.execute(query).fetchone()
@@ -557,7 +610,7 @@ class _Batch:
         return row[0]
 
 
-# --- one practice alone --------------------------------------------------------------------------------------------------
+# --- one practice alone -----------------------------------------------------------------------------------------------
 
 
 def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int]:
@@ -578,7 +631,11 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
                     paths = [_no_glob(batch_folder(house, batch) / f"{table}.parquet") for batch in batches]
                     listed = ", ".join(typed.literal(path) for path in paths)
                     path = scratch / f"{table}.parquet"
-                    _copy(engine, f"select * from read_parquet([{listed}]) where practice_id = {typed.literal(practice_id)}", path)
+                    _copy(
+                        engine,
+                        f"select * from read_parquet([{listed}]) where practice_id = {typed.literal(practice_id)}",
+                        path,
+                    )
                     counts[table] = pq.read_metadata(path).num_rows
             move_into_place(scratch, folder)
         finally:
@@ -590,7 +647,8 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
 def forget_practice(house: House, practice_id: str) -> dict[str, int]:
     """Deletes one practice's rows from the lake, ledger and quarantine included; gives rows deleted per table.
 
-    Only files that hold the practice are written anew, each replaced at once; after a crash run it again. Take the practice out
+    Only files that hold the practice are written anew, each replaced at once; after a crash run it again. Take
+    the practice out
     of practices.yaml or of landing/ first, or the next night takes it in again.
     """
     counts: Counter[str] = Counter()

@@ -1,4 +1,5 @@
-"""Reading landed files: one pass over the bytes of each, then records for those files that DuckDB is not asked to read."""
+"""Reading landed files: one pass over the bytes of each, then records for those files that DuckDB is not asked
+to read."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class Unreadable(Exception):
 class Scan:
     """What one pass over a file's bytes found out. `fault`: no row can be read (line 0).
 
-    `column_fault`: (column, reason) when the header rejects the file. `rows` counts records behind the header, known only
+    `column_fault`: (column, reason) when the header rejects the file. `rows` counts records behind the header,
+    known only
     of a `plain` file: one whose rows DuckDB and the csv module are sure to see alike. `positions`: column -> place.
     """
 
@@ -90,7 +92,8 @@ def digest(landed: LandedTable) -> str | None:
 
 
 def scan(landed: LandedTable, contract: ExtractContract) -> Scan:
-    """One pass over the file in chunks: its hash, its header, and whether it is plain. Raises nothing: faults are in the Scan."""
+    """One pass over the file in chunks: its hash, its header, and whether it is plain. Raises nothing: faults
+    are in the Scan."""
     if landed.fault is not None:
         return Scan(sha256=digest(landed), fault=f"{contract.table} {landed.fault}")
     try:
@@ -108,7 +111,10 @@ def scan(landed: LandedTable, contract: ExtractContract) -> Scan:
             found.sha256 = hashing.drain()
             return found
     except OSError as error:
-        return Scan(sha256=digest(landed), fault=f"cannot be read ({error.strerror or 'damaged'}); check the file and land it again")
+        return Scan(
+            sha256=digest(landed),
+            fault=f"cannot be read ({error.strerror or 'damaged'}); check the file and land it again",
+        )
 
 
 def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
@@ -183,7 +189,10 @@ def _judge_header(names: list[str], found: Scan, contract: ExtractContract) -> N
     for place, name in enumerate(names):
         if name in contract.names:
             if name in found.positions:
-                found.column_fault = (name, f"column {name} stands twice in the header; keep one and land the file again")
+                found.column_fault = (
+                    name,
+                    f"column {name} stands twice in the header; keep one and land the file again",
+                )
                 return
             found.positions[name] = place
     for column in contract.columns:
@@ -257,7 +266,8 @@ def measure_note(text: str | None) -> tuple[int | None, str | None]:
 def csv_records(landed: LandedTable) -> Iterator[tuple[int, list[str] | None, str | None]]:
     """(line number, fields, fault) of each row behind the header, as a spreadsheet counts lines.
 
-    Fields are None where a record cannot be cut into fields. Blank lines count and are no rows. Raises OSError, EOFError, zlib.error.
+    Fields are None where a record cannot be cut into fields. Blank lines count and are no rows. Raises
+    OSError, EOFError, zlib.error.
     """
     csv.field_size_limit(LONGEST)
     with landed.files[0].open("rb") as handle:
@@ -308,12 +318,9 @@ def csv_batches(landed: LandedTable, found: Scan, contract: ExtractContract) -> 
     for line, record, fault in csv_records(landed):
         row: list[Any] = [line, fault]
         for name, place in places:
-            value = None
-            if record is not None and place is not None:
-                if fault is None:
-                    value = record[place] or None
-                elif place == patient and fault == HAS_NUL and "\x00" not in record[place]:
-                    value = record[place] or None
+            value = None if record is None or place is None else (record[place : place + 1] or [""])[0] or None
+            is_readable = fault is None or (fault == HAS_NUL and place == patient and "\x00" not in (value or ""))
+            value = value if is_readable else None
             row.extend(measure_note(value) if name == NOTE else (value,))
         rows.append(row)
         if len(rows) == _RECORDS_A_BATCH:
@@ -346,13 +353,17 @@ def _scan_parquet(landed: LandedTable, contract: ExtractContract) -> Scan:
     if found.column_fault is None:
         for name, place in found.positions.items():
             if pa.types.is_nested(schema.field(place).type):
-                found.column_fault = (name, f"column {name} holds nested values; write plain ones and land the file again")
+                found.column_fault = (
+                    name,
+                    f"column {name} holds nested values; write plain ones and land the file again",
+                )
                 break
     return found
 
 
 def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Iterator[pa.RecordBatch]:
-    """The rows of a Parquet file as batches of `scratch_schema`; its first row has line number 2. Raises pa.ArrowException, OSError."""
+    """The rows of a Parquet file as batches of `scratch_schema`; its first row has line number 2. Raises
+    pa.ArrowException, OSError."""
     schema = scratch_schema(contract)
     names = [name for name in contract.names if name in found.positions]
     kinds = {column.name: column.kind for column in contract.columns}
@@ -390,7 +401,8 @@ def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Itera
 
 
 def _as_text(values: pa.Array, is_date: bool) -> tuple[pa.Array, pa.Array | None]:
-    """Plain values in the text form that a CSV file would have; and which of them are not UTF-8 (null then), if any is not."""
+    """Plain values in the text form that a CSV file would have; and which of them are not UTF-8 (null then),
+    if any is not."""
     kind = values.type
     if pa.types.is_dictionary(kind):
         return _as_text(values.dictionary_decode(), is_date)
@@ -422,7 +434,15 @@ def _is_string(kind: pa.DataType) -> bool:
 
 
 def _is_binary(kind: pa.DataType) -> bool:
-    return any(check(kind) for check in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view))
+    return any(
+        check(kind)
+        for check in (
+            pa.types.is_binary,
+            pa.types.is_large_binary,
+            pa.types.is_fixed_size_binary,
+            pa.types.is_binary_view,
+        )
+    )
 
 
 def _utf8(values: pa.Array) -> tuple[pa.Array, pa.Array | None]:

@@ -6,9 +6,7 @@ from orchestration.contracts import NOTE, NOTE_STORED, Column, ExtractContract
 from orchestration.take_in.zones import FIRST_DAY, LAST_DAY
 
 # What Python calls white space; \s of DuckDB's RE2 knows only the ASCII ones.
-BLANK = (
-    r"[\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]*"
-)
+BLANK = r"[\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]*"
 _SIGN = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?"
 _TAIL = r"(\.\d+)?" + _SIGN  # behind the seconds
 _SHORT = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}" + _SIGN  # without seconds
@@ -34,14 +32,18 @@ def staged_columns(contract: ExtractContract) -> list[tuple[str, str]]:
 
 
 def staging(contract: ExtractContract, texts: dict[str, str]) -> str:
-    """Select list that stages a reader's text columns; `texts` maps a column to its expression, absent ones are null."""
+    """Select list that stages a reader's text columns; `texts` maps a column to its expression, absent ones
+    are null."""
     parts = []
     for column in contract.columns:
         text = texts.get(column.name)
         if column.name == NOTE:
             held = f"{text} is not null and not regexp_full_match({text}, {literal(BLANK)})" if text else "false"
             text = text or "null::varchar"
-            parts += [f"case when {held} then length({text}) end as note_length", f"case when {held} then sha256({text}) end as note_sha256"]
+            parts += [
+                f"case when {held} then length({text}) end as note_length",
+                f"case when {held} then sha256({text}) end as note_sha256",
+            ]
         else:
             value = f"nullif({text}, '')" if text else "null::varchar"
             parts.append(f"{value} as {name(column.name)}")
@@ -49,7 +51,8 @@ def staging(contract: ExtractContract, texts: dict[str, str]) -> str:
 
 
 def reasons(contract: ExtractContract) -> list[tuple[int, str, str]]:
-    """(code, column, reason) of every fault that `typed_select` can find; code = 2 x place of the column, + 1 if malformed."""
+    """(code, column, reason) of every fault that `typed_select` can find; code = 2 x place of the column, + 1
+    if malformed."""
     found = []
     for place, column in enumerate(contract.columns, 1):
         if column.required:
@@ -83,9 +86,11 @@ def typed_select(contract: ExtractContract, staged: str, files: str, zone_days: 
         c = name(column)
         head, tail, stamp, time, sign = (name(f"{part} {column}") for part in ("head", "tail", "stamp", "time", "sign"))
         heads.append(f"left({c}, 19) as {head}, substr({c}, 20) as {tail}")
-        # DuckDB reads many forms as a timestamp; the round trip proves that it is this one. Nearly all values end there.
+        # DuckDB reads many forms as a timestamp; the round trip proves that it is this one. Nearly all values
+        # end there.
         stamps.append(f"try_cast({head} as timestamp) as {stamp}")
-        is_long = f"{stamp}::varchar = replace({head}, 'T', ' ') and ({tail} = '' or {tail} = 'Z' or regexp_full_match({tail}, '{_TAIL}'))"
+        is_tail = f"({tail} = '' or {tail} = 'Z' or regexp_full_match({tail}, '{_TAIL}'))"
+        is_long = f"{stamp}::varchar = replace({head}, 'T', ' ') and {is_tail}"
         short = f"left({c}, 10) || ' ' || substr({c}, 12, 5) || ':00'"
         times.append(
             f"case when {is_long} then {stamp} when regexp_full_match({c}, '{_SHORT}') "
@@ -100,7 +105,8 @@ def typed_select(contract: ExtractContract, staged: str, files: str, zone_days: 
         t, o = name("time " + column), name("offset " + column)
         day = f"greatest(least({t}::date, date '{LAST_DAY}'), date '{FIRST_DAY}')"
         joins.append(
-            f"left join {zone_days} as z{number} on z{number}.zone = p.zone and z{number}.day = case when p.{o} is null then {day} end"
+            f"left join {zone_days} as z{number} on z{number}.zone = p.zone and z{number}.day = case "
+            f"when p.{o} is null then {day} end"
         )
     values, faults = [], []
     for place, held in enumerate(contract.columns, 1):
@@ -123,10 +129,11 @@ def typed_select(contract: ExtractContract, staged: str, files: str, zone_days: 
     ]  # fmt: skip
     return f"""
 with texts as (
-    select f.file_id, f.zone, coalesce(s.line_number, s.rowid - f.first_row + 2) as line, s.* exclude (grp, place, line_number)
+    select f.file_id, f.zone, coalesce(s.line_number, s.rowid - f.first_row + 2) as line, s.* exclude (grp,
+    place, line_number)
     from {staged} as s inner join {files} as f on s.grp = f.grp and s.place = f.place
 ),
-{(","+chr(10)).join(stage)}
+{("," + chr(10)).join(stage)}
 select
     p.file_id,
     p.line as line_number,
@@ -155,7 +162,10 @@ def _typed(column: Column, c: str, instants: list[str]) -> tuple[str, str | None
     if column.kind == "date":
         return f"try_cast({c} as date)", f"length({c}) = 10 and try_cast({c} as date)::varchar = {c}"
     if column.kind == "integer":
-        return f"try_cast({c} as bigint)", f"regexp_full_match({c}, '[+-]?[0-9]+') and try_cast({c} as bigint) is not null"
+        return (
+            f"try_cast({c} as bigint)",
+            f"regexp_full_match({c}, '[+-]?[0-9]+') and try_cast({c} as bigint) is not null",
+        )
     if column.kind == "boolean":
         return f"{c} = 'true'", f"{c} in ('true', 'false')"
     if column.kind == "instant":

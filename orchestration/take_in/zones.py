@@ -1,4 +1,5 @@
-"""Local time to UTC as a small table: DuckDB's ICU chooses its own way for times that occur twice, and needs 3 s a million."""
+"""Local time to UTC as a small table: DuckDB's ICU chooses its own way for times that occur twice, and needs 3
+s a million."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ _DAY_SECONDS = 86_400
 
 
 def _offset(zone: ZoneInfo, local: datetime) -> int:
-    """Seconds east of UTC. fold=0: the first of two equal times, and the offset before a gap, which moves forward by it."""
+    """Seconds east of UTC. fold=0: the first of two equal times, and the offset before a gap, which moves
+    forward by it."""
     offset = local.replace(tzinfo=zone).utcoffset()
     assert offset is not None  # a ZoneInfo always knows
     return int(offset.total_seconds())
@@ -22,7 +24,8 @@ def _offset(zone: ZoneInfo, local: datetime) -> int:
 
 @cache
 def _days(name: str) -> tuple[list[int], list[int], list[int]]:
-    """Of each day: the offset before its switch, the second of the day it comes at (past the day's end: none), the one after."""
+    """Of each day: the offset before its switch, the second of the day it comes at (past the day's end: none),
+    the one after."""
     zone = ZoneInfo(name)
     midnight = datetime.combine(FIRST_DAY, datetime.min.time())
     offsets = [_offset(zone, midnight + timedelta(days=day)) for day in range(_DAYS + 1)]
@@ -44,13 +47,18 @@ def _days(name: str) -> tuple[list[int], list[int], list[int]]:
 def zone_days(names: list[str]) -> pa.Table:
     """(zone, day, offset_before, switch_second, offset_after): one row per zone and day from FIRST_DAY to LAST_DAY.
 
-    A local time at `second` of `day` is offset_before seconds ahead of UTC while second < switch_second, else offset_after.
+    A local time at `second` of `day` is offset_before seconds ahead of UTC while second < switch_second, else
+    offset_after.
     """
     first = (FIRST_DAY - date(1970, 1, 1)).days
     days = pa.array(range(first, first + _DAYS), pa.int32()).cast(pa.date32())
     parts = []
     for number, name in enumerate(names):
         before, switch, after = _days(name)
-        columns = [pa.array([number] * _DAYS, pa.int64()), days, *(pa.array(c, pa.int64()) for c in (before, switch, after))]
+        columns = [
+            pa.array([number] * _DAYS, pa.int64()),
+            days,
+            *(pa.array(c, pa.int64()) for c in (before, switch, after)),
+        ]
         parts.append(pa.table(columns, names=["zone", "day", "offset_before", "switch_second", "offset_after"]))
     return pa.concat_tables(parts)

@@ -70,7 +70,15 @@ def findings_of(house: House, results: list[dbt.NodeResult], manifest: Mapping[s
                 )
             elif result.is_bad or result.status == "skipped":
                 findings.append(
-                    Finding(f"could not build {node.get('name', result.unique_id)}", node.get("name", ""), "dbt", "error", False, (), result.status)
+                    Finding(
+                        f"could not build {node.get('name', result.unique_id)}",
+                        node.get("name", ""),
+                        "dbt",
+                        "error",
+                        False,
+                        (),
+                        result.status,
+                    )
                 )
     return findings
 
@@ -127,9 +135,7 @@ def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], t
                     metadata={"failing_rows": result.failures or 0, "status": result.status},
                 )
         elif result.status == "success":
-            yield dg.MaterializeResult(
-                asset_key=translator.get_asset_key(node), metadata={"seconds": round(result.seconds, 3)}
-            )
+            yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata={"seconds": round(result.seconds, 3)})
 
 
 def rebuild_claims(house: House) -> list[dbt.NodeResult]:

@@ -25,7 +25,8 @@ EXTRACTS = {
     "care_team": "member_id* name* credential* npi taxonomy_code active_from active_to",
     "outreach": "outreach_id* patient_id* attempted_at* channel* outcome* member_id",
     "appointments": "appointment_id* patient_id* member_id* visit_type* status* scheduled_start* scheduled_end* updated_at*",
-    "services": "service_id* patient_id* member_id procedure_code* service_date* units appointment_id billed_by* ccm_discussed updated_at*",
+    "services": "service_id* patient_id* member_id procedure_code* service_date* units "
+    "appointment_id billed_by* ccm_discussed updated_at*",
     "time_entries": "entry_id* patient_id* member_id* program* activity* started_at ended_at duration_seconds entry_method* "
     "face_to_face* note_id note_text recorded_at* updated_at* voided*",
 }
@@ -100,7 +101,10 @@ def test_marts_keep_money_in_cents_and_name_nobody():
     for contract in mart_contracts().values():
         for column in contract.columns:
             assert "name" not in column.name.split("_") or column.name in ("table_name", "column_name")
-            if column.name.endswith(("_amount", "_payment", "dollars", "dollars_at_stake", "revenue")) or column.name == "amount_now":
+            if (
+                column.name.endswith(("_amount", "_payment", "dollars", "dollars_at_stake", "revenue"))
+                or column.name == "amount_now"
+            ):
                 assert column.type == "DECIMAL(12,2)", column
     assert len(next(c for c in mart_contracts()["minute_ledger"].columns if c.name == "disposition").vocabulary) == 21
     assert len(next(c for c in mart_contracts()["patient_month_decisions"].columns if c.name == "reason").vocabulary) == 27

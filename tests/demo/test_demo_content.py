@@ -96,9 +96,7 @@ def test_notes_that_came_late_are_blank_at_first_and_there_at_last(demo: Demo) -
     final = demo.newest("time_entries", "entry_id")
     for month, night in demo.plan.closes[:-1]:
         then = demo.newest("time_entries", "entry_id", until=night)
-        held = [
-            item for item in demo.items("note_after_close") if then.get(item, {}).get("recorded_at", "") > str(month)
-        ]
+        held = [item for item in demo.items("note_after_close") if then.get(item, {}).get("recorded_at", "") > str(month)]
         held = [item for item in held if not then[item]["note_text"]]
         assert len(held) >= 4
         assert all(final[item]["note_text"] for item in held)
@@ -107,9 +105,7 @@ def test_notes_that_came_late_are_blank_at_first_and_there_at_last(demo: Demo) -
 def test_every_practice_has_notes_that_come_after_each_close(demo: Demo) -> None:
     entries = demo.newest("time_entries", "entry_id")
     months = Counter(
-        (case.practice_id, entries[case.item_id]["started_at"][:7])
-        for case in demo.plan.cases
-        if case.kind == "note_after_close"
+        (case.practice_id, entries[case.item_id]["started_at"][:7]) for case in demo.plan.cases if case.kind == "note_after_close"
     )
     assert all(months[practice, f"2026-{month:02d}"] for practice in demo.plan.practices for month in (7, 8, 9, 10))
 
@@ -147,9 +143,7 @@ def test_most_patients_in_care_get_a_quarter_hour_to_seventy_minutes(demo: Demo)
     seconds: Counter[tuple[str, str]] = Counter()
     for row in demo.newest("time_entries", "entry_id").values():
         if row["program"] == "ccm" and row["started_at"] and row["ended_at"] and row["started_at"] < "2026-11":
-            length = (
-                datetime.fromisoformat(row["ended_at"]) - datetime.fromisoformat(row["started_at"])
-            ).total_seconds()
+            length = (datetime.fromisoformat(row["ended_at"]) - datetime.fromisoformat(row["started_at"])).total_seconds()
             if 0 < length <= 10800:
                 seconds[row["patient_id"], row["started_at"][:7]] += int(length)
     within = sum(900 <= total <= 4200 for total in seconds.values())

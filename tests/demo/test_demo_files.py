@@ -187,9 +187,7 @@ def test_all_rows_are_good_but_the_planted_ones(demo: Demo) -> None:
                     if _faults(table, row):
                         bad.add(f"{practice} {table} {night} line {number}")
     planted = {
-        f"{case.practice_id} {' '.join(case.item_id.split()[:4])}"
-        for case in demo.plan.cases
-        if case.kind.startswith("bad_row")
+        f"{case.practice_id} {' '.join(case.item_id.split()[:4])}" for case in demo.plan.cases if case.kind.startswith("bad_row")
     }
     assert bad == planted
     assert 10 <= len(bad) <= 16
@@ -254,9 +252,7 @@ def test_practices_are_read_by_the_project(demo: Demo) -> None:
     assert len({entry["time_zone"] for entry in entries}) == 4
     for entry in entries:
         assert is_valid_npi(entry["npi"])
-        assert all(
-            isinstance(entry[key], str) for key in ("npi", "tax_id", "mac", "locality", "place_of_service", "phone")
-        )
+        assert all(isinstance(entry[key], str) for key in ("npi", "tax_id", "mac", "locality", "place_of_service", "phone"))
     assert sum("charges" in entry for entry in entries) == 2
     assert sum("standing_approver" in entry["close"] for entry in entries) == 1
     practices = load_practices(demo.root / "practices.yaml")

@@ -85,16 +85,12 @@ def _person(tables: dict[str, list[dict[str, str]]], number: int) -> None:
         _visit(tables, "odd-1", patient, site, "ambulatory", UNHEARD_OF, date(2026, 8, 11))
         # 23:30 in Philadelphia: the next day in UTC
         tables["encounters"].append(
-            _encounter(
-                "late-1", patient, site, "ambulatory", "185349003", "2026-08-13T03:30:00Z", "2026-08-13T03:45:00Z"
-            )
+            _encounter("late-1", patient, site, "ambulatory", "185349003", "2026-08-13T03:30:00Z", "2026-08-13T03:45:00Z")
         )
     for code, start, stop in (
         (HYPERTENSION, "2010-02-01", ""), (DIABETES, "2012-02-01", ""), (EMPLOYED, "2000-01-01", "2005-01-01"),
     ):  # fmt: skip
-        tables["conditions"].append(
-            _condition(patient, code, start, stop, "Full-time (finding)" if code == EMPLOYED else "")
-        )
+        tables["conditions"].append(_condition(patient, code, start, stop, "Full-time (finding)" if code == EMPLOYED else ""))
     if number == 1:
         tables["conditions"].append(_condition(patient, UNHEARD_OF, "2020-01-01", "", "Something (disorder)"))
     for n, (start, stop) in enumerate((("2015-01-01", ""), ("2015-01-01", "2016-01-01"), ("2026-01-01", "2026-09-15"))):
@@ -153,9 +149,7 @@ def _as_old(tables: dict[str, list[dict[str, str]]]) -> dict[str, list[dict[str,
             "patients": {"MIDDLE"}, "payer_transitions": {"MEMBERID", "SECONDARY_PAYER"}}  # fmt: skip
     old = {}
     for name, rows in tables.items():
-        old[name] = [
-            {key.lower(): value for key, value in row.items() if key not in gone.get(name, ())} for row in rows
-        ]
+        old[name] = [{key.lower(): value for key, value in row.items() if key not in gone.get(name, ())} for row in rows]
     for row in old["payer_transitions"]:
         row["START_YEAR"], row["END_YEAR"] = row.pop("start_date")[:4], row.pop("end_date")[:4]
     del old["careplans"]

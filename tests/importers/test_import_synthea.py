@@ -131,9 +131,7 @@ def test_nobody_known_to_be_uninsured_gets_medicare(made: tuple[House, ImportRep
 
 def test_numbers_are_well_formed_and_unique(made: tuple[House, ImportReport]) -> None:
     mbis = Counter(
-        (row["patient_id"], row["member_id"])
-        for row in landed(made[0], "coverages")
-        if row["coverage_type"] == "medicare_part_b"
+        (row["patient_id"], row["member_id"]) for row in landed(made[0], "coverages") if row["coverage_type"] == "medicare_part_b"
     )
     assert len({number for _, number in mbis}) == len({patient for patient, _ in mbis}) == len(mbis)
     assert all(len(number) == 11 for _, number in mbis)
@@ -186,9 +184,7 @@ def test_hospital_and_nursing_stays_are_known_as_they_happen(made: tuple[House, 
         ("stay-1", "inpatient", "2026-08-24"), ("stay-2", "snf_part_a", "2026-09-10"),
     }  # fmt: skip
     assert landed(house, "stays", date(2026, 8, 17)) == []
-    assert {row["discharged_on"] for row in landed(house, "stays", date(2026, 9, 7)) if row["stay_id"] == "stay-2"} == {
-        ""
-    }
+    assert {row["discharged_on"] for row in landed(house, "stays", date(2026, 9, 7)) if row["stay_id"] == "stay-2"} == {""}
 
 
 def test_care_plans_leave_when_they_end(made: tuple[House, ImportReport]) -> None:
@@ -254,9 +250,7 @@ def test_a_home_with_landed_files_of_others_is_refused(tmp_path: Path) -> None:
 
 def test_an_older_layout_gives_the_same_facts(tmp_path: Path, made: tuple[House, ImportReport]) -> None:
     house = House(tmp_path / "home")
-    report = import_synthea(
-        write_export(tmp_path / "old" / "csv", "old").parent, house, first_night=FIRST, last_night=LAST
-    )
+    report = import_synthea(write_export(tmp_path / "old" / "csv", "old").parent, house, first_night=FIRST, last_night=LAST)
 
     def facts(of: House, table: str, *columns: str) -> set[tuple[str, ...]]:
         rows = sent(of, table) if table in ("services", "appointments") else landed(of, table)

@@ -112,9 +112,7 @@ def national(code: str, day: str, *, facility: bool = False, qualifying: bool = 
     )
     row = rvus(code, day)
     pe = row["facility_pe_rvu" if facility else "nonfacility_pe_rvu"]
-    amount = (Decimal(row["work_rvu"]) + Decimal(pe) + Decimal(row["malpractice_rvu"])) * Decimal(
-        factor["conversion_factor"]
-    )
+    amount = (Decimal(row["work_rvu"]) + Decimal(pe) + Decimal(row["malpractice_rvu"])) * Decimal(factor["conversion_factor"])
     return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
@@ -122,9 +120,7 @@ def groups(code: str, *, acute: bool = False) -> set[str]:
     """Condition groups of an ICD-10-CM code: those that count, or the acute ones."""
     wanted = {row["condition_group"] for row in rows("rule_condition_groups") if row["is_acute"] == str(acute).lower()}
     plain = code.replace(".", "").upper()
-    return {
-        row["condition_group"] for row in rows("rule_condition_prefixes") if plain.startswith(row["icd10_prefix"])
-    } & wanted
+    return {row["condition_group"] for row in rows("rule_condition_prefixes") if plain.startswith(row["icd10_prefix"])} & wanted
 
 
 def ccir(code: str) -> bool:
@@ -161,9 +157,7 @@ def test_every_row_is_cited_and_dated(seed):
 def test_dates_of_one_key_do_not_overlap(seed):
     periods = defaultdict(list)
     for row in rows(seed):
-        periods[tuple(row[name] for name in KEYS[seed])].append(
-            (row["effective_from"], row["effective_to"] or "9999-12-31")
-        )
+        periods[tuple(row[name] for name in KEYS[seed])].append((row["effective_from"], row["effective_to"] or "9999-12-31"))
     for key, spans in periods.items():
         for (_, end), (start, _) in pairwise(sorted(spans)):
             assert end < start, key

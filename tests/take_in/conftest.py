@@ -42,7 +42,10 @@ class Home:
 
     def ask(self, query: str) -> list[tuple]:
         """Rows of a query in which {table} is all batches of a table."""
-        tables = {name: f"read_parquet('{self.house.lake}/batches/*/{name}.parquet')" for name in (*extract_contracts(), "files", "quarantine")}
+        tables = {
+            name: f"read_parquet('{self.house.lake}/batches/*/{name}.parquet')"
+            for name in (*extract_contracts(), "files", "quarantine")
+        }
         return duckdb.connect().execute(query.format(**tables)).fetchall()
 
     def batches(self) -> list[int]:

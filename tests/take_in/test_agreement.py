@@ -78,7 +78,10 @@ def test_duckdb_and_the_csv_module_read_clean_files_alike(files):
 @settings(max_examples=8, deadline=None)
 @given(
     bodies=st.lists(
-        st.lists(st.sampled_from([*'"",,, \n\n\r\tx', "e1,p1,m1,ccm,call,,,,timer,true,,n,2026-01-15,2026-01-15,true\n"]), max_size=40),
+        st.lists(
+            st.sampled_from([*'"",,, \n\n\r\tx', "e1,p1,m1,ccm,call,,,,timer,true,,n,2026-01-15,2026-01-15,true\n"]),
+            max_size=40,
+        ),
         min_size=8,
         max_size=16,
     )
@@ -91,10 +94,25 @@ def test_damaged_files_are_read_alike_whoever_begins(bodies):
 
 @pytest.mark.parametrize(
     "zone",
-    ["America/Chicago", "America/New_York", "America/Phoenix", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "America/Adak", "UTC"],
+    [
+        "America/Chicago",
+        "America/New_York",
+        "America/Phoenix",
+        "Asia/Kolkata",
+        "Australia/Lord_Howe",
+        "Pacific/Apia",
+        "America/Adak",
+        "UTC",
+    ],
 )
 def test_local_times_become_utc_as_zoneinfo_has_it(home, zone):
-    starts = [datetime(2026, 3, 7, 12), datetime(2026, 10, 31, 12), datetime(2026, 4, 4, 12), datetime(2026, 10, 3, 12), datetime(2011, 12, 29)]
+    starts = [
+        datetime(2026, 3, 7, 12),
+        datetime(2026, 10, 31, 12),
+        datetime(2026, 4, 4, 12),
+        datetime(2026, 10, 3, 12),
+        datetime(2011, 12, 29),
+    ]
     times = [start + timedelta(minutes=15 * step) for start in starts for step in range(160)]
     times += [datetime(1955, 6, 1, 12, 0, 1), datetime(2100, 12, 31, 23, 59, 59)]
     rows = [row("outreach", outreach_id=str(i), attempted_at=t.isoformat()) for i, t in enumerate(times)]

@@ -13,8 +13,8 @@ import pytest
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError
 from orchestration.take_in import lake
-from orchestration.take_in.landing import discover
 from orchestration.take_in.lake import forget_practice, give_practice, newest_files, pending
+from orchestration.take_in.landing import discover
 
 from .conftest import CHICAGO, csv_of, on, row
 
@@ -31,7 +31,8 @@ def test_a_new_lake_begins_with_an_empty_batch_that_names_every_column(home):
     for table, contract in extract_contracts().items():
         described = [(name, kind) for name, kind, *_ in home.ask(f"describe select * from {{{table}}}")]
         assert described == [
-            ("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT"), *lake_columns(contract),
+            ("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT"),
+            *lake_columns(contract),
         ]  # fmt: skip
     assert [kind for _, kind, *_ in home.ask("describe select * from {files}")] == [
         "BIGINT", "VARCHAR", "DATE", "VARCHAR", "BIGINT", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "BIGINT", "VARCHAR",
@@ -85,7 +86,9 @@ def test_nights_may_be_narrowed_and_other_practices_stay_where_they_are(home):
     for day in (1, 2, 3):
         home.land("care_plans", plans("a"), night=f"2026-02-0{day}")
     home.land("care_plans", plans("a"), practice="stranger")
-    assert [f.extract_date.day for f in home.take_in(up_to=on("2026-02-02"), nights={on("2026-02-02"), on("2026-02-03")}).files] == [2]
+    assert [
+        f.extract_date.day for f in home.take_in(up_to=on("2026-02-02"), nights={on("2026-02-02"), on("2026-02-03")}).files
+    ] == [2]
     assert [f.extract_date.day for f in home.take_in(up_to=on("2026-02-02")).files] == [1]
     assert [f.extract_date.day for f in home.take_in().files] == [3]
 
@@ -146,7 +149,10 @@ def test_received_is_accepted_plus_quarantined_plus_superseded_and_the_lake_hold
         assert received == accepted + quarantined + superseded
     assert home.counts()[0] == (51, 7, 11, 33)
     assert home.ask("select count(*) from {care_plans}") == [(7,)]
-    assert home.ask("select table_name, count(*) from {quarantine} group by all order by all") == [("care_plans", 11), ("stays", 2)]
+    assert home.ask("select table_name, count(*) from {quarantine} group by all order by all") == [
+        ("care_plans", 11),
+        ("stays", 2),
+    ]
 
 
 def test_lines_are_right_with_many_files_and_big_ones(home):
@@ -242,7 +248,12 @@ def test_parquet_with_columns_missing_doubled_or_nested_is_rejected(home):
     write_parquet(home, "care_plans", {"care_plan_id": [["c1"]], "patient_id": ["p1"], "established_on": ["2026-01-01"]})
     home.take_in()
     assert home.counts() == [(1, 0, 1, 0), (2, 0, 2, 0), (1, 0, 1, 0)]
-    assert home.faults() == [(2, "care_plan_id", None), (2, "patient_id", None), (3, "patient_id", None), (2, "stay_id", None)]
+    assert home.faults() == [
+        (2, "care_plan_id", None),
+        (2, "patient_id", None),
+        (3, "patient_id", None),
+        (2, "stay_id", None),
+    ]
 
 
 def test_parquet_that_breaks_off_within_its_pages_is_rejected_whole(home):
@@ -264,7 +275,10 @@ def test_a_parquet_extract_gives_the_rows_of_the_same_csv(home):
     home.land("time_entries", csv_of("time_entries", rows))
     write_parquet(home, "time_entries", {name: [r[name] for r in rows] for name in rows[0]}, night="2026-02-02")
     home.take_in()
-    nights = [home.ask(f"select * exclude (extract_date, file_id) from {{time_entries}} where extract_date = '2026-02-0{n}'") for n in (1, 2)]
+    nights = [
+        home.ask(f"select * exclude (extract_date, file_id) from {{time_entries}} where extract_date = '2026-02-0{n}'")
+        for n in (1, 2)
+    ]
     assert nights[0] == nights[1] and len(nights[0]) == 20
 
 

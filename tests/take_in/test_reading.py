@@ -40,7 +40,10 @@ def test_a_known_column_named_twice_rejects_the_file_and_an_unknown_one_does_not
     home.land("care_plans", PLAN.replace("copy_given_on", "patient_id") + "c1,p1,2026-01-05,,p1\n")
     home.land("stays", "stay_id,patient_id,stay_type,admitted_on,x,x\ns1,p1,hospice,2026-01-05,1,2\n")
     home.take_in()
-    assert home.ask("select table_name, outcome from {files} order by all") == [("care_plans", "rejected"), ("stays", "accepted")]
+    assert home.ask("select table_name, outcome from {files} order by all") == [
+        ("care_plans", "rejected"),
+        ("stays", "accepted"),
+    ]
     assert home.faults() == [(2, "patient_id", None)]
 
 
@@ -113,7 +116,15 @@ def test_a_header_alone_is_an_accepted_file_of_no_rows(home):
 
 def test_a_bad_row_is_quarantined_with_its_line_and_the_others_go_on(home):
     good = "c{},p{},2026-01-05,,\n"
-    text = PLAN + good.format(1, 1) + "c2,p2,2026-01-05\n" + good.format(3, 3) + "c4,p4,2026-13-05,,\n" + "c5,,x,,\n" + good.format(6, 6)
+    text = (
+        PLAN
+        + good.format(1, 1)
+        + "c2,p2,2026-01-05\n"
+        + good.format(3, 3)
+        + "c4,p4,2026-13-05,,\n"
+        + "c5,,x,,\n"
+        + good.format(6, 6)
+    )
     home.land("care_plans", text.encode() + b"c7,p\xff,2026-01-05,,\n" + good.format(8, 8).encode())
     home.take_in()
     assert [n for (n,) in home.ask("select line_number from {care_plans} order by 1")] == [2, 4, 7, 9]
@@ -124,7 +135,10 @@ def test_the_line_is_counted_as_a_spreadsheet_does(home):
     text = csv_of("time_entries", [row("time_entries", entry_id="e1", note_text="a\n\nb")]) + "\n   \n" + "too,few\n" + "\n"
     home.land("time_entries", text + csv_of("time_entries", [row("time_entries", entry_id="e2")]).split("\n")[1] + "\n\n")
     home.take_in()
-    assert home.ask("select line_number, entry_id, note_length from {time_entries} order by 1") == [(2, "e1", 4), (7, "e2", 2)]
+    assert home.ask("select line_number, entry_id, note_length from {time_entries} order by 1") == [
+        (2, "e1", 4),
+        (7, "e2", 2),
+    ]
     assert home.faults() == [(5, None, None)]
     assert home.counts() == [(3, 2, 1, 0)]
 
@@ -133,12 +147,19 @@ def test_the_line_is_counted_as_a_spreadsheet_does(home):
 def test_every_kind_of_line_end_is_read(home, end):
     home.land("care_plans", csv_of("care_plans", [row("care_plans", care_plan_id=f"c{i}") for i in range(3)], end))
     home.take_in()
-    assert home.ask("select line_number, care_plan_id from {care_plans} order by 1") == [(2, "c0"), (3, "c1"), (4, "c2")]
+    assert home.ask("select line_number, care_plan_id from {care_plans} order by 1") == [
+        (2, "c0"),
+        (3, "c1"),
+        (4, "c2"),
+    ]
 
 
 def test_a_byte_order_mark_and_a_missing_last_line_end_do_no_harm(home):
     home.land("care_plans", b"\xef\xbb\xbf" + (PLAN + "c1,p1,2026-01-05,,").encode())
-    home.land("stays", b'\xef\xbb\xbf"stay_id",patient_id,stay_type,admitted_on\n\ns1,p1,hospice,2026-01-05'.replace(b"\r", b""))
+    home.land(
+        "stays",
+        b'\xef\xbb\xbf"stay_id",patient_id,stay_type,admitted_on\n\ns1,p1,hospice,2026-01-05'.replace(b"\r", b""),
+    )
     home.take_in()
     assert home.counts() == [(1, 1, 0, 0)] * 2
 
@@ -158,7 +179,18 @@ def test_a_nul_byte_costs_its_row_only(home):
 
 
 @pytest.mark.parametrize(
-    "text", ["2026-1-05", "2026-02-30", "05/01/2026", "2026-01-05 ", "20260105", "infinity", "0000-01-01", "2026-01-05T00:00:00", "epoch"]
+    "text",
+    [
+        "2026-1-05",
+        "2026-02-30",
+        "05/01/2026",
+        "2026-01-05 ",
+        "20260105",
+        "infinity",
+        "0000-01-01",
+        "2026-01-05T00:00:00",
+        "epoch",
+    ],
 )
 def test_a_date_is_a_real_day_in_one_form(home, text):
     home.land("care_plans", csv_of("care_plans", [row("care_plans", established_on=text)]))
@@ -169,7 +201,7 @@ def test_a_date_is_a_real_day_in_one_form(home, text):
 @pytest.mark.parametrize(
     ("text", "value"),
     [("1", 1), ("+5", 5), ("-0", 0), ("007", 7), ("9223372036854775807", 2**63 - 1), ("9223372036854775808", None), ("1.0", None),
-     ("1e3", None), (" 1", None), ("0x1", None), ("1_000", None), ("one", None), ("١", None)],
+     ("1e3", None), (" 1", None), ("0x1", None), ("1_000", None), ("one", None), ("\u0661", None)],
 )  # fmt: skip
 def test_an_integer_is_digits_with_or_without_a_sign(home, text, value):
     home.land("coverages", csv_of("coverages", [row("coverages", priority=text)]))
@@ -230,7 +262,10 @@ INSTANTS = {
 
 
 def test_instants_are_iso_8601_with_or_without_an_offset(home):
-    home.land("outreach", csv_of("outreach", [row("outreach", outreach_id=f"o{i}", attempted_at=t) for i, t in enumerate(INSTANTS)]))
+    home.land(
+        "outreach",
+        csv_of("outreach", [row("outreach", outreach_id=f"o{i}", attempted_at=t) for i, t in enumerate(INSTANTS)]),
+    )
     home.take_in()
     found = dict(home.ask("select outreach_id, attempted_at from {outreach}"))
     assert {text: found.get(f"o{i}") for i, text in enumerate(INSTANTS)} == {
@@ -268,7 +303,10 @@ def test_every_row_of_coverages_stands(home):
 @pytest.mark.parametrize("prefix", ["", "\n"], ids=["by DuckDB", "record by record"])
 def test_a_note_is_kept_as_length_and_hash_and_a_blank_one_as_none(home, prefix):
     notes = ["", "   ", "\u00a0\u2003\t\x1c", "Ça va 👍🏽", 'say "hi",\nthen go', " x "]
-    home.land("time_entries", prefix + csv_of("time_entries", [row("time_entries", entry_id=str(i), note_text=n) for i, n in enumerate(notes)]))
+    home.land(
+        "time_entries",
+        prefix + csv_of("time_entries", [row("time_entries", entry_id=str(i), note_text=n) for i, n in enumerate(notes)]),
+    )
     home.take_in()
     assert home.ask("select note_length, note_sha256 from {time_entries} order by line_number") == [
         (len(n), hashlib.sha256(n.encode()).hexdigest()) if n.strip() else (None, None) for n in notes
@@ -278,7 +316,10 @@ def test_a_note_is_kept_as_length_and_hash_and_a_blank_one_as_none(home, prefix)
 
 
 def test_reasons_hold_no_value_of_the_file(home):
-    rows = [{n: "Zanzibar" for n in row("patients")}, *({**row("patients"), n: "Zanzibar"} for n in ("sex", "birth_date"))]
+    rows = [
+        dict.fromkeys(row("patients"), "Zanzibar"),
+        *({**row("patients"), n: "Zanzibar"} for n in ("sex", "birth_date")),
+    ]
     home.land("patients", csv_of("patients", rows))
     home.take_in()
     assert "Zanzibar" not in str(home.ask("select reason, column_name from {quarantine}")) + str(home.ask("select * from {files}"))

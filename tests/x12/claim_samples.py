@@ -29,12 +29,8 @@ from orchestration.close.x12.writer import write_837p
 
 LETTERS = "ACDEFGHJKMNPQRTUVWXY"
 
-ALPHA = Patient(
-    "Testpatient", "Alpha", None, "1EG4TE5MK73", date(1948, 5, 15), "F", "1 Elm St", "Springfield", "IL", "62701"
-)
-BETA = Patient(
-    "Testpatient", "Beta", "Q", "2EG4-TE5-MK74", date(1951, 1, 2), "M", "2 Elm St", "Springfield", "IL", "62701-1234"
-)
+ALPHA = Patient("Testpatient", "Alpha", None, "1EG4TE5MK73", date(1948, 5, 15), "F", "1 Elm St", "Springfield", "IL", "62701")
+BETA = Patient("Testpatient", "Beta", "Q", "2EG4-TE5-MK74", date(1951, 1, 2), "M", "2 Elm St", "Springfield", "IL", "62701-1234")
 DOE = Rendering("1245319599", "Doe", "Jane", "207Q00000X")
 
 

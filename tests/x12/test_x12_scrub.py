@@ -18,9 +18,7 @@ from orchestration.close.x12.validate import judge, pyx12_faults
 from orchestration.close.x12.writer import write_837p
 
 ONE, TWO, THREE = "CCM26100001", "CCM26100002", "CCM26100003"
-GAMMA = Patient(
-    "Testpatient", "Gamma", None, "3EG4TE5MK75", BETA.birth_date, "F", "3 Elm St", "Springfield", "IL", "62701"
-)
+GAMMA = Patient("Testpatient", "Gamma", None, "3EG4TE5MK75", BETA.birth_date, "F", "3 Elm St", "Springfield", "IL", "62701")
 GOOD = written(claim(ONE), claim(TWO, BETA), claim(THREE, GAMMA))
 PAYER = "~NM1*PR*2*MEDICARE PART B*****PI*06102"
 PHI = (
@@ -195,14 +193,8 @@ MORE: list[tuple[str, Change, str | None, str]] = [
 )
 def test_other_faults_are_caught_by_the_scrub(rule, change, held, field):
     faults = scrub(change(GOOD))
-    assert [fault for fault in faults if (fault.rule, fault.claim_id, fault.field) == (rule, held, field)], [
-        str(f) for f in faults
-    ]
-    assert (
-        {fault.claim_id for fault in faults} <= {held, None}
-        if held is None
-        else {fault.claim_id for fault in faults} == {held}
-    )
+    assert [fault for fault in faults if (fault.rule, fault.claim_id, fault.field) == (rule, held, field)], [str(f) for f in faults]
+    assert {fault.claim_id for fault in faults} <= {held, None} if held is None else {fault.claim_id for fault in faults} == {held}
 
 
 @pytest.mark.parametrize(
@@ -230,9 +222,7 @@ def test_each_track_takes_its_add_on_up_to_the_cap(base, add_on, most):
 def test_apcm_is_one_code_of_one_unit(code):
     assert scrub(written(claim(ONE, lines=(line("L1", code),)))) == []
     assert [f.rule for f in scrub(written(claim(ONE, lines=(line("L1", code, 2),))))] == ["unit-cap"]
-    assert [f.rule for f in scrub(written(claim(ONE, lines=(line("L1", code), line("L2"))))) if f.rule] == [
-        "two-tracks"
-    ]
+    assert [f.rule for f in scrub(written(claim(ONE, lines=(line("L1", code), line("L2"))))) if f.rule] == ["two-tracks"]
 
 
 @pytest.mark.parametrize("mbi", ["1EG4TE5MK73", "9AA0A00AA00", "1A12D34FG56", "2YY9Y99YY99"])
@@ -240,9 +230,7 @@ def test_card_numbers_in_the_pattern_of_cms_are_taken(mbi):
     assert scrub(GOOD.replace("1EG4TE5MK73", mbi)) == []
 
 
-@pytest.mark.parametrize(
-    "mbi", ["0EG4TE5MK73", "1EGATE5MK73", "1EG4TE5MK7", "1EG4TE5MK733", "1EG4-TE5-MK73", "11G4TE5MK73"]
-)
+@pytest.mark.parametrize("mbi", ["0EG4TE5MK73", "1EGATE5MK73", "1EG4TE5MK7", "1EG4TE5MK733", "1EG4-TE5-MK73", "11G4TE5MK73"])
 def test_what_is_not_in_the_pattern_is_refused(mbi):
     assert [f.rule for f in scrub(GOOD.replace("1EG4TE5MK73", mbi))] == ["mbi-form"]
 
@@ -297,9 +285,7 @@ def test_an_envelope_element_that_only_pyx12_reads_is_placed():
 
 def test_pyx12_says_nothing_of_its_own(caplog, capfd):
     spoiled = (
-        GOOD.replace("TESTPATIENT*BETA", "SECRET\x07NAME*BETA")
-        .replace("*19510102*M", "*SECRETDAY*Q")
-        .replace("11:B:1", "97:B:1")
+        GOOD.replace("TESTPATIENT*BETA", "SECRET\x07NAME*BETA").replace("*19510102*M", "*SECRETDAY*Q").replace("11:B:1", "97:B:1")
     )
     with caplog.at_level(logging.DEBUG):
         logging.getLogger("pyx12").addHandler(logging.StreamHandler())

@@ -123,16 +123,12 @@ def test_the_default_is_five_thousand_claims_a_transaction():
     text = written(*many_claims(5001))
     assert text.count("~ST*837*") == 2
     assert scrub(text) == []
-    assert {fault.rule for fault in scrub(written(*many_claims(5001), envelope=small_transactions(6000)))} == {
-        "too-many-claims"
-    }
+    assert {fault.rule for fault in scrub(written(*many_claims(5001), envelope=small_transactions(6000)))} == {"too-many-claims"}
 
 
 def test_the_claims_of_one_patient_stand_under_one_subscriber():
     november = claim("CCM26110001", lines=(line("CCM2611000101", service_date=date(2026, 11, 30)),))
-    content = write_837p(
-        claim_file(claim("CCM26100001"), claim("CCM26100002", BETA), november, interchange_date=date(2026, 12, 3))
-    )
+    content = write_837p(claim_file(claim("CCM26100001"), claim("CCM26100002", BETA), november, interchange_date=date(2026, 12, 3)))
     heads = [s for s in segments(content.decode()) if s.startswith(("HL*", "CLM*"))]
     assert [s.split("*")[:2] for s in heads] == [
         ["HL", "1"], ["HL", "2"], ["CLM", "CCM26100001"], ["CLM", "CCM26110001"], ["HL", "3"], ["CLM", "CCM26100002"],
@@ -167,9 +163,7 @@ def test_long_and_odd_names_everywhere_are_accepted():
     patient = dataclasses.replace(ALPHA, last_name=odd, first_name=odd, middle_name="", line1=odd, city=odd)
     file = claim_file(claim("CCM26100001", patient, rendering=dataclasses.replace(DOE, last_name=odd, first_name=odd)))
     file = dataclasses.replace(file, submitter=Submitter("CCMTEST", odd, "(555) 555-0100"))
-    content = write_837p(
-        dataclasses.replace(file, billing_provider=dataclasses.replace(file.billing_provider, name=odd))
-    )
+    content = write_837p(dataclasses.replace(file, billing_provider=dataclasses.replace(file.billing_provider, name=odd)))
     assert assert_both_accept(content) == 1
     assert judge(content) == []
 
@@ -183,9 +177,7 @@ def test_any_names_with_a_letter_in_them_are_accepted(people):
     claims = [
         dataclasses.replace(
             made,
-            patient=dataclasses.replace(
-                made.patient, last_name=last, first_name=first, middle_name=middle, line1=street
-            ),
+            patient=dataclasses.replace(made.patient, last_name=last, first_name=first, middle_name=middle, line1=street),
             rendering=dataclasses.replace(DOE, last_name=first, first_name=last),
         )
         for made, (last, first, middle, street) in zip(many_claims(len(people)), people, strict=True)

@@ -61,7 +61,7 @@ entry_nights as (
     select
         practice_id,
         entry_id,
-        min(case when note_id is null and note_sha256 is null then extract_date end) as without_note_on,
+        min(case when note_id is null and note_sha256 is null and not voided then extract_date end) as without_note_on,
         min(
             case
                 when (started_at is null or ended_at is null) and duration_seconds is null and not voided then extract_date

@@ -173,9 +173,7 @@ def read(content: bytes | str) -> X12File:
     if len(text) < ISA_LENGTH:
         raise NotX12Error(f"the ISA segment is cut short: it must be {ISA_LENGTH} characters long")
     element, repetition, component, terminator = text[3], text[82], text[104], text[105]
-    if len({element, component, terminator}) < 3 or any(
-        mark.isalnum() or mark == " " for mark in text[3] + text[104:106]
-    ):
+    if len({element, component, terminator}) < 3 or any(mark.isalnum() or mark == " " for mark in text[3] + text[104:106]):
         raise NotX12Error("the ISA segment does not have its fixed length, so its delimiters cannot be told")
 
     file = X12File(text, element, component, repetition, terminator)

@@ -119,9 +119,7 @@ class _Scrubber:
         self.characters()
         if not file.is_terminated:
             at = len(file.segments) + 1
-            self.missing(
-                WHOLE_FILE, "end of file", "terminator", at, f"the last segment is not ended; {again}", "cut-short"
-            )
+            self.missing(WHOLE_FILE, "end of file", "terminator", at, f"the last segment is not ended; {again}", "cut-short")
         for segment in file.segments:
             if segment[0] not in SEGMENT_IDS:
                 owners = file.claims_at(segment.position)
@@ -573,9 +571,7 @@ class _Scrubber:
         for month in months if member_id else ():
             at, claim_id = self.months_seen.setdefault((member_id, month), (clm.position, clm.at(1)))
             if at != clm.position:
-                text = (
-                    f"claim {claim_id} at segment {at} bills {month} of this patient already; a month is claimed once"
-                )
+                text = f"claim {claim_id} at segment {at} bills {month} of this patient already; a month is claimed once"
                 self.fault(owner, clm, 1, "duplicate-patient-month", text)
 
     def tracks(self, owner: Owners, lines: list[_Line]) -> None:

@@ -149,7 +149,5 @@ def _segment_faults(segment: dict[str, Any], file: X12File) -> list[Fault]:
         for error in element["errors"]:
             code = error["err_cde"]
             text = f"{_ELEMENT_CODES.get(code, f'code {code}')} (guide: {element['name'] or field})"
-            faults += [
-                make_fault(owner, name, field, f"pyx12-element-{code}", text, at) for owner in file.claims_at(at)
-            ]
+            faults += [make_fault(owner, name, field, f"pyx12-element-{code}", text, at) for owner in file.claims_at(at)]
     return faults

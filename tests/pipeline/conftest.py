@@ -1,0 +1,16 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.homes import Ran, ccm
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ran]:
+    """The demo home and what `ccm demo` printed. Never changed by a test: copy it first."""
+    home = tmp_path_factory.mktemp("demo") / "home"
+    ran = ccm("demo", home=home)
+    assert ran.code == 0, ran.err
+    return home, ran
