@@ -1,0 +1,189 @@
+"""Reads landing folders as interface.md section 3 says: accepted files, good rows, snapshots, upserts."""
+
+import csv
+import gzip
+import io
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from .calendars import instant
+
+Row = dict[str, Any]
+
+# column -> kind: text, date, time, flag, number, or a vocabulary; `*` first: required
+CONTRACTS: dict[str, str] = {
+    "patients": """patient_id=*text first_name=*text last_name=*text middle_name=text birth_date=*date sex=*F|M|U
+        address_line1=text city=text state=text postal_code=text phone=text billing_practitioner_id=*text
+        deceased_date=date""",
+    "coverages": """patient_id=*text
+        coverage_type=*medicare_part_a|medicare_part_b|medicare_advantage|qmb|medicaid|medigap|commercial
+        member_id=text priority=number effective_date=*date termination_date=date""",
+    "conditions": """condition_id=*text patient_id=*text icd10_code=*text clinical_status=*active|resolved
+        onset_date=date recorded_date=date resolved_date=date""",
+    "consents": """consent_id=*text patient_id=*text program=*ccm|pcm|apcm consented_on=*date method=*verbal|written
+        documented=*flag obtained_by=text billing_practitioner_id=text revoked_on=date""",
+    "care_plans": """care_plan_id=*text patient_id=*text established_on=*date last_reviewed_on=date
+        copy_given_on=date""",
+    "assessments": """assessment_id=*text patient_id=*text assessed_on=*date
+        mdm_level=*straightforward|low|moderate|high member_id=*text""",
+    "stays": """stay_id=*text patient_id=*text
+        stay_type=*inpatient|snf_part_a|nursing_facility|assisted_living|hospice admitted_on=*date
+        discharged_on=date""",
+    "care_team": """member_id=*text name=*text
+        credential=*MD|DO|NP|PA|CNS|CNM|RN|LPN|MA|PHARMD|LCSW|CNA|CHW|PSYD|RD|ADMIN npi=text taxonomy_code=text
+        active_from=date active_to=date""",
+    "outreach": """outreach_id=*text patient_id=*text attempted_at=*time channel=*phone|portal|letter|in_person
+        outcome=*no_answer|left_message|callback|declined|agreed member_id=text""",
+    "appointments": """appointment_id=*text patient_id=*text member_id=*text visit_type=*text
+        status=*scheduled|completed|cancelled|no_show scheduled_start=*time scheduled_end=*time updated_at=*time""",
+    "services": """service_id=*text patient_id=*text member_id=text procedure_code=*text service_date=*date
+        units=number appointment_id=text billed_by=*own_practice|other_practice ccm_discussed=flag updated_at=*time""",
+    "time_entries": """entry_id=*text patient_id=*text member_id=*text program=*ccm|pcm|rpm|bhi|tcm|other
+        activity=*text started_at=time ended_at=time duration_seconds=number entry_method=*timer|manual
+        face_to_face=*flag note_id=text note_text=text recorded_at=*time updated_at=*time voided=*flag""",
+}
+COLUMNS = {table: dict(item.split("=", 1) for item in text.split()) for table, text in CONTRACTS.items()}
+UPSERTED = {"appointments", "services", "time_entries"}
+KEY = {table: next(iter(columns)) for table, columns in COLUMNS.items()}
+WITHOUT_KEY = {"coverages"}
+
+
+@dataclass
+class File:
+    """One accepted file: its good rows in line order, and the patient ids of bad but readable rows."""
+
+    rows: list[Row] = field(default_factory=list)
+    bad_patient_ids: set[str] = field(default_factory=set)
+
+
+def _value(kind: str, text: str, zone: str) -> Any:
+    """ValueError when the text is not of the kind."""
+    required, kind = kind.startswith("*"), kind.removeprefix("*")
+    if text == "":
+        if required:
+            raise ValueError("missing")
+        return None
+    if kind == "text":
+        return text
+    if kind == "date":
+        if not re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            raise ValueError("not a date")
+        return date.fromisoformat(text)
+    if kind == "time":
+        return instant(zone, text)
+    if kind == "number":
+        if not re.fullmatch(r"[+-]?\d+", text):
+            raise ValueError("not a whole number")
+        return int(text)
+    vocabulary = ["true", "false"] if kind == "flag" else kind.split("|")
+    if text not in vocabulary:
+        raise ValueError("not in the vocabulary")
+    return text == "true" if kind == "flag" else text
+
+
+def read_file(path: Path, table: str, zone: str) -> File | None:
+    """None: the file is rejected."""
+    raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    lines = csv.reader(io.StringIO(raw.decode("utf-8-sig", errors="surrogateescape"), newline=""))
+    header = next(lines, None)
+    if not header:
+        return None
+    columns = COLUMNS[table]
+    if any(header.count(name) > 1 for name in columns):
+        return None
+    if any(kind.startswith("*") and name not in header for name, kind in columns.items()):
+        return None
+    file = File()
+    for cells in lines:
+        if not cells:
+            continue
+        whole = len(cells) == len(header)
+        utf8 = not any("\ud800" <= ch <= "\udfff" for cell in cells for ch in cell)
+        if not whole or not utf8:
+            continue
+        texts = dict(zip(header, cells, strict=True))
+        try:
+            file.rows.append({name: _value(kind, texts.get(name, ""), zone) for name, kind in columns.items()})
+        except ValueError:
+            if table == "patients" and texts["patient_id"]:
+                file.bad_patient_ids.add(texts["patient_id"])
+    return file
+
+
+class Landing:
+    """All facts of one practice, as of its newest night with an accepted file."""
+
+    def __init__(self, folder: Path, zone: str, until: date | None = None):
+        self.files: dict[str, dict[date, File]] = {table: {} for table in COLUMNS}
+        nights = (
+            sorted(
+                night
+                for night in folder.iterdir()
+                if re.fullmatch(r"\d{4}-\d\d-\d\d", night.name) and (not until or date.fromisoformat(night.name) <= until)
+            )
+            if folder.is_dir()
+            else []
+        )
+        for night in nights:
+            for table in COLUMNS:
+                paths = [p for p in (night / f"{table}.csv", night / f"{table}.csv.gz") if p.exists()]
+                file = read_file(paths[0], table, zone) if len(paths) == 1 else None
+                if file is not None:
+                    self.files[table][date.fromisoformat(night.name)] = file
+        accepted = sorted({night for files in self.files.values() for night in files})
+        self.first_night = accepted[0] if accepted else None
+        self.newest_night = accepted[-1] if accepted else None
+        self._patients()
+        self._members()
+        self.appointments, self.appointment_versions = self._upserted("appointments")
+        self.services, _ = self._upserted("services")
+        self.time_entries, self.time_entry_versions = self._upserted("time_entries")
+
+    def _patients(self) -> None:
+        self.patients: dict[str, Row] = {}
+        self.snapshots: dict[date, set[str]] = {}
+        for night, file in self.files["patients"].items():
+            if not file.rows:
+                continue  # a panel of nobody is an outage
+            for row in file.rows:
+                self.patients[row["patient_id"]] = row
+            here = {row["patient_id"] for row in file.rows}
+            self.snapshots[night] = here | (file.bad_patient_ids & set(self.patients))
+        self.newest_snapshot = self.snapshots[max(self.snapshots)] if self.snapshots else set()
+
+    def _members(self) -> None:
+        self.members: dict[str, Row] = {}
+        for file in self.files["care_team"].values():
+            for row in file.rows:
+                self.members[row["member_id"]] = row
+
+    def panel_rows(self, table: str, patient_id: str) -> list[Row]:
+        """A patient's rows: of the newest file, or for one who is gone of the newest up to their last snapshot."""
+        nights = list(self.files[table])
+        if patient_id not in self.newest_snapshot:
+            last_seen = max((n for n, ids in self.snapshots.items() if patient_id in ids), default=None)
+            nights = [night for night in nights if last_seen and night <= last_seen]
+        if not nights:
+            return []
+        rows = self.files[table][max(nights)].rows
+        if table not in WITHOUT_KEY:
+            rows = list({row[KEY[table]]: row for row in rows}.values())
+        return [row for row in rows if row["patient_id"] == patient_id]
+
+    def _upserted(self, table: str) -> tuple[dict[str, Row], dict[str, list[tuple[date, Row]]]]:
+        """The row in force of each key, and each key's accepted rows by night (a key's best row of each file)."""
+        versions: dict[str, list[tuple[date, Row]]] = defaultdict(list)
+        for night, file in self.files[table].items():
+            best: dict[str, Row] = {}
+            for row in file.rows:
+                key = row[KEY[table]]
+                if key not in best or row["updated_at"] >= best[key]["updated_at"]:
+                    best[key] = row
+            for key, row in best.items():
+                versions[key].append((night, row))
+        in_force = {key: max(rows, key=lambda item: (item[1]["updated_at"], item[0]))[1] for key, rows in versions.items()}
+        return in_force, dict(versions)
