@@ -160,31 +160,39 @@ def test_files_of_the_home_are_for_their_owner_alone(demo):
             assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_a_night_with_nothing_new_changes_nothing(demo, tmp_path):
-    home = copy(demo[0], tmp_path / "home")
-    # The demo left its last night untaken; take it in first.
-    assert ccm("nightly", home=home).code == 0
-    before = hashlib.sha256((home / "marts.duckdb").read_bytes()).hexdigest()
-    batches = sorted((home / "lake" / "batches").iterdir())
-    assert ccm("nightly", home=home).code == 0
-    assert hashlib.sha256((home / "marts.duckdb").read_bytes()).hexdigest() == before
-    assert sorted((home / "lake" / "batches").iterdir()) == batches
+def test_a_night_with_nothing_new_changes_nothing(next_night):
+    before = hashlib.sha256((next_night / "marts.duckdb").read_bytes()).hexdigest()
+    batches = sorted((next_night / "lake" / "batches").iterdir())
+    assert ccm("nightly", home=next_night).code == 0
+    assert hashlib.sha256((next_night / "marts.duckdb").read_bytes()).hexdigest() == before
+    assert sorted((next_night / "lake" / "batches").iterdir()) == batches
 
 
-def test_the_refused_practice_closes_a_night_later_and_the_same_inputs_give_the_same_bytes(demo, tmp_path):
+def test_the_refused_practice_closes_a_night_later_and_the_same_inputs_give_the_same_bytes(next_night, tmp_path):
     results = []
-    for attempt in ("first", "again"):
-        home = copy(demo[0], tmp_path / attempt)
-        assert ccm("nightly", home=home).code == 0
-        closed = ccm("close", "--month", "2026-10", "--practice", "highpines", "--approved-by", attempt, "--json", home=home)
+    for approver in ("Ann Lee", "Bo Cruz"):
+        home = copy(next_night, tmp_path / approver)
+        closed = ccm("close", "--month", "2026-10", "--practice", "highpines", "--approved-by", approver, "--json", home=home)
         assert closed.code == 0, closed.err
         packet = home / "closes" / "highpines" / "2026-10" / "v1"
         results.append({path.name: path.read_bytes() for path in packet.iterdir()})
-        again = ccm("close", "--month", "2026-10", "--practice", "highpines", "--approved-by", attempt, "--json", home=home)
-        assert again.code == 0 and json.loads(again.out)[0]["outcome"] == "nothing new"
     first, second = results
     assert first.pop("approval.json") != second.pop("approval.json")
     assert first == second and first["claims.837"]
+    again = ccm("close", "--month", "2026-10", "--practice", "highpines", "--approved-by", approver, "--json", home=home)
+    assert again.code == 0 and json.loads(again.out)[0]["outcome"] == "nothing new"
+    claimed = rows(home, "select distinct decision from claimable_codes where practice_id = 'highpines' and month = '2026-10-01'")
+    assert {"decision": "claimed"} in claimed
+
+
+def test_what_was_documented_after_a_close_goes_out_as_the_next_version(demo):
+    home, ran = demo
+    assert "2026-09: closed v2" in ran.out
+    for packet in home.glob("closes/*/2026-09/v2"):
+        with (packet / "claims.csv").open() as handle:
+            supplement = {line["patient_id"] for line in csv.DictReader(handle)}
+        with (packet.with_name("v1") / "claims.csv").open() as handle:
+            assert supplement and not supplement & {line["patient_id"] for line in csv.DictReader(handle)}
 
 
 def test_a_waiver_releases_what_is_held_as_a_supplement_and_is_recorded(demo, tmp_path):

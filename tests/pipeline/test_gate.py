@@ -1,0 +1,161 @@
+"""Each check, made to fail, keeps the practice's claims in the house, and nobody else's."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import duckdb
+import pytest
+
+from orchestration.gate import verdicts
+from orchestration.gate.gate import rule_on
+from orchestration.gate.verdicts import Finding
+from orchestration.house import House
+from orchestration.practices import load_practices
+from orchestration.transform import dbt
+from orchestration.transform.assets import findings_of
+from tests.pipeline.homes import ccm, copy
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+OCTOBER = date(2026, 10, 1)
+AT_FAULT, INNOCENT = "hudson", "prairie"
+
+# How to break what a test by name promises, for one practice.
+BREAK = {
+    "seconds_of_every_entry_add_up_to_its_elapsed_time": "update marts.minute_ledger set seconds = seconds + 1 where practice_id = '{p}'",
+    "credited_seconds_of_the_ledger_are_those_of_the_patient_month": (
+        "update marts.patient_month_minutes set credited_seconds = credited_seconds + 1 where practice_id = '{p}'"
+    ),
+    "rows_received_are_accepted_quarantined_or_superseded": (
+        "update marts.row_accounting set rows_received = rows_received + 1 where practice_id = '{p}'"
+    ),
+    "every_stage_of_the_funnel_is_a_subset_of_the_one_before": (
+        "update marts.enrollment_funnel set patients = 1000000 where practice_id = '{p}' and stage_number = 9"
+    ),
+    "allowed_amount_of_a_patient_month_is_that_of_its_codes": (
+        "update marts.patient_month_decisions set allowed_amount = allowed_amount + 1 where practice_id = '{p}'"
+    ),
+    "every_patient_month_is_decided_once": "delete from marts.patient_month_decisions where practice_id = '{p}'",
+    "no_add_on_stands_without_its_base_code_and_no_code_above_its_cap": "update marts.claimable_codes set units = 11 where practice_id = '{p}'",
+    "dollars_at_stake_add_up_to_what_crediting_the_time_would_bring": (
+        "update marts.undocumented_time set dollars_at_stake = dollars_at_stake + 1 where practice_id = '{p}'"
+    ),
+    "no_minute_is_credited_to_two_patients_of_one_member": (
+        "insert into intermediate.int_time_slices select * replace (patient_id || 'x' as patient_id, start_at + interval 1 second as start_at) "
+        "from intermediate.int_time_slices where practice_id = '{p}' and start_at is not null and disposition = 'credited'"
+    ),
+}
+
+
+def breaking_sql(node):
+    """SQL that makes this dbt test fail for the practice at fault."""
+    if node["name"] in BREAK:
+        return BREAK[node["name"]].format(p=AT_FAULT)
+    kind, given = node["test_metadata"]["name"], node["test_metadata"]["kwargs"]
+    mart = node["attached_node"].split(".")[-1]
+    if kind == "is_unique_by":
+        return f"insert into marts.{mart} select * from marts.{mart} where practice_id = '{AT_FAULT}'"
+    if kind == "has_no_nulls":
+        column = [c for c in given["columns"] if c != "practice_id"][-1]
+        return f"update marts.{mart} set {column} = null where practice_id = '{AT_FAULT}'"
+    if kind == "is_one_of":
+        return f"update marts.{mart} set {given['column_name']} = 'nonsense' where practice_id = '{AT_FAULT}'"
+    raise AssertionError(f"no way to break {node['name']}: add one")
+
+
+@pytest.fixture(scope="module")
+def home(demo, tmp_path_factory):
+    house = House(copy(demo[0], tmp_path_factory.mktemp("gate") / "home"))
+    (verdict,) = [verdicts.load(house, "dbt")]
+    # Give every mart a row of the practice at fault.
+    with duckdb.connect(str(house.warehouse)) as con:
+        for (mart,) in con.execute("select table_name from duckdb_tables() where schema_name = 'marts'").fetchall():
+            if not con.execute(f"select 1 from marts.{mart} where practice_id = '{AT_FAULT}' limit 1").fetchall():
+                pytest.fail(f"the demo has no row of {AT_FAULT} in {mart}")
+    assert verdict
+    return house, verdict.inputs
+
+
+def test_the_gate_is_open_to_begin_with(home):
+    house, inputs = home
+    practices = load_practices(house.practices_yaml)
+    assert rule_on(house, practices[AT_FAULT], OCTOBER, inputs).refusals == ()
+
+
+def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other(home):
+    house, inputs = home
+    practices = load_practices(house.practices_yaml)
+    manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text())
+    compiled = {
+        path.stem: path.read_text() for path in (dbt.target_folder(house) / "compiled").rglob("*.sql") if "tests" in path.parts or ".yml" in str(path)
+    }
+    tests = [node for key, node in manifest["nodes"].items() if key.startswith("test.")]
+    assert len(tests) > 35
+    clean = house.warehouse.read_bytes()
+    before = verdicts.load(house, "dbt")
+    try:
+        for node in tests:
+            sql = compiled[node["alias"]] if node["alias"] in compiled else compiled[node["name"]]
+            with duckdb.connect(str(house.warehouse)) as con:
+                con.execute(breaking_sql(node))
+                failing = con.execute(f"select count(*) from ({sql})").fetchall()[0][0]
+            assert failing, f"{node['name']} does not notice"
+            found = findings_of(house, [dbt.NodeResult(node["unique_id"], "fail", 0.0, failing, None, sql)], manifest)
+            verdicts.save(house, "dbt", inputs, found)
+            refused = rule_on(house, practices[AT_FAULT], OCTOBER, inputs)
+            assert any(node["name"] in refusal for refusal in refused.refusals), node["name"]
+            assert rule_on(house, practices[INNOCENT], OCTOBER, inputs).may_close, node["name"]
+            house.warehouse.write_bytes(clean)
+    finally:
+        house.warehouse.write_bytes(clean)
+        verdicts.save(house, "dbt", inputs, before.findings)
+
+
+def test_every_great_expectations_rule_of_every_contract_notices_and_refuses(home):
+    from orchestration.contracts import extract_contracts
+    from orchestration.judge.expectations import contract_rules, profile, validate
+
+    house, inputs = home
+    practices = load_practices(house.practices_yaml)
+    before = verdicts.load(house, "great_expectations")
+    for table, contract in extract_contracts().items():
+        frame = profile(house, contract, 1)
+        assert not frame.empty
+        rules = contract_rules(contract)
+        clean = validate(table, f"lake/{table}", frame, rules)
+        assert all(finding.passed for finding in clean if finding.severity == "error"), table
+        broken = frame.copy()
+        for rule in rules:
+            broken[rule.column] = broken[rule.column].astype(float)
+            broken.loc[broken["practice_id"] == AT_FAULT, rule.column] = rule.at_most + 1
+        found = validate(table, f"lake/{table}", broken, rules)
+        assert {finding.check for finding in found if not finding.passed} == {rule.column for rule in rules}
+        assert {finding.practice_ids for finding in found if finding.severity == "error"} == {(AT_FAULT,)}
+        for finding in found:
+            if finding.severity == "error":
+                verdicts.save(house, "great_expectations", before.inputs, [finding], before.batches)
+                assert not rule_on(house, practices[AT_FAULT], OCTOBER, inputs).may_close
+                assert rule_on(house, practices[INNOCENT], OCTOBER, inputs).may_close
+    verdicts.save(house, "great_expectations", before.inputs, before.findings, before.batches)
+
+
+def test_a_failed_check_that_names_nobody_stops_everybody(home):
+    house, inputs = home
+    practices = load_practices(house.practices_yaml)
+    before = verdicts.load(house, "dbt")
+    verdicts.save(house, "dbt", inputs, [Finding("could not build x", "x", "dbt", "error", False)])
+    assert not any(rule_on(house, practice, OCTOBER, inputs).may_close for practice in practices.values())
+    verdicts.save(house, "dbt", inputs, before.findings)
+
+
+def test_without_a_verdict_on_the_present_data_nothing_leaves_the_house(home, tmp_path):
+    house, _ = home
+    other = House(copy(house.root, tmp_path / "home"))
+    before = sorted(path for path in other.closes.rglob("*"))
+    for verdict in (other.state / "verdicts").glob("*.json"):
+        verdict.unlink()
+    ran = ccm("close", "--month", "2026-10", "--approved-by", "Ann Lee", home=other.root)
+    assert ran.code == 3 and "run `ccm nightly`" in ran.out
+    assert sorted(path for path in other.closes.rglob("*")) == before
