@@ -38,3 +38,9 @@ format: setup
 lock: setup
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 \
 		--group dev pyproject.toml -o requirements.lock
+
+# Long runs, apart from `make test`.
+SEEDS ?= 100 105
+.PHONY: fuzz
+fuzz: setup
+	$(BIN)/python -m tests.properties.fuzz $(SEEDS)

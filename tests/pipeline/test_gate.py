@@ -89,7 +89,9 @@ def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other
     practices = load_practices(house.practices_yaml)
     manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text())
     compiled = {
-        path.stem: path.read_text() for path in (dbt.target_folder(house) / "compiled").rglob("*.sql") if "tests" in path.parts or ".yml" in str(path)
+        path.stem: path.read_text()
+        for path in (dbt.target_folder(house) / "compiled").rglob("*.sql")
+        if "tests" in path.parts or ".yml" in str(path)
     }
     tests = [node for key, node in manifest["nodes"].items() if key.startswith("test.")]
     assert len(tests) > 35
