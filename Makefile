@@ -36,7 +36,7 @@ format: setup
 	$(BIN)/ruff check --fix .
 
 lock: setup
-	$(BIN)/uv pip compile --quiet --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 \
+	$(BIN)/uv pip compile --quiet --no-emit-index-url --no-annotate --no-strip-extras --generate-hashes --universal --python-version 3.11 \
 		--group dev pyproject.toml -o requirements.lock
 
 # Long runs, apart from `make test`.

@@ -103,7 +103,7 @@ def scan(landed: LandedTable, contract: ExtractContract) -> Scan:
             hashing = _Hashing(handle)
             found = Scan()
             try:
-                _scan_csv(gzip.GzipFile(fileobj=hashing) if landed.format == "csv.gz" else hashing, found, contract)  # type: ignore[arg-type]
+                _scan_csv(gzip.GzipFile(fileobj=hashing) if landed.format == "csv.gz" else hashing, found, contract)
             except Unreadable as fault:
                 found.fault = str(fault)
             except (EOFError, gzip.BadGzipFile, zlib.error):

@@ -1,0 +1,40 @@
+"""Control numbers: allocated once, never repeated, also under two closes at once and after a crash."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+from orchestration.close.control_numbers import allocate
+from orchestration.house import House
+
+
+def take(arguments: tuple[str, int]) -> int:
+    root, version = arguments
+    return allocate(House(Path(root)), "SUB1", "lakeside", "2026-10", version)
+
+
+def test_the_same_packet_finds_its_number_again_and_another_gets_the_next(tmp_path):
+    house = House(tmp_path).prepare()
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 1) == 1
+    assert allocate(house, "SUB1", "prairie", "2026-10", 1) == 2
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 1) == 1
+    assert allocate(house, "SUB2", "lakeside", "2026-10", 1) == 1
+
+
+def test_two_closes_at_once_never_share_a_number(tmp_path):
+    House(tmp_path).prepare()
+    with ProcessPoolExecutor(2) as pool:
+        numbers = list(pool.map(take, [(str(tmp_path), version) for version in range(1, 21)]))
+    assert sorted(numbers) == list(range(1, 21))
+
+
+def test_a_torn_last_line_costs_its_number_and_nothing_else(tmp_path):
+    house = House(tmp_path).prepare()
+    allocate(house, "SUB1", "lakeside", "2026-10", 1)
+    ledger = house.closes / ".control_numbers" / "SUB1.jsonl"
+    with ledger.open("ab") as handle:
+        handle.write(b'{"control_number": 2, "mon')
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 2) == 3
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 2) == 3
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 1) == 1

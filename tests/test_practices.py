@@ -1,0 +1,91 @@
+"""practices.yaml: what is wrong is refused, naming file, practice and key."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+import yaml
+
+from orchestration.house import HouseError
+from orchestration.practices import is_valid_npi, load_practices, next_month
+
+GOOD = {
+    "practice_id": "lakeside",
+    "name": "Lakeside Family Medicine",
+    "npi": "1234567893",
+    "tax_id": "123456789",
+    "taxonomy_code": "207Q00000X",
+    "address": {"line1": "100 Main St", "city": "Springfield", "state": "IL", "postal_code": "627010001"},
+    "phone": "2175550100",
+    "time_zone": "America/Chicago",
+    "place_of_service": "11",
+    "mac": "06102",
+    "locality": "99",
+    "submitter_id": "LAKESIDE01",
+    "receiver": {"id": "06102", "name": "NGS MEDICARE"},
+    "payer": {"id": "06102", "name": "MEDICARE PART B"},
+}
+
+
+def written(tmp_path, *entries):
+    path = tmp_path / "practices.yaml"
+    path.write_text(yaml.safe_dump({"practices": list(entries)}))
+    return path
+
+
+def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
+    practice = load_practices(written(tmp_path, GOOD))["lakeside"]
+    assert (practice.track_policy, practice.service_date_policy, practice.facility_type) == ("documented", "month_end", "physician_office")
+    assert (practice.close.first_day, practice.close.final_day, practice.qualifying_apm_participant) == (3, 20, False)
+    assert practice.first_close_day(date(2026, 12, 1)) == date(2027, 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "word"),
+    [
+        ({"npi": "1234567890"}, "npi", "Luhn"),
+        ({"time_zone": "America/Springfield"}, "time_zone", "IANA"),
+        ({"locality": "98"}, "locality", "GPCI"),
+        ({"colour": "blue"}, "colour", "no known key"),
+        ({"mac": 6102}, "mac", "quoted"),
+        ({"charges": {99490: 95.0}}, "charges", "quoted"),
+        ({"charges": {"99490": -1}}, "charges", "positive"),
+        ({"practice_id": "../other"}, "practice_id", "match"),
+        ({"close": {"first_day": 21, "final_day": 20}}, "close", "final_day"),
+        ({"address": {**GOOD["address"], "postal_code": "62701"}}, "address.postal_code", "match"),
+        ({"track_policy": "dearest"}, "track_policy", "documented"),
+    ],
+)
+def test_a_wrong_value_is_refused_with_file_practice_and_key(tmp_path, change, key, word):
+    path = written(tmp_path, {**GOOD, **change})
+    with pytest.raises(HouseError) as refused:
+        load_practices(path)
+    message = str(refused.value)
+    assert str(path) in message and key in message and word in message
+    assert "lakeside" in message or change.get("practice_id", "") in message
+
+
+def test_a_missing_key_two_of_one_id_and_a_missing_file_are_refused(tmp_path):
+    with pytest.raises(HouseError, match="payer: is missing"):
+        load_practices(written(tmp_path, {key: value for key, value in GOOD.items() if key != "payer"}))
+    with pytest.raises(HouseError, match="stands twice"):
+        load_practices(written(tmp_path, GOOD, {**GOOD, "practice_id": "Lakeside"}))
+    with pytest.raises(HouseError, match="there is no practices.yaml"):
+        load_practices(tmp_path / "nowhere.yaml")
+
+
+def test_broken_yaml_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "practices.yaml"
+    path.write_text("practices:\n  - practice_id: 'open\n")
+    with pytest.raises(HouseError, match=r"line \d+, column \d+"):
+        load_practices(path)
+
+
+def test_npi_check_digits():
+    assert is_valid_npi("1234567893") and is_valid_npi("1245319599")
+    assert not is_valid_npi("1234567890") and not is_valid_npi("123456789") and not is_valid_npi("9234567893")
+
+
+def test_the_month_after_december_is_january():
+    assert next_month(date(2026, 12, 15)) == date(2027, 1, 1)
