@@ -41,4 +41,6 @@ def test_a_claim_with_a_fault_is_held_with_its_dollars_and_the_others_go_on():
     )
     left = Draft((), lines, ()).without({"A": "NM109: no MBI"})
     assert [line.claim_id for line in left.lines] == ["B"]
-    assert [(held.patient_id, held.reason, held.dollars_at_stake) for held in left.held] == [("P1", "claim_error", Decimal("132.26"))]
+    assert [(held.patient_id, held.reason, held.dollars_at_stake) for held in left.held] == [
+        ("P1", "claim_error", Decimal("132.26"))
+    ]

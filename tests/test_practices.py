@@ -36,7 +36,11 @@ def written(tmp_path, *entries):
 
 def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
     practice = load_practices(written(tmp_path, GOOD))["lakeside"]
-    assert (practice.track_policy, practice.service_date_policy, practice.facility_type) == ("documented", "month_end", "physician_office")
+    assert (practice.track_policy, practice.service_date_policy, practice.facility_type) == (
+        "documented",
+        "month_end",
+        "physician_office",
+    )
     assert (practice.close.first_day, practice.close.final_day, practice.qualifying_apm_participant) == (3, 20, False)
     assert practice.first_close_day(date(2026, 12, 1)) == date(2027, 1, 3)
 

@@ -21,9 +21,14 @@ pytestmark = [
 
 def test_every_worked_case_comes_out_as_the_specification_says(tmp_path):
     home = tmp_path / "home"
-    subprocess.run([sys.executable, str(SHARED / "tools" / "cases_to_landing.py"), str(CASES), str(home)], check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, str(SHARED / "tools" / "cases_to_landing.py"), str(CASES), str(home)], check=True, capture_output=True
+    )
     assert ccm("nightly", home=home).code == 0
     checked = subprocess.run(
-        [sys.executable, str(SHARED / "tools" / "check_cases.py"), str(CASES), str(home)], capture_output=True, text=True, check=False
+        [sys.executable, str(SHARED / "tools" / "check_cases.py"), str(CASES), str(home)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert checked.returncode == 0 and checked.stdout.rstrip().endswith(", 0 failed"), checked.stdout
