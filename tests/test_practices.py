@@ -71,11 +71,11 @@ def test_a_wrong_value_is_refused_with_file_practice_and_key(tmp_path, change, k
 
 
 def test_a_missing_key_two_of_one_id_and_a_missing_file_are_refused(tmp_path):
-    with pytest.raises(HouseError, match="payer: is missing"):
+    with pytest.raises(HouseError, match=r"payer: is missing"):
         load_practices(written(tmp_path, {key: value for key, value in GOOD.items() if key != "payer"}))
     with pytest.raises(HouseError, match="stands twice"):
         load_practices(written(tmp_path, GOOD, {**GOOD, "practice_id": "Lakeside"}))
-    with pytest.raises(HouseError, match="there is no practices.yaml"):
+    with pytest.raises(HouseError, match=r"there is no practices\.yaml"):
         load_practices(tmp_path / "nowhere.yaml")
 
 
