@@ -18,7 +18,9 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
         description="marts.duckdb: a read-only copy of every mart, replaced by one rename. Dashboards and `ccm status` read only this file.",
     )
     def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
-        counts = publish(House.from_environment())
+        house = House.from_environment()
+        with house.lock("warehouse"):
+            counts = publish(house)
         return dg.MaterializeResult(metadata={f"rows in {table}": count for table, count in counts.items()})
 
     return published_marts

@@ -40,9 +40,10 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
     def rulings(context: dg.AssetExecutionContext, config: CloseConfig) -> dg.Output[list[Ruling]]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
-        inputs = build_inputs(house)
         wanted = config.practice_ids or list(practices)
-        results = [rule_on(house, practices[practice_id], _month(config), inputs) for practice_id in wanted]
+        with house.lock("warehouse"):
+            inputs = build_inputs(house)
+            results = [rule_on(house, practices[practice_id], _month(config), inputs) for practice_id in wanted]
         for ruling in results:
             for refusal in ruling.refusals:
                 context.log.warning(f"{ruling.practice_id}: {refusal}")
@@ -68,17 +69,22 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
         closed: list[Closed | str] = []
-        for ruling in rulings:
-            if not ruling.may_close:
-                continue
-            try:
-                closed.append(
-                    close_month(house, practices[ruling.practice_id], ruling.month, Approval(config.approved_by, config.waiver))
-                )
-            except HouseError as error:
-                # One practice's trouble never stops another's close.
-                context.log.error(f"{ruling.practice_id}: {error}")
-                closed.append(f"{ruling.practice_id}: {error}")
+        with house.lock("warehouse"):
+            # The gate ruled a step ago; what another run may have changed since is ruled on again, under the same lock as the close.
+            inputs = build_inputs(house)
+            for ruling in rulings:
+                practice = practices[ruling.practice_id]
+                if not ruling.may_close:
+                    continue
+                try:
+                    again = rule_on(house, practice, ruling.month, inputs)
+                    if not again.may_close:
+                        raise HouseError("; ".join(again.refusals))
+                    closed.append(close_month(house, practice, ruling.month, Approval(config.approved_by, config.waiver)))
+                except HouseError as error:
+                    # One practice's trouble never stops another's close.
+                    context.log.error(f"{ruling.practice_id}: {error}")
+                    closed.append(f"{ruling.practice_id}: {error}")
         done = [one for one in closed if isinstance(one, Closed)]
         return dg.Output(
             closed,
@@ -100,11 +106,12 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
     )
     def posted_claims(context: dg.AssetExecutionContext, packets: list[Any]) -> dg.MaterializeResult[None]:
         house = House.from_environment()
-        if any(isinstance(one, Closed) and one.version for one in packets):
-            bad = [result.unique_id for result in rebuild_claims(house) if result.is_bad]
-            if bad:
-                raise dg.Failure(f"the marts could not be rebuilt after the close ({bad[0]}); run `ccm nightly --full`")
-        publish(house)
+        with house.lock("warehouse"):
+            if any(isinstance(one, Closed) and one.version for one in packets):
+                bad = [result.unique_id for result in rebuild_claims(house) if result.is_bad]
+                if bad:
+                    raise dg.Failure(f"the marts could not be rebuilt after the close ({bad[0]}); run `ccm nightly --full`")
+            publish(house)
         return dg.MaterializeResult()
 
     return [rulings, packets, posted_claims]

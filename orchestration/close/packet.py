@@ -190,11 +190,11 @@ def _by_claim(faults: Sequence[Any]) -> dict[str, str]:
     if general:
         raise HouseError(
             "the claim file has faults that belong to no single claim, so nothing was written:\n"
-            + "\n".join(f"  {fault.segment} {fault.field}: {fault.message}" for fault in general[:20])
+            + "\n".join(f"  {fault.message}" for fault in general[:20])
         )
     found: dict[str, list[str]] = {}
     for fault in faults:
-        found.setdefault(fault.claim_id, []).append(f"{fault.field}: {fault.message}")
+        found.setdefault(fault.claim_id, []).append(fault.message)
     return {claim_id: "; ".join(messages) for claim_id, messages in found.items()}
 
 

@@ -94,7 +94,8 @@ def judge_open_months(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     before = verdicts.load(house, "great_expectations_months")
     if not house.warehouse.exists() or build is None or (before and before.inputs == build.inputs):
         return
-    findings = judge(house)
+    with house.lock("warehouse"):
+        findings = judge(house)
     verdicts.save(house, "great_expectations_months", build.inputs, findings)
     for kind, name in _MONTH_CHECK_OF.items():
         yield _result(UNDOCUMENTED, name, [finding for finding in findings if finding.check == kind])

@@ -113,13 +113,15 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="transform_and_decide", pool=WAREHOUSE_POOL)
     def transform_and_decide(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
         home = House.from_environment()
-        inputs = build_inputs(home)
-        if not config.full and is_up_to_date(home, inputs):
-            context.log.info("Nothing new since the last build: the marts stand.")
-            return
-        results = dbt.build(home)
-        findings = findings_of(home, results, manifest)
-        verdicts.save(home, "dbt", inputs, findings)
+        # The pool keeps the runs of one Dagster apart; the lock keeps a `ccm` at the shell apart from them as well.
+        with home.lock("warehouse"):
+            inputs = build_inputs(home)
+            if not config.full and is_up_to_date(home, inputs):
+                context.log.info("Nothing new since the last build: the marts stand.")
+                return
+            results = dbt.build(home)
+            findings = findings_of(home, results, manifest)
+            verdicts.save(home, "dbt", inputs, findings)
         yield from dagster_events(results, manifest, translator)
         broken = [finding.check for finding in findings if finding.check.startswith("could not build")]
         if broken:
