@@ -645,6 +645,8 @@ class Judge:
         return found
 
     def _apcm(self, patient_id: str, month: date) -> list[Candidate]:
+        if month < rules.APCM_SINCE:
+            return []
         days = [day for day in days_of_month(month) if self.is_service_day(patient_id, day)]
         if not days:
             return []

@@ -1,5 +1,7 @@
 """The small rule tables, typed a second time from rules.md part A. The product has its own; neither reads the other."""
 
+from datetime import date
+
 
 def words(text: str) -> list[str]:
     return text.split()
@@ -37,6 +39,7 @@ ANSWERS = {"callback", "declined", "agreed"}
 CCM_CODES = {"99490", "99439", "99491", "99437", "99487", "99489"}
 PCM_CODES = {"99424", "99425", "99426", "99427"}
 APCM_CODES = {"G0556", "G0557", "G0558"}
+APCM_SINCE = date(2025, 1, 1)  # rules.md B1: there are no such codes before
 ESRD_CODES = {str(code) for code in range(90951, 90971)}
 BUNDLED_IN_APCM = set(
     words("99495 99496 99421 99422 99423 98970 98971 98972 99446 99447 99448 99449 99451 99452 98016 G2010 G2012 G2250 G2251 G2252")

@@ -45,15 +45,26 @@ visits as (
     group by practice_id, month, patient_id, member_id, appointment_id
 ),
 
+every_item as (
+    select * from notes
+    union all
+    select * from timers
+    union all
+    select * from visits
+),
+
+-- Of patients known and months reported: where there is no patient-month, nothing can be billed or mended.
 items as (
-    select *, cast(floor(seconds / 60) as bigint) as minutes
-    from (
-        select * from notes
-        union all
-        select * from timers
-        union all
-        select * from visits
-    )
+    select
+        every_item.*,
+        cast(every_item.seconds // 60 as bigint) as minutes
+    from every_item
+    inner join {{ ref('int_patient_months') }} as months
+        on
+            every_item.practice_id = months.practice_id
+            and every_item.patient_id = months.patient_id
+            and every_item.month = months.month
+    where months.is_reported
 ),
 
 -- The night of the first accepted row that was already so.

@@ -11,7 +11,11 @@ with dated as (
         consents.documented,
         consents.billing_practitioner_id,
         consents.revoked_on,
-        consents.revoked_on is null or consents.revoked_on >= months.month as is_in_force
+        consents.revoked_on is null or consents.revoked_on >= months.month as is_in_force,
+        -- Whatever its program: the funnel asks for a documented consent, the claim for one of the month's program.
+        bool_or((consents.revoked_on is null or consents.revoked_on >= months.month) and consents.documented) over (
+            partition by months.practice_id, months.patient_id, months.month
+        ) as has_documented_consent
     from {{ ref('int_patient_months') }} as months
     inner join {{ ref('int_consents__current') }} as consents
         on
@@ -36,11 +40,7 @@ programs as (
 
 -- The consent is the oldest documented one in force of that program, else the oldest in force of it, else that newest one.
 chosen as (
-    select
-        dated.*,
-        bool_or(dated.is_in_force and dated.documented) over (
-            partition by dated.practice_id, dated.patient_id, dated.month
-        ) as has_documented_consent
+    select dated.*
     from dated
     inner join programs
         on
@@ -66,7 +66,7 @@ select
     chosen.billing_practitioner_id as consent_practitioner_id,
     chosen.revoked_on,
     coalesce(chosen.is_in_force, false) as is_consent_in_force,
-    coalesce(chosen.is_in_force and chosen.documented, false) as has_documented_consent
+    coalesce(chosen.has_documented_consent, false) as has_documented_consent
 from {{ ref('int_patient_months') }} as months
 left join chosen
     on months.practice_id = chosen.practice_id and months.patient_id = chosen.patient_id and months.month = chosen.month
