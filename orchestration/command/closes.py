@@ -1,0 +1,106 @@
+"""`ccm close`: a month's claims go out."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from orchestration.command.common import REFUSED, Home, Json, app, err, house_of, out, print_json
+from orchestration.house import HouseError
+from orchestration.practices import Practice, load_practices
+
+
+def run_close(
+    pipeline: Any,
+    practices: dict[str, Practice],
+    month: date,
+    approved_by: str,
+    practice: str | None,
+    waive: str | None,
+) -> tuple[list[dict[str, Any]], bool]:
+    """Closes a month; one dict per practice (closed, nothing new, or refused with its reasons), and whether any was refused."""
+    if practice is not None and practice not in practices:
+        raise HouseError(f"--practice {practice}: not in practices.yaml; it has {', '.join(practices)}")
+    result = pipeline.month_end(month, approved_by, [practice] if practice else None, waive)
+    if not result.success:
+        raise HouseError("the close did not finish:\n" + "\n".join(f"  {line}" for line in result.errors))
+    rows: list[dict[str, Any]] = []
+    for ruling in result.outputs["gate__rulings"]:
+        if not ruling.may_close:
+            rows.append(
+                {
+                    "practice_id": ruling.practice_id,
+                    "month": f"{month:%Y-%m}",
+                    "outcome": "refused",
+                    "reasons": list(ruling.refusals),
+                }
+            )
+    for one in result.outputs["close__packets"]:
+        if isinstance(one, str):
+            practice_id, _, reason = one.partition(": ")
+            rows.append({"practice_id": practice_id, "month": f"{month:%Y-%m}", "outcome": "refused", "reasons": [reason]})
+            continue
+        rows.append(
+            {
+                "practice_id": one.practice_id,
+                "month": f"{month:%Y-%m}",
+                "outcome": "closed" if one.version else "nothing new",
+                "version": one.version,
+                "claims": one.claims,
+                "allowed_amount": one.allowed_amount,
+                "charge_amount": one.charge_amount,
+                "held": one.held,
+                "packet": one.packet,
+                "claim_file": one.claim_file,
+            }
+        )
+    rows.sort(key=lambda row: row["practice_id"])
+    return rows, any(row["outcome"] == "refused" for row in rows)
+
+
+def print_close(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        if row["outcome"] == "refused":
+            out.print(f"[red]{row['practice_id']} {row['month']}: refused[/red]")
+            for reason in row["reasons"]:
+                out.print(f"   {reason}")
+        elif row["outcome"] == "nothing new":
+            out.print(f"{row['practice_id']} {row['month']}: nothing new to close, {row['held']} held")
+        else:
+            out.print(
+                f"[green]{row['practice_id']} {row['month']}: closed v{row['version']}[/green], {row['claims']} claims, "
+                f"${row['allowed_amount']:,.2f} allowed, {row['held']} held"
+            )
+            out.print(f"   {row['claim_file'] or row['packet']}")
+
+
+@app.command()
+def close(
+    month: Annotated[str, typer.Option("--month", help="The month to close, YYYY-MM.")],
+    approved_by: Annotated[str, typer.Option("--approved-by", help="Who approves these claims.")],
+    practice: Annotated[str | None, typer.Option("--practice", help="Only this practice.")] = None,
+    waive: Annotated[str | None, typer.Option("--waive", help="Release what is held, with the reason; recorded.")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Closes a month: claims go out, what undocumented time would change is held. Exit 3 when the gate refused a practice."""
+    from orchestration.command.months import month_of
+    from orchestration.command.running import Pipeline
+
+    house = house_of(home).prepare()
+    practices = load_practices(house.practices_yaml)
+    wanted = month_of(month)
+    if not approved_by.strip():
+        raise HouseError("--approved-by: a close needs the name of a person who approves it")
+    if waive is not None and not waive.strip():
+        raise HouseError("--waive: say why the held patient-months go out; the reason is recorded")
+    with err.status(f"Closing {month} ..."):
+        rows, refused = run_close(Pipeline(house), practices, wanted, approved_by, practice, waive)
+    if as_json:
+        print_json(rows)
+    else:
+        print_close(rows)
+    if refused:
+        raise typer.Exit(REFUSED)

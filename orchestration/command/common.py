@@ -1,0 +1,54 @@
+"""What every subcommand shares: the app, the consoles, the options that all of them take, and how results are printed."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from orchestration.house import House, HouseError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Chronic Care Management billing capture.")
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+REFUSED = 3
+
+Home = Annotated[Path | None, typer.Option("--home", help="The home folder; else CCM_HOME, else ./data of the checkout.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def house_of(home: Path | None) -> House:
+    """The home that --home names, else CCM_HOME, else `data/` of the checkout."""
+    return House(home.expanduser().resolve()) if home else House.from_environment()
+
+
+def night_of(text: str | None) -> date | None:
+    """'YYYY-MM-DD' as a date; HouseError for anything else."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise HouseError(f"--date {text!r}: write the night as YYYY-MM-DD") from None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return f"{value:.2f}"
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def print_json(value: Any) -> None:
+    """A result for machines: money with two decimals, dates ISO, keys sorted."""
+    print(json.dumps(value, default=_plain, indent=1, sort_keys=True))

@@ -1,0 +1,102 @@
+"""`ccm nightly`: takes in, rebuilds, checks, publishes."""
+
+from __future__ import annotations
+
+import time
+from datetime import date
+from typing import Annotated, Any
+
+import typer
+
+from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
+from orchestration.house import House, HouseError
+from orchestration.practices import Practice, load_practices
+
+
+def _zones(practices: dict[str, Practice]) -> dict[str, str]:
+    return {practice_id: practice.time_zone for practice_id, practice in practices.items()}
+
+
+def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None, full: bool, pipeline: Any = None) -> Any:
+    """Takes in and rebuilds; gives the pipeline back so that a demo can go on with it. HouseError when the run failed.
+
+    With nothing new and the marts up to date there is nothing to run.
+    """
+    from orchestration.command.running import Pipeline, work_to_do
+    from orchestration.transform.state import build_inputs, is_up_to_date
+
+    work = work_to_do(house, _zones(practices), up_to)
+    if work is None:
+        raise HouseError(f"{house.landing}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv")
+    if not work.is_new and not full and (house.lake / "batches").exists() and is_up_to_date(house, build_inputs(house)):
+        return pipeline
+    pipeline = pipeline or Pipeline(house)
+    result = pipeline.nightly(work.night, full=full)
+    if not result.success:
+        raise HouseError("the night did not finish:\n" + "\n".join(f"  {line}" for line in result.errors))
+    return pipeline
+
+
+@app.command()
+def nightly(
+    date: Annotated[str | None, typer.Option("--date", help="Take in landed nights up to this one (YYYY-MM-DD); else all.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Rebuild everything from the lake.")] = False,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Takes in every landed night that is new or changed, rebuilds, runs the checks, publishes the marts."""
+    house = house_of(home).prepare()
+    practices = load_practices(house.practices_yaml)
+    started = time.monotonic()
+    with err.status("Taking in, judging, rebuilding, publishing ..."):
+        run_nightly(house, practices, night_of(date), full)
+    summary = _night_summary(house)
+    if as_json:
+        print_json(summary)
+        return
+    out.print(
+        f"Taken in: {summary['files']} files of {summary['practices']} practices up to {summary['newest_night']}, "
+        f"{summary['rows_accepted']:,} rows accepted, {summary['rows_quarantined']:,} in quarantine, {summary['rows_superseded']:,} superseded."
+    )
+    for line in summary["rejected"]:
+        out.print(f"[red]Rejected[/red] {line}")
+    for line in summary["failed_checks"]:
+        out.print(f"[red]Check failed[/red] {line}")
+    out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
+    out.print("Next: `ccm status`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
+
+
+def _night_summary(house: House) -> dict[str, Any]:
+    import duckdb
+
+    from orchestration.gate import verdicts
+
+    with duckdb.connect(str(house.marts), read_only=True) as marts:
+        rows = marts.execute(
+            "select count(*), count(distinct practice_id), sum(rows_accepted), sum(rows_quarantined), sum(rows_superseded) from row_accounting"
+        ).fetchall()[0]
+        newest = marts.execute("select max(newest_night) from practice_nights").fetchall()[0][0]
+        rejected = marts.execute(
+            """
+            select practice_id || ' ' || extract_date || ' ' || table_name || ': ' || any_value(reason)
+            from quarantine where line_number = 0 group by practice_id, extract_date, table_name order by all
+            """
+        ).fetchall()
+    failed = [
+        f"{finding.asset} {finding.check} ({', '.join(finding.practice_ids) or 'all practices'}): {finding.detail}"
+        for source in ("dbt", "great_expectations")
+        if (verdict := verdicts.load(house, source)) is not None  # type: ignore[arg-type]
+        for finding in verdict.findings
+        if not finding.passed and finding.severity == "error"
+    ]
+    return {
+        "files": rows[0],
+        "practices": rows[1],
+        "rows_accepted": int(rows[2] or 0),
+        "rows_quarantined": int(rows[3] or 0),
+        "rows_superseded": int(rows[4] or 0),
+        "newest_night": newest,
+        "rejected": [row[0] for row in rejected],
+        "failed_checks": failed,
+        "marts": house.marts,
+    }

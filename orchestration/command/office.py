@@ -1,0 +1,56 @@
+"""What the office asks every morning: `ccm status`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from orchestration.command.common import Home, Json, app, house_of, out, print_json
+from orchestration.practices import load_practices
+
+
+@app.command()
+def status(
+    month: Annotated[str | None, typer.Option("--month", help="Only this month, YYYY-MM; else all.")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Per practice and month: funnel, minutes, claimable, held, at stake, days to close."""
+    from orchestration.answer.status import months_status
+    from orchestration.command.months import month_of
+
+    house = house_of(home)
+    practices = load_practices(house.practices_yaml)
+    rows = months_status(house, practices, month_of(month) if month else None)
+    if as_json:
+        print_json(rows)
+    else:
+        print_status(rows)
+
+
+def print_status(rows: list[dict[str, Any]]) -> None:
+    table = Table(title="Care management by practice and month", title_justify="left", pad_edge=False)
+    for name in ("practice", "month", "panel", "eligible", "consented", "active", "minutes"):
+        table.add_column(name, justify="left" if name in ("practice", "month") else "right", no_wrap=True)
+    for name in ("claimable", "claimed", "held", "at stake", "to close"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in rows:
+        funnel = row["funnel"]
+        table.add_row(
+            row["practice_id"],
+            f"{row['month']:%Y-%m}",
+            str(funnel["panel"]),
+            str(funnel["eligible"]),
+            str(funnel["consented"]),
+            str(funnel["active"]),
+            f"{int(row['credited_minutes'] or 0):,}",
+            f"${row['claimable_amount']:,.2f}",
+            f"${row['claimed_amount']:,.2f}",
+            f"{row['held']} / ${row['held_amount']:,.2f}",
+            f"${row['at_stake_amount']:,.2f}",
+            "closed v" + str(row["close_version"]) if row["close_version"] else f"{row['days_to_close']} days",
+        )
+    Console(width=max(out.width, 150), highlight=False).print(table)
