@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -104,3 +105,41 @@ def close(
         print_close(rows)
     if refused:
         raise typer.Exit(REFUSED)
+
+
+@app.command()
+def rebuild(
+    practice: Annotated[str, typer.Option("--practice", help="The practice.")],
+    month: Annotated[str, typer.Option("--month", help="The closed month, YYYY-MM.")],
+    version: Annotated[int | None, typer.Option("--version", help="The version; the newest when left out.")] = None,
+    into: Annotated[Path | None, typer.Option("--into", help="Also write the rebuilt files to this folder.")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Makes a past close again from what it froze; exit 1 unless every file has the same SHA-256."""
+    from orchestration.close.rebuild import packet_folder
+    from orchestration.close.rebuild import rebuild as rebuild_packet
+    from orchestration.command.months import month_of
+
+    packet = packet_folder(house_of(home), practice, month_of(month), version)
+    with err.status(f"Rebuilding {packet.name} ..."):
+        made = rebuild_packet(packet, into)
+    if as_json:
+        print_json(
+            {
+                "practice_id": made.practice_id,
+                "month": month,
+                "version": made.version,
+                "is_same": made.is_same,
+                "files": {name: {"then": then, "now": now} for name, (then, now) in made.files.items()},
+                "software": {"then": made.software_then, "now": made.software_now},
+            }
+        )
+    else:
+        for name, (then, now) in made.files.items():
+            out.print(f"  {'same     ' if then == now else 'DIFFERENT'} {now or 'missing'}  {name}")
+        out.print(f"{practice} {month} v{made.version}: {'every file is the same' if made.is_same else 'not the same'}")
+        if made.software_then != made.software_now:
+            out.print(f"closed by {made.software_then}, rebuilt by {made.software_now}")
+    if not made.is_same:
+        raise typer.Exit(1)
