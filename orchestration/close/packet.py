@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import freeze, parquet
+from orchestration.close.versions import versions
 from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
@@ -55,12 +56,6 @@ class Closed:
     charge_amount: Decimal
     held: int
     claim_file: Path | None
-
-
-def versions(house: House, practice_id: str, month: date) -> list[int]:
-    """Versions of this practice-month that are complete, ascending."""
-    folder = house.closes / practice_id / f"{month:%Y-%m}"
-    return sorted(int(path.parent.name[1:]) for path in folder.glob("v[0-9]*/manifest.json"))
 
 
 @dataclass(frozen=True)

@@ -117,8 +117,8 @@ def rebuild(
     as_json: Json = False,
 ) -> None:
     """Makes a past close again from what it froze; exit 1 unless every file has the same SHA-256."""
-    from orchestration.close.rebuild import packet_folder
     from orchestration.close.rebuild import rebuild as rebuild_packet
+    from orchestration.close.versions import packet_folder
     from orchestration.command.months import month_of
 
     packet = packet_folder(house_of(home), practice, month_of(month), version)

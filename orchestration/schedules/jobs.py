@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.close.packet import versions
+from orchestration.close.versions import versions
 from orchestration.house import House
 from orchestration.practices import Practice, load_practices
 from orchestration.take_in.assets import NIGHTS
