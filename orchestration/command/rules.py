@@ -123,3 +123,24 @@ def _print_loading(loading: Loading) -> None:
             )
         if len(loading.localities) > len(some):
             out.print("  ... all of them with --json")
+
+
+@rules.command("document")
+def document(
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 1 where a page is not what the seeds say.")] = False,
+    out_folder: Annotated[Path | None, typer.Option("--out", help="Folder of the pages; else docs/rules of the checkout.")] = None,
+) -> None:
+    """Writes the pages that tell of the rules: each with its dates, citation and mark, and the log of what came into force when."""
+    from orchestration.rules.document import PAGES_FOLDER, stale_pages, write_pages
+
+    folder = out_folder.expanduser().resolve() if out_folder else PAGES_FOLDER
+    if check:
+        stale = stale_pages(folder)
+        for path in stale:
+            out.print(f"{path}: is not what the seeds say; run `make docs`", markup=False)
+        if stale:
+            raise typer.Exit(1)
+        out.print(f"{folder}: says what the seeds say", markup=False)
+        return
+    changed = write_pages(folder)
+    out.print(f"{folder}: {len(changed)} pages changed" if changed else f"{folder}: says what the seeds say already", markup=False)
