@@ -21,7 +21,8 @@ app.add_typer(rules, name="rules")
 LOCALITIES_SHOWN = 10
 
 
-def _day(option: str, text: str | None) -> date | None:
+def day_of(option: str, text: str | None) -> date | None:
+    """'YYYY-MM-DD' of an option as a date, None for none; HouseError for anything else."""
     if text is None:
         return None
     try:
@@ -55,7 +56,7 @@ def load_fees(
 
     if write and out_folder is not None:
         raise HouseError("--write and --out: give one of the two")
-    loading = plan_loading(files, release=release, effective_from=_day("--effective-from", effective_from), localities=localities)
+    loading = plan_loading(files, release=release, effective_from=day_of("--effective-from", effective_from), localities=localities)
     written: list[Path] = []
     target = out_folder.expanduser().resolve() if out_folder else SEEDS / REFERENCE if write else None
     if target is not None and not (write and loading.is_empty):

@@ -41,4 +41,10 @@ def seed_text(columns: Iterable[str], rows: Iterable[Mapping[str, str]]) -> str:
 
 def codes_of_rules(folder: Path = SEEDS) -> frozenset[str]:
     """Every procedure code that a rule names or that the fee schedule already prices."""
-    return frozenset(row["procedure_code"] for path in seed_files(folder) for row in read_seed(path) if "procedure_code" in row)
+    codes: set[str] = set()
+    for path in seed_files(folder):
+        with path.open(encoding="utf-8") as handle:
+            has_codes = "procedure_code" in handle.readline().rstrip("\n").split(",")
+        if has_codes:
+            codes.update(row["procedure_code"] for row in read_seed(path))
+    return frozenset(codes)
