@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from orchestration.command.common import Json, app, err, out, print_json
+from orchestration.command.common import Json, app, day_of, err, out, print_json
 from orchestration.house import HouseError
 
 if TYPE_CHECKING:
@@ -19,16 +18,6 @@ rules = typer.Typer(no_args_is_help=True, help="The dated rules: fee releases of
 app.add_typer(rules, name="rules")
 
 LOCALITIES_SHOWN = 10
-
-
-def day_of(option: str, text: str | None) -> date | None:
-    """'YYYY-MM-DD' of an option as a date, None for none; HouseError for anything else."""
-    if text is None:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise HouseError(f"{option} {text!r}: write the day as YYYY-MM-DD") from None
 
 
 @rules.command("load-fees")

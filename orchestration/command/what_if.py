@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
+from orchestration.command.common import Home, Json, app, day_of, err, house_of, out, print_json
 from orchestration.house import HouseError
 
 
@@ -31,7 +31,6 @@ def what_if_command(
 ) -> None:
     """Computes a month under other rules, another policy or another setting beside the actual one; nothing of the home is touched."""
     from orchestration.command.months import month_of
-    from orchestration.command.rules import day_of
     from orchestration.what_if.run import Question, what_if
     from orchestration.what_if.settings import parsed
 
