@@ -87,7 +87,11 @@ PAGES = (
     Page(
         "conflicts-and-reasons.md",
         "Conflicting services and reasons",
-        (Section("rule_conflicts", blocks=("program",), collapse="procedure_code"), Section("rule_decision_reasons")),
+        (
+            Section("rule_conflicts", blocks=("program",), collapse="procedure_code"),
+            Section("rule_decision_reasons"),
+            Section("rule_flags"),
+        ),
     ),
     Page(
         "chronic-conditions.md",
