@@ -181,11 +181,14 @@ def configuration_tables(practices: Mapping[str, Practice], rules: str, closed: 
 
 
 def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
-    """Writes lake/configuration/*.parquet and gives their fingerprint (SHA-256 over the content of all of them)."""
+    """Writes lake/configuration/*.parquet and gives the fingerprint of what decisions rest on (SHA-256 over their content)."""
     digest = hashlib.sha256()
     for name, table in configuration_tables(practices, rules_version(), read_closes(house)).items():
         content = _parquet(table)
-        digest.update(name.encode() + hashlib.sha256(content).digest())
+        if (
+            name != "proposals"
+        ):  # a proposal changes nothing that a claim rests on: the close it proposes must not wait for another night
+            digest.update(name.encode() + hashlib.sha256(content).digest())
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)
     return digest.hexdigest()
 
