@@ -16,7 +16,14 @@ from orchestration.transform import dbt
 from orchestration.transform.state import build_inputs, is_up_to_date
 
 WAREHOUSE_POOL = "warehouse"
-GROUPS = {"staging": "staging", "panel": "panel", "minutes": "minutes", "decisions": "decisions", "marts": "office"}
+GROUPS = {
+    "staging": "staging",
+    "panel": "panel",
+    "minutes": "minutes",
+    "decisions": "decisions",
+    "office": "office",
+    "marts": "office",
+}
 
 
 class Translator(DagsterDbtTranslator):

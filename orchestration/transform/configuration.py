@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from orchestration.house import DBT_PROJECT, House, write_private
 from orchestration.practices import Practice
+from orchestration.transform.office import office_tables
 
 MONEY = pa.decimal128(12, 2)
 
@@ -54,6 +56,7 @@ CLAIM_LINES = pa.schema(
         ("allowed_amount", MONEY),
         ("tax_id", pa.string()),
         ("beneficiary_key", pa.string()),
+        ("claimed_on", pa.date32()),
     ]
 )
 
@@ -71,6 +74,7 @@ def closed_claim_lines(house: House) -> list[dict[str, object]]:
     lines: list[dict[str, object]] = []
     for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
         packet = manifest.parent
+        claimed_on = date.fromisoformat(json.loads(manifest.read_text(encoding="utf-8"))["newest_night"])
         subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
         with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
             for row in csv.DictReader(handle):
@@ -91,6 +95,7 @@ def closed_claim_lines(house: House) -> list[dict[str, object]]:
                         "tax_id": subjects[row["claim_id"]]["tax_id"],
                         # Tells one beneficiary from another, and who it is to nobody.
                         "beneficiary_key": hashlib.sha256(subjects[row["claim_id"]]["mbi"].encode()).hexdigest(),
+                        "claimed_on": claimed_on,
                     }
                 )
     return lines
@@ -129,7 +134,8 @@ def configuration_tables(
 def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
     """Writes lake/configuration/*.parquet and gives their fingerprint (SHA-256 over the content of all of them)."""
     digest = hashlib.sha256()
-    for name, table in configuration_tables(practices, rules_version(), closed_claim_lines(house)).items():
+    tables = configuration_tables(practices, rules_version(), closed_claim_lines(house)) | office_tables(house)
+    for name, table in tables.items():
         content = _parquet(table)
         digest.update(name.encode() + hashlib.sha256(content).digest())
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)

@@ -42,6 +42,14 @@ BREAK = {
     "dollars_at_stake_add_up_to_what_crediting_the_time_would_bring": (
         "update marts.undocumented_time set dollars_at_stake = dollars_at_stake + 1 where practice_id = '{p}'"
     ),
+    "causes_of_the_revenue_gap_add_up_to_eligible_patients_at_the_base_code": (
+        "update marts.revenue_gap set patients = patients + 1 where practice_id = '{p}'"
+    ),
+    "stages_of_the_enrollment_status_are_those_of_the_funnel": "update marts.enrollment_status set stage = 'paid' where practice_id = '{p}'",
+    "dollars_of_unresolved_time_add_up_to_what_resolving_it_would_bring": (
+        "update intermediate.int_work_items set dollars_at_stake = dollars_at_stake + 1 where practice_id = '{p}'"
+    ),
+    "undocumented_time_of_open_months_is_on_the_work_list": "delete from marts.worklist where practice_id = '{p}'",
     "no_minute_is_credited_to_two_patients_of_one_member": (
         "insert into intermediate.int_time_slices select * replace (patient_id || 'x' as patient_id, start_at + interval 1 second as start_at) "
         "from intermediate.int_time_slices where practice_id = '{p}' and start_at is not null and disposition = 'credited'"
