@@ -110,6 +110,6 @@ def dismissals_in_force(house: House) -> list[dict[str, object]]:
 @cache
 def _business_days() -> pa.Table:
     """Every day with whether it is one: Monday to Friday and no US federal holiday (its observed day, where it falls on a weekend)."""
-    federal = holidays.country_holidays("US", years=range(FIRST_DAY.year, LAST_DAY.year + 2))
+    federal = set(holidays.country_holidays("US", years=range(FIRST_DAY.year, LAST_DAY.year + 2)))
     days = [FIRST_DAY + timedelta(days=n) for n in range((LAST_DAY - FIRST_DAY).days + 1)]
     return pa.table({"day": days, "is_business_day": [day.weekday() < 5 and day not in federal for day in days]}, BUSINESS_DAYS)

@@ -43,6 +43,10 @@ GRAINS = {
     "worklist": "practice_id item_id", "revenue_gap": "practice_id month cause", "enrollment_projection": "practice_id month basis",
     "claims": "practice_id patient_id month", "post_close_changes": "practice_id patient_id month",
     "row_accounting": "practice_id extract_date table_name", "quarantine": "practice_id extract_date table_name line_number",
+    "undocumented_trend": "practice_id month scope member_id", "enrollment_states": "practice_id month state",
+    "stage_durations": "practice_id stage_number", "revenue_waterfall": "practice_id month step_number",
+    "enrollment_benchmark": "practice_id month", "revenue_table": "practice_id patients",
+    "capacity": "practice_id", "capacity_plan": "practice_id patient_id",
 }  # fmt: skip
 FILES = sorted(DATA_CONTRACTS.glob("*/*.odcs.yaml"))
 

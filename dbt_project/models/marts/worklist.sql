@@ -4,15 +4,15 @@ with open_items as (
         items.*,
         kinds.owner,
         kinds.sentence,
-        practices.close_first_day
+        months.close_opens_on
     from {{ ref('int_work_items') }} as items
     inner join {{ ref('rule_worklist_kinds') }} as kinds on items.kind = kinds.kind
-    inner join {{ ref('stg_practices') }} as practices on items.practice_id = practices.practice_id
+    inner join {{ ref('int_months__close') }} as months on items.practice_id = months.practice_id and items.month = months.month
     where
         case kinds.exists_in
             when 'newest_month' then items.newest_night <= items.month_end
             when 'until_filed'
-                then items.newest_night < {{ close_ends_on('items.month', 'practices') }}
+                then months.is_open
                 or (
                     items.decision <> 'claimed'
                     and items.dollars_at_stake > 0
@@ -62,7 +62,7 @@ select
     ) as detail,
     items.minutes,
     items.dollars_at_stake,
-    {{ close_opens_on('items.month', 'items') }} - 1 as due_on,
+    items.close_opens_on - 1 as due_on,
     items.fact_fingerprint,
     dismissals.dismissed_until
 from fingerprinted as items

@@ -15,9 +15,8 @@ select
     coalesce(counted.enrolled, 0) as enrolled,
     coalesce(counted.enrolled, 0)
     - lag(coalesce(counted.enrolled, 0)) over (partition by months.practice_id order by months.month) as net_enrolled,
-    practices.newest_night > {{ month_end('months.month') }} as is_complete,
+    months.is_complete,
     row_number() over (partition by months.practice_id order by months.month desc) as months_back
-from {{ ref('int_months') }} as months
-inner join {{ ref('stg_practices') }} as practices on months.practice_id = practices.practice_id
+from {{ ref('int_months__close') }} as months
 inner join {{ ref('int_base_code_amounts') }} as base on months.practice_id = base.practice_id and months.month = base.month
 left join counted on months.practice_id = counted.practice_id and months.month = counted.month

@@ -9,34 +9,6 @@ with stages as (
     from {{ ref('int_patient_months__stages') }}
 ),
 
--- Nothing but minutes is missing, and they are none yet or nearly enough: worth what the first unit of the program's staff track would bring.
-short as (
-    select
-        stages.practice_id,
-        stages.patient_id,
-        stages.month,
-        stages.program,
-        stages.credited_seconds,
-        stages.logged_seconds,
-        minutes.minutes_to_next_unit,
-        prices.unit_amount
-    from stages
-    inner join {{ ref('patient_month_minutes') }} as minutes using (practice_id, patient_id, month)
-    inner join {{ ref('rule_bands') }} as bands
-        on
-            stages.program = bands.program
-            and stages.staff_track = bands.track
-            and bands.is_base
-            and {{ in_force('bands', 'stages.month_end') }}
-    left join {{ ref('int_prices') }} as prices
-        on
-            stages.practice_id = prices.practice_id
-            and bands.procedure_code = prices.procedure_code
-            and stages.month_end = prices.service_date
-            and coalesce(stages.payment_share, 1) = prices.payment_share
-    where stages.reason = 'below_threshold' and stages.needs_minutes
-),
-
 -- The care plan in force on the newest night, and when the patient's plans were last looked at.
 care_plans as (
     select
@@ -71,15 +43,15 @@ found as (
         strftime(worked_on, '%Y-%m-%d') as fact
     from {{ ref('int_time_items') }}
     union all
-    select practice_id, patient_id, month, 'near_threshold', patient_id as subject_id, null, minutes_to_next_unit, unit_amount, null
-    from short
+    select practice_id, patient_id, month, 'near_threshold', patient_id as subject_id, null, minutes_to_first_unit, unit_amount, null
+    from {{ ref('int_patient_months__short') }}
     where
         program = 'ccm'
         and credited_seconds >= {{ limit('near_threshold_from') }} * 60
         and credited_seconds < {{ limit('near_threshold_to') }} * 60
     union all
-    select practice_id, patient_id, month, 'no_time_yet', patient_id as subject_id, null, minutes_to_next_unit, unit_amount, null
-    from short
+    select practice_id, patient_id, month, 'no_time_yet', patient_id as subject_id, null, minutes_to_first_unit, unit_amount, null
+    from {{ ref('int_patient_months__short') }}
     where logged_seconds = 0
     union all
     select practice_id, patient_id, month, 'undocumented_consent', patient_id as subject_id, consent_obtained_by, null, null, strftime(consented_on, '%Y-%m-%d')
