@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from orchestration.close.freeze import Frozen, empty_lake_tables, thaw
 from orchestration.close.packet import Ground, compose, drafted, software_versions
 from orchestration.contracts import extract_contracts, lake_columns
-from orchestration.house import House, HouseError, write_private
+from orchestration.house import HouseError, write_private
 from orchestration.practices import Practice
 from orchestration.transform import compiled
 from orchestration.transform.configuration import configuration_tables
@@ -47,17 +47,6 @@ class Rebuilt:
     @property
     def is_same(self) -> bool:
         return all(then == now for then, now in self.files.values())
-
-
-def packet_folder(house: House, practice_id: str, month: date, version: int | None) -> Path:
-    """The folder of a version (the newest when None). HouseError when there is none."""
-    folder = house.closes / practice_id / f"{month:%Y-%m}"
-    found = {int(path.parent.name[1:]): path.parent for path in folder.glob("v[0-9]*/manifest.json")}
-    if not found:
-        raise HouseError(f"{folder}: {practice_id} {month:%Y-%m} is not closed; `ccm status` shows which months are")
-    if version is not None and version not in found:
-        raise HouseError(f"{folder}: there is no v{version}; it has {', '.join(f'v{number}' for number in sorted(found))}")
-    return found[version if version is not None else max(found)]
 
 
 def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
