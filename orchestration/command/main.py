@@ -21,6 +21,7 @@ from orchestration.command import (  # noqa: F401
     servers,
     what_if,
     why,
+    worklist,
 )
 from orchestration.command.common import app, err
 from orchestration.house import House, HouseError, write_private

@@ -16,7 +16,14 @@ from orchestration.transform import dbt
 from orchestration.transform.state import build_inputs, is_up_to_date
 
 WAREHOUSE_POOL = "warehouse"
-GROUPS = {"staging": "staging", "panel": "panel", "minutes": "minutes", "decisions": "decisions", "marts": "office"}
+GROUPS = {
+    "staging": "staging",
+    "panel": "panel",
+    "minutes": "minutes",
+    "decisions": "decisions",
+    "office": "office",
+    "marts": "office",
+}
 
 
 class Translator(DagsterDbtTranslator):
@@ -152,10 +159,15 @@ def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], t
 
 
 def rebuild_claims(house: House) -> list[dbt.NodeResult]:
-    """After a close: what depends on the claims of earlier closes is decided again; the verdict keeps what was not tested again."""
+    """After a close: what depends on the claims of earlier closes is decided again."""
+    return rebuild(house, "int_claims__history+ stg_closes+ close_calendar")
+
+
+def rebuild(house: House, select: str) -> list[dbt.NodeResult]:
+    """Builds and tests a dbt selection, where nothing but its configuration has changed; the verdict keeps what was not tested again."""
     before = verdicts.load(house, "dbt")
     inputs = build_inputs(house)
-    results = dbt.build(house, select="int_claims__history+ stg_closes+ close_calendar")
+    results = dbt.build(house, select=select)
     manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text(encoding="utf-8"))
     findings = findings_of(house, results, manifest)
     tested = {finding.check for finding in findings}

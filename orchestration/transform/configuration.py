@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from orchestration.house import DBT_PROJECT, House, write_private
 from orchestration.practices import Practice
+from orchestration.transform.office import office_tables
 
 MONEY = pa.decimal128(12, 2)
 
@@ -56,6 +57,7 @@ CLAIM_LINES = pa.schema(
         ("allowed_amount", MONEY),
         ("tax_id", pa.string()),
         ("beneficiary_key", pa.string()),
+        ("claimed_on", pa.date32()),
     ]
 )
 
@@ -115,6 +117,7 @@ def read_closes(house: House) -> Closed:
                 "approved_at": approval["approved_at"],
             }
         )
+        claimed_on = date.fromisoformat(manifest["newest_night"])
         subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
         with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
             for row in csv.DictReader(handle):
@@ -135,6 +138,7 @@ def read_closes(house: House) -> Closed:
                         "tax_id": subjects[row["claim_id"]]["tax_id"],
                         # Tells one beneficiary from another, and who it is to nobody.
                         "beneficiary_key": hashlib.sha256(subjects[row["claim_id"]]["mbi"].encode()).hexdigest(),
+                        "claimed_on": claimed_on,
                     }
                 )
     for path in sorted(house.closes.glob("*/*/proposals/[0-9][0-9][0-9].json")):
@@ -183,11 +187,11 @@ def configuration_tables(practices: Mapping[str, Practice], rules: str, closed: 
 def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
     """Writes lake/configuration/*.parquet and gives the fingerprint of what decisions rest on (SHA-256 over their content)."""
     digest = hashlib.sha256()
-    for name, table in configuration_tables(practices, rules_version(), read_closes(house)).items():
+    tables = configuration_tables(practices, rules_version(), read_closes(house)) | office_tables(house)
+    for name, table in tables.items():
         content = _parquet(table)
-        if (
-            name != "proposals"
-        ):  # a proposal changes nothing that a claim rests on: the close it proposes must not wait for another night
+        # A proposal changes nothing that a claim rests on: the close it proposes must not wait for another night.
+        if name != "proposals":
             digest.update(name.encode() + hashlib.sha256(content).digest())
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)
     return digest.hexdigest()
