@@ -44,7 +44,9 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def ccm(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(CCM), *arguments], env=environment(home), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    return subprocess.run(
+        [str(CCM), *arguments], env=environment(home), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
 
 
 def struck(home: Path, mode: str, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -69,9 +71,7 @@ def struck_after(home: Path, seconds: float, command: Sequence[str]) -> int:
 def content(home: Path) -> dict[str, object]:
     """What must not depend on a crash: every file of every packet without a clock, and every row of every published mart."""
     found: dict[str, object] = {
-        str(path.relative_to(home)): path.read_bytes()
-        for path in sorted(home.glob("closes/*/*/v*/*"))
-        if path.name not in CLOCKS
+        str(path.relative_to(home)): path.read_bytes() for path in sorted(home.glob("closes/*/*/v*/*")) if path.name not in CLOCKS
     }
     half = [str(path.relative_to(home)) for path in home.rglob("*.tmp")] if (home / "marts.duckdb").exists() else []
     found["half-written"] = half
@@ -145,7 +145,11 @@ def one(stage: Stage, mode: str, folder: Path, expected: dict[str, object]) -> l
         else:
             struck(home, mode, stage.command)
         # Nothing half-written is visible at this moment either: what is named like a packet is whole.
-        torn = [str(path) for path in home.glob("closes/*/*/v*") if not (path / "manifest.json").exists() or not (path / "approval.json").exists()]
+        torn = [
+            str(path)
+            for path in home.glob("closes/*/*/v*")
+            if not (path / "manifest.json").exists() or not (path / "approval.json").exists()
+        ]
         for command in stage.again:
             done = ccm(home, *command)
             if done.returncode not in (0, 3):
