@@ -13,6 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.house import DBT_PROJECT, House, write_private
+from orchestration.payers.inbox import ensure_tables
+from orchestration.payers.sent import sent_file
 from orchestration.practices import Practice
 
 MONEY = pa.decimal128(12, 2)
@@ -51,6 +53,11 @@ CLAIM_LINES = pa.schema(
         ("service_date", pa.date32()),
         ("charge_amount", MONEY),
         ("allowed_amount", MONEY),
+        # How its claim file went out: what acknowledgments refer to, and since when an answer is due.
+        ("submitter_id", pa.string()),
+        ("control_number", pa.int64()),
+        ("transaction_number", pa.int32()),
+        ("submitted_on", pa.date32()),
     ]
 )
 
@@ -68,6 +75,7 @@ def closed_claim_lines(house: House) -> list[dict[str, object]]:
     lines: list[dict[str, object]] = []
     for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
         packet = manifest.parent
+        sent = sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
         with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
             for row in csv.DictReader(handle):
                 lines.append(
@@ -84,13 +92,20 @@ def closed_claim_lines(house: House) -> list[dict[str, object]]:
                         "service_date": date.fromisoformat(row["service_date"]),
                         "charge_amount": Decimal(row["charge_amount"]),
                         "allowed_amount": Decimal(row["allowed_amount"]),
+                        "submitter_id": sent.submitter_id if sent else None,
+                        "control_number": sent.control_number if sent else None,
+                        "transaction_number": sent.transaction_number(row["claim_id"]) if sent else None,
+                        "submitted_on": sent.submitted_on if sent else None,
                     }
                 )
     return lines
 
 
 def write_configuration(house: House, practices: dict[str, Practice]) -> str:
-    """Writes lake/configuration/*.parquet and gives their fingerprint (SHA-256 over the content of all four)."""
+    """Writes lake/configuration/*.parquet and gives their fingerprint (SHA-256 over the content of all four).
+
+    Sees to it that the payers' answers have their tables, too, also before the first of them came."""
+    ensure_tables(house)
     tables = {
         "practices": pa.Table.from_pylist(
             [
