@@ -107,7 +107,9 @@ def take_apart(content: bytes) -> Contents:
     if not text.strip(_BETWEEN):
         raise NotX12Error("the file is empty; ask for it again")
     if not text.lstrip(_BETWEEN).startswith("ISA"):
-        raise NotX12Error("the file does not begin with ISA; if it is packed or a report for people, put the X12 file itself into inbox/")
+        raise NotX12Error(
+            "the file does not begin with ISA; if it is packed or a report for people, put the X12 file itself into inbox/"
+        )
     contents = Contents()
     position, number = 0, 0
     while True:

@@ -193,7 +193,9 @@ def _take(
     name, size, mtime = before
     sha256 = hashlib.sha256(content).hexdigest()
     if sha256 in first_of:
-        taken.files.append(AnswerFile(file_id, name, sha256, size, mtime, "repeated", "the same content came before", first_of[sha256]))
+        taken.files.append(
+            AnswerFile(file_id, name, sha256, size, mtime, "repeated", "the same content came before", first_of[sha256])
+        )
         return
     first_of[sha256] = file_id
     original = original_path(house, sha256)
@@ -238,7 +240,10 @@ def _take_transaction(transaction: Transaction, file_id: int, rows: dict[str, li
     rows["transactions"].append(record)
     if kind == "other":
         what = f"{transaction.set_id or 'a transaction'} of guide {transaction.guide or 'unknown'}"
-        record |= {"outcome": "other", "reason": f"{what} is no answer to a claim (999, TA1, 277CA 005010X214, 835); kept as it came"}
+        record |= {
+            "outcome": "other",
+            "reason": f"{what} is no answer to a claim (999, TA1, 277CA 005010X214, 835); kept as it came",
+        }
         return
     if not transaction.is_closed:
         record |= {"outcome": "quarantined", "reason": "it is cut short (no SE); ask for the file again"}
@@ -279,6 +284,8 @@ def _write_batch(house: House, batch: int, rows: dict[str, list[dict[str, Any]]]
                 os.fsync(handle.fileno())
         move_into_place(scratch, batch_folder(house, batch))
     except OSError as error:
-        raise HouseError(f"{answers_folder(house)}: the batch could not be written ({error.strerror}); free some disk, run again") from None
+        raise HouseError(
+            f"{answers_folder(house)}: the batch could not be written ({error.strerror}); free some disk, run again"
+        ) from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -45,7 +45,10 @@ def sent_file(path: Path) -> SentFile:
 def _transactions(text: str, element: str, terminator: str) -> dict[str, int]:
     found: dict[str, int] = {}
     number = 0
-    for match in re.finditer(rf"(?:ST{re.escape(element)}837|(?<={re.escape(terminator)})\s*CLM){re.escape(element)}([^{re.escape(element + terminator)}]+)", text):
+    for match in re.finditer(
+        rf"(?:ST{re.escape(element)}837|(?<={re.escape(terminator)})\s*CLM){re.escape(element)}([^{re.escape(element + terminator)}]+)",
+        text,
+    ):
         if match.group().lstrip().startswith("ST"):
             number = int(match.group(1))
         else:

@@ -1,0 +1,3 @@
+select rows.*
+from ({{ answer_rows('acknowledgments') }}) as rows
+where rows.functional_id = 'HC'

@@ -1,0 +1,1 @@
+{{ answer_rows('service_payments') }}
