@@ -5,8 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-import typer
-
 from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices

@@ -50,7 +50,7 @@ def take_in_answers_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
         context.log.warning(note)
     context.log.info(f"Batch {taken.batch}: {len(taken.files)} files." if taken else "Nothing new in inbox/.")
     for spec in take_in_answers_assets.specs:
-        counts = {"files": outcomes, "transactions": kinds}.get(spec.key.path[-1], {})
+        counts: Counter[str] = {"files": outcomes, "transactions": kinds}.get(spec.key.path[-1], Counter())
         yield dg.MaterializeResult(asset_key=spec.key, metadata=dict(sorted(counts.items())))
 
 

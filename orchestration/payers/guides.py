@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-import pyx12.error_handler
 import pyx12.errh_json
+import pyx12.error_handler
 import pyx12.params
 import pyx12.x12context
 
