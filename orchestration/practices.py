@@ -156,10 +156,13 @@ class Practice(_Strict):
         """The first day on which `month` (its first day) may close."""
         return next_month(month) + timedelta(days=self.close.first_day - 1)
 
+    def canonical_json(self) -> str:
+        """This configuration in one form: every setting, keys sorted, no white space."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
     def fingerprint(self) -> str:
-        """SHA-256 of this configuration in canonical JSON: part of what a close depends on."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 of the canonical JSON: part of what a close depends on."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
 
 def next_month(month: date) -> date:

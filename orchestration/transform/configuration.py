@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -58,6 +59,8 @@ CLAIM_LINES = pa.schema(
         ("control_number", pa.int64()),
         ("transaction_number", pa.int32()),
         ("submitted_on", pa.date32()),
+        ("tax_id", pa.string()),
+        ("beneficiary_key", pa.string()),
     ]
 )
 
@@ -76,6 +79,7 @@ def closed_claim_lines(house: House) -> list[dict[str, object]]:
     for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
         packet = manifest.parent
         sent = sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
+        subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
         with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
             for row in csv.DictReader(handle):
                 lines.append(
@@ -96,17 +100,19 @@ def closed_claim_lines(house: House) -> list[dict[str, object]]:
                         "control_number": sent.control_number if sent else None,
                         "transaction_number": sent.transaction_number(row["claim_id"]) if sent else None,
                         "submitted_on": sent.submitted_on if sent else None,
+                        "tax_id": subjects[row["claim_id"]]["tax_id"],
+                        # Tells one beneficiary from another, and who it is to nobody.
+                        "beneficiary_key": hashlib.sha256(subjects[row["claim_id"]]["mbi"].encode()).hexdigest(),
                     }
                 )
     return lines
 
 
-def write_configuration(house: House, practices: dict[str, Practice]) -> str:
-    """Writes lake/configuration/*.parquet and gives their fingerprint (SHA-256 over the content of all four).
-
-    Sees to it that the payers' answers have their tables, too, also before the first of them came."""
-    ensure_tables(house)
-    tables = {
+def configuration_tables(
+    practices: Mapping[str, Practice], rules: str, claim_lines: list[dict[str, object]]
+) -> dict[str, pa.Table]:
+    """The tables of lake/configuration by name."""
+    return {
         "practices": pa.Table.from_pylist(
             [
                 {
@@ -127,11 +133,18 @@ def write_configuration(house: House, practices: dict[str, Practice]) -> str:
             ],
             schema=CHARGES,
         ),
-        "rules": pa.Table.from_pylist([{"rules_version": rules_version()}], schema=RULES),
-        "claim_lines": pa.Table.from_pylist(closed_claim_lines(house), schema=CLAIM_LINES),
+        "rules": pa.Table.from_pylist([{"rules_version": rules}], schema=RULES),
+        "claim_lines": pa.Table.from_pylist(claim_lines, schema=CLAIM_LINES),
     }
+
+
+def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
+    """Writes lake/configuration/*.parquet and gives their fingerprint (SHA-256 over the content of all of them).
+
+    Sees to it that the payers' answers have their tables, too, also before the first of them came."""
+    ensure_tables(house)
     digest = hashlib.sha256()
-    for name, table in tables.items():
+    for name, table in configuration_tables(practices, rules_version(), closed_claim_lines(house)).items():
         content = _parquet(table)
         digest.update(name.encode() + hashlib.sha256(content).digest())
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)
