@@ -164,8 +164,8 @@ class _Interchange:
             position = _skip(text, position)
             end = text.find(terminator, position)
             if end < 0:
-                if position < len(text):
-                    self.fault("the file ends within a segment; it is cut short, ask for it again")
+                within = position < len(text)
+                self.fault("the file ends within a segment; it is cut short, ask for it again" if within else "never closed (no IEA)")
                 self.leave()
                 return len(text)
             if self.isa and text.startswith(opening, position):
