@@ -92,6 +92,8 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
     """
     # Practices of one tax id close one after the other: of two claims for one beneficiary's month the second must see the first.
     with house.lock(f"close-{practice.tax_id}"):
+        # A packet that a killed run published without its line in the record gets it now.
+        transitions.record_closes(house, practice.practice_id)
         earlier = versions(house, practice.practice_id, month)
         version = (earlier[-1] if earlier else 0) + 1
         with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:

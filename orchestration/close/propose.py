@@ -94,8 +94,8 @@ def propose(house: House, practice: Practice, month: date, who: str) -> Proposed
 
 def _changes(last: Mapping[str, Any] | None, now: Mapping[str, Any]) -> dict[str, list[str]]:
     """Patients whose claim is new, gone or different, and who is newly held or released, against the proposal before."""
-    if last is None:
-        return {}
+    if last is None or last["version"] != now["version"]:
+        return {}  # nothing was proposed, or what was is closed
     before, after = last["claims"], now["claims"]
     found = {
         "new": sorted(after.keys() - before.keys()),

@@ -165,7 +165,9 @@ class _Interchange:
             end = text.find(terminator, position)
             if end < 0:
                 within = position < len(text)
-                self.fault("the file ends within a segment; it is cut short, ask for it again" if within else "never closed (no IEA)")
+                self.fault(
+                    "the file ends within a segment; it is cut short, ask for it again" if within else "never closed (no IEA)"
+                )
                 self.leave()
                 return len(text)
             if self.isa and text.startswith(opening, position):

@@ -170,7 +170,7 @@ def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], t
 
 
 # What a close and a payer's answer change, and everything that hangs below it.
-AFTER_A_CLOSE = "source:configuration.claim_lines+"
+AFTER_A_CLOSE = "source:configuration.claim_lines+ stg_closes+ close_calendar"
 AFTER_ANSWERS = "source:answers+"
 
 

@@ -14,7 +14,7 @@ import yaml
 from orchestration.house import DBT_PROJECT, House
 from orchestration.payers.inbox import Taken, ensure_tables, take_in_answers
 from orchestration.transform import compiled
-from orchestration.transform.configuration import configuration_tables
+from orchestration.transform.configuration import Closed, configuration_tables
 from tests.answers.letters import NORTH, SOUTH, Sent
 
 WANTED = ("claims", "claim_line_payments", "remittances", "answer_files", "int_claim_denials", "int_claims__history")
@@ -28,7 +28,9 @@ class Office:
         lines = [row for claim in sent for row in claim.rows()]
         folder = self.house.lake / "configuration"
         folder.mkdir(parents=True)
-        for name, table in configuration_tables({p.practice_id: p for p in (NORTH, SOUTH)}, "rules", lines).items():
+        for name, table in configuration_tables(
+            {p.practice_id: p for p in (NORTH, SOUTH)}, "rules", Closed(claim_lines=lines)
+        ).items():
             pq.write_table(table, folder / f"{name}.parquet")
         ensure_tables(self.house)
         self._con: duckdb.DuckDBPyConnection | None = None

@@ -10,7 +10,7 @@ import pytest
 
 from tests.pipeline.homes import ccm, rows
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("closes")
 
 
 def explain(home, row, *more):

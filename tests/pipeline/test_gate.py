@@ -52,20 +52,31 @@ BREAK = {
 }
 
 
+# Marts that may have no row of the practice at fault, with one to plant.
+PLANT = {
+    "claim_audit": BREAK["no_claim_has_what_an_auditor_would_object_to"],
+    "post_close_changes": (
+        "insert into marts.post_close_changes by name (select '{p}' as practice_id, 'x' as patient_id, date '2026-10-01' as month, 'c' as claim_id, "
+        "1 as claimed_amount, 2 as amount_now, 'reopen' as kind, date '2026-11-01' as found_on, date '2026-12-01' as due_on)"
+    ),
+}
+
+
 def breaking_sql(node):
     """SQL that makes this dbt test fail for the practice at fault."""
     if node["name"] in BREAK:
         return BREAK[node["name"]].format(p=AT_FAULT)
     kind, given = node["test_metadata"]["name"], node["test_metadata"]["kwargs"]
     mart = node["attached_node"].split(".")[-1]
-    if mart == "claim_audit":  # empty where all is well: a row to break comes first
-        plant = BREAK["no_claim_has_what_an_auditor_would_object_to"].format(p=AT_FAULT)
-        mend = {
-            "is_unique_by": plant,
-            "has_no_nulls": "update marts.claim_audit set detail = null",
-            "is_one_of": "update marts.claim_audit set finding = 'x'",
-        }
-        return f"{plant}; {mend[kind]}"
+    if mart in PLANT:  # may be empty: a row to break comes first
+        plant = PLANT[mart].format(p=AT_FAULT)
+        column = given.get("column_name") or [c for c in given["columns"] if c != "practice_id"][-1]
+        value = "null" if kind == "has_no_nulls" else "'nonsense'"
+        return (
+            f"{plant}; {plant}"
+            if kind == "is_unique_by"
+            else f"{plant}; update marts.{mart} set {column} = {value} where practice_id = '{AT_FAULT}'"
+        )
     if kind == "is_unique_by":
         return f"insert into marts.{mart} select * from marts.{mart} where practice_id = '{AT_FAULT}'"
     if kind == "has_no_nulls":

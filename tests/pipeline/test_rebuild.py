@@ -15,7 +15,7 @@ from orchestration.close.rebuild import rebuild
 from orchestration.house import HouseError
 from tests.pipeline.homes import ccm
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("closes")
 
 
 @pytest.fixture
