@@ -18,7 +18,7 @@ from pathlib import Path
 from orchestration.close.x12.reader import Loop, Segment, Transaction, read
 from orchestration.house import House, write_private
 
-ACKNOWLEDGED_AFTER, ACCEPTED_AFTER, PAID_AFTER = timedelta(0), timedelta(1), timedelta(16)
+ACKNOWLEDGED_AFTER, ACCEPTED_AFTER, PAID_AFTER = timedelta(0), timedelta(0), timedelta(16)
 CENT = Decimal("0.01")
 _MEDICARE, _AFTER_SEQUESTRATION = Decimal("0.80"), Decimal("0.98")
 

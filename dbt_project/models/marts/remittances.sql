@@ -84,7 +84,7 @@ select
     coalesce(claims.practice_id, by_npi.practice_id, by_tax_id.practice_id) as practice_id,
     heads.remittance_id,
     heads.payer_id,
-    heads.payer_name,
+    heads.payer_name as payer,
     heads.check_number,
     heads.payment_on,
     heads.payment_method,

@@ -1,3 +1,4 @@
+{{ config(materialized='ephemeral') }}
 select
     file_id,
     sha256,
