@@ -24,6 +24,7 @@ from orchestration.payers.guides import read_by_guide
 from orchestration.payers.postings import SCHEMAS, NotReadableError, rows_of
 
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
+MOST_BYTES = 256 * 2**20  # more than any payer sends in one file; it would not fit in memory taken apart
 TRANSACTIONS_A_FILE = 99_999  # transaction_id = file_id x 100,000 + ordinal
 
 _STRINGS = pa.list_(pa.string())
@@ -182,16 +183,19 @@ def _take(
     house: House, path: Path, file_id: int, taken: Taken, rows: dict[str, list[dict[str, Any]]], first_of: dict[str, int]
 ) -> None:
     before = _stamp(house, path)
+    is_huge = before is not None and before[1] > MOST_BYTES
     try:
-        content = path.read_bytes()
+        with path.open("rb") as handle:
+            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        content = b"" if is_huge else path.read_bytes()
     except OSError as error:
         taken.notes.append(f"inbox/{path.name}: cannot be read ({error.strerror}); it is tried again by the next run")
         return
-    if before is None or _stamp(house, path) != before:
+    is_same = is_huge or hashlib.sha256(content).hexdigest() == sha256
+    if before is None or _stamp(house, path) != before or not is_same:
         taken.notes.append(f"inbox/{path.name}: changed while it was read; it is taken in by the next run")
         return
     name, size, mtime = before
-    sha256 = hashlib.sha256(content).hexdigest()
     if sha256 in first_of:
         taken.files.append(
             AnswerFile(file_id, name, sha256, size, mtime, "repeated", "the same content came before", first_of[sha256])
@@ -199,6 +203,11 @@ def _take(
         return
     first_of[sha256] = file_id
     original = original_path(house, sha256)
+    if is_huge:
+        _copy_private(path, original)
+        too_large = f"it has over {MOST_BYTES // 2**20} MB; ask the payer or the clearinghouse to split it"
+        taken.files.append(AnswerFile(file_id, name, sha256, size, mtime, "quarantined", too_large))
+        return
     if not original.exists():
         write_private(original, content)
     try:
@@ -209,7 +218,7 @@ def _take(
     faults = list(contents.faults)
     for transaction in contents.transactions[:TRANSACTIONS_A_FILE]:
         _take_transaction(transaction, file_id, rows)
-    reason = None
+    reason: str | None = None
     if not contents.transactions:
         reason = "it holds no transaction (ST..SE); ask for the file again"
     elif len(contents.transactions) > TRANSACTIONS_A_FILE:
@@ -217,6 +226,18 @@ def _take(
     taken.files.append(
         AnswerFile(file_id, name, sha256, size, mtime, "quarantined" if reason else "read", reason, None, tuple(faults[:50]))
     )
+
+
+def _copy_private(path: Path, original: Path) -> None:
+    """A file that is too large to hold, copied whole or not at all."""
+    original.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = original.with_name(f".{original.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(path, scratch)
+        scratch.chmod(0o600)
+        scratch.replace(original)
+    finally:
+        scratch.unlink(missing_ok=True)
 
 
 def _take_transaction(transaction: Transaction, file_id: int, rows: dict[str, list[dict[str, Any]]]) -> None:

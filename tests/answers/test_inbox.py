@@ -215,6 +215,16 @@ def test_names_with_a_dot_before_them_and_folders_are_what_they_are(house):
     assert outcomes(house) == {"payer/october/answers.835": "read"}
 
 
+def test_a_file_too_large_to_hold_is_kept_whole_and_told(house, monkeypatch):
+    monkeypatch.setattr(inbox, "MOST_BYTES", len(PAID) - 1)
+    put(house, a=PAID, b=ACK)
+    take_in_answers(house)
+    (record,) = [record for record in ledger(house) if record.file_name == "a"]
+    assert record.outcome == "quarantined" and "split it" in record.reason
+    assert original_path(house, record.sha256).read_text() == PAID
+    assert outcomes(house)["b"] == "read"
+
+
 def test_a_damaged_batch_is_told_with_its_path(house):
     put(house, a=PAID)
     take_in_answers(house)

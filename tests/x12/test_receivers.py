@@ -99,9 +99,7 @@ def test_settings_count_in_the_fingerprint_only_where_there_are_any():
     settings = Practice.model_validate(PRACTICE | {"claim_file": {"usage_indicator": "P"}})
     assert '"usage_indicator":"P"' in settings.canonical_json() and settings.fingerprint() != plain.fingerprint()
     assert Practice.model_validate(json.loads(settings.canonical_json())) == settings
-    assert set(ClaimFileSettings.model_fields) == {
-        field.name for field in dataclasses.fields(claim_file().envelope)
-    }
+    assert set(ClaimFileSettings.model_fields) == {field.name for field in dataclasses.fields(claim_file().envelope)}
 
 
 @pytest.fixture(scope="module")
