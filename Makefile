@@ -44,3 +44,8 @@ SEEDS ?= 100 105
 .PHONY: fuzz
 fuzz: setup
 	$(BIN)/python -m tests.properties.fuzz $(SEEDS)
+
+# The pages that are made from the seeds.
+.PHONY: docs
+docs: setup
+	$(BIN)/ccm rules document

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.answer.assets import make_published_marts
+from orchestration.answer.assets import make_published_marts, worklists
 from orchestration.close.assets import make_close_assets
 from orchestration.house import House
 from orchestration.judge.assets import judge_extracts, judge_open_months
@@ -24,6 +24,7 @@ defs = dg.Definitions(
         take_in_assets,
         dbt_models,
         make_published_marts(marts),
+        worklists,
         *make_close_assets(marts),
         take_in_answers_assets,
         posted_answers,

@@ -231,9 +231,14 @@ def load_practices(path: Path) -> dict[str, Practice]:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise HouseError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', 'cannot be parsed')}") from None
+    return practices_of(path, content)
+
+
+def practices_of(source: Path, content: Any) -> dict[str, Practice]:
+    """Practices by id, in id order, from the content of a practices.yaml. Raises HouseError naming the source, the practice and the key."""
     entries = content.get("practices") if isinstance(content, dict) else None
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
-        raise HouseError(_complaints(path, entries if isinstance(entries, list) else [], error)) from None
+        raise HouseError(_complaints(source, entries if isinstance(entries, list) else [], error)) from None
     return {practice.practice_id: practice for practice in sorted(file.practices, key=lambda p: p.practice_id)}

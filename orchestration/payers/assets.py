@@ -9,7 +9,7 @@ import dagster as dg
 from orchestration.answer.publish import publish
 from orchestration.house import House
 from orchestration.payers.inbox import take_in_answers
-from orchestration.transform.assets import AFTER_ANSWERS, WAREHOUSE_POOL, rebuild_claims, rebuild_everything
+from orchestration.transform.assets import AFTER_ANSWERS, WAREHOUSE_POOL, rebuild, rebuild_everything
 from orchestration.transform.state import build_inputs, is_up_to_date, only_answers_are_new
 
 _TABLES = {
@@ -73,7 +73,7 @@ def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
         if is_up_to_date(house, inputs):
             return dg.MaterializeResult()
         if only_answers_are_new(house):
-            results = rebuild_claims(house, AFTER_ANSWERS)
+            results = rebuild(house, AFTER_ANSWERS)
         else:
             # Something else is new as well, or an earlier run did not finish: everything is built, so that the verdict holds for all of it.
             results, _ = rebuild_everything(house, inputs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 
 from orchestration.close.x12.reader import ISA_LENGTH
@@ -19,7 +18,6 @@ class SentFile:
 
     submitter_id: str  # ISA06
     control_number: int  # ISA13, and GS06
-    submitted_on: date  # ISA09
     transaction_of: dict[str, int] | None
 
     def transaction_number(self, claim_id: str) -> int:
@@ -37,7 +35,7 @@ def sent_file(path: Path) -> SentFile:
         isa = head.split(element)
         transactions = int(re.findall(rf"GE{re.escape(element)}([0-9]+){re.escape(element)}", tail)[-1])
         found = None if transactions == 1 else _transactions(path.read_text("latin-1"), element, terminator)
-        return SentFile(isa[6].strip(), int(isa[13]), datetime.strptime(isa[9], "%y%m%d").date(), found)
+        return SentFile(isa[6].strip(), int(isa[13]), found)
     except (OSError, IndexError, ValueError):
         raise HouseError(f"{path}: cannot be read as the claim file that went out; restore this packet from the backup") from None
 

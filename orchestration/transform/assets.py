@@ -23,6 +23,7 @@ GROUPS = {
     "decisions": "decisions",
     "payments": "payments",
     "answers": "payments",
+    "office": "office",
     "marts": "office",
 }
 
@@ -174,10 +175,13 @@ AFTER_A_CLOSE = "source:configuration.claim_lines+ stg_closes+ close_calendar"
 AFTER_ANSWERS = "source:answers+"
 
 
-def rebuild_claims(house: House, select: str = AFTER_A_CLOSE) -> list[dbt.NodeResult]:
-    """After a close or an answer: what depends on it is decided again; the verdict keeps what was not tested again.
+def rebuild_claims(house: House) -> list[dbt.NodeResult]:
+    """After a close: what depends on the claims of earlier closes is decided again."""
+    return rebuild(house, AFTER_A_CLOSE)
 
-    Only for a warehouse that was up to date before: the verdict then holds for all of the present inputs."""
+
+def rebuild(house: House, select: str) -> list[dbt.NodeResult]:
+    """Builds and tests a dbt selection, where nothing else has changed; the verdict keeps what was not tested again."""
     before = verdicts.load(house, "dbt")
     inputs = build_inputs(house)
     results = dbt.build(house, select=select)

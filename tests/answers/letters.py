@@ -55,7 +55,7 @@ class Sent:
                 "procedure_code": line.code, "units": line.units, "service_date": date(2026, 9, 30),
                 "charge_amount": Decimal(line.charge), "allowed_amount": Decimal(line.allowed),
                 "submitter_id": self.practice.submitter_id, "control_number": self.control_number,
-                "transaction_number": self.transaction, "submitted_on": date(2026, 10, 3), "tax_id": "123456789",
+                "transaction_number": self.transaction, "claimed_on": date(2026, 10, 3), "tax_id": "123456789",
                 "beneficiary_key": "x",
             }
             for place, line in enumerate(self.lines, 1)

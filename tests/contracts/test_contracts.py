@@ -49,6 +49,10 @@ GRAINS = {
     "fee_schedule_prices": "practice_id procedure_code service_date payment_share",
     "close_calendar": "practice_id month", "claim_audit": "practice_id finding claim_id line_id",
     "row_accounting": "practice_id extract_date table_name", "quarantine": "practice_id extract_date table_name line_number",
+    "undocumented_trend": "practice_id month scope member_id", "enrollment_states": "practice_id month state",
+    "stage_durations": "practice_id stage_number", "revenue_waterfall": "practice_id month step_number",
+    "enrollment_benchmark": "practice_id month", "revenue_table": "practice_id patients",
+    "capacity": "practice_id", "capacity_plan": "practice_id patient_id",
 }  # fmt: skip
 FILES = sorted(DATA_CONTRACTS.glob("*/*.odcs.yaml"))
 

@@ -11,7 +11,7 @@ select
     denial_codes,
     remark_codes,
     rejection_codes,
-    submitted_on,
+    claimed_on as submitted_on,
     answered_on,
     check_number,
     cast(reversals as integer) as reversals

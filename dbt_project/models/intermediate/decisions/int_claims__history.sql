@@ -38,7 +38,8 @@ select
         when accepted.claim_id is null and acknowledged.is_rejected then [acknowledged.rejection_code]
         else cast([] as varchar[])
     end as rejection_codes,
-    sent.submitted_on,
+    -- The night whose facts it went out on, and the date of its interchange.
+    sent.claimed_on,
     coalesce(answered.answered_on, accepted.status_on, acknowledged.interchange_on) as answered_on,
     answered.check_number,
     coalesce(answered.reversals, 0) as reversals
