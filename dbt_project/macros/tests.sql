@@ -1,7 +1,8 @@
 {#- Generic tests. Each gives the failing rows with their practice_id, so that the gate can stop the practice concerned and no other. -#}
 
-{% test is_unique_by(model, columns) %}
-    select {{ columns | join(', ') }}
+{% test is_unique_by(model, columns, also=[]) %}
+    select {{ columns | join(', ') }}{% for column in also %}, min({{ column }}) as {{ column }}{% endfor %}
+
     from {{ model }}
     group by {{ columns | join(', ') }}
     having count(*) > 1

@@ -24,6 +24,13 @@ AT_FAULT, INNOCENT = "hudson", "prairie"
 
 # How to break what a test by name promises, for one practice.
 BREAK = {
+    "every_remittance_is_accounted_for_to_the_cent": "update marts.remittances set posted_amount = posted_amount + 1 where practice_id = '{p}'",
+    "what_lines_and_claims_received_is_what_was_posted": (
+        "update marts.claim_line_payments set paid_amount = paid_amount + 1 where practice_id = '{p}'"
+    ),
+    "every_payment_of_an_answer_file_is_posted_unmatched_repeated_or_held": (
+        "update marts.answer_files set claims_amount = claims_amount + 1 where practice_id = '{p}'"
+    ),
     "seconds_of_every_entry_add_up_to_its_elapsed_time": "update marts.minute_ledger set seconds = seconds + 1 where practice_id = '{p}'",
     "credited_seconds_of_the_ledger_are_those_of_the_patient_month": (
         "update marts.patient_month_minutes set credited_seconds = credited_seconds + 1 where practice_id = '{p}'"
