@@ -22,7 +22,13 @@ ITEM = Item(
     date(2026, 10, 1), 12, Decimal("66.13"), date(2026, 11, 2), 7, None, "f",
 )  # fmt: skip
 CLAIM = replace(
-    ITEM, item_id="denied_claim:C1", kind="denied_claim", kind_group="claims", member_id=None, minutes=None, dollars_at_stake=Decimal("-22.72")
+    ITEM,
+    item_id="denied_claim:C1",
+    kind="denied_claim",
+    kind_group="claims",
+    member_id=None,
+    minutes=None,
+    dollars_at_stake=Decimal("-22.72"),
 )
 TEAM = Capacity(
     date(2026, 10, 1), Decimal("67.9"), 4, 271, 2, 30, Decimal("132.26"), 1, 8, Decimal("66.13"),
@@ -107,7 +113,10 @@ def test_the_capacity_says_what_can_still_be_reached():
     assert facts["Usual credited minutes on a business day"] == 67.9
     assert facts["Business days left in 2026-10"] == 4
     assert facts["Worth within reach"] == 66.13
-    assert [(row["Patient"], row["Minutes to go"], row["Within reach"]) for row in table(sheet, 10)] == [("P1", 8, "yes"), ("P2", 300, "no")]
+    assert [(row["Patient"], row["Minutes to go"], row["Within reach"]) for row in table(sheet, 10)] == [
+        ("P1", 8, "yes"),
+        ("P2", 300, "no"),
+    ]
     assert sheet.freeze_panes == "A11" and sheet.auto_filter.ref == "A10:H12"
 
 
