@@ -26,3 +26,11 @@
     from {{ model }}
     where {{ column_name }} < {{ at_least }}{% if at_most is not none %} or {{ column_name }} > {{ at_most }}{% endif %}
 {% endtest %}
+
+{#- Of a small mart that is derived from others: one row per grain, and a value wherever one is promised. -#}
+{% test is_whole(model, grain, columns) %}
+    select {{ grain | join(', ') }}
+    from {{ model }}
+    group by {{ grain | join(', ') }}
+    having count(*) > 1{% for column in columns %} or count({{ column }}) < count(*){% endfor %}
+{% endtest %}
