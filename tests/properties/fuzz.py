@@ -38,6 +38,7 @@ def main() -> int:
     parser.add_argument("last", type=int)
     parser.add_argument("--practices", type=int, default=40)
     parser.add_argument("--shown", type=int, default=20, help="disagreements shown of each seed")
+    parser.add_argument("--keep", type=Path, help="a folder to leave the homes in")
     asked = parser.parse_args()
     total = Judged()
     if NOT_COMPARED:
@@ -45,7 +46,8 @@ def main() -> int:
     for seed in range(asked.first, asked.last + 1):
         began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
-            judged = judge_seed(Path(folder), seed, asked.practices)
+            root = asked.keep / str(seed) if asked.keep else Path(folder)
+            judged = judge_seed(root, seed, asked.practices)
         total.add(judged)
         print(f"seed {seed}: {summary(judged)}, {time.monotonic() - began:.0f} s")
         print("   rows compared:", ", ".join(f"{table} {count}" for table, count in judged.rows.items()))

@@ -168,11 +168,12 @@ class Clinic:
         self.defects = defects
         self.closing = closing
         self.counts: Counter[str] = Counter()
+        self._files: dict[Path, bytes] | None = None
         zone, self.month = rng.choice([*PLACES]), rng.choice(MONTHS)
         if rng.random() < 0.3:
             zone, self.month = rng.choice(STRANGE_CLOCKS)
         if closing:
-            self.month = closing
+            self.month = closing  # whichever zone: its own clock says when it is over
         self.end = next_month(self.month)
         self.last = self.end - timedelta(days=1)
         state, mac, locality, city, postal_code = rng.choice(PLACES.get(zone) or PLACES[rng.choice([*PLACES])])
@@ -181,7 +182,8 @@ class Clinic:
             "taxonomy_code": "207Q00000X",
             "address": {"line1": "1 Main St", "city": city, "state": state, "postal_code": postal_code},
             "time_zone": zone,
-            "place_of_service": rng.choice([*["11"] * 6, "12", "19", "19", "22", "21", "31", "02", "53"]),
+            # the scrub keeps claims from 02 (telehealth) in the house
+            "place_of_service": rng.choice([*["11"] * 6, "12", "19", "19", "22", "21", "31", "11" if closing else "02", "53"]),
             "mac": mac,
             "locality": locality,
             "receiver": {"id": mac, "name": "MEDICARE CONTRACTOR"},
@@ -218,11 +220,12 @@ class Clinic:
             for turn in sorted(set(chosen), key=TURNS.index):
                 turn(self, patient)
             self._ordinary_time(patient)
-        self.file_rng = Random(rng.randrange(2**32))  # of the files' dress
+        self.dress = rng.randrange(2**32)  # seed of the files' dress
         self.name("unnamed", 0)
 
     def name(self, practice_id: str, number: int) -> "Clinic":
         """Gives the practice and its people the numbers that must differ from those of other practices."""
+        self._files = None
         self.config = {
             **self.config,
             "practice_id": practice_id,
@@ -517,7 +520,9 @@ class Clinic:
 
     def files(self) -> dict[Path, bytes]:
         """The newest content of each file by its path under landing/; the same whenever it is asked for."""
-        if not hasattr(self, "_files"):
+        if self._files is None:
+            self.file_rng = Random(self.dress)
+            self._earlier: dict[Path, bytes] = {}
             self._files = dict(self._all_files())
         return self._files
 
@@ -527,7 +532,6 @@ class Clinic:
         return self._earlier
 
     def _all_files(self) -> Iterator[tuple[Path, bytes]]:
-        self._earlier: dict[Path, bytes] = {}
         rng = self.file_rng
         for number, night in enumerate(self.nights):
             folder = Path(self.practice_id) / night.isoformat()
@@ -555,7 +559,8 @@ class Clinic:
                 is_last = number == len(self.nights) - 1
                 content, is_good = self._file(table, rows, number, is_last, form)
                 if is_good and rng.random() < 0.12:
-                    self._earlier[path] = self._earlier_version(table, rows, number, form)
+                    earlier = self._earlier_version(table, rows, number, form)
+                    self._earlier.update({path: earlier} if earlier != content else {})
                 yield path, content
                 if self.defects and number and not self.close_night and rng.random() < 0.01:  # in two formats: neither counts
                     self._earlier.pop(path, None)
