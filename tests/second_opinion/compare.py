@@ -124,7 +124,8 @@ def differences(opinion: "Opinion", marts_path: Path, tables: tuple[str, ...] = 
     found: list[str] = []
     for table in tables:
         if table == "worklist":
-            found += office_marts.worklist_differences(opinion.worklist, marts[table], marts["undocumented_time"])
+            newest = {row["practice_id"]: row["newest_month"] for row in opinion.enrollment_projection}
+            found += office_marts.worklist_differences(opinion.worklist, marts[table], marts["undocumented_time"], newest)
         elif table == "enrollment_projection":
             found += office_marts.projection_differences(opinion.enrollment_projection, marts[table])
         else:
