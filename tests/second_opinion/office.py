@@ -189,11 +189,12 @@ class Office:
             if not self.has_documented_consent(patient_id, month):
                 allowed |= {"undocumented_consent"} if enrollment.in_force else {"stalled_outreach", None}
             return OneOf(allowed)
+        # where something else bars the claim anyway, a kind need not be named
         if name == "consented":
-            return OneOf({"missing_care_plan"})
+            return OneOf({"missing_care_plan", *({None} if verdict.reason != "no_care_plan" else ())})
         if name == "care_plan":
             if not self.logged_seconds(patient_id, month):
-                return OneOf({"no_time_yet", *items})
+                return OneOf({"no_time_yet", *items, *({None} if verdict.reason != "below_threshold" else ())})
             return OneOf({"no_time_yet", "staff_overlap", "runaway_timer", None, *items})
         if name == "active":
             return OneOf({"near_threshold", "staff_overlap", "runaway_timer", "undocumented_consent", "no_time_yet", None, *items})
