@@ -51,12 +51,12 @@ def month_for(row: Rule) -> date:
 
 
 class Office:
-    """One practice and one month of its work; with `nights`, its nights of extracts (default: one, after the final day to close)."""
+    """One practice and one month of its work. `nights`: when extracts came (default: on the second, and after the final day to close)."""
 
     def __init__(self, number: int, name: str, month: date, nights: list[date] | None, place: tuple[str, str, str], settings: Rule):
         self.month = month
         self.last = next_month(month) - timedelta(days=1)
-        self.nights = nights or [next_month(month) + timedelta(days=24)]
+        self.nights = nights or [month + timedelta(days=1), next_month(month) + timedelta(days=24)]
         mac, state, locality = place
         zone = settings.pop("time_zone", "America/Chicago")
         self.zone = ZoneInfo(zone)
@@ -165,7 +165,12 @@ class Office:
 
     def reach_out(self, patient_id: str, outcome: str) -> None:
         self.add(
-            "outreach", patient_id=patient_id, attempted_at=f"{self.day(3)}T10:00:00", channel="phone", outcome=outcome, member_id=NURSE
+            "outreach",
+            patient_id=patient_id,
+            attempted_at=f"{self.day(3)}T10:00:00",
+            channel="phone",
+            outcome=outcome,
+            member_id=NURSE,
         )
 
     # ---- time
@@ -217,12 +222,11 @@ class Office:
             folder = home / "landing" / self.config["practice_id"] / night.isoformat()
             folder.mkdir(parents=True)
             for table, rows in self.rows.items():
-                if table in PANEL:
-                    here = [row for row in rows if number < self.gone_from.get(row.get("patient_id", ""), len(self.nights))]
-                elif night == self.nights[-1]:
-                    here = [{**row, "updated_at": f"{night}T01:00:00Z"} for row in rows]
-                else:
-                    continue
+                if night != self.nights[-1] and table != "patients":
+                    continue  # earlier nights say who was there
+                here = [row for row in rows if number < self.gone_from.get(row.get("patient_id", ""), len(self.nights))]
+                if table not in PANEL:
+                    here = [{**row, "updated_at": f"{night}T01:00:00Z"} for row in here]
                 if here or table == "patients":
                     (folder / f"{table}.csv").write_text(as_csv(table, here), encoding="utf-8")
 
@@ -454,7 +458,9 @@ def conversion_factors(home: Home) -> None:
 def facility_places(home: Home) -> None:
     for row in home.seed("rule_facility_places"):
         place, month = row["place_of_service"], month_for(row)
-        home.claimable(home.office(f"place-{place}", month, [next_month(month) - timedelta(days=1)], place_of_service=place), "place")
+        home.claimable(
+            home.office(f"place-{place}", month, [next_month(month) - timedelta(days=1)], place_of_service=place), "place"
+        )
 
 
 # ---- situations by name
@@ -824,7 +830,9 @@ def write_rule_home(root: Path, seeds: Path) -> Path:
     """Cases for every seed that decides. Raises AssertionError for a rule seed or a named situation without a case."""
     without = {path.stem for path in (seeds / "rules").glob("*.csv")} - set(RULE_CASES)
     if without:
-        raise AssertionError(f"rule seeds without cases: {', '.join(sorted(without))}; add a function for each in {Path(__file__).name}")
+        raise AssertionError(
+            f"rule seeds without cases: {', '.join(sorted(without))}; add a function for each in {Path(__file__).name}"
+        )
     home = Home(seeds)
     for build in RULE_CASES.values():
         build(home)

@@ -60,8 +60,9 @@ def breaking_sql(node):
     if kind == "has_no_nulls":
         column = [c for c in given["columns"] if c != "practice_id"][-1]
         return f"update marts.{mart} set {column} = null where practice_id = '{AT_FAULT}'"
-    if kind == "is_one_of":
-        return f"update marts.{mart} set {given['column_name']} = 'nonsense' where practice_id = '{AT_FAULT}'"
+    if kind in ("is_one_of", "is_in_the_rules"):
+        schema = "marts" if "/marts/" in node["original_file_path"] else "intermediate"
+        return f"update {schema}.{mart} set {given['column_name']} = 'nonsense' where practice_id = '{AT_FAULT}'"
     raise AssertionError(f"no way to break {node['name']}: add one")
 
 
