@@ -29,6 +29,7 @@ PLACE = ("06102", "IL", "99")
 DOCTOR, COLLEAGUE, STRANGER, NURSE = "DR1", "DR2", "DR3", "RN1"
 FAMILY_MEDICINE, INTERNAL_MEDICINE = "207Q00000X", "207R00000X"
 ADMITTED, DISCHARGED = 5, 9  # days of the month
+CODES_OF_A_PATIENT = 60  # at most: as many changes does it take to take each away once (mutate.py)
 
 
 def read_seed(seeds: Path, name: str) -> list[Rule]:
@@ -762,7 +763,7 @@ def condition_codes(home: Home) -> None:
 
     def give(code: str, counts_as: set[str], first: int = 0) -> None:
         for taken, codes in patients[first:]:
-            if not taken & counts_as:
+            if not taken & counts_as and len(codes) < CODES_OF_A_PATIENT:
                 break
         else:
             taken, codes = set(), []
@@ -775,8 +776,8 @@ def condition_codes(home: Home) -> None:
         give(code, groups_of(prefixes, code) | {code[:3]})
     starts, first_of_ccir = tuple(row["icd10_prefix"] for row in prefixes), len(patients)
     for code in ccir:
-        if not code.startswith(starts):
-            give(code, {code[:3]}, first_of_ccir)
+        # A code that a prefix covers should not count by itself: it stands among others that do, and must add nothing.
+        give(code, {code[:3]} if not code.startswith(starts) else {code}, first_of_ccir)
     for number, (_, codes) in enumerate(patients):
         office = home.office(f"conditions-{number // 30:02d}", nights=[next_month(MONTH) - timedelta(days=1)])
         office.patient(f"conditions {number:03d}", conditions=codes)

@@ -166,13 +166,13 @@ class ReferencePins:
         self.module = module
         self.rows: dict[str, list[Row]] = {seed: list(module.rows(seed)) for seed in seeds}
         self.readers: dict[str, list[tuple[str, Callable[[], None]]]] = {seed: [] for seed in self.rows}
-        self.original = module.rows
+        self.original: Callable[[str], list[Row]] = module.rows
         for name, call in calls_of(module):
             read: set[str] = set()
 
             def recording(seed: str, read: set[str] = read) -> list[Row]:
                 read.add(seed)
-                return self.rows[seed]
+                return self.rows.get(seed) or self.original(seed)
 
             module.rows = recording  # type: ignore[attr-defined]
             try:
@@ -186,7 +186,8 @@ class ReferencePins:
     def notices(self, seed: str, number: int) -> str | None:
         """The name of a test that fails without the row of that number (from 0, in the order of the file)."""
         kept = self.rows[seed]
-        self.module.rows = lambda name: kept[:number] + kept[number + 1 :] if name == seed else self.rows[name]  # type: ignore[attr-defined]
+        thinned = {**self.rows, seed: kept[:number] + kept[number + 1 :]}
+        self.module.rows = lambda name: thinned.get(name) or self.original(name)  # type: ignore[attr-defined]
         calls = self.readers[seed]
         if seed in self.last_seen:  # what noticed the row before will often notice this one
             calls = [self.last_seen[seed], *calls]
