@@ -210,7 +210,10 @@ def calls_of(module: ModuleType) -> list[tuple[str, Callable[[], None]]]:
         if not name.startswith("test_"):
             continue
         choices: list[list[dict[str, Any]]] = []
-        for mark in getattr(function, "pytestmark", []):
+        marks = getattr(function, "pytestmark", [])
+        if any(mark.name == "skipif" and mark.args[0] for mark in marks):
+            continue
+        for mark in marks:
             if mark.name == "parametrize":
                 names, values = mark.args
                 names = [part.strip() for part in names.split(",")] if isinstance(names, str) else list(names)

@@ -66,7 +66,7 @@ def test_every_model_comes_out_of_the_bench_as_the_night_built_it(stand: Stand) 
             "ccm-g0181-billing-practitioner",
         ),
         ("rule_bands", {"procedure_code": "99427"}, "every rule", "band-99427"),
-        ("rule_track_choice", {"track_policy": "documented", "track": "ccm_complex"}, "every rule", "tracks-documented"),
+        ("rule_track_choice", {"track_policy": "documented", "track": "ccm_complex"}, "every rule", "band-99487"),
         ("rule_credentials", {"credential": "CHW"}, "data test", "every_credential_in_use_is_in_the_rules"),
     ],
 )
@@ -136,7 +136,7 @@ def test_the_second_opinion_reads_only_these_seeds(monkeypatch: pytest.MonkeyPat
 def test_the_pins_of_the_reference_seeds_notice_a_row_that_is_gone() -> None:
     pins = ReferencePins(test_reference_seeds, ["rule_facility_places", "rule_condition_prefixes"])
     assert pins.notices("rule_facility_places", 4) == "test_facility_places_are_those_of_the_rules"
-    numbers = [number for number, row in enumerate(pins.rows["rule_condition_prefixes"]) if row["icd10_prefix"] == "C20"]
+    numbers = [number for number, row in enumerate(pins.rows["rule_condition_prefixes"]) if row["icd10_prefix"] == "F25"]
     assert pins.notices("rule_condition_prefixes", *numbers) == "test_the_prefixes_of_a_group_are_those_of_the_rules"
 
 
