@@ -6,7 +6,7 @@ as they were is not computed: what differs walks down the graph, what does not s
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,6 @@ class Outcome:
     """What came of one change. `changed`: names of the relations that came out different, the seed first; `error`: a model's failure."""
 
     changed: list[str] = field(default_factory=list)
-    computed: int = 0
     error: str | None = None
 
 
@@ -115,9 +114,10 @@ class Bench:
         self.relations = [*self.seeds.values(), *self.models]
         for schema in sorted({node.schema for node in self.relations}):
             self.con.execute(f'create schema if not exists "{schema}"')
+        self.computed: list[Node] = []
         self.fingerprints = {}
         for node in self.relations:
-            self.con.execute(f"create view {node.relation} as select * from unchanged.{node.relation}")
+            self._show_unchanged(node)
             self.fingerprints[node.name] = self._fingerprint(node)
 
     def rows(self, sql: str) -> list[Row]:
@@ -130,35 +130,40 @@ class Bench:
         (found,) = self.con.execute(f"select count(*), sum(hash(t)) from {node.relation} as t").fetchall()
         return tuple(found)
 
-    def _replace(self, node: Node, select: str) -> None:
-        self.con.execute(f"create table next_table as {select}")
-        self._drop(node)
-        self.con.execute(f"create table {node.relation} as from next_table; drop table next_table")
+    def _compute(self, node: Node, select: str) -> None:
+        """Puts a table of these rows in the place of the relation. Raises duckdb.Error, and then the unchanged rows stand."""
+        self.con.execute(f"drop view {node.relation}")
+        try:
+            self.con.execute(f"create table {node.relation} as {select}")
+        except duckdb.Error:
+            self._show_unchanged(node)
+            raise
+        self.computed.append(node)
 
-    def _drop(self, node: Node) -> None:
-        kind = "table" if node.name in self._tables else "view"
-        self.con.execute(f"drop {kind} {node.relation}")
-        self._tables.add(node.name)
+    def _show_unchanged(self, node: Node) -> None:
+        self.con.execute(f"create view {node.relation} as select * from unchanged.{node.relation}")
 
-    _tables: set[str]
+    def _put_back(self) -> None:
+        while self.computed:
+            node = self.computed.pop()
+            self.con.execute(f"drop table {node.relation}")
+            self._show_unchanged(node)
 
     @contextmanager
     def changed(self, seed: str, select: str) -> Iterator[Outcome]:
         """The warehouse as it would be if the seed's rows were those of `select`; put back at the end.
 
-        `select` reads the seed as it is from `rules.<seed>`. With a model's error the relations after it stay as they were.
+        `select` reads the seed as it is from `unchanged.rules.<seed>`. With a model's error the relations after it stay as they were.
         """
-        self._tables = set()
         outcome = Outcome([seed])
         touched = {self.seeds[seed].unique_id}
         try:
-            self._replace(self.seeds[seed], select)
+            self._compute(self.seeds[seed], select)
             for model in self.models:
                 if touched.isdisjoint(model.parents):
                     continue
-                outcome.computed += 1
                 try:
-                    self._replace(model, model.sql)
+                    self._compute(model, model.sql)
                 except duckdb.Error as error:
                     outcome.error = f"{model.name}: {str(error).splitlines()[0]}"
                     break
@@ -167,11 +172,7 @@ class Bench:
                     outcome.changed.append(model.name)
             yield outcome
         finally:
-            for node in self.relations:
-                if node.name in self._tables:
-                    self.con.execute(f"drop table if exists {node.relation}")
-                    self.con.execute(f"create or replace view {node.relation} as select * from unchanged.{node.relation}")
-            self.con.execute("drop table if exists next_table")
+            self._put_back()
 
     def without(self, seed: str, keys: Iterable[int]) -> str:
         """The rows of a seed but those of these numbers (in the order of the file, from 0)."""
@@ -187,18 +188,12 @@ class Bench:
         """Names of the models that read the seed themselves."""
         return [model.name for model in self.models if self.seeds[seed].unique_id in model.parents]
 
-
-def control(bench: Bench) -> list[str]:
-    """Models that do not come out of their own SELECT as the night built them: while there is one, no difference means anything."""
-    wrong = []
-    for model in bench.models:
-        bench._tables = set()
-        bench._replace(model, model.sql)
-        if bench._fingerprint(model) != bench.fingerprints[model.name]:
-            wrong.append(model.name)
-        bench.con.execute(f"drop table {model.relation}")
-        bench.con.execute(f"create view {model.relation} as select * from unchanged.{model.relation}")
-    return wrong
-
-
-Judge = Callable[[Bench, Outcome], str | None]
+    def control(self) -> list[str]:
+        """Models that do not come out of their own SELECT as the night built them: while there is one, no difference means anything."""
+        wrong = []
+        for model in self.models:
+            self._compute(model, model.sql)
+            if self._fingerprint(model) != self.fingerprints[model.name]:
+                wrong.append(model.name)
+            self._put_back()
+        return wrong

@@ -12,7 +12,7 @@ Two homes: `write_rule_home` holds what decides (seeds/rules, conversion factors
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -467,7 +467,7 @@ def facility_places(home: Home) -> None:
 # ---- situations by name
 
 
-def situation(functions: dict[str, Callable[..., None]], seed: str, name: str) -> Callable[..., None]:
+def situation(functions: Mapping[str, Callable[..., object]], seed: str, name: str) -> Callable[..., object]:
     if name not in functions:
         raise AssertionError(f"{seed}: no case for `{name}`; write one in {Path(__file__).name}")
     return functions[name]
@@ -659,13 +659,13 @@ def concurrent(office: Office, case: str) -> None:
     office.time(patient, 15, member, start=start + 300)
 
 
-DISPOSITIONS: dict[str, Callable[[Office, str], None]] = {
+DISPOSITIONS: dict[str, Callable[[Office, str], object]] = {
     "voided": entry(voided=True),
     "invalid_interval": invalid_interval,
     "open_timer": open_timer,
     "runaway_timer": runaway,
     "duplicate_entry": duplicate,
-    "unknown_patient": lambda office, case: office.time("nobody", 25) and None,
+    "unknown_patient": lambda office, case: office.time("nobody", 25),
     "unknown_member": entry(member="NOBODY"),
     "inactive_member": inactive_member,
     "staff_overlap": overlap,
@@ -680,7 +680,7 @@ DISPOSITIONS: dict[str, Callable[[Office, str], None]] = {
     "facility_stay": facility_stay,
     "after_death": after_death,
     "concurrent": concurrent,
-    "credited": lambda office, case: office.time(office.patient(case), 20) and None,
+    "credited": lambda office, case: office.time(office.patient(case), 20),
 }
 
 

@@ -8,6 +8,7 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -221,5 +222,5 @@ def calls_of(module: ModuleType) -> list[tuple[str, Callable[[], None]]]:
         for chosen in itertools.product(*choices):
             arguments = {key: value for part in chosen for key, value in part.items()}
             if set(inspect.signature(function).parameters) == set(arguments):
-                found.append((name, lambda function=function, arguments=arguments: function(**arguments)))
+                found.append((name, partial(function, **arguments)))
     return found

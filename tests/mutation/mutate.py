@@ -21,7 +21,7 @@ from pathlib import Path
 
 from orchestration.house import DBT_PROJECT, PROJECT_ROOT, House
 from orchestration.transform.configuration import rules_version
-from tests.mutation.bench import Bench, Outcome, Row, control
+from tests.mutation.bench import Bench, Outcome, Row
 from tests.mutation.every_rule_home import RULE_CASES, groups_of, read_seed, write_figure_home, write_rule_home
 from tests.mutation.judges import (
     READ_BY_THE_SECOND_OPINION,
@@ -45,6 +45,7 @@ PRACTICES = 40
 DECIDING = frozenset(RULE_CASES)
 # So many rows that those of different patients go in one change: each is still looked for on its own.
 IN_BATCHES = "rule_ccir_chronic_codes"
+NOT_READ = "read by no model yet"
 KILLERS = {
     "unit test": "dbt unit tests that read the seed",
     "data test": "dbt data tests on the home with a case for every rule",
@@ -127,7 +128,7 @@ def stand_on(name: str, house: House, *, with_unit_tests: bool = False) -> Stand
 
 
 def sound(name: str, bench: Bench) -> None:
-    wrong = control(bench)
+    wrong = bench.control()
     if wrong:
         raise AssertionError(f"{name}: {', '.join(wrong)} come out otherwise than in the night, with nothing changed")
 
@@ -195,7 +196,7 @@ def judge_in_batches(verdicts: list[Verdict], stands: list[Stand], pins: Referen
             raise AssertionError(
                 f"{IN_BATCHES}: codes that a prefix covers matter after all: {', '.join(outcome.changed[1:])} changed"
             )
-    of_patient: dict[str, list[Verdict]] = defaultdict(list)
+    of_patient: dict[object, list[Verdict]] = defaultdict(list)
     for verdict in (verdict for verdict in verdicts if verdict.number not in covered):
         of_patient[owner.get(verdict.row["icd10_code"], verdict.row["icd10_code"])].append(verdict)
     while of_patient:
@@ -215,21 +216,27 @@ def judge_in_batches(verdicts: list[Verdict], stands: list[Stand], pins: Referen
             note(verdict, "pins", pins.notices(verdict.seed, verdict.number))
 
 
-def explanation(verdict: Verdict, stands: list[Stand]) -> str:
-    """Why a row reaches no mart, where its seed and the models say so."""
-    bench, row = stands[0].bench, verdict.row
-    prefixes = bench.rows("from unchanged.rules.rule_condition_prefixes")
+def explanation(verdict: Verdict, bench: Bench) -> str:
+    """Why a row reaches no mart: looked up in the seeds and the models' SQL; else who notices it all the same."""
+    row = verdict.row
     if verdict.seed == "rule_limits" and not any(f"'{row['limit_name']}'" in model.sql for model in bench.models):
-        return "read by no model yet"
+        return NOT_READ
     if not bench.readers(verdict.seed):
-        return "read by no model (importer)"
-    if verdict.seed == "rule_rvus":
-        return "no program pays the code: no model prices it"
-    if verdict.seed == "rule_ccir_chronic_codes" and groups_of(prefixes, row["icd10_code"]):
+        return "read by no model: the importer reads it"
+    if verdict.seed == "rule_rvus" and not bench.rows(
+        "select 1 from (select procedure_code from rules.rule_bands union all select procedure_code from rules.rule_apcm_levels) "
+        f"where procedure_code = '{row['procedure_code']}'"
+    ):
+        return "no program pays the code, so that no model prices it"
+    if verdict.seed == "rule_ccir_chronic_codes" and bench.rows(
+        f"select 1 from rules.rule_condition_prefixes where starts_with('{row['icd10_code']}', icd10_prefix)"
+    ):
         return "a prefix of a condition group covers the code"
-    if verdict.seed == "rule_condition_prefixes":
-        return "an acute code that counts for nothing without the row either"
-    return ""
+    if verdict.seed == "rule_condition_prefixes" and bench.rows(
+        f"select 1 from rules.rule_condition_groups where is_acute and condition_group = '{row['condition_group']}'"
+    ):
+        return "acute: its codes count for nothing without the row either, as CCIR calls none of them chronic"
+    return f"noticed by {', '.join(verdict.noticed)} alone" if verdict.noticed else "nobody notices"
 
 
 def verdicts_on(seed: str, stands: list[Stand], pins: ReferencePins | None) -> list[Verdict]:
@@ -237,9 +244,9 @@ def verdicts_on(seed: str, stands: list[Stand], pins: ReferencePins | None) -> l
     found = []
     for row in bench.rows(f"select rowid, * from unchanged.{bench.seeds[seed].relation} order by rowid"):
         found.append(Verdict(seed, row.pop("rowid"), row))
-    in_file = len(read_seed(SEEDS, seed))
-    if len(found) != in_file:
-        raise AssertionError(f"{seed}: {in_file} rows in the file, {len(found)} in the warehouse")
+    in_file = [next(iter(row.values())).lower() for row in read_seed(SEEDS, seed)]
+    if in_file != [str(next(iter(verdict.row.values()))).lower() for verdict in found]:
+        raise AssertionError(f"{seed}: the warehouse has not the rows of the file in their order")
     if seed == IN_BATCHES:
         judge_in_batches(found, stands, pins)
     else:
@@ -247,7 +254,7 @@ def verdicts_on(seed: str, stands: list[Stand], pins: ReferencePins | None) -> l
             judge_row(verdict, stands, pins)
     for verdict in found:
         if not verdict.reaches_a_mart:
-            verdict.note = explanation(verdict, stands)
+            verdict.note = explanation(verdict, bench)
     return found
 
 
@@ -351,7 +358,7 @@ def main(arguments: list[str] | None = None) -> int:
             chosen.report.parent.mkdir(parents=True, exist_ok=True)
             chosen.report.write_text(as_markdown(verdicts, stands), encoding="utf-8")
             say(f"Written: {chosen.report}")
-    bad = [verdict for verdict in lost if verdict.seed in DECIDING and verdict.note != "read by no model yet"]
+    bad = [verdict for verdict in lost if verdict.seed in DECIDING and verdict.note != NOT_READ]
     say(
         f"{sum(map(len, verdicts.values())):,} rows, {len(lost)} survive, {len(bad)} of them decide ({time.monotonic() - began:.0f} s)"
     )

@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.gate import verdicts
 from orchestration.house import House
-from tests.mutation.bench import Bench, Node, control
+from tests.mutation.bench import Bench, Node
 from tests.mutation.every_rule_home import Rule, month_for, read_seed, write_rule_home
 from tests.mutation.judges import READ_BY_THE_SECOND_OPINION, ReferencePins, SecondOpinion, failing_data_tests, passes
 from tests.mutation.mutate import SEEDS, Stand, Verdict, as_markdown, judge_row
@@ -53,7 +53,7 @@ def test_every_dbt_test_passes_on_a_case_for_every_rule_row(house: House) -> Non
 
 
 def test_every_model_comes_out_of_the_bench_as_the_night_built_it(stand: Stand) -> None:
-    assert control(stand.bench) == []
+    assert stand.bench.control() == []
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_was_taken_away_is_back_afterwards(stand: Stand) -> None:
     bench = stand.bench
     with bench.changed("rule_programs", bench.without("rule_programs", [0])) as outcome:
         assert "patient_month_decisions" in outcome.changed
-    assert control(bench) == []
+    assert bench.control() == []
     assert failing_data_tests(bench, [node.name for node in bench.relations]) == []
     with bench.changed("rule_programs", "from unchanged.rules.rule_programs") as outcome:
         assert outcome.changed == ["rule_programs"]
