@@ -235,7 +235,7 @@ def explanation(verdict: Verdict, bench: Bench) -> str:
     if verdict.seed == "rule_condition_prefixes" and bench.rows(
         f"select 1 from rules.rule_condition_groups where is_acute and condition_group = '{row['condition_group']}'"
     ):
-        return "acute: its codes count for nothing without the row either, as CCIR calls none of them chronic"
+        return "acute: without the row its codes would count for nothing more"
     return f"noticed by {', '.join(verdict.noticed)} alone" if verdict.noticed else "nobody notices"
 
 
