@@ -48,3 +48,8 @@ fuzz: setup
 # Takes away each rule row in turn; somebody must notice. Writes docs/rules/mutation-report.md.
 mutate: setup
 	$(BIN)/python -m tests.mutation.mutate
+
+# The pages that are made from the seeds.
+.PHONY: docs
+docs: setup
+	$(BIN)/ccm rules document

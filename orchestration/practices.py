@@ -156,10 +156,13 @@ class Practice(_Strict):
         """The first day on which `month` (its first day) may close."""
         return next_month(month) + timedelta(days=self.close.first_day - 1)
 
+    def canonical_json(self) -> str:
+        """This configuration in one form: every setting, keys sorted, no white space."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
     def fingerprint(self) -> str:
-        """SHA-256 of this configuration in canonical JSON: part of what a close depends on."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()
+        """SHA-256 of the canonical JSON: part of what a close depends on."""
+        return hashlib.sha256(self.canonical_json().encode()).hexdigest()
 
 
 def next_month(month: date) -> date:
@@ -210,9 +213,14 @@ def load_practices(path: Path) -> dict[str, Practice]:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise HouseError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', 'cannot be parsed')}") from None
+    return practices_of(path, content)
+
+
+def practices_of(source: Path, content: Any) -> dict[str, Practice]:
+    """Practices by id, in id order, from the content of a practices.yaml. Raises HouseError naming the source, the practice and the key."""
     entries = content.get("practices") if isinstance(content, dict) else None
     try:
         file = _File.model_validate(content)
     except ValidationError as error:
-        raise HouseError(_complaints(path, entries if isinstance(entries, list) else [], error)) from None
+        raise HouseError(_complaints(source, entries if isinstance(entries, list) else [], error)) from None
     return {practice.practice_id: practice for practice in sorted(file.practices, key=lambda p: p.practice_id)}

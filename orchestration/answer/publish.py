@@ -10,7 +10,7 @@ from orchestration.house import House, sync_folder
 
 
 def publish(house: House) -> dict[str, int]:
-    """Copies every mart of the warehouse into marts.duckdb (schema main). Returns rows by table."""
+    """Copies every mart and every rule table of the warehouse into marts.duckdb (schema main). Returns rows by table."""
     house.root.mkdir(parents=True, exist_ok=True)
     scratch = house.root / f".marts.duckdb.{os.getpid()}.tmp"
     scratch.unlink(missing_ok=True)
@@ -20,11 +20,15 @@ def publish(house: House) -> dict[str, int]:
             con.execute(f"attach {_literal(str(house.warehouse))} as warehouse (read_only)")
             # The oldest storage version, so that any DuckDB client of the last years can open the file.
             con.execute(f"attach {_literal(str(scratch))} as published (storage_version 'v1.0.0')")
+            # The rule rows go with the marts: who asks "why?" reads the rows that decided, not those of a later release.
             tables = con.execute(
-                "select table_name from duckdb_tables() where database_name = 'warehouse' and schema_name = 'marts' order by table_name"
+                """
+                select schema_name, table_name from duckdb_tables()
+                where database_name = 'warehouse' and schema_name in ('marts', 'rules') order by table_name
+                """
             ).fetchall()
-            for (table,) in tables:
-                con.execute(f'create table published.main."{table}" as from warehouse.marts."{table}"')
+            for schema, table in tables:
+                con.execute(f'create table published.main."{table}" as from warehouse.{schema}."{table}"')
                 counts[table] = con.execute(f'select count(*) from published.main."{table}"').fetchall()[0][0]
             con.execute("detach published")
         scratch.chmod(0o600)

@@ -1,7 +1,7 @@
 """One close of one practice-month: an immutable packet folder, complete or absent.
 
-`claims.837`, `claims.csv`, `held.csv`, `decisions.parquet` and `minute_ledger.parquet` are a function of the taken-in extracts, the dated rules,
-the practice's configuration and the packet's control number; `manifest.json` names all of these by hash. `approval.json` has the only clock.
+Every file but `approval.json`, which has the only clock, is a function of `inputs.zip` (the practice's rows, configuration and rules, frozen by
+`freeze.py`) and of the control number. `manifest.json` names them all by hash; `rebuild.py` makes them again.
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration.close import transitions
 from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
+from orchestration.close.freeze import freeze, parquet
+from orchestration.close.versions import versions
 from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
 from orchestration.house import House, HouseError, move_into_place, write_private
-from orchestration.practices import Practice
-from orchestration.transform.configuration import rules_version
+from orchestration.practices import Practice, next_month
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,30 @@ class Closed:
     claim_file: Path | None
 
 
-def versions(house: House, practice_id: str, month: date) -> list[int]:
-    """Versions of this practice-month that are complete, ascending."""
-    folder = house.closes / practice_id / f"{month:%Y-%m}"
-    return sorted(int(path.parent.name[1:]) for path in folder.glob("v[0-9]*/manifest.json"))
+@dataclass(frozen=True)
+class Packet:
+    """One version of a practice-month, complete in memory: every file but the approval, by name, with the claims and what is held."""
+
+    due: Draft
+    files: Mapping[str, bytes]
+
+    @property
+    def claims(self) -> int:
+        return len(self.due.claims)
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a packet is made from besides the warehouse: its practice, month, version, and what was settled when it was first made."""
+
+    practice: Practice
+    configuration: str  # the practice's canonical JSON, as frozen
+    month: date
+    version: int
+    waived: bool
+    inputs: bytes  # inputs.zip
+    claimed_elsewhere: Mapping[str, str]
+    software: Mapping[str, str]
 
 
 def close_month(house: House, practice: Practice, month: date, approval: Approval) -> Closed:
@@ -67,69 +90,159 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
 
     Raises HouseError when the finished file has a fault that belongs to no single claim: then nothing leaves the house.
     """
-    with house.lock(f"close-{practice.practice_id}"):
+    # Practices of one tax id close one after the other: of two claims for one beneficiary's month the second must see the first.
+    with house.lock(f"close-{practice.tax_id}"):
+        # A packet that a killed run published without its line in the record gets it now.
+        transitions.record_closes(house, practice.practice_id)
         earlier = versions(house, practice.practice_id, month)
         version = (earlier[-1] if earlier else 0) + 1
         with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
-            due = draft(warehouse, practice, month, waived=approval.waiver is not None)
+            elsewhere = claimed_elsewhere(house, warehouse, practice, month)
+            ground = Ground(
+                practice=practice,
+                configuration=practice.canonical_json(),
+                month=month,
+                version=version,
+                waived=approval.waiver is not None,
+                inputs=freeze(warehouse, practice, month, elsewhere),
+                claimed_elsewhere=elsewhere,
+                software=software_versions(),
+            )
+            due = drafted(warehouse, ground)
             _refuse_second_claims(house, practice, month, due)
+            nothing = Closed(practice.practice_id, month, None, None, 0, Decimal(0), Decimal(0), len(due.held), None)
             if earlier and not due.claims:
-                return Closed(practice.practice_id, month, None, None, 0, Decimal(0), Decimal(0), len(due.held), None)
-            newest_night = warehouse.execute(
-                "select newest_night from staging.stg_practices where practice_id = ?", [practice.practice_id]
-            ).fetchall()[0][0]
-            folder = house.closes / practice.practice_id / f"{month:%Y-%m}"
-            scratch = folder / f".v{version}.tmp"
-            shutil.rmtree(scratch, ignore_errors=True)
-            scratch.mkdir(parents=True, mode=0o700)
-            try:
-                due, control_number = _write_claims(house, practice, month, version, newest_night, due, scratch)
-                if earlier and not due.claims:
-                    # All that was new is held by the scrub: no version without a claim after the first.
-                    return Closed(practice.practice_id, month, None, None, 0, Decimal(0), Decimal(0), len(due.held), None)
-                _write_csv(scratch / "claims.csv", Line, due.lines)
-                _write_csv(scratch / "held.csv", Held, due.held)
-                _write_evidence(warehouse, practice, month, scratch)
-                inputs = _inputs(warehouse, practice)
-                manifest = {
-                    "practice_id": practice.practice_id,
-                    "month": f"{month:%Y-%m}",
-                    "version": version,
-                    "newest_night": newest_night.isoformat(),
-                    "control_number": control_number,
-                    "submitter_id": practice.submitter_id,
-                    "rules_version": rules_version(),
-                    "configuration_sha256": practice.fingerprint(),
-                    "software": {"ccm-billing-capture": installed_version("ccm-billing-capture")},
-                    "inputs": inputs,
-                    "outputs": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(scratch.iterdir())},
-                    "totals": {
-                        "claims": len(due.claims),
-                        "lines": len(due.lines),
-                        "units": sum(line.units for line in due.lines),
-                        "charge_amount": str(sum((line.charge_amount for line in due.lines), Decimal("0.00"))),
-                        "allowed_amount": str(sum((line.allowed_amount for line in due.lines), Decimal("0.00"))),
-                        "held": len(due.held),
-                    },
-                }
-                write_private(scratch / "manifest.json", json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-                approved = {**asdict(approval), "approved_at": datetime.now(UTC).isoformat(timespec="seconds")}
-                write_private(scratch / "approval.json", json.dumps(approved, indent=1, sort_keys=True) + "\n")
-                final = folder / f"v{version}"
-                move_into_place(scratch, final)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+                return nothing
+
+            def next_number() -> int:
+                return allocate(house, practice.submitter_id, practice.practice_id, f"{month:%Y-%m}", version)
+
+            packet = compose(warehouse, ground, due, next_number)
+        if earlier and not packet.claims:
+            # All that was new is held by the scrub: no version without a claim after the first.
+            return replace(nothing, held=len(packet.due.held))
+        final = _publish(house, ground, packet, approval)
+    transitions.record_closes(house, practice.practice_id)
+    lines = packet.due.lines
     return Closed(
         practice.practice_id,
         month,
         version,
         final,
-        len(due.claims),
-        sum((line.allowed_amount for line in due.lines), Decimal("0.00")),
-        sum((line.charge_amount for line in due.lines), Decimal("0.00")),
-        len(due.held),
-        final / "claims.837" if due.claims else None,
+        packet.claims,
+        sum((line.allowed_amount for line in lines), Decimal("0.00")),
+        sum((line.charge_amount for line in lines), Decimal("0.00")),
+        len(packet.due.held),
+        final / "claims.837" if packet.claims else None,
     )
+
+
+def drafted(warehouse: duckdb.DuckDBPyConnection, ground: Ground) -> Draft:
+    """The claims that are due, without those whose beneficiary's month was claimed already under another id or practice of the tax id."""
+    due = draft(warehouse, ground.practice, ground.month, waived=ground.waived)
+    patients = {line.claim_id: line.patient_id for line in due.lines}
+    seen: dict[str, str] = {}
+    faulty: dict[str, str] = {}
+    for claim in due.claims:
+        first = ground.claimed_elsewhere.get(patients[claim.claim_id]) or seen.get(claim.patient.member_id)
+        if first is not None:
+            faulty[claim.claim_id] = (
+                f"the same beneficiary's month is claimed as {first}: a second claim would be a same-period duplicate"
+            )
+        elif claim.patient.member_id:
+            seen[claim.patient.member_id] = f"{ground.practice.practice_id} {claim.claim_id}"
+    return due.without(faulty)
+
+
+def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, next_number: Callable[[], int]) -> Packet:
+    """Every file of the packet but the approval: a function of the warehouse's rows, `ground` and the control number alone.
+
+    `next_number` is asked once, and only when there is a claim to send after the scrub.
+    """
+    practice, month = ground.practice, ground.month
+    newest_night, due = scrubbed(warehouse, ground, due)
+    due, control_number, claim_file = _claims(practice, newest_night, due, next_number)
+    files: dict[str, bytes] = {"inputs.zip": ground.inputs}
+    if claim_file is not None:
+        files["claims.837"] = claim_file
+    files["claims.csv"] = _csv(Line, due.lines)
+    files["held.csv"] = _csv(Held, due.held)
+    files["claim_subjects.parquet"] = _subjects(practice, due)
+    files |= evidence(warehouse, practice.practice_id, month)
+    rules = warehouse.execute("select distinct rules_version from marts.practice_nights").fetchall()
+    manifest = {
+        "practice_id": practice.practice_id,
+        "month": f"{month:%Y-%m}",
+        "version": ground.version,
+        "newest_night": newest_night.isoformat(),
+        "final_day": (next_month(month) + timedelta(days=practice.close.final_day - 1)).isoformat(),
+        "control_number": control_number,
+        "submitter_id": practice.submitter_id,
+        "is_waived": ground.waived,
+        "rules_version": rules[0][0],
+        "rule_releases": _releases(warehouse, practice.practice_id, month),
+        "configuration_sha256": hashlib.sha256(ground.configuration.encode()).hexdigest(),
+        "software": dict(ground.software),
+        "inputs": _inputs(warehouse, practice),
+        "outputs": {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},
+        "totals": {
+            "claims": len(due.claims),
+            "lines": len(due.lines),
+            "units": sum(line.units for line in due.lines),
+            "charge_amount": str(sum((line.charge_amount for line in due.lines), Decimal("0.00"))),
+            "allowed_amount": str(sum((line.allowed_amount for line in due.lines), Decimal("0.00"))),
+            "held": len(due.held),
+        },
+    }
+    files["manifest.json"] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
+    return Packet(due, files)
+
+
+def _publish(house: House, ground: Ground, packet: Packet, approval: Approval) -> Path:
+    """The packet's folder, complete or absent: written aside, then renamed."""
+    folder = house.closes / ground.practice.practice_id / f"{ground.month:%Y-%m}"
+    scratch = folder / f".v{ground.version}.tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    try:
+        for name, content in packet.files.items():
+            write_private(scratch / name, content)
+        approved = {**asdict(approval), "approved_at": datetime.now(UTC).isoformat(timespec="seconds")}
+        write_private(scratch / "approval.json", json.dumps(approved, indent=1, sort_keys=True) + "\n")
+        final = folder / f"v{ground.version}"
+        move_into_place(scratch, final)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return final
+
+
+def software_versions() -> dict[str, str]:
+    """What writes the bytes of a packet: this package, the engine and the Parquet writer."""
+    return {name: installed_version(name) for name in ("ccm-billing-capture", "duckdb", "pyarrow")}
+
+
+def claimed_elsewhere(house: House, warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> dict[str, str]:
+    """patient_id -> 'practice claim_id' for this practice's patients whose beneficiary (MBI) has a live claim for the month under another
+    patient id of this practice or at another practice of the same tax id (rules.md B8 trap 11)."""
+    rejected = {
+        row[0]
+        for row in warehouse.execute("select claim_id from intermediate.int_claims__history where status = 'rejected'").fetchall()
+    }
+    claimed: dict[str, tuple[str, str, str]] = {}
+    for path in sorted(house.closes.glob(f"*/{month:%Y-%m}/v*/claim_subjects.parquet")):
+        for row in pq.read_table(path).to_pylist():
+            if row["tax_id"] == practice.tax_id and row["mbi"] and row["claim_id"] not in rejected:
+                claimed.setdefault(row["mbi"], (path.parents[2].name, row["claim_id"], row["patient_id"]))
+    if not claimed:
+        return {}
+    found = {}
+    for patient_id, mbi in warehouse.execute(
+        "select patient_id, mbi from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id",
+        [practice.practice_id, month],
+    ).fetchall():
+        by = claimed.get(mbi or "")
+        if by is not None and (by[0], by[2]) != (practice.practice_id, patient_id):
+            found[patient_id] = f"{by[0]} {by[1]}"
+    return found
 
 
 def _refuse_second_claims(house: House, practice: Practice, month: date, due: Draft) -> None:
@@ -138,8 +251,8 @@ def _refuse_second_claims(house: House, practice: Practice, month: date, due: Dr
     for version in versions(house, practice.practice_id, month):
         packet = house.closes / practice.practice_id / f"{month:%Y-%m}" / f"v{version}"
         with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
-            already |= {row["patient_id"] for row in csv.DictReader(handle)}
-    again = sorted(already & {line.patient_id for line in due.lines})
+            already |= {row["claim_id"] for row in csv.DictReader(handle)}
+    again = sorted(already & {line.claim_id for line in due.lines})
     if again:
         raise HouseError(
             f"{practice.practice_id} {month:%Y-%m}: {len(again)} patient-months were claimed in an earlier version but the marts do not "
@@ -163,26 +276,32 @@ def _claim_file(practice: Practice, claims: Sequence[Claim], newest_night: date,
     )  # fmt: skip
 
 
-def _write_claims(
-    house: House, practice: Practice, month: date, version: int, newest_night: date, due: Draft, scratch: Path
-) -> tuple[Draft, int | None]:
-    """Scrubs the draft, holds each claim with a fault, and writes what is left once pyx12 has accepted it."""
+def scrubbed(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> tuple[date, Draft]:
+    """The practice's newest night, and the draft without the claims that the scrub refuses; they cost no control number."""
+    nights = warehouse.execute(
+        "select newest_night from staging.stg_practices where practice_id = ?", [ground.practice.practice_id]
+    )
+    newest_night: date = nights.fetchall()[0][0]
+    if due.claims:
+        # A stand-in number: the real one is asked for when it is known that something goes out.
+        due = due.without(_by_claim(scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)))))
+    return newest_night, due
+
+
+def _claims(
+    practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int]
+) -> tuple[Draft, int | None, bytes | None]:
+    """The claim file of what the scrub passed, once pyx12 has accepted it; what pyx12 faults is held too."""
     if not due.claims:
-        return due, None
-    # The scrub first sees a file with a stand-in number, so that claims it refuses cost no control number.
-    content = write_837p(_claim_file(practice, due.claims, newest_night, 1))
-    due = due.without(_by_claim(scrub(content)))
-    if not due.claims:
-        return due, None
-    number = allocate(house, practice.submitter_id, practice.practice_id, f"{month:%Y-%m}", version)
+        return due, None, None
+    number = next_number()
     while due.claims:
         content = write_837p(_claim_file(practice, due.claims, newest_night, number))
         faults = judge(content)
         if not faults:
-            write_private(scratch / "claims.837", content)
-            return due, number
+            return due, number, content
         due = due.without(_by_claim(faults))
-    return due, number
+    return due, number, None
 
 
 def _by_claim(faults: Sequence[Any]) -> dict[str, str]:
@@ -198,14 +317,14 @@ def _by_claim(faults: Sequence[Any]) -> dict[str, str]:
     return {claim_id: "; ".join(messages) for claim_id, messages in found.items()}
 
 
-def _write_csv(path: Path, kind: type[Line] | type[Held], rows: Sequence[Line] | Sequence[Held]) -> None:
+def _csv(kind: type[Line] | type[Held], rows: Sequence[Line] | Sequence[Held]) -> bytes:
     text = io.StringIO()
     columns = list(kind.__dataclass_fields__)
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
         writer.writerow([_cell(column, getattr(row, column)) for column in columns])
-    write_private(path, text.getvalue())
+    return text.getvalue().encode()
 
 
 def _cell(column: str, value: Any) -> str:
@@ -216,20 +335,99 @@ def _cell(column: str, value: Any) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _write_evidence(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date, scratch: Path) -> None:
-    """The decisions and the ledger of this practice-month, in a fixed order by one thread, so that the bytes are fixed too."""
-    for table, order in (
-        ("patient_month_decisions", "patient_id"),
-        ("minute_ledger", "entry_id, disposition"),
-    ):
-        name = "decisions" if table == "patient_month_decisions" else table
-        rows = warehouse.execute(
-            f"select * from marts.{table} where practice_id = ? and month = ? order by {order}",
-            [practice.practice_id, month],
-        ).to_arrow_table()
-        buffer = io.BytesIO()
-        pq.write_table(rows, buffer, compression="zstd")
-        write_private(scratch / f"{name}.parquet", buffer.getvalue())
+SUBJECTS = pa.schema(
+    [
+        ("claim_id", pa.string()),
+        ("patient_id", pa.string()),
+        ("mbi", pa.string()),
+        ("rendering_npi", pa.string()),
+        ("billing_npi", pa.string()),
+        ("tax_id", pa.string()),
+    ]
+)
+
+
+def _subjects(practice: Practice, due: Draft) -> bytes:
+    """Whose claim each is, for the look at same-period duplicates across the practices of one tax id."""
+    patients = {line.claim_id: line.patient_id for line in due.lines}
+    rows = [
+        {
+            "claim_id": claim.claim_id,
+            "patient_id": patients[claim.claim_id],
+            "mbi": claim.patient.member_id,
+            "rendering_npi": claim.rendering.npi,
+            "billing_npi": practice.npi,
+            "tax_id": practice.tax_id,
+        }
+        for claim in due.claims
+    ]
+    return parquet(pa.Table.from_pylist(rows, schema=SUBJECTS))
+
+
+# What a packet keeps of each mart, in a fixed order. Of the files and prices only those that the rest names.
+_EVIDENCE = {
+    "decisions": "select * from marts.patient_month_decisions where practice_id = $p and month = $m order by patient_id",
+    "minute_ledger": "select * from marts.minute_ledger where practice_id = $p and month = $m order by entry_id, disposition",
+    "patient_month_minutes": "select * from marts.patient_month_minutes where practice_id = $p and month = $m order by patient_id",
+    "eligibility": "select * from marts.eligibility where practice_id = $p and month = $m order by patient_id",
+    "claimable_codes": "select * from marts.claimable_codes where practice_id = $p and month = $m order by patient_id, procedure_code",
+    "patient_month_evidence": "select * from marts.patient_month_evidence where practice_id = $p and month = $m order by patient_id",
+    "patient_facts": """
+        select facts.* from marts.patient_facts as facts
+        where practice_id = $p order by patient_id, table_name, fact_id, line_number
+    """,
+    "time_entry_facts": """
+        select facts.* from marts.time_entry_facts as facts
+        where practice_id = $p and entry_id in (select entry_id from marts.minute_ledger where practice_id = $p and month = $m)
+        order by entry_id
+    """,
+    "undocumented_time": """
+        select * exclude (found_on) from marts.undocumented_time where practice_id = $p and month = $m order by item_id
+    """,
+    "fee_schedule_prices": """
+        select distinct prices.* from marts.fee_schedule_prices as prices
+        where practice_id = $p and service_date between $m and last_day($m)
+            and exists (
+                select 1 from intermediate.int_candidates__priced as priced
+                where priced.practice_id = $p and priced.month = $m and priced.scenario = 'actual'
+                    and priced.procedure_code = prices.procedure_code and priced.service_date = prices.service_date
+            )
+        order by procedure_code, service_date, payment_share
+    """,
+    "landed_files": """
+        select * from marts.landed_files
+        where practice_id = $p and file_id in (
+            select file_id from marts.patient_facts where practice_id = $p
+            union
+            select entries.file_id from marts.time_entry_facts as entries
+            inner join marts.minute_ledger as ledger on entries.practice_id = ledger.practice_id and entries.entry_id = ledger.entry_id
+            where entries.practice_id = $p and ledger.month = $m
+        )
+        order by file_id
+    """,
+}
+
+
+def evidence(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, bytes]:
+    """The marts of this practice-month as Parquet, in a fixed order, so that the bytes are fixed too."""
+    return {
+        f"{name}.parquet": parquet(
+            warehouse.execute(sql, {k: v for k, v in (("p", practice_id), ("m", month)) if f"${k}" in sql}).to_arrow_table()
+        )
+        for name, sql in _EVIDENCE.items()
+    }
+
+
+def _releases(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, list[str]]:
+    """The fee schedule releases that priced the month."""
+    rows = warehouse.execute(
+        """
+        select list_sort(list(distinct rvu_release)), list_sort(list(distinct gpci_release)), list_sort(list(distinct cast(conversion_factor as varchar)))
+        from marts.fee_schedule_prices where practice_id = ? and service_date between ? and last_day(?)
+        """,
+        [practice_id, month, month],
+    ).fetchall()[0]
+    return dict(zip(("rvu", "gpci", "conversion_factor"), (row or [] for row in rows), strict=True))
 
 
 def _inputs(warehouse: duckdb.DuckDBPyConnection, practice: Practice) -> list[dict[str, Any]]:

@@ -8,7 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 # Each of these adds its subcommands to the app.
-from orchestration.command import claim_files, closes, demo, imports, nights, office, servers  # noqa: F401
+from orchestration.command import (  # noqa: F401
+    claim_files,
+    closes,
+    demo,
+    differences,
+    explain,
+    imports,
+    nights,
+    office,
+    rules,
+    servers,
+    what_if,
+    why,
+)
 from orchestration.command.common import app, err
 from orchestration.house import House, HouseError, write_private
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.close.packet import versions
+from orchestration.close.versions import versions
 from orchestration.house import House
 from orchestration.practices import Practice, load_practices
 from orchestration.take_in.assets import NIGHTS
@@ -105,7 +105,15 @@ def month_end_requests(house: House, practices: list[Practice], month: date, tod
         )
 
 
-def close_config(month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None) -> dict[str, Any]:
+def close_config(
+    month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None, propose_only: bool = False
+) -> dict[str, Any]:
     """Run configuration of the month_end job."""
-    config = {"month": f"{month:%Y-%m}", "approved_by": approved_by, "practice_ids": practice_ids, "waiver": waiver}
+    config = {
+        "month": f"{month:%Y-%m}",
+        "approved_by": approved_by,
+        "practice_ids": practice_ids,
+        "waiver": waiver,
+        "propose_only": propose_only,
+    }
     return {"ops": {"gate__rulings": {"config": config}, "close__packets": {"config": config}}}

@@ -155,7 +155,7 @@ def rebuild_claims(house: House) -> list[dbt.NodeResult]:
     """After a close: what depends on the claims of earlier closes is decided again; the verdict keeps what was not tested again."""
     before = verdicts.load(house, "dbt")
     inputs = build_inputs(house)
-    results = dbt.build(house, select="int_claims__history+")
+    results = dbt.build(house, select="int_claims__history+ stg_closes+ close_calendar")
     manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text(encoding="utf-8"))
     findings = findings_of(house, results, manifest)
     tested = {finding.check for finding in findings}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -51,8 +54,36 @@ CLAIM_LINES = pa.schema(
         ("service_date", pa.date32()),
         ("charge_amount", MONEY),
         ("allowed_amount", MONEY),
+        ("tax_id", pa.string()),
+        ("beneficiary_key", pa.string()),
     ]
 )
+
+CLOSES = pa.schema(
+    [
+        ("practice_id", pa.string()),
+        ("month", pa.date32()),
+        ("close_version", pa.int32()),
+        ("newest_night", pa.date32()),
+        ("claims", pa.int64()),
+        ("allowed_amount", MONEY),
+        ("held", pa.int64()),
+        ("approved_by", pa.string()),
+        ("approved_at", pa.string()),
+    ]
+)
+PROPOSALS = pa.schema(
+    [("practice_id", pa.string()), ("month", pa.date32()), ("proposal", pa.int32()), ("close_version", pa.int32())]
+)
+
+
+@dataclass(frozen=True)
+class Closed:
+    """What the packets and proposals under closes/ say, as rows for the models; all empty where nothing is closed."""
+
+    claim_lines: list[dict[str, object]] = field(default_factory=list)
+    closes: list[dict[str, object]] = field(default_factory=list)
+    proposals: list[dict[str, object]] = field(default_factory=list)
 
 
 def rules_version() -> str:
@@ -63,35 +94,65 @@ def rules_version() -> str:
     return f"rules-{digest.hexdigest()[:16]}"
 
 
-def closed_claim_lines(house: House) -> list[dict[str, object]]:
-    """Every line of every complete packet (one with a manifest), by practice, month, version and line."""
-    lines: list[dict[str, object]] = []
-    for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
-        packet = manifest.parent
+def read_closes(house: House) -> Closed:
+    """Every complete packet (one with a manifest) and every proposal, by practice, month and version."""
+    found = Closed()
+    for path in sorted(house.closes.glob("*/*/v*/manifest.json")):
+        packet = path.parent
+        practice_id, month, version = packet.parents[1].name, date.fromisoformat(f"{packet.parent.name}-01"), int(packet.name[1:])
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        approval = json.loads((packet / "approval.json").read_text(encoding="utf-8"))
+        found.closes.append(
+            {
+                "practice_id": practice_id,
+                "month": month,
+                "close_version": version,
+                "newest_night": date.fromisoformat(manifest["newest_night"]),
+                "claims": manifest["totals"]["claims"],
+                "allowed_amount": Decimal(manifest["totals"]["allowed_amount"]),
+                "held": manifest["totals"]["held"],
+                "approved_by": approval["approved_by"],
+                "approved_at": approval["approved_at"],
+            }
+        )
+        subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
         with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
             for row in csv.DictReader(handle):
-                lines.append(
+                found.claim_lines.append(
                     {
-                        "practice_id": packet.parent.parent.name,
+                        "practice_id": practice_id,
                         "patient_id": row["patient_id"],
                         "month": date.fromisoformat(row["month"]),
                         "claim_id": row["claim_id"],
                         "line_id": row["line_id"],
-                        "close_version": int(packet.name.removeprefix("v")),
+                        "close_version": version,
                         "status": "submitted",
                         "procedure_code": row["procedure_code"],
                         "units": int(row["units"]),
                         "service_date": date.fromisoformat(row["service_date"]),
                         "charge_amount": Decimal(row["charge_amount"]),
                         "allowed_amount": Decimal(row["allowed_amount"]),
+                        "tax_id": subjects[row["claim_id"]]["tax_id"],
+                        # Tells one beneficiary from another, and who it is to nobody.
+                        "beneficiary_key": hashlib.sha256(subjects[row["claim_id"]]["mbi"].encode()).hexdigest(),
                     }
                 )
-    return lines
+    for path in sorted(house.closes.glob("*/*/proposals/[0-9][0-9][0-9].json")):
+        proposal = json.loads(path.read_text(encoding="utf-8"))
+        found.proposals.append(
+            {
+                "practice_id": proposal["practice_id"],
+                "month": date.fromisoformat(f"{proposal['month']}-01"),
+                "proposal": int(path.stem),
+                "close_version": proposal["version"],
+            }
+        )
+    return found
 
 
-def write_configuration(house: House, practices: dict[str, Practice]) -> str:
-    """Writes lake/configuration/*.parquet and gives their fingerprint (SHA-256 over the content of all four)."""
-    tables = {
+def configuration_tables(practices: Mapping[str, Practice], rules: str, closed: Closed) -> dict[str, pa.Table]:
+    """The tables of lake/configuration by name."""
+    return {
         "practices": pa.Table.from_pylist(
             [
                 {
@@ -112,13 +173,22 @@ def write_configuration(house: House, practices: dict[str, Practice]) -> str:
             ],
             schema=CHARGES,
         ),
-        "rules": pa.Table.from_pylist([{"rules_version": rules_version()}], schema=RULES),
-        "claim_lines": pa.Table.from_pylist(closed_claim_lines(house), schema=CLAIM_LINES),
+        "rules": pa.Table.from_pylist([{"rules_version": rules}], schema=RULES),
+        "claim_lines": pa.Table.from_pylist(closed.claim_lines, schema=CLAIM_LINES),
+        "closes": pa.Table.from_pylist(closed.closes, schema=CLOSES),
+        "proposals": pa.Table.from_pylist(closed.proposals, schema=PROPOSALS),
     }
+
+
+def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
+    """Writes lake/configuration/*.parquet and gives the fingerprint of what decisions rest on (SHA-256 over their content)."""
     digest = hashlib.sha256()
-    for name, table in tables.items():
+    for name, table in configuration_tables(practices, rules_version(), read_closes(house)).items():
         content = _parquet(table)
-        digest.update(name.encode() + hashlib.sha256(content).digest())
+        if (
+            name != "proposals"
+        ):  # a proposal changes nothing that a claim rests on: the close it proposes must not wait for another night
+            digest.update(name.encode() + hashlib.sha256(content).digest())
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)
     return digest.hexdigest()
 

@@ -42,6 +42,10 @@ GRAINS = {
     "claimable_codes": "practice_id patient_id month procedure_code", "undocumented_time": "practice_id item_id",
     "worklist": "practice_id item_id", "revenue_gap": "practice_id month cause", "enrollment_projection": "practice_id month basis",
     "claims": "practice_id patient_id month", "post_close_changes": "practice_id patient_id month",
+    "patient_month_evidence": "practice_id patient_id month", "patient_facts": "practice_id patient_id table_name fact_id",
+    "time_entry_facts": "practice_id entry_id", "landed_files": "practice_id file_id",
+    "fee_schedule_prices": "practice_id procedure_code service_date payment_share",
+    "close_calendar": "practice_id month", "claim_audit": "practice_id finding claim_id line_id",
     "row_accounting": "practice_id extract_date table_name", "quarantine": "practice_id extract_date table_name line_number",
 }  # fmt: skip
 FILES = sorted(DATA_CONTRACTS.glob("*/*.odcs.yaml"))

@@ -19,7 +19,8 @@ REFERENCE = Path(__file__).parents[2] / "dbt_project" / "seeds" / "reference"
 KEYS = {
     "rule_rvus": ("procedure_code", "release"),
     "rule_gpcis": ("mac", "state", "locality", "release"),
-    "rule_conversion_factors": ("qualifying_apm_participant",),
+    "rule_conversion_factors": ("qualifying_apm_participant", "release"),
+    "rule_fee_files": ("release", "file_name", "sha256"),
     "rule_facility_places": ("place_of_service",),
     "rule_condition_groups": ("condition_group",),
     "rule_condition_prefixes": ("condition_group", "icd10_prefix"),
@@ -166,15 +167,19 @@ def the_one(found: list[dict[str, str]]) -> dict[str, str]:
     return found[0]
 
 
+def newest(found: list[dict[str, str]]) -> dict[str, str]:
+    """Of the rows in force the one of the newest release; releases sort by age."""
+    release = max((row["release"] for row in found), default=None)
+    return the_one([row for row in found if row["release"] == release])
+
+
 def rvus(code: str, day: str) -> dict[str, str]:
-    found = [row for row in rows("rule_rvus") if row["procedure_code"] == code and in_force(row, day)]
-    newest = max((row["release"] for row in found), default=None)
-    return the_one([row for row in found if row["release"] == newest])
+    return newest([row for row in rows("rule_rvus") if row["procedure_code"] == code and in_force(row, day)])
 
 
 def national(code: str, day: str, *, facility: bool = False, qualifying: bool = False) -> Decimal:
     """Dollars of one unit with every GPCI 1."""
-    factor = the_one(
+    factor = newest(
         [
             row
             for row in rows("rule_conversion_factors")
@@ -246,7 +251,7 @@ def test_yml_describes_and_types_every_column():
 
 def test_no_seed_carries_descriptors():
     """CPT descriptors are the AMA's: a table of codes has no column that could hold one."""
-    words = {"citation", "name", "locality_name", "condition_group"}
+    words = {"citation", "name", "locality_name", "condition_group", "kind", "file_name", "sha256"}
     for seed in KEYS:
         for row in rows(seed):
             for column, value in row.items():
@@ -279,20 +284,23 @@ def test_the_factor_of_2024_changed_on_the_ninth_of_march():
 
 @pytest.mark.parametrize("qualifying", ["true", "false"])
 def test_factors_leave_no_day_out(qualifying):
-    periods = sorted(
+    periods = [
         (date.fromisoformat(row["effective_from"]), date.fromisoformat(row["effective_to"]))
         for row in rows("rule_conversion_factors")
         if row["qualifying_apm_participant"] == qualifying
-    )
-    assert periods[0][0] == date(2024, 1, 1)
-    assert all(end + timedelta(days=1) == start for (_, end), (start, _) in pairwise(periods))
+    ]
+    day, last = date(2024, 1, 1), max(end for _, end in periods)
+    while day <= last:
+        holding = [end for start, end in periods if start <= day <= end]
+        assert holding, day
+        day = max(holding) + timedelta(days=1)
 
 
 def test_figures_have_the_decimals_cms_publishes():
     for row in rows("rule_rvus"):
         for column in ("work_rvu", "nonfacility_pe_rvu", "facility_pe_rvu", "malpractice_rvu"):
             assert re.fullmatch(r"\d+\.\d\d", row[column]), row
-        assert re.fullmatch(r"[A-Z]", row["status_code"]) and re.fullmatch(r"RVU\d\d[A-D]", row["release"]), row
+        assert re.fullmatch(r"[A-Z]", row["status_code"]) and re.fullmatch(r"RVU\d\d[A-D](R\d+)?", row["release"]), row
         assert re.fullmatch(r"\d{5}|[A-Z]\d{4}", row["procedure_code"]), row
         assert not row["released_on"] or date.fromisoformat(row["released_on"]), row
     for row in rows("rule_gpcis"):
@@ -314,6 +322,7 @@ def test_every_claimable_code_has_a_price_in_every_year_it_existed():
 @pytest.mark.parametrize("year", YEARS)
 def test_each_year_has_109_localities(year):
     of_year = [row for row in rows("rule_gpcis") if in_force(row, f"{year}-07-01")]
+    of_year = [row for row in of_year if row["release"] == max(row["release"] for row in of_year)]
     keys = {(row["mac"], row["state"], row["locality"]) for row in of_year}
     assert len(of_year) == len(keys) == 109
     assert all(re.fullmatch(r"\d{5}", mac) and re.fullmatch(r"[A-Z]{2}", st) for mac, st, _ in keys)

@@ -1,0 +1,45 @@
+-- Each time entry as it stands: who, when, what, how it was recorded and how often amended, and the landed row that says so. The note is an id, a
+-- length and a hash.
+with versions as (
+    select
+        practice_id,
+        entry_id,
+        count(*) as versions,
+        min(extract_date) as first_landed_on
+    from {{ ref('stg_time_entries') }}
+    group by practice_id, entry_id
+)
+
+select
+    entries.practice_id,
+    entries.entry_id,
+    entries.patient_id,
+    entries.member_id,
+    members.credential,
+    entries.program,
+    entries.activity,
+    entries.entry_method,
+    entries.face_to_face as is_face_to_face,
+    timed.start_at,
+    timed.end_at,
+    cast(timed.elapsed_seconds as bigint) as elapsed_seconds,
+    timed.local_day as local_day_on,
+    timed.has_clock_times,
+    timed.is_documented,
+    entries.note_id,
+    entries.note_length,
+    entries.note_sha256,
+    entries.recorded_at,
+    entries.updated_at,
+    entries.voided as is_voided,
+    cast(versions.versions as bigint) as versions,
+    versions.first_landed_on,
+    entries.file_id,
+    entries.line_number
+from {{ ref('stg_time_entries') }} as entries
+inner join {{ ref('int_time_entries__timed') }} as timed
+    on entries.practice_id = timed.practice_id and entries.entry_id = timed.entry_id
+inner join versions on entries.practice_id = versions.practice_id and entries.entry_id = versions.entry_id
+left join {{ ref('int_members__current') }} as members
+    on entries.practice_id = members.practice_id and entries.member_id = members.member_id
+where entries.is_current

@@ -1,0 +1,111 @@
+"""Where a story is read from: the published marts, or the frozen packet of a close. Both hold the same tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from orchestration.close.freeze import thaw
+from orchestration.house import House, HouseError
+from orchestration.practices import load_practices
+
+Row = dict[str, Any]
+
+# The files of a packet by the mart that they hold.
+_PACKET_TABLES = {
+    "patient_month_decisions": "decisions.parquet",
+    **{
+        name: f"{name}.parquet"
+        for name in (
+            "minute_ledger", "patient_month_minutes", "eligibility", "claimable_codes", "patient_month_evidence", "patient_facts",
+            "time_entry_facts", "undocumented_time", "fee_schedule_prices", "landed_files",
+        )
+    },
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Source:
+    """Tables to ask, the practice's configuration, and where it all comes from. `packet` is None for the live marts."""
+
+    connection: duckdb.DuckDBPyConnection
+    practice: Mapping[str, Any]
+    name: str
+    packet: Path | None = None
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+    approval: Mapping[str, Any] = field(default_factory=dict)
+
+    def rows(self, sql: str, parameters: list[Any] | None = None) -> list[Row]:
+        cursor = self.connection.execute(sql, parameters or [])
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def one(self, sql: str, parameters: list[Any]) -> Row | None:
+        found = self.rows(sql, parameters)
+        return found[0] if found else None
+
+
+@contextmanager
+def of_marts(house: House, practice_id: str) -> Iterator[Source]:
+    """The live marts. HouseError when nothing is published, or the practice is not configured."""
+    if not house.marts.exists():
+        raise HouseError(f"{house.marts}: nothing is published yet; run `ccm nightly` first")
+    practices = load_practices(house.practices_yaml)
+    if practice_id not in practices:
+        raise HouseError(f"--practice {practice_id}: not in practices.yaml; it has {', '.join(practices)}")
+    with duckdb.connect(str(house.marts), read_only=True) as connection:
+        yield Source(connection, practices[practice_id].model_dump(mode="json"), "marts.duckdb")
+
+
+@contextmanager
+def of_packet(house: House, packet: Path) -> Iterator[Source]:
+    """The frozen packet of a close."""
+    manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+    frozen = thaw((packet / "inputs.zip").read_bytes())
+    with duckdb.connect() as connection:
+        for table, name in _PACKET_TABLES.items():
+            connection.register(table, pq.read_table(packet / name))
+        for name in frozen.names("rules"):
+            connection.register(Path(name).stem, pq.read_table(io.BytesIO(frozen.files[name])))
+        yield Source(
+            connection,
+            frozen.json("practice.json"),
+            str(packet.relative_to(house.root)),
+            packet,
+            manifest,
+            json.loads((packet / "approval.json").read_text(encoding="utf-8")),
+        )
+
+
+def claimed_in(house: House, practice_id: str, patient_id: str, month: date) -> Path | None:
+    """The newest packet whose claims have this patient-month."""
+    found = None
+    for packet in sorted(
+        (path.parent for path in (house.closes / practice_id / f"{month:%Y-%m}").glob("v[0-9]*/manifest.json")),
+        key=lambda path: int(path.name[1:]),
+    ):
+        if claim_lines(packet, patient_id):
+            found = packet
+    return found
+
+
+def claim_lines(packet: Path, patient_id: str) -> list[dict[str, str]]:
+    """The patient's rows of claims.csv."""
+    with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
+        return [row for row in csv.DictReader(handle) if row["patient_id"] == patient_id]
+
+
+def held_row(packet: Path, patient_id: str) -> dict[str, str] | None:
+    """The patient's row of held.csv."""
+    with (packet / "held.csv").open(encoding="utf-8", newline="") as handle:
+        return next((row for row in csv.DictReader(handle) if row["patient_id"] == patient_id), None)

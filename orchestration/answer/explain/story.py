@@ -1,0 +1,357 @@
+"""The story of one patient-month as plain data. Nothing is judged here: every value comes from a mart or a rule row."""
+
+from __future__ import annotations
+
+import calendar
+import json
+from datetime import UTC, date, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from orchestration.answer.explain.source import Row, Source, claim_lines, held_row
+from orchestration.house import HouseError
+
+DAY_SETS = (
+    ("fee_for_service_days", "Medicare Part B fee-for-service"),
+    ("part_b_days", "Medicare Part B"),
+    ("qmb_days", "qualified Medicare beneficiary"),
+    ("other_primary_days", "another payer pays first"),
+    ("facility_days", "in a facility"),
+    ("hospice_days", "in hospice"),
+    ("review_days", "in a nursing facility or assisted living"),
+    ("alive_days", "alive"),
+)
+
+
+def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict[str, Any]:
+    """Everything there is to say of a patient-month, ready for JSON: gates in order with their evidence, every entry's seconds by
+    disposition, candidates with their arithmetic, the claim. Money as Decimal dollars. HouseError when there is no such patient-month."""
+    key = [practice_id, patient_id, month]
+    decision = source.one("select * from patient_month_decisions where practice_id = ? and patient_id = ? and month = ?", key)
+    if decision is None:
+        raise HouseError(
+            f"{source.name}: no patient-month {patient_id} {month:%Y-%m} of {practice_id}; months and patient ids are those of the extracts"
+        )
+    evidence = source.one("select * from patient_month_evidence where practice_id = ? and patient_id = ? and month = ?", key)
+    minutes = source.one("select * from patient_month_minutes where practice_id = ? and patient_id = ? and month = ?", key)
+    eligibility = source.one("select * from eligibility where practice_id = ? and patient_id = ? and month = ?", key)
+    assert (
+        evidence is not None and minutes is not None and eligibility is not None
+    )  # one grid (every_patient_month_is_decided_once)
+    files = _files(source, practice_id)
+    facts = _facts(source, practice_id, patient_id, month, evidence, files)
+    zone = ZoneInfo(source.practice["time_zone"])
+    entries = _entries(source, key, zone, files)
+    items = source.rows(
+        """
+        select item_id, kind, entry_id, appointment_id, member_id, minutes, dollars_at_stake, due_on from undocumented_time
+        where practice_id = ? and patient_id = ? and month = ? order by dollars_at_stake desc, item_id
+        """,
+        key,
+    )
+    return {
+        "practice_id": practice_id,
+        "patient_id": patient_id,
+        "month": f"{month:%Y-%m}",
+        "source": source.name,
+        "facts_as_of": evidence["newest_night"],
+        "rules_version": decision["rules_version"],
+        "decision": decision["decision"],
+        "reason": decision["reason"],
+        "track": decision["track"],
+        "allowed_amount": decision["allowed_amount"],
+        "program": evidence["program"],
+        "flags": _flags(source, decision["flags"]),
+        "gates": _gates(source, evidence, decision, facts, items, minutes),
+        "days": {said: days_of(evidence[name], month) for name, said in DAY_SETS if evidence[name]},
+        "condition_groups": eligibility["condition_groups"],
+        "minutes": {name: minutes[name] for name in minutes if name not in ("practice_id", "patient_id", "month")},
+        "entries": entries,
+        "undocumented": items,
+        "track_policy": source.practice["track_policy"],
+        "service_date_policy": source.practice["service_date_policy"],
+        "candidates": _candidates(source, practice_id, evidence, decision),
+        "next_unit": _next_unit(minutes, items),
+        "practitioner": {
+            "member_id": evidence["billing_practitioner_id"],
+            "credential": evidence["practitioner_credential"],
+            "npi": evidence["practitioner_npi"],
+            "payment_share": evidence["payment_share"],
+            "place_of_service": source.practice["place_of_service"],
+        },
+        "practice": {
+            "name": source.practice["name"],
+            "npi": source.practice["npi"],
+            "time_zone": source.practice["time_zone"],
+            "attestations": source.practice["attestations"],
+        },
+        "claim": _claim(source, key),
+        "close": _close(source, patient_id),
+    }
+
+
+def days_of(bits: int, month: date) -> str:
+    """'1-14, 20' of a set of days given as bits (bit 0 = the first)."""
+    last = calendar.monthrange(month.year, month.month)[1]
+    days = [day for day in range(1, last + 1) if bits >> (day - 1) & 1]
+    spans: list[list[int]] = []
+    for day in days:
+        if spans and spans[-1][1] == day - 1:
+            spans[-1][1] = day
+        else:
+            spans.append([day, day])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in spans)
+
+
+def _files(source: Source, practice_id: str) -> dict[int, Row]:
+    return {
+        row["file_id"]: row
+        for row in source.rows(
+            "select file_id, table_name, extract_date, landed_path, sha256 from landed_files where practice_id = ?", [practice_id]
+        )
+    }
+
+
+def _landed(row: Row, files: dict[int, Row]) -> dict[str, Any]:
+    file = files[row["file_id"]]
+    return {"night": file["extract_date"], "file": file["landed_path"], "line": row["line_number"], "sha256": file["sha256"]}
+
+
+def _facts(
+    source: Source, practice_id: str, patient_id: str, month: date, evidence: Row, files: dict[int, Row]
+) -> dict[str, list[dict[str, Any]]]:
+    """Facts by table: those that touch the month, and those that the decision names whenever they are."""
+    month_end = month.replace(day=calendar.monthrange(month.year, month.month)[1])
+    named = {evidence["consent_id"], evidence["initiating_service_id"], *evidence["conflict_service_ids"]}
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in source.rows(
+        "select * from patient_facts where practice_id = ? and patient_id = ? order by table_name, starts_on nulls first, fact_id",
+        [practice_id, patient_id],
+    ):
+        table = row["table_name"]
+        begins_in_time = row["starts_on"] is None or row["starts_on"] <= month_end
+        is_of_month = begins_in_time and (row["ends_on"] is None or row["ends_on"] >= month)
+        if table == "services":
+            is_of_month = row["starts_on"] is not None and month <= row["starts_on"] <= month_end
+        elif table in ("consents", "care_plans", "conditions"):
+            is_of_month = begins_in_time
+        elif table == "assessments":
+            is_of_month = month <= row["starts_on"] <= month_end
+        if table != "patients" and not is_of_month and row["fact_id"] not in named:
+            continue
+        found.setdefault(table, []).append(
+            {
+                "fact_id": row["fact_id"],
+                "kind": row["kind"],
+                "from": row["starts_on"],
+                "to": row["ends_on"],
+                "affirmed": row["is_affirmed"],
+                "member_id": row["member_id"],
+                "condition_groups": row["condition_groups"],
+                "is_decisive": row["fact_id"] in named,
+                "landed": _landed(row, files),
+            }
+        )
+    return found
+
+
+def _flags(source: Source, flags: list[str]) -> list[Row]:
+    return source.rows("select flag, meaning, citation from rule_flags where list_contains(?, flag) order by flag", [flags])
+
+
+def _gates(
+    source: Source, evidence: Row, decision: Row, facts: dict[str, list[dict[str, Any]]], items: list[Row], minutes: Row
+) -> list[dict[str, Any]]:
+    """Every reason in order: whether it applies, whether it is the one that decides, and the facts to look at."""
+    gates = []
+    applying = set(evidence["findings"])
+    for rule in source.rows("select * from rule_decision_reasons order by precedence"):
+        # A packet of an earlier release may lack the columns that only explain.
+        looked_at = rule.get("evidence") or ""
+        seen: list[Any] = facts.get(looked_at, [])
+        if looked_at == "nights":
+            seen = [{"newest night": evidence["newest_night"]}]
+        elif looked_at == "care_team":
+            seen = [{name: evidence[name] for name in ("billing_practitioner_id", "practitioner_credential", "practitioner_npi")}]
+        elif looked_at == "time_entries":
+            seen = [{"credited minutes": minutes["credited_minutes"], "undocumented items": len(items)}]
+        gates.append(
+            {
+                "reason": rule["reason"],
+                "applies": rule["reason"] in applying,
+                "decides": rule["reason"] == decision["reason"],
+                "decision": rule["decision"],
+                "meaning": rule.get("meaning") or "",
+                "remedy": rule.get("remedy") or "",
+                "citation": rule["citation"],
+                "evidence": seen,
+            }
+        )
+    return gates
+
+
+def _entries(source: Source, key: list[Any], zone: ZoneInfo, files: dict[int, Row]) -> list[dict[str, Any]]:
+    """Each entry with its seconds of the month by disposition, in the order of the clock."""
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for row in source.rows(
+        """
+        select ledger.entry_id, ledger.disposition, ledger.seconds, rules.meaning, rules.citation, rules.step
+        from minute_ledger as ledger inner join rule_dispositions as rules on ledger.disposition = rules.disposition
+        where ledger.practice_id = ? and ledger.patient_id = ? and ledger.month = ? order by ledger.entry_id, rules.precedence
+        """,
+        key,
+    ):
+        parts.setdefault(row["entry_id"], []).append({name: row[name] for name in row if name != "entry_id"})
+    rows = source.rows(
+        "select * from time_entry_facts where practice_id = ? and list_contains(?, entry_id) order by coalesce(start_at, end_at, recorded_at), entry_id",
+        [key[0], list(parts)],
+    )
+    entries = []
+    for row in rows:
+        entries.append(
+            {
+                "entry_id": row["entry_id"],
+                "member_id": row["member_id"],
+                "credential": row["credential"],
+                "program": row["program"],
+                "activity": row["activity"],
+                "entry_method": row["entry_method"],
+                "start": _local(row["start_at"], zone),
+                "end": _local(row["end_at"], zone),
+                "local_day": row["local_day_on"],
+                "elapsed_seconds": row["elapsed_seconds"],
+                "note_id": row["note_id"],
+                "note_length": row["note_length"],
+                "note_sha256": row["note_sha256"],
+                "recorded_at": _local(row["recorded_at"], zone),
+                "updated_at": _local(row["updated_at"], zone),
+                "versions": row["versions"],
+                "first_landed_on": row["first_landed_on"],
+                "landed": _landed(row, files),
+                "seconds": parts[row["entry_id"]],
+            }
+        )
+    return entries
+
+
+def _local(instant: Any, zone: ZoneInfo) -> str | None:
+    """The wall clock of the practice at a UTC instant, with its offset."""
+    if instant is None:
+        return None
+    return str(instant.replace(tzinfo=UTC).astimezone(zone).isoformat(sep=" "))
+
+
+def _candidates(source: Source, practice_id: str, evidence: Row, decision: Row) -> list[dict[str, Any]]:
+    """The tracks that the minutes reach, in the order of the practice's policy, each code with the arithmetic of its price."""
+    share = evidence["payment_share"] if evidence["payment_share"] is not None else Decimal("1.00")
+    tracks: dict[str, dict[str, Any]] = {}
+    for code in json.loads(evidence["candidates"], parse_float=Decimal):
+        rule = source.one(
+            "select * from rule_track_choice where track_policy = ? and program = ? and track = ?",
+            [source.practice["track_policy"], evidence["program"], code["track"]],
+        )
+        assert rule is not None  # int_tracks__chosen joins it
+        basis = "national amount" if rule["amount_basis"] == "national" else "practice's own amount"
+        track = tracks.setdefault(
+            code["track"],
+            {
+                "track": code["track"],
+                "place": code["place"],
+                "minutes": code["minutes"],
+                "service_date": code["service_date"],
+                "is_chosen": code["track"] == decision["track"],
+                "why": f"group {rule['choice_group']} of policy {rule['track_policy']}, then the dearest at the {basis}, ties to rank {rule['tie_rank']}",
+                "citation": rule["citation"],
+                "codes": [],
+                "allowed_amount": Decimal(0),
+                "national_amount": Decimal(0),
+            },
+        )
+        price = source.one(
+            """
+            select * from fee_schedule_prices
+            where practice_id = ? and procedure_code = ? and service_date = ? and payment_share = ?
+            """,
+            [practice_id, code["procedure_code"], code["service_date"], share],
+        )
+        cap = source.one(
+            "select max_units, citation from rule_caps where procedure_code = ? and ? between effective_from and coalesce(effective_to, date '9999-12-31')",
+            [code["procedure_code"], date.fromisoformat(code["service_date"])],
+        )
+        track["codes"].append(
+            {
+                "code": code["procedure_code"],
+                "units": code["units"],
+                "is_capped": code["is_capped"],
+                "cap": cap and cap["max_units"],
+                "unit_amount": _money(code["unit_amount"]),
+                "allowed_amount": _money(code["allowed_amount"]),
+                "arithmetic": _arithmetic(price) if price else "no fee schedule release covers this date",
+                "releases": price and {"rvu": price["rvu_release"], "gpci": price["gpci_release"]},
+                "citation": cap and cap["citation"],
+            }
+        )
+        for total in ("allowed_amount", "national_amount"):
+            track[total] = None if code[total] is None or track[total] is None else track[total] + _money(code[total])
+    return sorted(tracks.values(), key=lambda track: track["place"])
+
+
+def _money(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(str(value)).quantize(Decimal("0.01"))
+
+
+def _arithmetic(price: Row) -> str:
+    if price["unit_amount"] is None:
+        return "no fee schedule release covers this date"
+    share = f" x {price['payment_share']}" if price["payment_share"] != 1 else ""
+    return (
+        f"({price['work_rvu']} x {price['work_gpci']} + {price['practice_expense_rvu']} x {price['pe_gpci']} + "
+        f"{price['malpractice_rvu']} x {price['malpractice_gpci']}) x {price['conversion_factor']}{share} = {price['unit_amount']}"
+    )
+
+
+def _next_unit(minutes: Row, items: list[Row]) -> dict[str, Any] | None:
+    """How many minutes are missing for the next unit of the staff track, and what lies undocumented; None at the cap."""
+    if minutes["minutes_to_next_unit"] is None:
+        return None
+    return {
+        "minutes_missing": minutes["minutes_to_next_unit"],
+        "undocumented_minutes": sum(item["minutes"] for item in items),
+        "dollars_at_stake": sum((item["dollars_at_stake"] for item in items), Decimal(0)),
+    }
+
+
+def _claim(source: Source, key: list[Any]) -> dict[str, Any] | None:
+    if source.packet is not None:
+        lines = claim_lines(source.packet, key[1])
+        return {"claim_id": lines[0]["claim_id"], "close_version": source.manifest["version"], "lines": lines} if lines else None
+    claim = source.one("select * from claims where practice_id = ? and patient_id = ? and month = ?", key)
+    return claim and {name: claim[name] for name in claim if name not in ("practice_id", "patient_id", "month")}
+
+
+def _close(source: Source, patient_id: str) -> dict[str, Any] | None:
+    """What a frozen packet says of its own close; None for the live marts."""
+    if source.packet is None:
+        return None
+    return {
+        "version": source.manifest["version"],
+        "control_number": source.manifest["control_number"],
+        "claim_file": "claims.837" if "claims.837" in source.manifest["outputs"] else None,
+        "claim_file_sha256": source.manifest["outputs"].get("claims.837"),
+        "inputs_sha256": source.manifest["outputs"]["inputs.zip"],
+        "approved_by": source.approval["approved_by"],
+        "approved_at": source.approval["approved_at"],
+        "waiver": source.approval["waiver"],
+        "held": held_row(source.packet, patient_id),
+        "software": source.manifest["software"],
+        "retention_until": _retention(date.fromisoformat(source.manifest["newest_night"])),
+    }
+
+
+def _retention(night: date) -> date:
+    """Ten years, the longer of the retention periods of rules.md B7."""
+    try:
+        return night.replace(year=night.year + 10)
+    except ValueError:
+        return night.replace(year=night.year + 10, day=28) + timedelta(days=1)

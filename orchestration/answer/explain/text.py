@@ -1,0 +1,156 @@
+"""The story for the terminal: what was decided, gate by gate, minute by minute, dollar by dollar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+HEADING = "bold"
+
+
+def clock(seconds: int) -> str:
+    """'1:05:09', or '25:00' below an hour."""
+    hours, rest = divmod(seconds, 3600)
+    return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
+
+
+def dollars(amount: Decimal | None) -> str:
+    return "no price" if amount is None else f"${amount:,.2f}"
+
+
+def lines(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """(style, line) pairs."""
+    gate = next(g for g in story["gates"] if g["decides"])
+    yield (
+        HEADING,
+        f"{story['practice_id']}, patient {story['patient_id']}, {story['month']}: {story['decision']} ({story['reason']})",
+    )
+    yield "", f"{gate['meaning']} [{gate['citation']}]. {gate['remedy']}".rstrip()
+    worth = f"{dollars(story['allowed_amount'])} allowed" + (f" on track {story['track']}" if story["track"] else "")
+    yield (
+        "",
+        f"{worth}; program {story['program']}; facts as of {story['facts_as_of']}; read from {story['source']}; {story['rules_version']}",
+    )
+    yield from _claim(story)
+    for flag in story["flags"]:
+        yield "yellow", f"  flag {flag['flag']}: {flag['meaning']} [{flag['citation']}]"
+    yield from _gates(story)
+    yield from _minutes(story)
+    yield from _money(story)
+
+
+def _claim(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    claim, close = story["claim"], story["close"]
+    if claim:
+        status = f", {claim['status']}" if "status" in claim else ""
+        yield "", f"claim {claim['claim_id']} in close v{claim['close_version']}{status}"
+    if close:
+        waiver = f", waiver: {close['waiver']}" if close["waiver"] else ""
+        yield "", f"closed as v{close['version']}, approved by {close['approved_by']} at {close['approved_at']}{waiver}"
+        if close["held"]:
+            yield "", f"held then: {close['held']['reason']}, {close['held']['detail']}"
+
+
+def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield HEADING, "\nGates, in the order in which the first decides"
+    for gate in story["gates"]:
+        if gate["reason"] == "ok":
+            continue
+        mark = "STOPS" if gate["decides"] else "applies" if gate["applies"] else "passed"
+        style = "red" if gate["decides"] else "yellow" if gate["applies"] else "green"
+        yield style, f"  {mark:8}{gate['reason']:28}[{gate['citation']}]" + (f"  {gate['meaning']}" if gate["applies"] else "")
+    for table, facts in _shown_facts(story).items():
+        yield HEADING, f"\n{table}"
+        for fact in facts:
+            yield "", "  " + fact
+    if story["days"]:
+        yield HEADING, f"\nDays of {story['month']}"
+        for said, days in story["days"].items():
+            yield "", f"  {said}: {days}"
+
+
+def _shown_facts(story: dict[str, Any]) -> dict[str, list[str]]:
+    shown: dict[str, list[str]] = {}
+    for gate in story["gates"]:
+        for fact in gate["evidence"]:
+            if "landed" not in fact:
+                continue
+            landed = fact["landed"]
+            span = f"{fact['from'] or '...'} to {fact['to'] or '...'}"
+            affirmed = {True: ", yes", False: ", no", None: ""}[fact["affirmed"]]
+            groups = f" ({', '.join(fact['condition_groups'])})" if fact["condition_groups"] else ""
+            text = (
+                f"{fact['kind'] or ''}{groups} {span}{affirmed}{'  <- decisive' if fact['is_decisive'] else ''}"
+                f"  [{fact['fact_id']}; {_where(landed)}]"
+            ).strip()
+            table = landed["file"].rsplit("/", 1)[-1].split(".")[0]
+            if text not in shown.setdefault(table, []):
+                shown[table].append(text)
+    return shown
+
+
+def _where(landed: dict[str, Any]) -> str:
+    return f"{landed['file']} line {landed['line']}, sha256 {(landed['sha256'] or 'none')[:12]}"
+
+
+def _minutes(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    minutes = story["minutes"]
+    yield HEADING, "\nMinutes"
+    yield (
+        "",
+        (
+            f"  logged {clock(minutes['logged_seconds'])}, credited {clock(minutes['credited_seconds'])} = {minutes['credited_minutes']} minutes "
+            f"(staff {clock(minutes['staff_seconds'])}, practitioner {clock(minutes['practitioner_seconds'])})"
+        ),
+    )
+    for entry in story["entries"]:
+        landed = entry["landed"]
+        note = (
+            f"note {entry['note_id']}"
+            if entry["note_id"]
+            else f"note of {entry['note_length']} characters"
+            if entry["note_length"]
+            else "no note"
+        )
+        amended = f", amended {entry['versions'] - 1}x" if entry["versions"] > 1 else ""
+        yield (
+            "",
+            (
+                f"  {entry['start'] or entry['local_day']}  {entry['member_id']} {entry['credential'] or '?'}  {entry['activity']}  "
+                f"{entry['program']}, {entry['entry_method']}, {note}{amended}  [{entry['entry_id']}; {_where(landed)}]"
+            ),
+        )
+        for part in entry["seconds"]:
+            style = "green" if part["disposition"] == "credited" else "yellow"
+            yield style, f"      {clock(part['seconds']):>8}  {part['disposition']}: {part['meaning']} [{part['citation']}]"
+    for item in story["undocumented"]:
+        what = item["entry_id"] or item["appointment_id"]
+        yield (
+            "yellow",
+            f"  to mend by {item['due_on']}: {item['kind']} {what}, {item['minutes']} minutes, {dollars(item['dollars_at_stake'])} at stake",
+        )
+    if story["next_unit"]:
+        missing = story["next_unit"]
+        yield "", f"  next unit: {missing['minutes_missing']} minutes missing; {missing['undocumented_minutes']} lie undocumented"
+
+
+def _money(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    yield HEADING, f"\nCodes that the minutes reach (policy {story['track_policy']})"
+    if not story["candidates"]:
+        yield "", "  none"
+    for track in story["candidates"]:
+        chosen = "chosen" if track["is_chosen"] else f"place {track['place']}"
+        yield (
+            ("green" if track["is_chosen"] else ""),
+            (
+                f"  {track['track']}: {track['minutes']} minutes, service date {track['service_date']}, {dollars(track['allowed_amount'])} "
+                f"(national {dollars(track['national_amount'])}), {chosen}: {track['why']} [{track['citation']}]"
+            ),
+        )
+        for code in track["codes"]:
+            capped = f" (cap {code['cap']})" if code["is_capped"] else ""
+            yield (
+                "",
+                f"      {code['code']} x {code['units']}{capped} = {dollars(code['allowed_amount'])}   {code['arithmetic']}   [{code['citation']}]",
+            )

@@ -1,0 +1,169 @@
+"""What a close froze: this practice's rows, configuration and rules, in one file that is enough to make the packet again.
+
+`inputs.zip` (stored, fixed dates, names in order, so that the same content is the same bytes) holds
+  practice.json                       the practice's configuration, canonical JSON
+  claimed_elsewhere.json              patient_id -> the earlier claim of the same beneficiary's month under this tax id
+  lake/<table>.parquet                the rows in force that the month's decisions rest on, in the lake's form
+  configuration/<table>.parquet       charges, rule version
+  history.parquet                     this practice's earlier claims of the month, as int_claims__history had them
+  rules/<seed>.parquet                every rule row that was loaded
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.contracts import extract_contracts
+from orchestration.practices import Practice, next_month
+
+SNAPSHOTS = ("coverages", "conditions", "consents", "care_plans", "assessments", "stays")
+# Time within so many days of the month can share a midnight or a visit's day with it.
+MARGIN_DAYS = 2
+
+_FILES = (
+    "select * exclude (is_usable, is_newest_version, is_in_force) from staging.stg_files where practice_id = ? order by file_id"
+)
+
+# Of the snapshots: each patient's last row, and one presence in the month.
+_PATIENTS = """
+    select patients.*
+    from staging.stg_patients as patients
+    where practice_id = ?
+    qualify
+        row_number() over (partition by patient_id order by extract_date desc) = 1
+        or (
+            date_trunc('month', extract_date) = ?
+            and row_number() over (partition by patient_id, date_trunc('month', extract_date) order by extract_date desc) = 1
+        )
+    order by patient_id, extract_date
+"""
+_QUARANTINED_PRESENCES = """
+    select file_id, practice_id, extract_date, table_name, line_number, column_name, reason, patient_id
+    from staging.stg_quarantine
+    where practice_id = ? and table_name = 'patients' and patient_id is not null and is_in_force
+    qualify
+        row_number() over (partition by patient_id order by extract_date desc, line_number) = 1
+        or (
+            date_trunc('month', extract_date) = ?
+            and row_number() over (partition by patient_id, date_trunc('month', extract_date) order by extract_date desc, line_number) = 1
+        )
+    order by patient_id, extract_date, line_number
+"""
+_SNAPSHOT = """
+    select facts.*
+    from staging.stg_{table} as facts
+    inner join intermediate.int_patients__current as patients
+        on facts.practice_id = patients.practice_id and facts.patient_id = patients.patient_id
+    inner join intermediate.int_panel__as_of as as_of
+        on patients.practice_id = as_of.practice_id and as_of.table_name = '{table}' and patients.facts_night = as_of.facts_night
+            and facts.extract_date = as_of.extract_date
+    where facts.practice_id = ?
+    order by facts.patient_id, facts.extract_date, facts.line_number
+"""
+_CARE_TEAM = """
+    select * from staging.stg_care_team where practice_id = ?
+    qualify row_number() over (partition by member_id order by extract_date desc) = 1
+    order by member_id
+"""
+_SERVICES = "select * exclude (is_current) from staging.stg_services where practice_id = ? and is_current order by service_id"
+_APPOINTMENTS = """
+    select * exclude (is_current) from staging.stg_appointments
+    where practice_id = ? and is_current and cast(scheduled_start as date) between ? and ?
+    order by appointment_id
+"""
+# Every version of what touches the month, and the earliest entry, with which the practice's months begin.
+_TIME_ENTRIES = """
+    select entries.* exclude (is_current)
+    from staging.stg_time_entries as entries
+    where entries.practice_id = $practice and entries.entry_id in (
+        select entry_id from intermediate.int_time_pieces where practice_id = $practice and local_day between $first and $last
+        union
+        select min_by(entry_id, (local_day, entry_id)) from intermediate.int_time_entries__timed where practice_id = $practice
+    )
+    order by entries.entry_id, entries.extract_date, entries.line_number, entries.file_id
+"""
+_HISTORY = "select * from intermediate.int_claims__history where practice_id = ? and month = ? order by close_version, claim_id"
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """The content of an inputs.zip, by name."""
+
+    files: Mapping[str, bytes]
+
+    def table(self, name: str) -> pa.Table:
+        return pq.read_table(io.BytesIO(self.files[name]))
+
+    def json(self, name: str) -> Any:
+        return json.loads(self.files[name])
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(name for name in self.files if name.startswith(f"{folder}/"))
+
+
+def freeze(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date, claimed_elsewhere: Mapping[str, str]) -> bytes:
+    """The inputs.zip of one practice's month (its first day), from the warehouse that the close reads."""
+    name = practice.practice_id
+    first = month - timedelta(days=MARGIN_DAYS)
+    last = next_month(month) + timedelta(days=MARGIN_DAYS - 1)
+    queries: dict[str, tuple[str, Any]] = {
+        "lake/files": (_FILES, [name]),
+        "lake/quarantine": (_QUARANTINED_PRESENCES, [name, month]),
+        "lake/patients": (_PATIENTS, [name, month]),
+        "lake/care_team": (_CARE_TEAM, [name]),
+        "lake/services": (_SERVICES, [name]),
+        "lake/appointments": (_APPOINTMENTS, [name, first, last]),
+        "lake/time_entries": (_TIME_ENTRIES, {"practice": name, "first": first, "last": last}),
+        "history": (_HISTORY, [name, month]),
+        **{f"lake/{table}": (_SNAPSHOT.format(table=table), [name]) for table in SNAPSHOTS},
+    }
+    files = {
+        "practice.json": practice.canonical_json().encode(),
+        "claimed_elsewhere.json": json.dumps(dict(claimed_elsewhere), sort_keys=True).encode(),
+    }
+    for path, (sql, parameters) in queries.items():
+        files[f"{path}.parquet"] = parquet(warehouse.execute(sql, parameters).to_arrow_table())
+    for (seed,) in warehouse.execute(
+        "select table_name from duckdb_tables() where schema_name = 'rules' order by table_name"
+    ).fetchall():
+        # Every column is in the order, so that the bytes do not depend on how the seed was loaded.
+        files[f"rules/{seed}.parquet"] = parquet(warehouse.execute(f'select * from rules."{seed}" order by all').to_arrow_table())
+    return _zip(files)
+
+
+def thaw(content: bytes) -> Frozen:
+    """The files of an inputs.zip."""
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return Frozen({name: archive.read(name) for name in archive.namelist()})
+
+
+def parquet(table: pa.Table) -> bytes:
+    """One Parquet file; the same table gives the same bytes."""
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def empty_lake_tables(frozen: Frozen) -> list[str]:
+    """Extract tables that a close does not rest on: they come back empty."""
+    return [table for table in extract_contracts() if f"lake/{table}.parquet" not in frozen.files]
+
+
+def _zip(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o600 << 16
+            archive.writestr(entry, content)
+    return buffer.getvalue()

@@ -1,0 +1,142 @@
+"""Makes a past packet again from what it froze, and says whether every byte is the same.
+
+Nothing of the home is read but the packet itself: not the lake, not the present rules, not practices.yaml.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+
+from orchestration.close.freeze import Frozen, empty_lake_tables, thaw
+from orchestration.close.packet import Ground, compose, drafted, software_versions
+from orchestration.contracts import extract_contracts, lake_columns
+from orchestration.house import HouseError, write_private
+from orchestration.practices import Practice
+from orchestration.transform import compiled
+from orchestration.transform.configuration import Closed, configuration_tables
+
+# What a packet's files are read from; their parents come with them.
+_NEEDED = (
+    "patient_month_decisions", "minute_ledger", "patient_month_minutes", "eligibility", "claimable_codes", "undocumented_time",
+    "patient_month_evidence", "patient_facts", "time_entry_facts", "fee_schedule_prices", "landed_files", "practice_nights",
+    "int_claim_subjects", "int_scenario_changes", "int_candidates__priced",
+)  # fmt: skip
+_GIVEN = "int_claims__history"
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """How a packet came out the second time. `files`: name -> (SHA-256 then, SHA-256 now, None where there is no such file)."""
+
+    practice_id: str
+    month: date
+    version: int
+    files: dict[str, tuple[str | None, str | None]]
+    software_then: dict[str, str]
+    software_now: dict[str, str]
+
+    @property
+    def is_same(self) -> bool:
+        return all(then == now for then, now in self.files.values())
+
+
+def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
+    """Rebuilds one packet in memory and compares it with what lies in its folder; `into` (an empty or new folder) gets the files.
+
+    Raises HouseError when the frozen inputs are not what the manifest names.
+    """
+    manifest = _manifest(packet)
+    frozen = thaw(_frozen_bytes(packet, manifest))
+    practice = Practice.model_validate(frozen.json("practice.json"))
+    month = date.fromisoformat(f"{manifest['month']}-01")
+    ground = Ground(
+        practice=practice,
+        configuration=frozen.files["practice.json"].decode(),
+        month=month,
+        version=manifest["version"],
+        waived=manifest["is_waived"],
+        inputs=(packet / "inputs.zip").read_bytes(),
+        claimed_elsewhere=frozen.json("claimed_elsewhere.json"),
+        software=manifest["software"],
+    )
+    with tempfile.TemporaryDirectory(prefix="ccm-rebuild-") as folder:
+        warehouse = frozen_warehouse(frozen, practice, manifest["rules_version"], Path(folder))
+        with warehouse:
+            made = compose(warehouse, ground, drafted(warehouse, ground), lambda: _number(manifest))
+    if into is not None:
+        for name, content in made.files.items():
+            write_private(into / name, content)
+    then = {**manifest["outputs"], "manifest.json": hashlib.sha256((packet / "manifest.json").read_bytes()).hexdigest()}
+    on_disk = {name: hashlib.sha256((packet / name).read_bytes()).hexdigest() for name in then if (packet / name).exists()}
+    if on_disk != then:
+        changed = sorted(name for name in then if on_disk.get(name) != then[name])
+        raise HouseError(f"{packet}: {', '.join(changed)} is not what the manifest names; restore the packet from the backup")
+    now = {name: hashlib.sha256(content).hexdigest() for name, content in made.files.items()}
+    return Rebuilt(
+        practice_id=practice.practice_id,
+        month=month,
+        version=manifest["version"],
+        files={name: (then.get(name), now.get(name)) for name in sorted(then.keys() | now.keys())},
+        software_then=manifest["software"],
+        software_now=software_versions(),
+    )
+
+
+def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scratch: Path) -> duckdb.DuckDBPyConnection:
+    """The models over the frozen rows, in memory; `scratch` is an empty folder that must outlive the connection."""
+    batch = scratch / "lake" / "batches" / "000001"
+    for name in frozen.names("lake"):
+        write_private(batch / name.removeprefix("lake/"), frozen.files[name])
+    con = duckdb.connect()
+    compiled.prepare(con)
+    contracts = extract_contracts()
+    for table in empty_lake_tables(frozen):
+        columns = [("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT")]
+        described = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns + lake_columns(contracts[table]))
+        con.execute(f"copy (select {described} limit 0) to '{_quoted(batch / table)}.parquet' (format parquet)")
+    for name, table in configuration_tables({practice.practice_id: practice}, rules_version, Closed()).items():
+        path = scratch / "lake" / "configuration" / f"{name}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        pq.write_table(table, path)
+    for name in frozen.names("rules"):
+        rules = frozen.table(name)  # noqa: F841 - DuckDB reads it by its name
+        con.execute(f'create table rules."{Path(name).stem}" as select * from rules')
+    history = frozen.table("history.parquet")  # noqa: F841
+    con.execute(f"create table intermediate.{_GIVEN} as select * from history")
+    compiled.run(con, scratch, compiled.in_order(_NEEDED, given={_GIVEN}))
+    return con
+
+
+def _manifest(packet: Path) -> dict[str, Any]:
+    try:
+        manifest: dict[str, Any] = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise HouseError(f"{packet / 'manifest.json'}: cannot be read; restore the packet from the backup") from None
+    return manifest
+
+
+def _frozen_bytes(packet: Path, manifest: dict[str, Any]) -> bytes:
+    path = packet / "inputs.zip"
+    content = path.read_bytes() if path.exists() else b""
+    if hashlib.sha256(content).hexdigest() != manifest["outputs"].get("inputs.zip"):
+        raise HouseError(f"{path}: is not what the manifest names; restore the packet from the backup")
+    return content
+
+
+def _number(manifest: dict[str, Any]) -> int:
+    if manifest["control_number"] is None:
+        raise HouseError("the packet was closed without a claim, but its frozen inputs give one now")
+    return int(manifest["control_number"])
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

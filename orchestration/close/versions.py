@@ -1,0 +1,25 @@
+"""Which versions of a practice-month are closed, and where their packets lie."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from orchestration.house import House, HouseError
+
+
+def versions(house: House, practice_id: str, month: date) -> list[int]:
+    """Versions of this practice-month that are complete, ascending."""
+    folder = house.closes / practice_id / f"{month:%Y-%m}"
+    return sorted(int(path.parent.name[1:]) for path in folder.glob("v[0-9]*/manifest.json"))
+
+
+def packet_folder(house: House, practice_id: str, month: date, version: int | None) -> Path:
+    """The folder of a version (the newest when None). HouseError when there is none."""
+    folder = house.closes / practice_id / f"{month:%Y-%m}"
+    found = versions(house, practice_id, month)
+    if not found:
+        raise HouseError(f"{folder}: {practice_id} {month:%Y-%m} is not closed; `ccm status` shows which months are")
+    if version is not None and version not in found:
+        raise HouseError(f"{folder}: there is no v{version}; it has {', '.join(f'v{number}' for number in found)}")
+    return folder / f"v{version if version is not None else found[-1]}"

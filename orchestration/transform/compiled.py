@@ -1,0 +1,99 @@
+"""The dbt models as plain SQL: compiled by dbt once, run in a DuckDB connection of one's own. For what must not touch the warehouse."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import duckdb
+
+from orchestration.house import House, HouseError
+from orchestration.transform import dbt
+
+SCHEMAS = ("rules", "staging", "intermediate", "marts")
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model: `sql` is its SELECT, with the home that it was compiled for in the paths of the lake."""
+
+    name: str
+    schema: str
+    sql: str
+    parents: tuple[str, ...]  # names of models; seeds and sources are left out
+
+
+@dataclass(frozen=True)
+class Project:
+    """All models by name, and the home folder whose path stands in their SQL."""
+
+    models: dict[str, Model]
+    root: str
+
+
+@cache
+def _compile(fingerprint: str) -> Project:
+    with tempfile.TemporaryDirectory(prefix="ccm-compile-") as folder:
+        house = House(Path(folder)).prepare()
+        results = dbt.invoke(house, ["compile"])
+        bad = [result.unique_id for result in results if result.is_bad]
+        if bad:
+            raise HouseError(f"the dbt project does not compile: {bad[0]}")
+        manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text(encoding="utf-8"))
+        models = {}
+        for node in manifest["nodes"].values():
+            if node["resource_type"] != "model":
+                continue
+            path = dbt.target_folder(house) / "compiled" / "ccm" / node["original_file_path"]
+            models[node["name"]] = Model(
+                node["name"],
+                node["schema"],
+                path.read_text(encoding="utf-8"),
+                tuple(parent.split(".")[-1] for parent in sorted(node["depends_on"]["nodes"]) if parent.startswith("model.")),
+            )
+        return Project(models, str(house.root))
+
+
+def project() -> Project:
+    """The project as it is on disk now; compiled once per process and state of its files."""
+    return _compile(dbt.project_fingerprint())
+
+
+def in_order(wanted: Iterable[str], given: Collection[str] = ()) -> list[Model]:
+    """The models wanted with all that they stand on, parents first; what is `given` (tables that are there already) ends the way up."""
+    models = project().models
+    ordered: dict[str, Model] = {}
+
+    def visit(name: str) -> None:
+        if name in ordered or name in given:
+            return
+        for parent in models[name].parents:
+            visit(parent)
+        ordered[name] = models[name]
+
+    for name in wanted:
+        visit(name)
+    return list(ordered.values())
+
+
+def run(con: duckdb.DuckDBPyConnection, home: Path, models: Iterable[Model]) -> None:
+    """Builds the models as tables in this connection, from the lake of `home`. `prepare` comes first."""
+    root = project().root
+    for model in models:
+        sql = model.sql.replace(root, str(home).replace("'", "''"))
+        con.execute(f'create or replace table {model.schema}."{model.name}" as {sql}')
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """The schemas and settings of the warehouse (dbt_project/profiles.yml)."""
+    con.execute("set TimeZone = 'UTC'")
+    # The compiled SQL names the database that dbt knows.
+    con.execute("attach ':memory:' as warehouse")
+    con.execute("use warehouse")
+    con.execute("set autoinstall_known_extensions = false")
+    for schema in SCHEMAS:
+        con.execute(f"create schema if not exists {schema}")
