@@ -22,7 +22,7 @@ from pathlib import Path
 from orchestration.house import DBT_PROJECT, PROJECT_ROOT, House
 from orchestration.transform.configuration import rules_version
 from tests.mutation.bench import Bench, Outcome, Row
-from tests.mutation.every_rule_home import RULE_CASES, groups_of, read_seed, write_figure_home, write_rule_home
+from tests.mutation.every_rule_home import NO_CASE_HERE, RULE_CASES, groups_of, read_seed, write_figure_home, write_rule_home
 from tests.mutation.judges import (
     READ_BY_THE_SECOND_OPINION,
     ReferencePins,
@@ -46,6 +46,7 @@ DECIDING = frozenset(RULE_CASES)
 # So many rows that those of different patients go in one change: each is still looked for on its own.
 IN_BATCHES = "rule_ccir_chronic_codes"
 NOT_READ = "read by no model yet"
+ELSEWHERE = "no case here"
 KILLERS = {
     "unit test": "dbt unit tests that read the seed",
     "data test": "dbt data tests on the home with a case for every rule",
@@ -221,8 +222,11 @@ def explanation(verdict: Verdict, bench: Bench) -> str:
     row = verdict.row
     if verdict.seed == "rule_limits" and not any(f"'{row['limit_name']}'" in model.sql for model in bench.models):
         return NOT_READ
+    elsewhere = NO_CASE_HERE.get(verdict.seed) or NO_CASE_HERE.get(row.get("limit_name"))
+    if elsewhere:
+        return f"{ELSEWHERE}: {elsewhere}"
     if not bench.readers(verdict.seed):
-        return "read by no model: the importer reads it"
+        return "read by no model"
     if verdict.seed == "rule_rvus" and not bench.rows(
         "select 1 from (select procedure_code from rules.rule_bands union all select procedure_code from rules.rule_apcm_levels) "
         f"where procedure_code = '{row['procedure_code']}'"
@@ -358,7 +362,7 @@ def main(arguments: list[str] | None = None) -> int:
             chosen.report.parent.mkdir(parents=True, exist_ok=True)
             chosen.report.write_text(as_markdown(verdicts, stands), encoding="utf-8")
             say(f"Written: {chosen.report}")
-    bad = [verdict for verdict in lost if verdict.seed in DECIDING and verdict.note != NOT_READ]
+    bad = [verdict for verdict in lost if verdict.seed in DECIDING and not verdict.note.startswith((NOT_READ, ELSEWHERE))]
     say(
         f"{sum(map(len, verdicts.values())):,} rows, {len(lost)} survive, {len(bad)} of them decide ({time.monotonic() - began:.0f} s)"
     )

@@ -37,6 +37,7 @@ BREAK = {
     "allowed_amount_of_a_patient_month_is_that_of_its_codes": (
         "update marts.patient_month_decisions set allowed_amount = allowed_amount + 1 where practice_id = '{p}'"
     ),
+    "every_flag_in_use_is_in_the_rules": "update marts.patient_month_decisions set flags = ['nonsense'] where practice_id = '{p}'",
     "every_patient_month_is_decided_once": "delete from marts.patient_month_decisions where practice_id = '{p}'",
     "no_add_on_stands_without_its_base_code_and_no_code_above_its_cap": "update marts.claimable_codes set units = 11 where practice_id = '{p}'",
     "dollars_at_stake_add_up_to_what_crediting_the_time_would_bring": (
