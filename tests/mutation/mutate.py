@@ -222,7 +222,7 @@ def explanation(verdict: Verdict, bench: Bench) -> str:
     row = verdict.row
     if verdict.seed == "rule_limits" and not any(f"'{row['limit_name']}'" in model.sql for model in bench.models):
         return NOT_READ
-    elsewhere = NO_CASE_HERE.get(verdict.seed) or NO_CASE_HERE.get(row.get("limit_name"))
+    elsewhere = NO_CASE_HERE.get(verdict.seed) or NO_CASE_HERE.get(str(row.get("limit_name")))
     if elsewhere:
         return f"{ELSEWHERE}: {elsewhere}"
     if not bench.readers(verdict.seed):
