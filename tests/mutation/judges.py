@@ -6,8 +6,9 @@ import inspect
 import io
 import itertools
 import sys
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -66,23 +67,47 @@ class SecondOpinion:
     """The marts of a home against the second opinion on its landing folders. They agree to begin with, or this is refused."""
 
     def __init__(self, house: House, seeds: Path):
-        opinion = evaluate(house.root, seeds)
-        wrong = differences(opinion, house.marts)
+        self.opinion = evaluate(house.root, seeds)
+        wrong = differences(self.opinion, house.marts)
         if wrong:
             raise AssertionError(
                 f"marts and second opinion disagree before anything is changed, {len(wrong)} times; first: {wrong[0]}"
             )
-        self.columns = compared_columns(opinion)
+        self.columns = compared_columns(self.opinion)
+        self.folder = tempfile.TemporaryDirectory()
+
+    def reaches(self, bench: Bench, outcome: Outcome) -> str | None:
+        """The first compared value of a published mart that is another than before."""
+        return next((found for _, found in self._moved(bench, outcome)), None)
 
     def notices(self, bench: Bench, outcome: Outcome) -> str | None:
-        """The first row of a published mart that is no longer the one the second opinion expects."""
+        """The comparison's own first complaint, on the marts as they are now."""
+        for table, _ in self._moved(bench, outcome):
+            marts = Path(self.folder.name) / "marts.duckdb"
+            publish(bench, KEYS, marts)
+            found = differences(self.opinion, marts, (table,))
+            if found:
+                return found[0]
+        return None
+
+    def _moved(self, bench: Bench, outcome: Outcome) -> Iterator[tuple[str, str]]:
         for table in outcome.changed:
             if table in self.columns:
-                before, now = bench.differing(table)
-                found = first_difference(table, self.columns[table], before, now)
+                found = first_difference(table, self.columns[table], *bench.differing(table))
                 if found:
-                    return found
-        return None
+                    yield table, found
+
+
+def publish(bench: Bench, tables: Iterable[str], path: Path) -> None:
+    """These marts, as they are on the bench, as a marts.duckdb of their own."""
+    path.unlink(missing_ok=True)
+    quoted = str(path).replace("'", "''")
+    bench.con.execute(f"attach '{quoted}' as published")
+    try:
+        for table in tables:
+            bench.con.execute(f"create table published.{table} as from marts.{table}")
+    finally:
+        bench.con.execute("detach published")
 
 
 def compared_columns(opinion: Opinion) -> dict[str, list[str]]:
@@ -121,23 +146,17 @@ class WorkedCases:
         self.main = load_script(checker).main
         self.cases, self.folder = cases, folder
 
+    def reaches(self, bench: Bench, outcome: Outcome) -> str | None:
+        """A mart that the checker reads and that is another than before."""
+        return next((table for table in outcome.changed if table in self.TABLES), None)
+
     def notices(self, bench: Bench, outcome: Outcome) -> str | None:
         """The first complaint of check_cases.py."""
-        if set(self.TABLES).isdisjoint(outcome.changed):
-            return None
-        return self.complaint(bench)
+        return self.complaint(bench) if self.reaches(bench, outcome) else None
 
     def complaint(self, bench: Bench) -> str | None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        marts = self.folder / "marts.duckdb"
-        marts.unlink(missing_ok=True)
-        path = str(marts).replace("'", "''")
-        bench.con.execute(f"attach '{path}' as published")
-        try:
-            for table in self.TABLES:
-                bench.con.execute(f"create table published.{table} as from marts.{table}")
-        finally:
-            bench.con.execute("detach published")
+        publish(bench, self.TABLES, self.folder / "marts.duckdb")
         said, argv = io.StringIO(), sys.argv
         sys.argv = ["check_cases.py", str(self.cases), str(self.folder)]
         try:

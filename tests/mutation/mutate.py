@@ -21,7 +21,7 @@ from pathlib import Path
 
 from orchestration.house import DBT_PROJECT, PROJECT_ROOT, House
 from orchestration.transform.configuration import rules_version
-from tests.mutation.bench import Bench, Outcome, Row
+from tests.mutation.bench import Bench, Row
 from tests.mutation.every_rule_home import NO_CASE_HERE, RULE_CASES, groups_of, read_seed, write_figure_home, write_rule_home
 from tests.mutation.judges import (
     READ_BY_THE_SECOND_OPINION,
@@ -85,7 +85,11 @@ class Stand:
 
     name: str
     bench: Bench
-    judge: Callable[[Bench, Outcome], str | None]
+    judge: SecondOpinion | WorkedCases
+
+    @property
+    def killer(self) -> str:
+        return "every rule" if self.name == "figures" else self.name
 
 
 def say(text: str) -> None:
@@ -125,7 +129,7 @@ def stand_on(name: str, house: House, *, with_unit_tests: bool = False) -> Stand
     judge = SecondOpinion(house, SEEDS)
     bench = Bench(house, with_unit_tests)
     sound(name, bench)
-    return Stand(name, bench, judge.notices)
+    return Stand(name, bench, judge)
 
 
 def sound(name: str, bench: Bench) -> None:
@@ -149,7 +153,7 @@ def set_up(folder: Path) -> list[Stand]:
         complaint = judge.complaint(bench)
         if complaint:
             raise AssertionError(f"a worked case fails before anything is changed: {complaint}")
-        stands.append(Stand("worked cases", bench, judge.notices))
+        stands.append(Stand("worked cases", bench, judge))
     return stands
 
 
@@ -162,12 +166,15 @@ def judge_row(verdict: Verdict, stands: Iterable[Stand], pins: ReferencePins | N
             if stand.name == "every rule":
                 note(verdict, "unit test", failing_unit_test(bench, seed))
                 note(verdict, "data test", next(iter(failing_data_tests(bench, outcome.changed)), None))
-            said = outcome.error or stand.judge(bench, outcome)
-            if said and stand.name != "worked cases":
-                verdict.reaches_a_mart = True
+            moved = outcome.error or stand.judge.reaches(bench, outcome)
+            if not moved:
+                continue
+            verdict.reaches_a_mart = True
+            if outcome.error:
+                note(verdict, stand.killer, outcome.error)
             # An opinion that reads the same seed would go along with it.
-            if stand.name == "worked cases" or outcome.error or seed not in READ_BY_THE_SECOND_OPINION:
-                note(verdict, "every rule" if stand.name == "figures" else stand.name, said)
+            elif isinstance(stand.judge, WorkedCases) or seed not in READ_BY_THE_SECOND_OPINION:
+                note(verdict, stand.killer, stand.judge.notices(bench, outcome))
     if pins and seed in pins.rows:
         note(verdict, "pins", pins.notices(seed, verdict.number))
     return verdict
@@ -291,11 +298,7 @@ def as_markdown(verdicts: dict[str, list[Verdict]], stands: list[Stand]) -> str:
     head, *lines = table(verdicts)
     count = sum(len(rows) for rows in verdicts.values())
     lost = [verdict for rows in verdicts.values() for verdict in rows if verdict.survives]
-    silent: dict[tuple[str, str], list[Verdict]] = defaultdict(list)
-    for rows in verdicts.values():
-        for verdict in rows:
-            if verdict.note:
-                silent[verdict.seed, verdict.note].append(verdict)
+    silent = [verdict for rows in verdicts.values() for verdict in rows if verdict.note and not verdict.survives]
     text = [
         "# Every rule row has a case",
         "",
@@ -321,18 +324,27 @@ def as_markdown(verdicts: dict[str, list[Verdict]], stands: list[Stand]) -> str:
         "",
         f"## Survivors: {len(lost)}",
         "",
-        *([f"- `{v.seed}`: {v.name}{f' ({v.note})' if v.note else ''}" for v in lost] or ["None."]),
+        *(listed(lost) or ["None."]),
         "",
-        "## Rows that reach no mart",
+        "## Noticed, but in no mart",
         "",
-        "Noticed or not, no published value of any home depends on them today:",
+        "No published value of any home depends on these rows today:",
         "",
+        *(listed(silent) or ["None."]),
     ]
-    for (seed, why), rows in silent.items():
-        names = [verdict.name for verdict in rows]
-        shown = ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:6])} ... {names[-1]}"
-        text.append(f"- `{seed}`, {len(rows):,} rows, {why}: {shown}")
     return "\n".join(text) + "\n"
+
+
+def listed(verdicts: Iterable[Verdict]) -> list[str]:
+    """A line for each seed and reason: all rows by name, or of many the first and the last."""
+    together: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for verdict in verdicts:
+        together[verdict.seed, verdict.note].append(verdict.name)
+    lines = []
+    for (seed, why), names in together.items():
+        shown = "; ".join(names) if len(names) <= 30 else f"{'; '.join(names[:10])}; ... {names[-1]}"
+        lines.append(f"- `{seed}`, {len(names):,}{f' ({why})' if why else ''}: {shown}")
+    return lines
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -356,8 +368,8 @@ def main(arguments: list[str] | None = None) -> int:
             say(f"{seed}: {len(verdicts[seed]):,} rows, {len(lost)} survive ({time.monotonic() - started:.0f} s)")
         say("\n" + as_text(list(table(verdicts))) + "\n")
         lost = [verdict for rows in verdicts.values() for verdict in rows if verdict.survives]
-        for verdict in lost:
-            say(f"survives: {verdict.seed}: {verdict.name}{f' ({verdict.note})' if verdict.note else ''}")
+        for line in listed(lost):
+            say(f"survive: {line.removeprefix('- ')}")
         if not chosen.seed:
             chosen.report.parent.mkdir(parents=True, exist_ok=True)
             chosen.report.write_text(as_markdown(verdicts, stands), encoding="utf-8")

@@ -32,7 +32,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> House:
 def stand(house: House) -> Stand:
     """Made only where the marts and the second opinion agree on every case."""
     judge = SecondOpinion(house, SEEDS)
-    return Stand("every rule", Bench(house), judge.notices)
+    return Stand("every rule", Bench(house), judge)
 
 
 def verdict_on(stand: Stand, seed: str, **key: str) -> Verdict:
@@ -92,13 +92,13 @@ def test_a_row_without_a_case_survives_and_is_reported(stand: Stand) -> None:
         con.execute("delete from unchanged.rules.rule_limits where limit_name = 'planted'")
     assert [verdict.survives for verdict in found] == [True, True, False]
     report = as_markdown({"rule_conflicts": found[:1], "rule_limits": found[1:]}, [stand])
-    assert "## Survivors: 2" in report and "- `rule_limits`: planted" in report and "runaway_timer" not in report
+    assert "## Survivors: 2" in report and "- `rule_limits`, 1: planted" in report and "runaway_timer" not in report
 
 
 def test_a_rule_that_the_second_opinion_does_not_know_is_red(stand: Stand) -> None:
     added = "select * from unchanged.rules.rule_non_countable_activities union all by name select 'voicemail and more' as activity"
     with stand.bench.changed("rule_non_countable_activities", added) as outcome:
-        assert str(stand.judge(stand.bench, outcome)).startswith("minute_ledger activities")
+        assert "activities" in str(stand.judge.notices(stand.bench, outcome))
 
 
 def test_what_was_taken_away_is_back_afterwards(stand: Stand) -> None:
