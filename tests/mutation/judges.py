@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -78,34 +79,49 @@ class SecondOpinion:
 
     def reaches(self, bench: Bench, outcome: Outcome) -> str | None:
         """The first compared value of a published mart that is another than before."""
-        return next((found for _, found in self._moved(bench, outcome)), None)
+        return next((found for _, _, found in self._moved(bench, outcome)), None)
 
     def notices(self, bench: Bench, outcome: Outcome) -> str | None:
         """The comparison's own first complaint, on the marts as they are now."""
-        for table, _ in self._moved(bench, outcome):
+        for table, practice_id, _ in self._moved(bench, outcome):
             marts = Path(self.folder.name) / "marts.duckdb"
-            publish(bench, KEYS, marts)
-            found = differences(self.opinion, marts, (table,))
+            publish(bench, KEYS, marts, practice_id)
+            found = differences(self._on(practice_id), marts, (table,))
             if found:
                 return found[0]
         return None
 
-    def _moved(self, bench: Bench, outcome: Outcome) -> Iterator[tuple[str, str]]:
+    def _moved(self, bench: Bench, outcome: Outcome) -> Iterator[tuple[str, str, str]]:
+        """Mart, practice and the first value of it that is another than before: of those that the comparison looks at."""
         for table in outcome.changed:
-            if table in self.columns:
-                found = first_difference(table, self.columns[table], *bench.differing(table))
+            if table not in self.columns:
+                continue
+            before, now = bench.differing(table)
+            for practice_id in sorted({row["practice_id"] for row in (*before, *now)}):
+                sides = ([row for row in rows if row["practice_id"] == practice_id] for rows in (before, now))
+                found = first_difference(table, self.columns[table], *sides)
                 if found:
-                    yield table, found
+                    yield table, practice_id, found
+
+    def _on(self, practice_id: str) -> Opinion:
+        """The opinion on one practice: no practice's rows depend on another's."""
+        of_practice = {
+            part.name: [row for row in getattr(self.opinion, part.name) if row["practice_id"] == practice_id]
+            for part in fields(self.opinion)
+        }
+        return Opinion(**of_practice)
 
 
-def publish(bench: Bench, tables: Iterable[str], path: Path) -> None:
-    """These marts, as they are on the bench, as a marts.duckdb of their own."""
+def publish(bench: Bench, tables: Iterable[str], path: Path, practice_id: str | None = None) -> None:
+    """These marts, as they are on the bench, as a marts.duckdb of their own; of one practice, or of all."""
     path.unlink(missing_ok=True)
     quoted = str(path).replace("'", "''")
     bench.con.execute(f"attach '{quoted}' as published")
     try:
         for table in tables:
-            bench.con.execute(f"create table published.{table} as from marts.{table}")
+            bench.con.execute(
+                f"create table published.{table} as from marts.{table} where $1 is null or practice_id = $1", [practice_id]
+            )
     finally:
         bench.con.execute("detach published")
 

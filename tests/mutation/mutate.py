@@ -74,9 +74,9 @@ class Verdict:
 
     @property
     def name(self) -> str:
-        """The row in short: what comes before its dates and citation."""
+        """The row in short: its first values, without dates and citation."""
         values = [str(value) for column, value in self.row.items() if column != "citation" and not column.startswith("effective_")]
-        return " ".join(value for value in values if value != "None")
+        return " ".join(value for value in values[:5] if value != "None")
 
 
 @dataclass
@@ -303,7 +303,7 @@ def as_markdown(verdicts: dict[str, list[Verdict]], stands: list[Stand]) -> str:
         "# Every rule row has a case",
         "",
         f"Made by `make mutate`, never by hand. Rules: `{rules_version()}`. Each of {count:,} rows of the rule seeds was taken away, the "
-        "models that read it were computed again, and somebody had to notice.",
+        "models that read it were computed again, and somebody should notice.",
         "",
         "Who may notice:",
         "",
