@@ -34,3 +34,11 @@
     group by {{ grain | join(', ') }}
     having count(*) > 1{% for column in columns %} or count({{ column }}) < count(*){% endfor %}
 {% endtest %}
+
+{#- Every word in use has its rule row: what no row speaks of, nobody has decided. -#}
+{% test is_in_the_rules(model, column_name, rule, by=['practice_id']) %}
+    select distinct {% for column in by %}facts.{{ column }}{% if not loop.last %}, {% endif %}{% endfor %}
+    from {{ model }} as facts
+    left join {{ ref(rule) }} as rules on facts.{{ column_name }} = rules.{{ column_name }}
+    where facts.{{ column_name }} is not null and rules.{{ column_name }} is null
+{% endtest %}
