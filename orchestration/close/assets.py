@@ -8,6 +8,7 @@ from pydantic import Field
 
 from orchestration.answer.publish import publish
 from orchestration.close.packet import Approval, Closed, close_month
+from orchestration.close.propose import Proposed, propose
 from orchestration.gate.gate import Ruling, rule_on
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
@@ -22,6 +23,7 @@ class CloseConfig(dg.Config):
     approved_by: str = Field(description="Who approves these claims.")
     practice_ids: list[str] | None = Field(default=None, description="Only these practices; all when empty.")
     waiver: str | None = Field(default=None, description="Why what is held goes out all the same.")
+    propose_only: bool = Field(default=False, description="Only write what would be closed, for the approver to see.")
 
 
 def _month(config: CloseConfig) -> date:
@@ -68,7 +70,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
     def packets(context: dg.AssetExecutionContext, config: CloseConfig, rulings: list[Ruling]) -> dg.Output[list[Any]]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
-        closed: list[Closed | str] = []
+        closed: list[Closed | Proposed | str] = []
         with house.lock("warehouse"):
             # The gate ruled a step ago; what another run may have changed since is ruled on again, under the same lock as the close.
             inputs = build_inputs(house)
@@ -80,7 +82,10 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
                     again = rule_on(house, practice, ruling.month, inputs)
                     if not again.may_close:
                         raise HouseError("; ".join(again.refusals))
-                    closed.append(close_month(house, practice, ruling.month, Approval(config.approved_by, config.waiver)))
+                    if config.propose_only:
+                        closed.append(propose(house, practice, ruling.month, config.approved_by))
+                    else:
+                        closed.append(close_month(house, practice, ruling.month, Approval(config.approved_by, config.waiver)))
                 except HouseError as error:
                     # One practice's trouble never stops another's close.
                     context.log.error(f"{ruling.practice_id}: {error}")
@@ -105,13 +110,19 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         description="The marts after the close: what went out is claimed, and published.",
     )
     def posted_claims(context: dg.AssetExecutionContext, packets: list[Any]) -> dg.MaterializeResult[None]:
+        from orchestration.answer.worklist_files import write_worklists
+
         house = House.from_environment()
+        if packets and all(isinstance(one, Proposed) for one in packets):
+            return dg.MaterializeResult()  # a proposal changes no mart
         with house.lock("warehouse"):
             if any(isinstance(one, Closed) and one.version for one in packets):
                 bad = [result.unique_id for result in rebuild_claims(house) if result.is_bad]
                 if bad:
                     raise dg.Failure(f"the marts could not be rebuilt after the close ({bad[0]}); run `ccm nightly --full`")
             publish(house)
+        # What the scrub kept back and what went out changes what there is to do.
+        write_worklists(house)
         return dg.MaterializeResult()
 
     return [rulings, packets, posted_claims]

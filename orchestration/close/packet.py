@@ -13,7 +13,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from importlib.metadata import version as installed_version
 from pathlib import Path
@@ -23,16 +23,17 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration.close import transitions
 from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import freeze, parquet
 from orchestration.close.versions import versions
-from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Payer, Receiver, Submitter
+from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
 from orchestration.house import House, HouseError, move_into_place, write_private
-from orchestration.practices import Practice
+from orchestration.practices import Practice, next_month
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
     """
     # Practices of one tax id close one after the other: of two claims for one beneficiary's month the second must see the first.
     with house.lock(f"close-{practice.tax_id}"):
+        # A packet that a killed run published without its line in the record gets it now.
+        transitions.record_closes(house, practice.practice_id)
         earlier = versions(house, practice.practice_id, month)
         version = (earlier[-1] if earlier else 0) + 1
         with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
@@ -119,6 +122,7 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
             # All that was new is held by the scrub: no version without a claim after the first.
             return replace(nothing, held=len(packet.due.held))
         final = _publish(house, ground, packet, approval)
+    transitions.record_closes(house, practice.practice_id)
     lines = packet.due.lines
     return Closed(
         practice.practice_id,
@@ -156,8 +160,7 @@ def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, ne
     `next_number` is asked once, and only when there is a claim to send after the scrub.
     """
     practice, month = ground.practice, ground.month
-    nights = warehouse.execute("select newest_night from staging.stg_practices where practice_id = ?", [practice.practice_id])
-    newest_night = nights.fetchall()[0][0]
+    newest_night, due = scrubbed(warehouse, ground, due)
     due, control_number, claim_file = _claims(practice, newest_night, due, next_number)
     files: dict[str, bytes] = {"inputs.zip": ground.inputs}
     if claim_file is not None:
@@ -172,6 +175,7 @@ def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, ne
         "month": f"{month:%Y-%m}",
         "version": ground.version,
         "newest_night": newest_night.isoformat(),
+        "final_day": (next_month(month) + timedelta(days=practice.close.final_day - 1)).isoformat(),
         "control_number": control_number,
         "submitter_id": practice.submitter_id,
         "is_waived": ground.waived,
@@ -269,18 +273,26 @@ def _claim_file(practice: Practice, claims: Sequence[Claim], newest_night: date,
         claims=tuple(claims),
         interchange_date=newest_night,
         control_number=control_number,
+        envelope=Envelope(**practice.claim_file.model_dump()) if practice.claim_file else Envelope(),
     )  # fmt: skip
+
+
+def scrubbed(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> tuple[date, Draft]:
+    """The practice's newest night, and the draft without the claims that the scrub refuses; they cost no control number."""
+    nights = warehouse.execute(
+        "select newest_night from staging.stg_practices where practice_id = ?", [ground.practice.practice_id]
+    )
+    newest_night: date = nights.fetchall()[0][0]
+    if due.claims:
+        # A stand-in number: the real one is asked for when it is known that something goes out.
+        due = due.without(_by_claim(scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)))))
+    return newest_night, due
 
 
 def _claims(
     practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int]
 ) -> tuple[Draft, int | None, bytes | None]:
-    """Scrubs the draft, holds each claim with a fault, and gives the file of what is left once pyx12 has accepted it."""
-    if not due.claims:
-        return due, None, None
-    # The scrub first sees a file with a stand-in number, so that claims it refuses cost no control number.
-    content = write_837p(_claim_file(practice, due.claims, newest_night, 1))
-    due = due.without(_by_claim(scrub(content)))
+    """The claim file of what the scrub passed, once pyx12 has accepted it; what pyx12 faults is held too."""
     if not due.claims:
         return due, None, None
     number = next_number()

@@ -22,7 +22,7 @@ from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError, write_private
 from orchestration.practices import Practice
 from orchestration.transform import compiled
-from orchestration.transform.configuration import configuration_tables
+from orchestration.transform.configuration import Closed, configuration_tables
 
 # What a packet's files are read from; their parents come with them.
 _NEEDED = (
@@ -103,7 +103,7 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
         columns = [("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT")]
         described = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns + lake_columns(contracts[table]))
         con.execute(f"copy (select {described} limit 0) to '{_quoted(batch / table)}.parquet' (format parquet)")
-    for name, table in configuration_tables({practice.practice_id: practice}, rules_version, []).items():
+    for name, table in configuration_tables({practice.practice_id: practice}, rules_version, Closed()).items():
         path = scratch / "lake" / "configuration" / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         pq.write_table(table, path)

@@ -20,11 +20,14 @@ def run_close(
     approved_by: str,
     practice: str | None,
     waive: str | None,
+    propose_only: bool = False,
 ) -> tuple[list[dict[str, Any]], bool]:
     """Closes a month; one dict per practice (closed, nothing new, or refused with its reasons), and whether any was refused."""
+    from orchestration.close.propose import Proposed
+
     if practice is not None and practice not in practices:
         raise HouseError(f"--practice {practice}: not in practices.yaml; it has {', '.join(practices)}")
-    result = pipeline.month_end(month, approved_by, [practice] if practice else None, waive)
+    result = pipeline.month_end(month, approved_by, [practice] if practice else None, waive, propose_only)
     if not result.success:
         raise HouseError("the close did not finish:\n" + "\n".join(f"  {line}" for line in result.errors))
     rows: list[dict[str, Any]] = []
@@ -42,6 +45,19 @@ def run_close(
         if isinstance(one, str):
             practice_id, _, reason = one.partition(": ")
             rows.append({"practice_id": practice_id, "month": f"{month:%Y-%m}", "outcome": "refused", "reasons": [reason]})
+            continue
+        if isinstance(one, Proposed):
+            rows.append(
+                {
+                    "practice_id": one.practice_id,
+                    "month": f"{month:%Y-%m}",
+                    "outcome": "proposed",
+                    "version": one.version,
+                    "proposal": one.path,
+                    "is_new": one.is_new,
+                    **{name: one.content[name] for name in ("totals", "held", "changes")},
+                }
+            )
             continue
         rows.append(
             {
@@ -67,6 +83,17 @@ def print_close(rows: list[dict[str, Any]]) -> None:
             out.print(f"[red]{row['practice_id']} {row['month']}: refused[/red]")
             for reason in row["reasons"]:
                 out.print(f"   {reason}")
+        elif row["outcome"] == "proposed":
+            totals = row["totals"]
+            out.print(
+                f"{row['practice_id']} {row['month']}: proposed v{row['version']}, {totals['claims']} claims, "
+                f"${totals['allowed_amount']} allowed, {totals['held']} held"
+            )
+            for patient_id, why in row["held"].items():
+                out.print(f"   held {patient_id}: {why['reason']}, ${why['dollars_at_stake']} at stake", markup=False)
+            for what, patients in row["changes"].items():
+                out.print(f"   {what} since the proposal before: {', '.join(patients)}", markup=False)
+            out.print(f"   {row['proposal']}")
         elif row["outcome"] == "nothing new":
             out.print(f"{row['practice_id']} {row['month']}: nothing new to close, {row['held']} held")
         else:
@@ -80,9 +107,12 @@ def print_close(rows: list[dict[str, Any]]) -> None:
 @app.command()
 def close(
     month: Annotated[str, typer.Option("--month", help="The month to close, YYYY-MM.")],
-    approved_by: Annotated[str, typer.Option("--approved-by", help="Who approves these claims.")],
+    approved_by: Annotated[str | None, typer.Option("--approved-by", help="Who approves these claims.")] = None,
     practice: Annotated[str | None, typer.Option("--practice", help="Only this practice.")] = None,
     waive: Annotated[str | None, typer.Option("--waive", help="Release what is held, with the reason; recorded.")] = None,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="Only show and keep what would be closed; nothing leaves the house.")
+    ] = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -93,12 +123,17 @@ def close(
     house = house_of(home).prepare()
     practices = load_practices(house.practices_yaml)
     wanted = month_of(month)
-    if not approved_by.strip():
-        raise HouseError("--approved-by: a close needs the name of a person who approves it")
+    if propose and waive is not None:
+        raise HouseError("--propose takes no waiver: a waiver is the approver's, given with --approved-by")
+    if not propose and not (approved_by or "").strip():
+        raise HouseError(
+            "--approved-by: a close needs the name of a person who approves it; `ccm close --propose` shows what would go out"
+        )
     if waive is not None and not waive.strip():
         raise HouseError("--waive: say why the held patient-months go out; the reason is recorded")
-    with err.status(f"Closing {month} ..."):
-        rows, refused = run_close(Pipeline(house), practices, wanted, approved_by, practice, waive)
+    with err.status(f"{'Drafting' if propose else 'Closing'} {month} ..."):
+        who = (approved_by or "ccm close --propose").strip()
+        rows, refused = run_close(Pipeline(house), practices, wanted, who, practice, waive, propose)
     if as_json:
         print_json(rows)
     else:

@@ -29,14 +29,19 @@ def house_of(home: Path | None) -> House:
     return House(home.expanduser().resolve()) if home else House.from_environment()
 
 
-def night_of(text: str | None) -> date | None:
-    """'YYYY-MM-DD' as a date; HouseError for anything else."""
+def day_of(option: str, text: str | None, what: str = "day") -> date | None:
+    """'YYYY-MM-DD' of an option as a date, None for none; HouseError for anything else."""
     if text is None:
         return None
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise HouseError(f"--date {text!r}: write the night as YYYY-MM-DD") from None
+        raise HouseError(f"{option} {text!r}: write the {what} as YYYY-MM-DD") from None
+
+
+def night_of(text: str | None) -> date | None:
+    """The night that --date names."""
+    return day_of("--date", text, "night")
 
 
 def _plain(value: Any) -> Any:

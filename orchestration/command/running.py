@@ -83,11 +83,17 @@ class Pipeline:
         # Dagster knows no partition after today; a folder dated ahead of this machine's clock is taken in all the same.
         return self._run("nightly", config, min(night.isoformat(), NIGHTS.get_last_partition_key() or night.isoformat()))
 
-    def month_end(self, month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None) -> JobResult:
-        """The month-end job: gate, packets, marts."""
+    def month_end(
+        self, month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None, propose_only: bool = False
+    ) -> JobResult:
+        """The month-end job: gate, packets (or only proposals), marts."""
         from orchestration.schedules.jobs import close_config
 
-        return self._run("month_end", close_config(month, approved_by, practice_ids, waiver), None)
+        return self._run("month_end", close_config(month, approved_by, practice_ids, waiver, propose_only), None)
+
+    def respond(self) -> JobResult:
+        """The respond job: what the payers put into inbox/ is taken in and posted, and the marts are published."""
+        return self._run("respond", {}, None)
 
     def _run(self, job: str, config: dict[str, Any], night: str | None) -> JobResult:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -18,6 +18,58 @@ with wanted as (
         {{ month_end('month') }} as service_date,
         1 as payment_share
     from {{ ref('int_months') }}
+    union
+    -- What the first unit of a program's staff track would bring where it is not reached yet.
+    select
+        months.practice_id,
+        bands.procedure_code,
+        {{ month_end('months.month') }} as service_date,
+        shares.payment_share
+    from {{ ref('int_months') }} as months
+    inner join (
+        select distinct
+            practice_id,
+            coalesce(payment_share, 1) as payment_share
+        from {{ ref('int_patient_months__basis') }}
+    ) as shares on months.practice_id = shares.practice_id
+    cross join {{ ref('rule_programs') }} as programs
+    inner join {{ ref('rule_bands') }} as bands
+        on
+            programs.program = bands.program
+            and programs.staff_track = bands.track
+            and bands.is_base
+            and {{ in_force('bands', month_end('months.month')) }}
+),
+
+places as (
+    select distinct
+        wanted.practice_id,
+        wanted.service_date,
+        practices.place_of_service,
+        practices.mac,
+        practices.state,
+        practices.locality,
+        practices.qualifying_apm_participant
+    from wanted
+    inner join {{ ref('stg_practices') }} as practices on wanted.practice_id = practices.practice_id
+),
+
+codes_on as (select distinct procedure_code, service_date from wanted),
+
+localities_on as (select distinct mac, state, locality, service_date from places),
+
+participation_on as (select distinct qualifying_apm_participant, service_date from places),
+
+rvus as (
+    {{ newest_release('rule_rvus', 'codes_on', ['procedure_code']) }}
+),
+
+gpcis as (
+    {{ newest_release('rule_gpcis', 'localities_on', ['mac', 'state', 'locality']) }}
+),
+
+factors as (
+    {{ newest_release('rule_conversion_factors', 'participation_on', ['qualifying_apm_participant']) }}
 )
 
 select
@@ -34,28 +86,18 @@ select
     gpcis.malpractice_gpci,
     gpcis.release as gpci_release,
     factors.conversion_factor,
-    cast({{ round_half_up(
-        "(rvus.work_rvu * gpcis.work_gpci"
-        " + case when facility.place_of_service is null then rvus.nonfacility_pe_rvu else rvus.facility_pe_rvu end * gpcis.pe_gpci"
-        " + rvus.malpractice_rvu * gpcis.malpractice_gpci) * factors.conversion_factor * wanted.payment_share"
-    ) }} as decimal(12, 2)) as unit_amount,
-    cast({{ round_half_up(
-        "(rvus.work_rvu + case when facility.place_of_service is null then rvus.nonfacility_pe_rvu else rvus.facility_pe_rvu end"
-        " + rvus.malpractice_rvu) * factors.conversion_factor * wanted.payment_share"
-    ) }} as decimal(12, 2)) as national_unit_amount
+    {{ unit_amount('practice_expense_rvu', 'wanted.payment_share', 'gpcis') }} as unit_amount,
+    {{ unit_amount('practice_expense_rvu', 'wanted.payment_share') }} as national_unit_amount
 from wanted
-inner join {{ ref('stg_practices') }} as practices on wanted.practice_id = practices.practice_id
+inner join places on wanted.practice_id = places.practice_id and wanted.service_date = places.service_date
 left join {{ ref('rule_facility_places') }} as facility
-    on practices.place_of_service = facility.place_of_service and {{ in_force('facility', 'wanted.service_date') }}
-left join {{ ref('rule_rvus') }} as rvus
-    on wanted.procedure_code = rvus.procedure_code and {{ in_force('rvus', 'wanted.service_date') }}
-left join {{ ref('rule_gpcis') }} as gpcis
+    on places.place_of_service = facility.place_of_service and {{ in_force('facility', 'wanted.service_date') }}
+left join rvus on wanted.procedure_code = rvus.procedure_code and wanted.service_date = rvus.service_date
+left join gpcis
     on
-        practices.mac = gpcis.mac
-        and practices.state = gpcis.state
-        and practices.locality = gpcis.locality
-        and {{ in_force('gpcis', 'wanted.service_date') }}
-left join {{ ref('rule_conversion_factors') }} as factors
-    on
-        practices.qualifying_apm_participant = factors.qualifying_apm_participant
-        and {{ in_force('factors', 'wanted.service_date') }}
+        places.mac = gpcis.mac
+        and places.state = gpcis.state
+        and places.locality = gpcis.locality
+        and wanted.service_date = gpcis.service_date
+left join factors
+    on places.qualifying_apm_participant = factors.qualifying_apm_participant and wanted.service_date = factors.service_date

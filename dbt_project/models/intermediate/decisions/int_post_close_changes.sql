@@ -1,0 +1,67 @@
+-- Claims that went out, beside what would be claimed by what is known now: only those whose codes or units differ.
+with claims as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        claim_id,
+        close_version
+    from {{ ref('int_claims__current') }}
+    where status <> 'rejected'
+),
+
+claimed as (
+    select
+        practice_id,
+        claim_id,
+        sum(allowed_amount) as claimed_amount,
+        list_sort(list(procedure_code || ' x ' || units)) as codes
+    from {{ from_configuration('claim_lines') }}
+    group by practice_id, claim_id
+),
+
+against as (
+    select
+        findings.practice_id,
+        findings.patient_id,
+        findings.month,
+        list(findings.reason order by findings.precedence) as reasons
+    from {{ ref('int_decision_findings') }} as findings
+    inner join {{ ref('rule_decision_reasons') }} as rules on findings.reason = rules.reason and rules.undoes_a_claim
+    group by findings.practice_id, findings.patient_id, findings.month
+),
+
+compared as (
+    select
+        claims.*,
+        claimed.claimed_amount,
+        claimed.codes as claimed_codes,
+        coalesce(against.reasons, cast([] as varchar[])) as reasons,
+        case
+            when against.practice_id is null and chosen.practice_id is not null
+                then list_sort(list_transform(chosen.codes, lambda one: one.code || ' x ' || one.units)) -- noqa: RF01
+            else cast([] as varchar[])
+        end as codes_now,
+        case when against.practice_id is null then coalesce(chosen.allowed_amount, 0) else 0 end as amount_now
+    from claims
+    inner join claimed on claims.practice_id = claimed.practice_id and claims.claim_id = claimed.claim_id
+    inner join {{ ref('int_patient_months__basis') }} as basis
+        on claims.practice_id = basis.practice_id and claims.patient_id = basis.patient_id and claims.month = basis.month
+    left join against
+        on claims.practice_id = against.practice_id and claims.patient_id = against.patient_id and claims.month = against.month
+    left join {{ ref('int_tracks__chosen') }} as chosen
+        on
+            claims.practice_id = chosen.practice_id
+            and claims.patient_id = chosen.patient_id
+            and claims.month = chosen.month
+            and chosen.scenario = 'actual'
+            and chosen.place = 1
+)
+
+select
+    compared.*,
+    closes.newest_night as closed_as_of
+from compared
+inner join {{ ref('stg_closes') }} as closes
+    on compared.practice_id = closes.practice_id and compared.month = closes.month and compared.close_version = closes.close_version
+where compared.claimed_codes <> compared.codes_now

@@ -1,0 +1,152 @@
+-- Since when each post-close change could be seen: the first night after the close that brought another row for the patient. Time and services count
+-- by the night they landed; of a snapshot, the first one that says something else than the one the close knew.
+with changes as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        closed_as_of
+    from {{ ref('int_post_close_changes') }}
+),
+
+landed as (
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        entries.extract_date
+    from changes
+    inner join {{ ref('stg_time_entries') }} as entries
+        on
+            changes.practice_id = entries.practice_id
+            and changes.patient_id = entries.patient_id
+            and entries.extract_date > changes.closed_as_of
+            and coalesce(entries.started_at, entries.ended_at, entries.recorded_at) >= changes.month - interval 1 day
+            and coalesce(entries.started_at, entries.ended_at, entries.recorded_at) < changes.month + interval 1 month + interval 2 day
+    union all
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        services.extract_date
+    from changes
+    inner join {{ ref('stg_services') }} as services
+        on
+            changes.practice_id = services.practice_id
+            and changes.patient_id = services.patient_id
+            and services.extract_date > changes.closed_as_of
+            and services.service_date < changes.month + interval 1 month
+),
+
+{% set snapshots = {
+    'patients': 'facts.billing_practitioner_id, facts.deceased_date',
+    'coverages': 'facts.coverage_type, facts.priority, facts.effective_date, facts.termination_date',
+    'conditions': 'facts.condition_id, facts.icd10_code, facts.clinical_status, facts.onset_date, facts.recorded_date, facts.resolved_date',
+    'consents': 'facts.consent_id, facts.program, facts.consented_on, facts.documented, facts.billing_practitioner_id, facts.revoked_on',
+    'care_plans': 'facts.care_plan_id, facts.established_on',
+    'assessments': 'facts.assessment_id, facts.assessed_on, facts.mdm_level, facts.member_id',
+    'stays': 'facts.stay_id, facts.stay_type, facts.admitted_on, facts.discharged_on'
+} %}
+said as (
+    {% for table, columns in snapshots.items() %}
+    select
+        facts.practice_id,
+        facts.patient_id,
+        '{{ table }}' as table_name,
+        facts.extract_date,
+        bit_xor(hash({{ columns }})) as content
+    from {{ ref('stg_' ~ table) }} as facts
+    inner join (select distinct practice_id, patient_id from changes) as patients
+        on facts.practice_id = patients.practice_id and facts.patient_id = patients.patient_id
+    group by facts.practice_id, facts.patient_id, facts.extract_date
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+),
+
+-- Every snapshot of those tables, also the ones that say nothing of the patient.
+snapshots as (
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        changes.closed_as_of,
+        files.table_name,
+        files.extract_date,
+        coalesce(said.content, 0) as content
+    from changes
+    inner join {{ ref('stg_files') }} as files
+        on
+            changes.practice_id = files.practice_id
+            and files.is_in_force
+            and files.table_name in ('patients', 'coverages', 'conditions', 'consents', 'care_plans', 'assessments', 'stays')
+    left join said
+        on
+            changes.practice_id = said.practice_id
+            and changes.patient_id = said.patient_id
+            and files.table_name = said.table_name
+            and files.extract_date = said.extract_date
+),
+
+known as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        table_name,
+        max_by(content, extract_date) as content
+    from snapshots
+    where extract_date <= closed_as_of
+    group by practice_id, patient_id, month, table_name
+),
+
+news as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        extract_date
+    from landed
+    union all
+    select
+        snapshots.practice_id,
+        snapshots.patient_id,
+        snapshots.month,
+        snapshots.extract_date
+    from snapshots
+    left join known
+        on
+            snapshots.practice_id = known.practice_id
+            and snapshots.patient_id = known.patient_id
+            and snapshots.month = known.month
+            and snapshots.table_name = known.table_name
+    where snapshots.extract_date > snapshots.closed_as_of and snapshots.content <> coalesce(known.content, 0)
+),
+
+-- What no row of the patient explains (a colleague's overlapping time, a rule, a setting) could be seen from the first night after the close.
+later_nights as (
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        min(files.extract_date) as extract_date
+    from changes
+    inner join {{ ref('stg_files') }} as files
+        on changes.practice_id = files.practice_id and files.outcome = 'accepted' and files.extract_date > changes.closed_as_of
+    group by changes.practice_id, changes.patient_id, changes.month
+)
+
+select
+    changes.practice_id,
+    changes.patient_id,
+    changes.month,
+    coalesce(min(news.extract_date), any_value(later_nights.extract_date), any_value(practices.newest_night)) as found_on
+from changes
+inner join {{ ref('stg_practices') }} as practices on changes.practice_id = practices.practice_id
+left join news
+    on changes.practice_id = news.practice_id and changes.patient_id = news.patient_id and changes.month = news.month
+left join later_nights
+    on
+        changes.practice_id = later_nights.practice_id
+        and changes.patient_id = later_nights.patient_id
+        and changes.month = later_nights.month
+group by changes.practice_id, changes.patient_id, changes.month

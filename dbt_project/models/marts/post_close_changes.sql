@@ -1,0 +1,36 @@
+with dated as (
+    select
+        changes.*,
+        found.found_on,
+        case when changes.amount_now > changes.claimed_amount then 'reopen' else 'refund' end as kind
+    from {{ ref('int_post_close_changes') }} as changes
+    inner join {{ ref('int_post_close_changes__found') }} as found using (practice_id, patient_id, month)
+),
+
+deadlines as (
+    select
+        *,
+        case kind
+            when 'refund' then found_on + cast({{ limit('refund') }} as integer)
+            else cast(closed_as_of + interval 1 year * cast({{ limit('reopening') }} as integer) as date)
+        end as due_on,
+        case kind when 'refund' then found_on + cast({{ limit('refund_investigation') }} as integer) end as investigation_until_on
+    from dated
+)
+
+select
+    practice_id,
+    patient_id,
+    month,
+    claim_id,
+    cast(claimed_amount as decimal(12, 2)) as claimed_amount,
+    cast(amount_now as decimal(12, 2)) as amount_now,
+    kind,
+    found_on,
+    due_on,
+    claimed_codes,
+    codes_now,
+    reasons,
+    investigation_until_on,
+    coalesce(investigation_until_on + cast({{ limit('refund') }} as integer), due_on) as latest_due_on
+from deadlines

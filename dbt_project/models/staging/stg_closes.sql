@@ -1,0 +1,2 @@
+-- Every complete packet, by its manifest and approval.
+select * from {{ from_configuration('closes') }}

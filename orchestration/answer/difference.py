@@ -1,0 +1,251 @@
+"""What became of a practice's month between two states of it (packets, or the live marts), and which row did it.
+
+Works on the tables that packets and marts share (explain.source). Nothing is judged again: both sides were.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from orchestration.answer.explain.source import Row, Source
+
+# What of a fact or an entry is its content; the rest is where it landed.
+_FACT = ("kind", "starts_on", "ends_on", "is_affirmed", "member_id", "condition_groups")
+_ENTRY = (
+    "patient_id", "member_id", "credential", "program", "activity", "is_face_to_face", "start_at", "end_at", "elapsed_seconds",
+    "is_documented", "is_voided",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Change:
+    """One patient-month that differs. `causes`: the entries, facts, rule rows and settings that differ and concern it."""
+
+    patient_id: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    causes: tuple[str, ...]
+
+    @property
+    def dollars(self) -> Decimal:
+        return Decimal(self.after["allowed_amount"] or 0) - Decimal(self.before["allowed_amount"] or 0)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """All that differs between two states of one practice's month."""
+
+    practice_id: str
+    month: date
+    before: str
+    after: str
+    changes: tuple[Change, ...]
+    claimed_as_drafted: int
+    rules: tuple[str, ...]
+    settings: tuple[str, ...]
+    nights: tuple[date, date]
+    totals: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+
+
+def compare(before: Source, after: Source, practice_id: str, month: date) -> Difference:
+    """Patient-months whose decision, reason, minutes, codes or amount differ, each with what did it."""
+    old, new = _patient_months(before, practice_id, month), _patient_months(after, practice_id, month)
+    pairs = {patient_id: (old.get(patient_id, _NONE), new.get(patient_id, _NONE)) for patient_id in sorted(old.keys() | new.keys())}
+    claimed = [patient_id for patient_id, (one, other) in pairs.items() if _went_out(one, other)]
+    differing = [patient_id for patient_id, (one, other) in pairs.items() if one != other and patient_id not in set(claimed)]
+    entries = _entries(before, after, practice_id, month)
+    facts = _facts(before, after, practice_id, month, differing)
+    rules = tuple(_rules(before, after))
+    settings = tuple(_settings(before.practice, after.practice))
+    nights = _night(before, practice_id, month), _night(after, practice_id, month)
+    changes = []
+    for patient_id in differing:
+        causes = [*entries.get(patient_id, ()), *facts.get(patient_id, ())]
+        # What no row of the patient explains was done by the passing of nights, a rule, a setting or another patient's row.
+        waited = "held" in (pairs[patient_id][0]["decision"], pairs[patient_id][1]["decision"]) and nights[0] != nights[1]
+        causes = causes or (_elsewhere(nights) if waited else [*rules, *settings] or _elsewhere(nights))
+        changes.append(Change(patient_id, *pairs[patient_id], tuple(causes)))
+    return Difference(
+        practice_id, month, before.name, after.name, tuple(changes), len(claimed), rules, settings, nights,
+        _totals(old.values(), new.values()),
+    )  # fmt: skip
+
+
+def _went_out(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """A claim that went out as it was drafted: no difference but that a close claimed it."""
+    state = ("decision", "reason")
+    return (
+        one["decision"] == "claimable"
+        and other["decision"] == "claimed"
+        and {name: one[name] for name in one if name not in state} == {name: other[name] for name in other if name not in state}
+    )
+
+
+_NONE: Mapping[str, Any] = {
+    "decision": None, "reason": None, "track": None, "allowed_amount": Decimal(0), "credited_seconds": 0, "codes": [],
+}  # fmt: skip
+
+
+def _patient_months(source: Source, practice_id: str, month: date) -> dict[str, Row]:
+    rows = source.rows(
+        """
+        select decisions.patient_id, decisions.decision, decisions.reason, decisions.track, decisions.allowed_amount, minutes.credited_seconds,
+            coalesce(codes.codes, []) as codes
+        from patient_month_decisions as decisions
+        inner join patient_month_minutes as minutes using (practice_id, patient_id, month)
+        left join (
+            select practice_id, patient_id, month, list(procedure_code || ' x ' || units order by procedure_code) as codes
+            from claimable_codes group by practice_id, patient_id, month
+        ) as codes using (practice_id, patient_id, month)
+        where practice_id = ? and month = ?
+        """,
+        [practice_id, month],
+    )
+    return {row.pop("patient_id"): row for row in rows}
+
+
+def _entries(before: Source, after: Source, practice_id: str, month: date) -> dict[str, list[str]]:
+    sql = """
+        select entries.*, files.landed_path, files.sha256, seconds.seconds
+        from time_entry_facts as entries
+        inner join landed_files as files on entries.practice_id = files.practice_id and entries.file_id = files.file_id
+        inner join (
+            select practice_id, entry_id, map(list(disposition order by disposition), list(seconds order by disposition)) as seconds
+            from minute_ledger where practice_id = ? and month = ? group by practice_id, entry_id
+        ) as seconds on entries.practice_id = seconds.practice_id and entries.entry_id = seconds.entry_id
+    """
+    old, new = ({row["entry_id"]: row for row in source.rows(sql, [practice_id, month])} for source in (before, after))
+    found: dict[str, list[str]] = {}
+    for entry_id in sorted(old.keys() | new.keys()):
+        one, other = old.get(entry_id), new.get(entry_id)
+        if one is None or other is None:
+            row = other or one
+            assert row is not None
+            said = [f"entry {entry_id} {'is new' if one is None else 'is gone'}: {_seconds(row)}, {_where(row)}"]
+        elif any(one[name] != other[name] for name in _ENTRY):
+            changed = ", ".join(f"{name} {one[name]} -> {other[name]}" for name in _ENTRY if one[name] != other[name])
+            said = [f"entry {entry_id}: {changed}, {_where(other)}"]
+        elif one["seconds"] != other["seconds"]:
+            said = [f"entry {entry_id} counts otherwise: {_seconds(one)} -> {_seconds(other)}"]
+        else:
+            continue
+        for patient_id in {row["patient_id"] for row in (one, other) if row is not None}:
+            found.setdefault(patient_id, []).extend(said)
+    return found
+
+
+def _seconds(row: Row) -> str:
+    return ", ".join(f"{disposition} {seconds} s" for disposition, seconds in row["seconds"].items())
+
+
+def _where(row: Row) -> str:
+    return f"{row['landed_path']} line {row['line_number']} (sha256 {(row['sha256'] or 'none')[:12]})"
+
+
+def _facts(before: Source, after: Source, practice_id: str, month: date, patients: list[str]) -> dict[str, list[str]]:
+    sql = """
+        select facts.*, files.landed_path, files.sha256
+        from patient_facts as facts
+        inner join landed_files as files on facts.practice_id = files.practice_id and facts.file_id = files.file_id
+        where facts.practice_id = ? and list_contains(?, facts.patient_id) and coalesce(facts.starts_on <= last_day(cast(? as date)), true)
+    """
+
+    def by_fact(source: Source) -> dict[tuple[str, ...], Row]:
+        found: dict[tuple[str, ...], Row] = {}
+        for row in source.rows(sql, [practice_id, patients, month]):
+            # A coverage has no key: it is what it says.
+            said = (
+                [str(row[name]) for name in ("kind", "starts_on", "ends_on", "is_affirmed")]
+                if row["table_name"] == "coverages"
+                else [row["fact_id"]]
+            )
+            found[row["patient_id"], row["table_name"], *said] = row
+        return found
+
+    old, new = by_fact(before), by_fact(after)
+    causes: dict[str, list[str]] = {}
+    for key in sorted(old.keys() | new.keys()):
+        one, other = old.get(key), new.get(key)
+        row = other or one
+        assert row is not None
+        name = f"{row['table_name']} {row['kind'] if row['table_name'] == 'coverages' else row['fact_id']}"
+        if one is None or other is None:
+            said = f"{name} {'is new' if one is None else 'is gone'}: {row['kind']} {row['starts_on'] or '...'} to {row['ends_on'] or '...'}, {_where(row)}"
+        elif any(one[column] != other[column] for column in _FACT):
+            changed = ", ".join(f"{column} {one[column]} -> {other[column]}" for column in _FACT if one[column] != other[column])
+            said = f"{name}: {changed}, {_where(other)}"
+        else:
+            continue
+        causes.setdefault(key[0], []).append(said)
+    return causes
+
+
+# Columns of a rule row that explain it; they decide nothing.
+_WORDS = {"citation", "meaning", "remedy", "evidence", "confidence", "name", "description"}
+
+
+def _rules(before: Source, after: Source) -> Iterable[str]:
+    """Rule rows that only one side has, by the columns that both sides know."""
+
+    def columns(source: Source) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for row in source.rows(
+            "select table_name as t, column_name as c from information_schema.columns where starts_with(table_name, 'rule_')"
+        ):
+            found.setdefault(row["t"], set()).add(row["c"])
+        return found
+
+    old_columns, new_columns = columns(before), columns(after)
+    for table in sorted(old_columns.keys() | new_columns.keys()):
+        if table not in old_columns or table not in new_columns:
+            yield f"rules: {table} is only {'before' if table in old_columns else 'after'}"
+            continue
+        names = ", ".join(f'"{name}"' for name in sorted((old_columns[table] & new_columns[table]) - _WORDS))
+        old, new = (
+            {json.dumps(row, default=str, sort_keys=True) for row in source.rows(f'select {names} from "{table}"')}
+            for source in (before, after)
+        )
+        for mark, rows in (("without", old - new), ("with", new - old)):
+            for row in sorted(rows)[:20]:
+                said = ", ".join(f"{name} {value}" for name, value in json.loads(row).items() if value is not None)
+                yield f"rules: {mark} {table} ({said})"
+            if len(rows) > 20:
+                yield f"rules: {mark} {len(rows) - 20} further rows of {table}"
+
+
+def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[str]:
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            yield f"practices.yaml {name}: {before.get(name)} -> {after.get(name)}"
+
+
+def _night(source: Source, practice_id: str, month: date) -> date:
+    rows = source.rows(
+        "select max(newest_night) as night from patient_month_evidence where practice_id = ? and month = ?", [practice_id, month]
+    )
+    night: date = rows[0]["night"]
+    return night
+
+
+def _elsewhere(nights: tuple[date, date]) -> list[str]:
+    if nights[0] != nights[1]:
+        return [f"the newest night went from {nights[0]} to {nights[1]}, which moves what is held, open or filed in time"]
+    return ["a row of another patient (a member's overlapping time, a shared note)"]
+
+
+def _totals(old: Iterable[Row], new: Iterable[Row]) -> dict[str, tuple[Any, Any]]:
+    def sums(rows: Iterable[Row]) -> dict[str, Any]:
+        kept = list(rows)
+        return {
+            "patient-months with a code": sum(bool(row["codes"]) for row in kept),
+            "credited minutes": sum(row["credited_seconds"] // 60 for row in kept),
+            "allowed": sum((row["allowed_amount"] or Decimal(0) for row in kept), Decimal(0)),
+        }
+
+    one, other = sums(old), sums(new)
+    return {name: (one[name], other[name]) for name in one}

@@ -1,0 +1,72 @@
+"""From a claim line back to the rows it stands on, and from a time entry to every claim line it supports."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orchestration.house import House, HouseError
+
+
+@dataclass(frozen=True)
+class ClaimLine:
+    """A row of a packet's claims.csv, and the packet."""
+
+    practice_id: str
+    month: date
+    version: int
+    packet: Path
+    line: dict[str, str]
+
+
+def _lines(house: House) -> Iterator[ClaimLine]:
+    for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
+        packet = manifest.parent
+        with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
+            for row in csv.DictReader(handle):
+                yield ClaimLine(packet.parents[1].name, date.fromisoformat(row["month"]), int(packet.name[1:]), packet, row)
+
+
+def find_line(house: House, reference: str) -> list[ClaimLine]:
+    """The claim line of this id (REF*6R), or all lines of this claim id (CLM01). HouseError when no close wrote it."""
+    found = [one for one in _lines(house) if reference in (one.line["line_id"], one.line["claim_id"])]
+    if not found:
+        raise HouseError(
+            f"{reference}: no close wrote a claim line or claim of this id; line ids stand in claims.csv, in REF*6R of the claim file and in an 835"
+        )
+    return found
+
+
+def lines_of_entry(house: House, practice_id: str, entry_id: str) -> list[dict[str, Any]]:
+    """Every claim line that this time entry's credited seconds support: line ids with the seconds, by close."""
+    supported = []
+    packets: dict[Path, list[ClaimLine]] = {}
+    for one in _lines(house):
+        if one.practice_id == practice_id:
+            packets.setdefault(one.packet, []).append(one)
+    for packet, lines in packets.items():
+        ledger = pq.read_table(packet / "minute_ledger.parquet", columns=["entry_id", "patient_id", "disposition", "seconds"])
+        own = ledger.filter((pc.field("entry_id") == entry_id) & (pc.field("disposition") == "credited"))
+        for row in own.to_pylist():
+            supported += [
+                {
+                    "line_id": line.line["line_id"],
+                    "claim_id": line.line["claim_id"],
+                    "month": f"{line.month:%Y-%m}",
+                    "close_version": line.version,
+                    "procedure_code": line.line["procedure_code"],
+                    "units": int(line.line["units"]),
+                    "patient_id": row["patient_id"],
+                    "credited_seconds": row["seconds"],
+                }
+                for line in lines
+                if line.line["patient_id"] == row["patient_id"]
+            ]
+    return supported

@@ -1,0 +1,128 @@
+"""What became of each practice-month, as an append-only record: open -> proposed -> closed v1 -> v2 ..., and what was held -> released.
+
+One file per practice, `closes/<practice_id>/transitions.jsonl`, one JSON object a line: at, who, month, to, version, why, hashes, released.
+A packet that a crash left without its line gets it from its own approval and manifest the next time anyone writes here, so that
+the record is complete however often a close was killed.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from orchestration.close.versions import versions
+from orchestration.house import House, sync_folder
+
+
+def path_of(house: House, practice_id: str) -> Path:
+    return house.closes / practice_id / "transitions.jsonl"
+
+
+def read(house: House, practice_id: str) -> list[dict[str, Any]]:
+    """Every transition recorded, oldest first. A torn last line (a crash while appending) is left out."""
+    path = path_of(house, practice_id)
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            continue
+    return found
+
+
+def record_proposal(house: House, practice_id: str, month: date, who: str, proposal: Path) -> None:
+    """A proposal lies there for the approver."""
+    with house.lock(f"transitions-{practice_id}"):
+        entries: list[dict[str, Any]] = [
+            {
+                "at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "who": who,
+                "month": f"{month:%Y-%m}",
+                "to": "proposed",
+                "version": None,
+                "why": proposal.name,
+                "hashes": {proposal.name: _sha256(proposal)},
+                "released": [],
+            }
+        ]
+        _append(house, practice_id, entries)
+
+
+def record_closes(house: House, practice_id: str) -> None:
+    """Every packet that has no line yet gets one."""
+    with house.lock(f"transitions-{practice_id}"):
+        known = {(entry["month"], entry["version"]) for entry in read(house, practice_id) if entry["to"] == "closed"}
+        entries = []
+        for folder in sorted((house.closes / practice_id).glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]")):
+            month = date.fromisoformat(f"{folder.name}-01")
+            for version in versions(house, practice_id, month):
+                if (folder.name, version) not in known:
+                    entries.append(_closed(folder, version))
+        _append(house, practice_id, sorted(entries, key=lambda entry: (entry["at"], entry["month"], entry["version"])))
+
+
+def _closed(folder: Path, version: int) -> dict[str, Any]:
+    packet = folder / f"v{version}"
+    manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+    approval = json.loads((packet / "approval.json").read_text(encoding="utf-8"))
+    return {
+        "at": approval["approved_at"],
+        "who": approval["approved_by"],
+        "month": manifest["month"],
+        "to": "closed",
+        "version": version,
+        "why": f"waiver: {approval['waiver']}" if approval["waiver"] else "approved",
+        "hashes": {
+            "manifest.json": _sha256(packet / "manifest.json"),
+            "inputs.zip": manifest["outputs"]["inputs.zip"],
+            **({"claims.837": manifest["outputs"]["claims.837"]} if "claims.837" in manifest["outputs"] else {}),
+        },
+        "released": _released(folder, version, manifest, approval),
+    }
+
+
+def _released(folder: Path, version: int, manifest: dict[str, Any], approval: dict[str, Any]) -> list[dict[str, str]]:
+    """Patient-months that an earlier version held and this one claims, and what released them."""
+    held: dict[str, str] = {}
+    for earlier in range(1, version):
+        for row in _rows(folder / f"v{earlier}" / "held.csv"):
+            held[row["patient_id"]] = row["reason"]
+    claimed = sorted({row["patient_id"] for row in _rows(folder / f"v{version}" / "claims.csv")} & set(held))
+    if approval["waiver"]:
+        how = "waived"
+    elif manifest["newest_night"] >= manifest.get("final_day", "9999-12-31"):
+        how = "final_day"
+    else:
+        how = "documented"
+    return [{"patient_id": patient_id, "was": held[patient_id], "by": how} for patient_id in claimed]
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def _append(house: House, practice_id: str, entries: list[dict[str, Any]]) -> None:
+    if not entries:
+        return
+    path = path_of(house, practice_id)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+    with path.open("ab") as handle:
+        os.fchmod(handle.fileno(), 0o600)
+        text = "".join(json.dumps(entry, sort_keys=True) + "\n" for entry in entries)
+        handle.write((("\n" if torn else "") + text).encode())
+        handle.flush()
+        os.fsync(handle.fileno())
+    sync_folder(path.parent)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

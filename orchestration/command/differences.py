@@ -1,0 +1,104 @@
+"""`ccm diff`: what became of a month between two closes, or since a close."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack
+from datetime import date
+from typing import Annotated
+
+import typer
+
+from orchestration.answer.difference import Difference, compare
+from orchestration.answer.explain import Source, of_marts, of_packet
+from orchestration.command.common import Home, Json, app, house_of, out, print_json
+from orchestration.command.months import month_of
+from orchestration.house import House, HouseError
+from orchestration.practices import load_practices
+
+
+@app.command()
+def diff(
+    month: Annotated[str, typer.Option("--month", help="The month, YYYY-MM.")],
+    before: Annotated[str, typer.Option("--from", help="A version, such as v1.")],
+    after: Annotated[str, typer.Option("--to", help="A version, or live: the marts as they stand.")] = "live",
+    practice: Annotated[str | None, typer.Option("--practice", help="Only this practice.")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Patient-months, minutes, codes and dollars that differ between two states of a month, each with the row that did it."""
+    from orchestration.close.versions import versions
+
+    house, day = house_of(home), month_of(month)
+    known = list(load_practices(house.practices_yaml))
+    if practice is not None and practice not in known:
+        raise HouseError(f"--practice {practice}: not in practices.yaml; it has {', '.join(known)}")
+    wanted = [practice] if practice else [one for one in known if versions(house, one, day)]
+    if not wanted:
+        raise HouseError(f"{month}: no practice has closed it; `ccm status` shows which months are closed")
+    found = []
+    for one in wanted:
+        with ExitStack() as stack:
+            sides = [stack.enter_context(_source(house, one, side, day)) for side in (before, after)]
+            found.append(compare(sides[0], sides[1], one, day))
+    if as_json:
+        print_json([_as_json(difference) for difference in found])
+        return
+    for difference in found:
+        _print(difference)
+
+
+def _source(house: House, practice_id: str, side: str, month: date) -> AbstractContextManager[Source]:
+
+    from orchestration.close.versions import packet_folder
+
+    if side == "live":
+        return of_marts(house, practice_id)
+    if not side.removeprefix("v").isdecimal():
+        raise HouseError(f"{side!r}: write a version as v1, v2, ... or live")
+    return of_packet(house, packet_folder(house, practice_id, month, int(side.removeprefix("v"))))
+
+
+def _as_json(difference: Difference) -> dict[str, object]:
+    return {
+        "practice_id": difference.practice_id,
+        "month": f"{difference.month:%Y-%m}",
+        "from": difference.before,
+        "to": difference.after,
+        "nights": difference.nights,
+        "totals": difference.totals,
+        "claimed_as_drafted": difference.claimed_as_drafted,
+        "rules": difference.rules,
+        "settings": difference.settings,
+        "changes": [
+            {
+                "patient_id": change.patient_id,
+                "before": change.before,
+                "after": change.after,
+                "dollars": change.dollars,
+                "causes": change.causes,
+            }
+            for change in difference.changes
+        ],
+    }
+
+
+def _print(difference: Difference) -> None:
+    out.print(
+        f"{difference.practice_id} {difference.month:%Y-%m}: {difference.before} -> {difference.after}, {len(difference.changes)} patient-months "
+        f"differ; {difference.claimed_as_drafted} more were claimed as they stood",
+        style="bold",
+    )
+    for name, (one, other) in difference.totals.items():
+        out.print(f"  {name}: {one:,} -> {other:,} ({other - one:+,})")
+    for said in (*difference.rules, *difference.settings):
+        out.print(f"  {said}", style="yellow", markup=False)
+    for change in difference.changes:
+        one, other = change.before, change.after
+        out.print(
+            f"  {change.patient_id}: {one['decision']} ({one['reason']}) -> {other['decision']} ({other['reason']}), "
+            f"{one['credited_seconds'] // 60} -> {other['credited_seconds'] // 60} minutes, "
+            f"{', '.join(one['codes']) or 'no code'} -> {', '.join(other['codes']) or 'no code'}, {change.dollars:+.2f} dollars",
+            markup=False,
+        )
+        for cause in change.causes:
+            out.print(f"      {cause}", markup=False)

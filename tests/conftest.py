@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.homes import Ran, ccm, copy
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A folder that all workers of this run share; with CCM_TESTS_SHARE=FOLDER one that outlives the run."""
+    if kept := os.environ.get("CCM_TESTS_SHARE"):
+        return Path(kept)
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+def once(shared: Path, name: str, build: Callable[[Path], Ran]) -> tuple[Path, Ran]:
+    """What `build` makes under this name, made by whichever worker comes first."""
+    shared.mkdir(parents=True, exist_ok=True)
+    home, said = shared / name / "home", shared / name / "ran.json"
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            home.parent.mkdir(exist_ok=True)
+            ran = build(home)
+            assert ran.code == 0, ran.err
+            said.write_text(json.dumps([ran.code, ran.out, ran.err]))
+    return home, Ran(*json.loads(said.read_text()))
+
+
+@pytest.fixture(scope="session")
+def demo(shared: Path) -> tuple[Path, Ran]:
+    """The demo home and what `ccm demo` printed. Never changed by a test: copy it first."""
+    return once(shared, "demo", lambda home: ccm("demo", home=home))
+
+
+@pytest.fixture(scope="session")
+def next_night(demo: tuple[Path, Ran], shared: Path) -> Path:
+    """The demo home a night later: its last landed night is taken in. Never changed by a test: copy it first."""
+    return once(shared, "next_night", lambda home: ccm("nightly", home=copy(demo[0], home)))[0]

@@ -1,0 +1,103 @@
+"""What the OIG found in others' claims is not in ours, and is found when somebody plants it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from orchestration.house import House
+from orchestration.practices import load_practices
+from orchestration.transform import dbt
+from orchestration.transform.assets import findings_of
+from orchestration.transform.configuration import write_configuration
+from tests.pipeline.homes import ccm, copy, rows
+
+pytestmark = pytest.mark.xdist_group("closes")
+
+
+def audit(house):
+    """Builds the audit on the packets as they lie there now; its rows and what its tests say."""
+    import duckdb
+
+    write_configuration(house, load_practices(house.practices_yaml))
+    assert not [r for r in dbt.invoke(house, ["run", "--select", "int_claims__history", "claim_audit"]) if r.is_bad]
+    results = dbt.invoke(house, ["test", "--select", "claim_audit", "--exclude", "resource_type:unit_test"])
+    manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
+    with duckdb.connect(str(house.warehouse), read_only=True) as con:
+        found = {(r[0], r[1], r[2]) for r in con.execute("select practice_id, finding, claim_id from marts.claim_audit").fetchall()}
+    return found, [f for f in findings_of(house, results, manifest) if not f.passed]
+
+
+def test_no_claim_of_the_demo_has_what_an_auditor_would_object_to(demo):
+    assert rows(demo[0], "from claim_audit") == []
+
+
+def test_planted_duplicates_orphans_and_units_above_the_cap_are_found_and_stop_their_practice(demo, tmp_path):
+    house = House(copy(demo[0], tmp_path / "home"))
+    first = house.closes / "hudson" / "2026-09" / "v1"
+    planted = shutil.copytree(first, first.with_name("v9"))
+    with (first / "claims.csv").open() as handle:
+        lines = list(csv.DictReader(handle))
+    add_on = next(line for line in lines if line["procedure_code"] == "99439")
+    again = next(line for line in lines if line["claim_id"] != add_on["claim_id"] and line["procedure_code"] == "99490")
+    # The same patient-month claimed a second time, and an add-on alone with too many units.
+    bad = [
+        {**again, "claim_id": "PLANTED1", "line_id": "PLANTED101"},
+        {**add_on, "claim_id": "PLANTED2", "line_id": "PLANTED201", "units": "3"},
+    ]
+    with (planted / "claims.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, list(again))
+        writer.writeheader()
+        writer.writerows(bad)
+    subjects = {row["claim_id"]: row for row in pq.read_table(first / "claim_subjects.parquet").to_pylist()}
+    table = pq.read_table(first / "claim_subjects.parquet")
+    changed = [{**subjects[again["claim_id"]], "claim_id": "PLANTED1"}, {**subjects[add_on["claim_id"]], "claim_id": "PLANTED2"}]
+    pq.write_table(type(table).from_pylist(changed, schema=table.schema), planted / "claim_subjects.parquet")
+    found, failed = audit(house)
+    assert found == {
+        ("hudson", "same_period_duplicate", "PLANTED1"),
+        ("hudson", "same_period_duplicate", "PLANTED2"),
+        ("hudson", "orphan_add_on", "PLANTED2"),
+        ("hudson", "above_cap", "PLANTED2"),
+    }
+    stopping = [finding for finding in failed if finding.check == "no_claim_has_what_an_auditor_would_object_to"]
+    assert stopping and all(finding.stops("hudson") and not finding.stops("prairie") for finding in stopping)
+
+
+def test_one_beneficiary_at_two_practices_of_a_tax_id_is_claimed_once(next_night, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    content = yaml.safe_load((home / "practices.yaml").read_text())
+    by_id = {entry["practice_id"]: entry for entry in content["practices"]}
+    by_id["highpines"]["tax_id"] = by_id["bayview"]["tax_id"]
+    (home / "practices.yaml").write_text(yaml.safe_dump(content))
+    due = rows(home, "from claimable_codes where practice_id = 'highpines' and month = '2026-10-01' and decision = 'claimable'")
+    patient = due[0]["patient_id"]
+    subjects = pq.read_table(home / "closes" / "bayview" / "2026-10" / "v1" / "claim_subjects.parquet").to_pylist()
+    taken = subjects[0]
+    night = sorted((home / "landing" / "highpines").glob("*/coverages.csv"))[-1]
+    with night.open(newline="") as handle:
+        coverages = list(csv.DictReader(handle))
+    for row in coverages:
+        if row["patient_id"] == patient and row["coverage_type"].startswith("medicare_"):
+            row["member_id"] = taken["mbi"]
+    with night.open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, list(coverages[0]))
+        writer.writeheader()
+        writer.writerows(coverages)
+    assert ccm("nightly", home=home).code == 0
+    ran = ccm("close", "--month", "2026-10", "--practice", "highpines", "--approved-by", "Ann Lee", "--json", home=home)
+    assert ran.code == 0, ran.out + ran.err
+    packet = home / "closes" / "highpines" / "2026-10" / "v1"
+    with (packet / "held.csv").open() as handle:
+        held = {row["patient_id"]: row for row in csv.DictReader(handle)}
+    assert held[patient]["reason"] == "claim_error" and f"bayview {taken['claim_id']}" in held[patient]["detail"]
+    with (packet / "claims.csv").open() as handle:
+        claimed = {row["patient_id"] for row in csv.DictReader(handle)}
+    assert claimed and patient not in claimed
+    assert rows(home, "from claim_audit") == []
+    assert json.loads(ccm("rebuild", "--practice", "highpines", "--month", "2026-10", "--json", home=home).out)["is_same"]

@@ -1,0 +1,149 @@
+"""Proposed, closed, supplemented, changed afterwards: every step leaves a record, and every change names the row that did it."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+
+from tests.pipeline.homes import ccm, copy, rows
+
+pytestmark = pytest.mark.xdist_group("closes")
+
+
+def lines(packet):
+    with (packet / "claims.csv").open() as handle:
+        return list(csv.DictReader(handle))
+
+
+def transitions(home, practice):
+    return [json.loads(line) for line in (home / "closes" / practice / "transitions.jsonl").read_text().splitlines()]
+
+
+def test_every_close_of_the_demo_is_recorded_once_with_who_when_and_hashes(demo):
+    home, _ = demo
+    for folder in home.glob("closes/[a-z]*"):
+        recorded = [(t["month"], t["version"]) for t in transitions(home, folder.name) if t["to"] == "closed"]
+        assert sorted(recorded) == sorted((p.parents[1].name, int(p.parent.name[1:])) for p in folder.glob("*/v*/manifest.json"))
+        for entry in transitions(home, folder.name):
+            assert entry["who"] and entry["at"] and entry["hashes"]
+
+
+def test_what_a_supplement_releases_says_how_it_was_released(demo):
+    home, _ = demo
+    released = [
+        (folder.name, r) for folder in home.glob("closes/[a-z]*") for t in transitions(home, folder.name) for r in t["released"]
+    ]
+    assert released and {r["by"] for _, r in released} <= {"documented", "final_day", "waived"}
+    for practice, one in released:
+        assert one["patient_id"] in {
+            row["patient_id"] for p in (home / "closes" / practice).glob("*/v1/held.csv") for row in csv.DictReader(p.open())
+        }
+
+
+def test_a_proposal_writes_nothing_but_itself_and_is_what_the_close_then_sends(next_night, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+
+    def files():
+        return {p: p.read_bytes() for p in home.rglob("*") if p.is_file() and ".state" not in p.parts and "warehouse" not in p.name}
+
+    before = files()
+    ran = ccm("close", "--month", "2026-10", "--practice", "highpines", "--propose", "--json", home=home)
+    assert ran.code == 0, ran.out + ran.err
+    proposed = json.loads(ran.out)[0]
+    after = files()
+    assert {p.name for p in after.keys() - before.keys()} <= {"001.json", "transitions.jsonl"}
+    assert all(after[p] == before[p] for p in before if p.name != "transitions.jsonl")
+    assert not list(home.glob("closes/highpines/2026-10/v*"))
+    assert "for the approver" not in ran.err and proposed["totals"]["claims"] > 0
+    # A second look at the same data proposes nothing new.
+    assert (
+        json.loads(ccm("close", "--month", "2026-10", "--practice", "highpines", "--propose", "--json", home=home).out)[0]["is_new"]
+        is False
+    )
+    closed = json.loads(
+        ccm("close", "--month", "2026-10", "--practice", "highpines", "--approved-by", "Ann Lee", "--json", home=home).out
+    )[0]
+    assert (
+        f"{closed['allowed_amount']}" == proposed["totals"]["allowed_amount"] and closed["claims"] == proposed["totals"]["claims"]
+    )
+    assert [t["to"] for t in transitions(home, "highpines") if t["month"] == "2026-10"] == ["proposed", "closed"]
+    state = rows(home, "select state, close_version from close_calendar where practice_id = 'highpines' and month = '2026-10-01'")
+    assert state == [{"state": "closed", "close_version": 1}]
+
+
+def test_a_waiver_needs_an_approver_and_no_proposal_takes_one(demo):
+    home, _ = demo
+    assert "--propose takes no waiver" in ccm("close", "--month", "2026-10", "--propose", "--waive", "x", home=home).err
+    assert "needs the name of a person" in ccm("close", "--month", "2026-10", home=home).err
+
+
+def test_the_calendar_has_every_practice_month_with_its_state(demo):
+    home, _ = demo
+    states = {(r["practice_id"], f"{r['month']:%Y-%m}"): r["state"] for r in rows(home, "from close_calendar")}
+    assert (
+        states["highpines", "2026-10"] == "due"
+        and states["hudson", "2026-10"] == "closed"
+        and states["hudson", "2026-11"] == "open"
+    )
+    grid = rows(home, "select count(*) as n from (select distinct practice_id, month from eligibility)")[0]["n"]
+    assert len(states) == grid
+
+
+def test_late_facts_about_a_claimed_month_show_as_money_to_reopen_or_refund_and_never_as_a_claim(demo):
+    home, _ = demo
+    changes = rows(home, "from post_close_changes")
+    assert {"reopen", "refund"} == {change["kind"] for change in changes}
+    closed = {
+        (r["practice_id"], f"{r['month']:%Y-%m}", r["close_version"])
+        for r in rows(home, "select practice_id, month, close_version from claims")
+    }
+    for change in changes:
+        key = change["practice_id"], f"{change['month']:%Y-%m}"
+        packet = next(
+            home / "closes" / key[0] / key[1] / f"v{v}"
+            for p, m, v in closed
+            if (p, m) == key and change["claim_id"] in {line["claim_id"] for line in lines(home / "closes" / p / m / f"v{v}")}
+        )
+        claimed = [line for line in lines(packet) if line["claim_id"] == change["claim_id"]]
+        assert sum(float(line["allowed_amount"]) for line in claimed) == pytest.approx(float(change["claimed_amount"]))
+        assert (change["amount_now"] > change["claimed_amount"]) == (change["kind"] == "reopen")
+        night = json.loads((packet / "manifest.json").read_text())["newest_night"]
+        assert str(change["found_on"]) > night
+        if change["kind"] == "refund":
+            assert (change["due_on"] - change["found_on"]).days == 60
+            assert (change["investigation_until_on"] - change["found_on"]).days == 180
+            assert (change["latest_due_on"] - change["found_on"]).days == 240
+        else:
+            assert str(change["due_on"]) == f"{int(night[:4]) + 1}{night[4:]}"
+        # The row that did it is named.
+        ran = ccm("diff", "--month", key[1], "--from", packet.name, "--practice", key[0], "--json", home=home)
+        assert ran.code == 0, ran.err
+        found = {c["patient_id"]: c for c in json.loads(ran.out)[0]["changes"]}[change["patient_id"]]
+        assert any(cause.startswith("entry ") and ".csv line " in cause for cause in found["causes"])
+        assert float(found["dollars"]) == pytest.approx(float(change["amount_now"] - change["claimed_amount"]))
+
+
+def test_a_diff_of_a_version_with_itself_is_empty(demo):
+    ran = ccm("diff", "--month", "2026-09", "--from", "v1", "--to", "v1", "--json", home=demo[0])
+    for difference in json.loads(ran.out):
+        assert difference["changes"] == difference["rules"] == difference["settings"] == []
+
+
+def test_a_claim_line_leads_to_its_seconds_and_an_entry_back_to_its_lines(demo):
+    home, _ = demo
+    packet = home / "closes" / "hudson" / "2026-09" / "v1"
+    line = next(line for line in lines(packet) if line["procedure_code"] == "99439")
+    ran = ccm("why", line["line_id"], "--json", home=home)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)[0]
+    assert told["lines"] == [line] and told["answers"][0]["claim_id"] == line["claim_id"]
+    credited = [e for e in told["story"]["entries"] if any(p["disposition"] == "credited" for p in e["seconds"])]
+    assert (
+        sum(p["seconds"] for e in credited for p in e["seconds"] if p["disposition"] == "credited")
+        == told["story"]["minutes"]["credited_seconds"]
+    )
+    back = json.loads(ccm("why", credited[0]["entry_id"], "--entry", "--practice", "hudson", "--json", home=home).out)
+    assert line["line_id"] in {row["line_id"] for row in back}
+    assert ccm("why", "CCM0000NOSUCHLINE01", home=home).code == 1

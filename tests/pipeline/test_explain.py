@@ -1,0 +1,156 @@
+"""`ccm explain` answers "why?" with rows that are really there."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+
+import pytest
+
+from tests.pipeline.homes import ccm, rows
+
+pytestmark = pytest.mark.xdist_group("closes")
+
+
+def explain(home, row, *more):
+    ran = ccm(
+        "explain",
+        "--practice",
+        row["practice_id"],
+        "--patient",
+        row["patient_id"],
+        "--month",
+        f"{row['month']:%Y-%m}",
+        *more,
+        home=home,
+    )
+    assert ran.code == 0, ran.err
+    return ran.out
+
+
+def one_of(home, where):
+    found = rows(home, f"from patient_month_decisions where {where} order by practice_id, patient_id, month limit 1")
+    assert found, where
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "decision = 'claimed' and list_contains(flags, 'staff_overlap')",
+        "decision = 'claimable'",
+        "decision = 'held' and reason = 'undocumented_time'",
+        "decision = 'not_claimable' and reason = 'below_threshold'",
+        "decision = 'not_claimable' and reason = 'no_initiating_visit'",
+    ],
+)
+def test_a_story_adds_up_and_points_at_landed_rows(demo, where):
+    home, _ = demo
+    row = one_of(home, where)
+    story = json.loads(explain(home, row, "--json", "--live"))
+    assert (story["decision"], story["reason"]) == (row["decision"], row["reason"])
+    deciding = [gate for gate in story["gates"] if gate["decides"]]
+    assert [gate["reason"] for gate in deciding] == [row["reason"]] and deciding[0]["applies"] and deciding[0]["citation"]
+    for gate in story["gates"][: story["gates"].index(deciding[0])]:
+        assert not gate["applies"] or row["decision"] == "claimed", gate["reason"]
+    ledger = {
+        (r["entry_id"], r["disposition"]): r["seconds"]
+        for r in rows(
+            home,
+            f"from minute_ledger where practice_id = '{row['practice_id']}' and patient_id = '{row['patient_id']}' and month = '{row['month']}'",
+        )
+    }
+    assert {(e["entry_id"], p["disposition"]): p["seconds"] for e in story["entries"] for p in e["seconds"]} == ledger
+    assert story["minutes"]["logged_seconds"] == sum(s for (_, d), s in ledger.items() if d != "voided")
+    chosen = [track for track in story["candidates"] if track["is_chosen"]]
+    if row["track"]:
+        assert chosen[0]["allowed_amount"] == f"{row['allowed_amount']:.2f}"
+        for code in chosen[0]["codes"]:
+            assert f"{float(code['arithmetic'].rsplit(' = ', 1)[1]) * code['units']:.2f}" == code["allowed_amount"]
+            parts = code["arithmetic"].rsplit(" = ", 1)[0].replace(" x ", "*")
+            assert abs(eval(parts) - float(code["unit_amount"])) <= 0.0051
+    else:
+        assert not chosen
+    pointed = [e["landed"] | {"id": e["entry_id"]} for e in story["entries"]]
+    pointed += [f["landed"] | {"id": f["fact_id"]} for g in story["gates"] for f in g["evidence"] if "landed" in f]
+    assert pointed
+    for landed in pointed:
+        path = home / "landing" / landed["file"]
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == landed["sha256"]
+        if ":" in landed["id"]:
+            continue  # coverages have no key: the line is in the id
+        with path.open(encoding="utf-8", newline="") as handle:
+            reader = csv.reader(handle)
+            cells = next(cells for number, cells in enumerate(reader, 1) if number == landed["line"])
+        assert landed["id"] in cells
+
+
+def test_a_claimed_month_is_told_from_its_frozen_packet_and_live_on_request(demo):
+    home, _ = demo
+    row = one_of(home, "decision = 'claimed'")
+    frozen = json.loads(explain(home, row, "--json"))
+    assert (frozen["decision"], frozen["reason"]) == ("claimable", "ok")
+    assert frozen["source"].startswith("closes/") and frozen["close"]["approved_by"] == "Demo Approver"
+    manifest = json.loads((home / frozen["source"] / "manifest.json").read_text())
+    assert frozen["close"]["claim_file_sha256"] == manifest["outputs"]["claims.837"]
+    assert sum(float(line["allowed_amount"]) for line in frozen["claim"]["lines"]) == pytest.approx(float(frozen["allowed_amount"]))
+    assert json.loads(explain(home, row, "--json", "--live"))["source"] == "marts.duckdb"
+
+
+def test_what_was_held_at_a_close_is_told_as_it_was_then(demo):
+    home, _ = demo
+    with (home / "closes" / "hudson" / "2026-09" / "v1" / "held.csv").open() as handle:
+        held = next(csv.DictReader(handle))
+    ran = ccm(
+        "explain",
+        "--practice",
+        "hudson",
+        "--patient",
+        held["patient_id"],
+        "--month",
+        "2026-09",
+        "--version",
+        "1",
+        "--json",
+        home=home,
+    )
+    story = json.loads(ran.out)
+    assert story["close"]["held"]["reason"] == held["reason"]
+
+
+def test_the_printed_story_names_gate_rule_seconds_and_arithmetic(demo):
+    home, _ = demo
+    text = explain(home, one_of(home, "decision = 'held' and reason = 'undocumented_time'"))
+    for words in (
+        "held (undocumented_time)",
+        "STOPS",
+        "R-DOC-1",
+        "credited: counts",
+        "undocumented: no note",
+        "to mend by",
+        "sha256",
+    ):
+        assert words in text, words
+
+
+def test_the_audit_packet_is_one_private_page_that_asks_nobody_and_names_no_patient(demo, tmp_path):
+    home, _ = demo
+    row = one_of(home, "decision = 'claimed'")
+    page = tmp_path / "audit.html"
+    explain(home, row, "--html", str(page))
+    text = page.read_text()
+    assert page.stat().st_mode & 0o077 == 0
+    assert "http" not in text.lower().replace("http-equiv", "") and "<script" not in text
+    for words in ("Gates, in the order", "Attestations", "significant risk", "approved by", "frozen inputs", "NPI"):
+        assert words in text, words
+    patients = sorted((home / "landing" / row["practice_id"]).glob("*/patients.csv"))[-1]
+    with patients.open(encoding="utf-8") as handle:
+        person = next(r for r in csv.DictReader(handle) if r["patient_id"] == row["patient_id"])
+    for name in ("last_name", "birth_date", "phone", "address_line1"):
+        assert person[name] not in text, name
+
+
+def test_a_patient_month_that_does_not_exist_is_a_clear_error(demo):
+    ran = ccm("explain", "--practice", "hudson", "--patient", "nobody", "--month", "2026-10", home=demo[0])
+    assert ran.code == 1 and "no patient-month nobody 2026-10 of hudson" in ran.err and "Traceback" not in ran.err

@@ -1,0 +1,96 @@
+"""A close can be made again from what it froze: the same bytes, on another machine, after whatever came since."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+
+import pyarrow.parquet as pq
+import pytest
+
+from orchestration.close.rebuild import rebuild
+from orchestration.house import HouseError
+from tests.pipeline.homes import ccm
+
+pytestmark = pytest.mark.xdist_group("closes")
+
+
+@pytest.fixture
+def packet(demo, tmp_path):
+    """A copy of one packet, away from every home."""
+    return shutil.copytree(demo[0] / "closes" / "hudson" / "2026-09" / "v1", tmp_path / "v1")
+
+
+def test_every_close_of_the_demo_comes_out_the_same_from_its_packet_alone(demo, tmp_path):
+    closes = sorted(path.parent for path in demo[0].glob("closes/*/*/v*/manifest.json"))
+    assert len(closes) >= 16 and any(packet.name == "v2" for packet in closes)
+    for packet in closes:
+        alone = shutil.copytree(packet, tmp_path / packet.parents[1].name / packet.parent.name / packet.name)
+        made = rebuild(alone)
+        assert made.is_same, (packet, [name for name, (then, now) in made.files.items() if then != now])
+        assert set(made.files) == {path.name for path in packet.iterdir()} - {"approval.json"}
+
+
+def test_ccm_rebuild_needs_neither_lake_nor_rules_nor_configuration(demo, tmp_path):
+    home = tmp_path / "home"
+    shutil.copytree(demo[0] / "closes", home / "closes")
+    ran = ccm("rebuild", "--practice", "prairie", "--month", "2026-09", "--into", str(tmp_path / "again"), "--json", home=home)
+    assert ran.code == 0, ran.err
+    said = json.loads(ran.out)
+    assert said["is_same"] and said["version"] == 2
+    packet = home / "closes" / "prairie" / "2026-09" / "v2"
+    for path in (tmp_path / "again").iterdir():
+        assert path.read_bytes() == (packet / path.name).read_bytes()
+
+
+def test_a_packet_freezes_the_rows_of_its_own_practice_and_every_rule(packet):
+    with zipfile.ZipFile(packet / "inputs.zip") as archive:
+        tables = {name: pq.read_table(io.BytesIO(archive.read(name))) for name in archive.namelist() if name.endswith(".parquet")}
+    assert {"lake/time_entries.parquet", "lake/patients.parquet", "rules/rule_rvus.parquet", "history.parquet"} <= set(tables)
+    for name, table in tables.items():
+        if name.startswith("lake/"):
+            assert set(table["practice_id"].to_pylist()) <= {"hudson"}, name
+
+
+def with_frozen(packet, change):
+    """Changes the frozen tables and lets the manifest vouch for the result."""
+    path = packet / "inputs.zip"
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    change(files)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    manifest = json.loads((packet / "manifest.json").read_text())
+    manifest["outputs"]["inputs.zip"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (packet / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def test_a_rebuild_from_other_rows_is_not_the_same(packet):
+    def lose_an_entry(files):
+        table = pq.read_table(io.BytesIO(files["lake/time_entries.parquet"]))
+        buffer = io.BytesIO()
+        pq.write_table(table.slice(0, len(table) - 20), buffer)
+        files["lake/time_entries.parquet"] = buffer.getvalue()
+
+    with_frozen(packet, lose_an_entry)
+    made = rebuild(packet)
+    assert not made.is_same
+    assert {name for name, (then, now) in made.files.items() if then != now} >= {"minute_ledger.parquet", "manifest.json"}
+
+
+def test_a_packet_that_was_tampered_with_is_refused_by_name(packet):
+    (packet / "claims.csv").write_text("claim_id\n")
+    with pytest.raises(HouseError, match=r"claims\.csv is not what the manifest names"):
+        rebuild(packet)
+    (packet / "inputs.zip").write_bytes(b"")
+    with pytest.raises(HouseError, match=r"inputs\.zip: is not what the manifest names"):
+        rebuild(packet)
+
+
+def test_a_month_that_was_never_closed_says_so(demo):
+    ran = ccm("rebuild", "--practice", "hudson", "--month", "2026-11", home=demo[0])
+    assert ran.code == 1 and "is not closed" in ran.err

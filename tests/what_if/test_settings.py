@@ -1,0 +1,75 @@
+"""Practices under other settings: judged by the model of practices.yaml, with the practice and the key named."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from orchestration.house import HouseError
+from orchestration.practices import Practice
+from orchestration.what_if.settings import parsed, with_settings
+from tests.pipeline.homes import ccm
+
+ENTRY = {
+    "practice_id": "lakeside", "name": "Lakeside", "npi": "1234567893", "tax_id": "123456789", "taxonomy_code": "207Q00000X",
+    "address": {"line1": "100 Main St", "city": "Springfield", "state": "IL", "postal_code": "627010001"}, "phone": "2175550100",
+    "time_zone": "America/Chicago", "place_of_service": "11", "mac": "06102", "locality": "99", "submitter_id": "LAKESIDE01",
+    "receiver": {"id": "06102", "name": "NGS MEDICARE"}, "payer": {"id": "06102", "name": "MEDICARE PART B"},
+    "charges": {"99490": "95.00"}, "attestations": {"access_24_7": date(2026, 1, 1)},
+}  # fmt: skip
+PRACTICES = {"lakeside": Practice.model_validate(ENTRY)}
+
+
+def changed(*settings: str) -> Practice:
+    return with_settings(PRACTICES, [parsed(setting) for setting in settings])["lakeside"]
+
+
+def test_without_a_setting_the_practices_are_the_same():
+    assert with_settings(PRACTICES, []) == PRACTICES
+    assert changed("track_policy=documented", "place_of_service=11") == PRACTICES["lakeside"]
+
+
+def test_values_are_read_by_the_settings_type():
+    practice = changed(
+        "track_policy=highest_allowed", "place_of_service=22", "qualifying_apm_participant=true", "close.final_day=25",
+        "charges.99439=72.50", "close.standing_approver=null",
+    )  # fmt: skip
+    assert (practice.track_policy, practice.place_of_service, practice.qualifying_apm_participant) == (
+        "highest_allowed",
+        "22",
+        True,
+    )
+    assert (practice.close.first_day, practice.close.final_day) == (3, 25)
+    assert practice.charges == {"99490": Decimal("95.00"), "99439": Decimal("72.50")}
+    assert changed("charges={'99490': 80}").charges == {"99490": Decimal("80.00")}
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("trak_policy=documented", "practice lakeside, key trak_policy: is no known key"),
+        ("track_policy=dearest", "practice lakeside, key track_policy: Input should be 'documented' or 'highest_allowed'"),
+        ("npi=1234567890", "practice lakeside, key npi: is no NPI"),
+        ("close.final_day=99", "practice lakeside, key close.final_day: "),
+        ("close.last_day=9", "practice lakeside, key close.last_day: is no known key"),
+        ("locality=77", "MAC 06102, state IL, locality 77 is in no GPCI release"),
+        ("npi.first=1", "npi is no known setting with parts"),
+        ("charges={'99490'", "is not valid YAML"),
+        ("time_zone=America/Denver", "the extracts' local times were read with it"),
+        ("practice_id=other", "is no setting"),
+        ("documented", "write it as key=value"),
+    ],
+)
+def test_an_unknown_setting_or_a_bad_value_is_refused_by_name(setting, message):
+    with pytest.raises(HouseError) as error:
+        changed(setting)
+    assert str(error.value).startswith("--practice-setting") and message in str(error.value)
+
+
+def test_the_command_asks_what_is_other_and_takes_no_month_that_is_none(tmp_path):
+    nothing = ccm("what-if", "--month", "2026-10", home=tmp_path)
+    assert nothing.code == 1 and "say what is other than it is" in nothing.err
+    month = ccm("what-if", "--month", "October", "--track-policy", "documented", home=tmp_path)
+    assert month.code == 1 and "write the month as YYYY-MM" in month.err and "Traceback" not in month.err
