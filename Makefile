@@ -53,3 +53,8 @@ mutate: setup
 .PHONY: docs
 docs: setup
 	$(BIN)/ccm rules document
+
+KILLS ?= 100
+.PHONY: kill
+kill: setup
+	$(BIN)/python -m tests.faults.harness --kills $(KILLS)

@@ -24,3 +24,24 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata={f"rows in {table}": count for table, count in counts.items()})
 
     return published_marts
+
+
+@dg.asset(
+    key=["answer", "worklists"],
+    deps=[["answer", "published_marts"]],
+    group_name="office",
+    kinds={"excel"},
+    owners=["team:billing"],
+    description="worklists/<practice_id>/<night>.xlsx and .csv: what someone should do next, one pair of files per practice. No names.",
+)
+def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    from orchestration.answer.worklist_files import write_worklists
+
+    written = write_worklists(House.from_environment())
+    return dg.MaterializeResult(
+        metadata={
+            "practices": len(written),
+            "new or changed": sum(one.is_new for one in written),
+            "items": sum(one.items for one in written),
+        }
+    )

@@ -110,6 +110,8 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         description="The marts after the close: what went out is claimed, and published.",
     )
     def posted_claims(context: dg.AssetExecutionContext, packets: list[Any]) -> dg.MaterializeResult[None]:
+        from orchestration.answer.worklist_files import write_worklists
+
         house = House.from_environment()
         if packets and all(isinstance(one, Proposed) for one in packets):
             return dg.MaterializeResult()  # a proposal changes no mart
@@ -119,6 +121,8 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
                 if bad:
                     raise dg.Failure(f"the marts could not be rebuilt after the close ({bad[0]}); run `ccm nightly --full`")
             publish(house)
+        # What the scrub kept back and what went out changes what there is to do.
+        write_worklists(house)
         return dg.MaterializeResult()
 
     return [rulings, packets, posted_claims]

@@ -62,8 +62,10 @@ def nightly(
         out.print(f"[red]Rejected[/red] {line}")
     for line in summary["failed_checks"]:
         out.print(f"[red]Check failed[/red] {line}")
+    for line in summary["undocumented_overdue"]:
+        out.print(f"[red]Document before the close[/red] {line}")
     out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
-    out.print("Next: `ccm status`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
+    out.print("Next: `ccm status`, `ccm worklist`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
 
 
 def _night_summary(house: House) -> dict[str, Any]:
@@ -89,6 +91,8 @@ def _night_summary(house: House) -> dict[str, Any]:
         for finding in verdict.findings
         if not finding.passed and finding.severity == "error"
     ]
+    months = verdicts.load(house, "great_expectations_months")
+    overdue = [f.detail for f in (months.findings if months else ()) if not f.passed and f.severity == "error"]
     return {
         "files": rows[0],
         "practices": rows[1],
@@ -98,5 +102,6 @@ def _night_summary(house: House) -> dict[str, Any]:
         "newest_night": newest,
         "rejected": [row[0] for row in rejected],
         "failed_checks": failed,
+        "undocumented_overdue": overdue,
         "marts": house.marts,
     }

@@ -108,36 +108,61 @@ def judge_batch(house: House, batch: int) -> list[Finding]:
     return findings
 
 
-MONTH_RULES = [
-    Rule("missing_note", 0, "warn", "no time without a note in the month about to close"),
-    Rule("open_timer", 0, "warn", "no timer without an end in the month about to close"),
-    Rule("visit_without_time", 0, "warn", "no completed CCM contact without time in the month about to close"),
+UNDOCUMENTED = {
+    "missing_note": "no time without a note",
+    "open_timer": "no timer without an end",
+    "visit_without_time": "no completed CCM contact without time",
+}
+# A warning from the first day of the month, an error once the close is near; the gate reads neither: what time would change is held, not refused.
+MONTH_RULES = [Rule(kind, 0, "warn", f"{text} in a month that may still close") for kind, text in UNDOCUMENTED.items()] + [
+    Rule(f"{kind}__overdue", 0, "error", f"{text} in a month whose close is near") for kind, text in UNDOCUMENTED.items()
 ]
+# So many practice-months are told of one by one; the mart has them all.
+TOLD = 20
 
 
 def judge_open_months(house: House) -> list[Finding]:
-    """Undocumented time of the months that may still close: the newest month of each practice and the one before."""
+    """Undocumented time of every practice's months that are still open (before close.final_day of the following month).
+
+    An item is overdue from five business days before the month may close (int_months__close); until then it is worth a warning.
+    """
+    counts = ", ".join(
+        f"count(*) filter (where items.kind = '{kind}' and {'' if overdue else 'not '}months.is_overdue) as {kind}{overdue}"
+        for overdue in ("", "__overdue")
+        for kind in UNDOCUMENTED
+    )
+    texts = ", ".join(
+        f"""
+        months.practice_id || ' ' || strftime(months.month, '%Y-%m') || ': ' || count(*) filter (where items.kind = '{kind}') || ' items, '
+        || coalesce(sum(items.minutes) filter (where items.kind = '{kind}'), 0) || ' minutes, $'
+        || cast(coalesce(sum(items.dollars_at_stake) filter (where items.kind = '{kind}'), 0) as decimal(12, 2))
+        || ', due ' || months.due_on as {kind}__told
+        """
+        for kind in UNDOCUMENTED
+    )
     with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
         frame = warehouse.execute(
-            """
-            select
-                months.practice_id, months.month,
-                count(*) filter (where items.kind = 'missing_note') as missing_note,
-                count(*) filter (where items.kind = 'open_timer') as open_timer,
-                count(*) filter (where items.kind = 'visit_without_time') as visit_without_time
-            from intermediate.int_months as months
-            inner join staging.stg_practices as practices on months.practice_id = practices.practice_id
+            f"""
+            with months as (
+                select
+                    practice_id, month, close_opens_on - 1 as due_on,
+                    coalesce(newest_night >= overdue_from, false) as is_overdue
+                from intermediate.int_months__close
+                where is_open
+            )
+            select months.practice_id, months.month, {counts}, {texts}
+            from months
             left join marts.undocumented_time as items on months.practice_id = items.practice_id and months.month = items.month
-            where months.month >= date_trunc('month', practices.newest_night) - interval 1 month
-            group by months.practice_id, months.month
+            group by months.practice_id, months.month, months.due_on, months.is_overdue
             order by months.practice_id, months.month
             """
         ).df()
-    return validate("month_about_to_close", "marts/undocumented_time", frame, MONTH_RULES) if not frame.empty else []
+    return validate("months_open_to_mending", "marts/undocumented_time", frame, MONTH_RULES) if not frame.empty else []
 
 
 def validate(name: str, asset: str, frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Finding]:
-    """Runs one Great Expectations suite over a profile; one finding per rule, naming the practices at fault.
+    """Runs one Great Expectations suite over a profile; one finding per rule, naming the practices at fault, and each row at fault by the
+    profile's text for it (column `<rule>__told`), where it has one.
 
     A rule whose column is not in the profile, or whose metric fails, is an error of ours and not bad data: it raises.
     """
@@ -177,11 +202,21 @@ def validate(name: str, asset: str, frame: pd.DataFrame, rules: Sequence[Rule]) 
                 severity=rule.severity,
                 passed=bool(outcome.success),
                 practice_ids=tuple(sorted(at_fault["practice_id"].unique())),
-                detail="" if outcome.success else f"{rule.meaning}; {len(at_fault)} of {len(frame)} do not keep to it",
+                detail=""
+                if outcome.success
+                else f"{rule.meaning}; {len(at_fault)} of {len(frame)} do not keep to it{_told(at_fault, column)}",
                 file_ids=tuple(sorted(int(f) for f in at_fault["file_id"])) if "file_id" in frame else (),
             )
         )
     return findings
+
+
+def _told(at_fault: pd.DataFrame, column: str) -> str:
+    text = f"{column.removesuffix('__overdue')}__told"
+    if text not in at_fault:
+        return ""
+    lines = at_fault[text].tolist()
+    return ": " + "; ".join(lines[:TOLD]) + (f"; and {len(lines) - TOLD} more" if len(lines) > TOLD else "")
 
 
 def _infos(info: Any) -> Iterable[Any]:

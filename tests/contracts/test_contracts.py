@@ -41,12 +41,18 @@ GRAINS = {
     "patient_month_minutes": "practice_id patient_id month", "patient_month_decisions": "practice_id patient_id month",
     "claimable_codes": "practice_id patient_id month procedure_code", "undocumented_time": "practice_id item_id",
     "worklist": "practice_id item_id", "revenue_gap": "practice_id month cause", "enrollment_projection": "practice_id month basis",
+    "claim_line_payments": "practice_id claim_id line_id", "remittances": "remittance_id", "answer_files": "file_id",
+    "claim_aging": "practice_id claim_id",
     "claims": "practice_id patient_id month", "post_close_changes": "practice_id patient_id month",
     "patient_month_evidence": "practice_id patient_id month", "patient_facts": "practice_id patient_id table_name fact_id",
     "time_entry_facts": "practice_id entry_id", "landed_files": "practice_id file_id",
     "fee_schedule_prices": "practice_id procedure_code service_date payment_share",
     "close_calendar": "practice_id month", "claim_audit": "practice_id finding claim_id line_id",
     "row_accounting": "practice_id extract_date table_name", "quarantine": "practice_id extract_date table_name line_number",
+    "undocumented_trend": "practice_id month scope member_id", "enrollment_states": "practice_id month state",
+    "stage_durations": "practice_id stage_number", "revenue_waterfall": "practice_id month step_number",
+    "enrollment_benchmark": "practice_id month", "revenue_table": "practice_id patients",
+    "capacity": "practice_id", "capacity_plan": "practice_id patient_id",
 }  # fmt: skip
 FILES = sorted(DATA_CONTRACTS.glob("*/*.odcs.yaml"))
 

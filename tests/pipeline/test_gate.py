@@ -24,6 +24,13 @@ AT_FAULT, INNOCENT = "hudson", "prairie"
 
 # How to break what a test by name promises, for one practice.
 BREAK = {
+    "every_remittance_is_accounted_for_to_the_cent": "update marts.remittances set posted_amount = posted_amount + 1 where practice_id = '{p}'",
+    "what_lines_and_claims_received_is_what_was_posted": (
+        "update marts.claim_line_payments set paid_amount = paid_amount + 1 where practice_id = '{p}'"
+    ),
+    "every_payment_of_an_answer_file_is_posted_unmatched_repeated_or_held": (
+        "update marts.answer_files set claims_amount = claims_amount + 1 where practice_id = '{p}'"
+    ),
     "seconds_of_every_entry_add_up_to_its_elapsed_time": "update marts.minute_ledger set seconds = seconds + 1 where practice_id = '{p}'",
     "credited_seconds_of_the_ledger_are_those_of_the_patient_month": (
         "update marts.patient_month_minutes set credited_seconds = credited_seconds + 1 where practice_id = '{p}'"
@@ -43,6 +50,14 @@ BREAK = {
     "dollars_at_stake_add_up_to_what_crediting_the_time_would_bring": (
         "update marts.undocumented_time set dollars_at_stake = dollars_at_stake + 1 where practice_id = '{p}'"
     ),
+    "causes_of_the_revenue_gap_add_up_to_eligible_patients_at_the_base_code": (
+        "update marts.revenue_gap set patients = patients + 1 where practice_id = '{p}'"
+    ),
+    "stages_of_the_enrollment_status_are_those_of_the_funnel": "update marts.enrollment_status set stage = 'paid' where practice_id = '{p}'",
+    "dollars_of_unresolved_time_add_up_to_what_resolving_it_would_bring": (
+        "update intermediate.int_work_items set dollars_at_stake = dollars_at_stake + 1 where practice_id = '{p}'"
+    ),
+    "undocumented_time_of_open_months_is_on_the_work_list": "delete from marts.worklist where practice_id = '{p}'",
     "no_claim_has_what_an_auditor_would_object_to": (
         "insert into marts.claim_audit values ('{p}', 'orphan_add_on', 'x', '2026-10-01', 'c', 'l', 'd', 1)"
     ),

@@ -1,4 +1,5 @@
--- The service date of each candidate track (rules.md A7): the month's last day, or the day on which the last unit's threshold was reached.
+-- The service date of each candidate track (rules.md A7): the month's last day, or the day on which the last unit's threshold was reached; and the
+-- day on which the first was.
 with tracks as (
     select
         scenario,
@@ -8,6 +9,7 @@ with tracks as (
         program,
         track,
         seconds_basis,
+        min(threshold_seconds) as first_threshold_seconds,
         max(threshold_seconds) as threshold_seconds
     from {{ ref('int_candidates') }}
     group by scenario, practice_id, patient_id, month, program, track, seconds_basis
@@ -33,7 +35,15 @@ reached as (
         tracks.patient_id,
         tracks.month,
         tracks.track,
-        min(running.local_day) as threshold_on
+        min(running.local_day) as first_threshold_on,
+        min(
+            case
+                when
+                    case when tracks.seconds_basis = 'practitioner' then running.practitioner_seconds else running.credited_seconds end
+                    >= tracks.threshold_seconds
+                    then running.local_day
+            end
+        ) as threshold_on
     from tracks
     inner join running
         on
@@ -42,7 +52,7 @@ reached as (
             and tracks.patient_id = running.patient_id
             and tracks.month = running.month
             and case when tracks.seconds_basis = 'practitioner' then running.practitioner_seconds else running.credited_seconds end
-            >= tracks.threshold_seconds
+            >= tracks.first_threshold_seconds
     where tracks.seconds_basis <> 'none'
     group by tracks.scenario, tracks.practice_id, tracks.patient_id, tracks.month, tracks.track
 )
@@ -54,6 +64,7 @@ select
     tracks.month,
     tracks.program,
     tracks.track,
+    reached.first_threshold_on,
     reached.threshold_on,
     case
         when tracks.seconds_basis = 'none'

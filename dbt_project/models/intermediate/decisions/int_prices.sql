@@ -18,6 +18,27 @@ with wanted as (
         {{ month_end('month') }} as service_date,
         1 as payment_share
     from {{ ref('int_months') }}
+    union
+    -- What the first unit of a program's staff track would bring where it is not reached yet.
+    select
+        months.practice_id,
+        bands.procedure_code,
+        {{ month_end('months.month') }} as service_date,
+        shares.payment_share
+    from {{ ref('int_months') }} as months
+    inner join (
+        select distinct
+            practice_id,
+            coalesce(payment_share, 1) as payment_share
+        from {{ ref('int_patient_months__basis') }}
+    ) as shares on months.practice_id = shares.practice_id
+    cross join {{ ref('rule_programs') }} as programs
+    inner join {{ ref('rule_bands') }} as bands
+        on
+            programs.program = bands.program
+            and programs.staff_track = bands.track
+            and bands.is_base
+            and {{ in_force('bands', month_end('months.month')) }}
 ),
 
 places as (

@@ -11,17 +11,23 @@ with dated as (
         consents.documented,
         consents.billing_practitioner_id,
         consents.revoked_on,
+        consents.obtained_by,
         consents.revoked_on is null or consents.revoked_on >= months.month as is_in_force,
         -- Whatever its program: the funnel asks for a documented consent, the claim for one of the month's program.
-        bool_or((consents.revoked_on is null or consents.revoked_on >= months.month) and consents.documented) over (
-            partition by months.practice_id, months.patient_id, months.month
-        ) as has_documented_consent
+        bool_or((consents.revoked_on is null or consents.revoked_on >= months.month) and consents.documented) over patient_month
+            as has_documented_consent,
+        min(
+            case when (consents.revoked_on is null or consents.revoked_on >= months.month) and consents.documented then consents.consented_on end
+        ) over patient_month as documented_consent_on,
+        min(consents.consented_on) over patient_month as first_consented_on,
+        max(consents.revoked_on) over patient_month as last_revoked_on
     from {{ ref('int_patient_months') }} as months
     inner join {{ ref('int_consents__current') }} as consents
         on
             months.practice_id = consents.practice_id
             and months.patient_id = consents.patient_id
             and consents.consented_on <= months.month_end
+    window patient_month as (partition by months.practice_id, months.patient_id, months.month)
 ),
 
 -- The program is that of the newest consent in force; with none in force, of the newest one.
@@ -66,7 +72,11 @@ select
     chosen.billing_practitioner_id as consent_practitioner_id,
     chosen.revoked_on,
     coalesce(chosen.is_in_force, false) as is_consent_in_force,
-    coalesce(chosen.has_documented_consent, false) as has_documented_consent
+    coalesce(chosen.has_documented_consent, false) as has_documented_consent,
+    chosen.documented_consent_on,
+    chosen.first_consented_on,
+    chosen.last_revoked_on,
+    chosen.obtained_by
 from {{ ref('int_patient_months') }} as months
 left join chosen
     on months.practice_id = chosen.practice_id and months.patient_id = chosen.patient_id and months.month = chosen.month

@@ -1,0 +1,25 @@
+-- Who usually works with a patient: the member, still in the care team, with the most credited time in the newest month and the three before it.
+with credited as (
+    select
+        slices.practice_id,
+        slices.patient_id,
+        slices.member_id,
+        sum(slices.seconds) as seconds
+    from {{ ref('int_time_slices') }} as slices
+    inner join {{ ref('stg_practices') }} as practices on slices.practice_id = practices.practice_id
+    where
+        slices.disposition = 'credited'
+        and slices.month >= {{ month_of('practices.newest_night') }} - interval 1 month * cast({{ limit('usual_member') }} as integer)
+    group by slices.practice_id, slices.patient_id, slices.member_id
+)
+
+select
+    credited.practice_id,
+    credited.patient_id,
+    credited.member_id
+from credited
+inner join {{ ref('int_members__present') }} as members
+    on credited.practice_id = members.practice_id and credited.member_id = members.member_id
+qualify row_number() over (
+    partition by credited.practice_id, credited.patient_id order by credited.seconds desc, credited.member_id
+) = 1

@@ -1,0 +1,162 @@
+-- Time that documentation ('documented') or a word of the member ('resolved') could still bring back, by item, with what it would bring: the
+-- patient-month decided again with all such time credited, less what it is worth without, split over the items by minutes (rules.md A6b, A7).
+with notes as (
+    select
+        practice_id,
+        'missing_note' as kind,
+        'documented' as scenario,
+        month,
+        patient_id,
+        member_id,
+        entry_id,
+        cast(null as varchar) as appointment_id,
+        min(local_day) as worked_on,
+        sum(seconds) as seconds
+    from {{ ref('int_time_segments') }}
+    where disposition = 'undocumented' and passes_days and seconds > 0
+    group by practice_id, month, patient_id, member_id, entry_id
+),
+
+timers as (
+    select
+        practice_id,
+        'open_timer' as kind,
+        'documented' as scenario,
+        month,
+        patient_id,
+        member_id,
+        entry_id,
+        cast(null as varchar) as appointment_id,
+        local_day as worked_on,
+        0 as seconds
+    from {{ ref('int_time_segments') }}
+    where disposition = 'open_timer'
+),
+
+visits as (
+    select
+        practice_id,
+        'visit_without_time' as kind,
+        'documented' as scenario,
+        month,
+        patient_id,
+        member_id,
+        cast(null as varchar) as entry_id,
+        appointment_id,
+        min(local_day) as worked_on,
+        sum(seconds) as seconds
+    from {{ ref('int_visits_without_time') }}
+    group by practice_id, month, patient_id, member_id, appointment_id
+),
+
+unresolved as (
+    select
+        practice_id,
+        disposition as kind,
+        'resolved' as scenario,
+        month,
+        patient_id,
+        member_id,
+        entry_id,
+        cast(null as varchar) as appointment_id,
+        min(local_day) as worked_on,
+        sum(seconds) as seconds
+    from {{ ref('int_time_segments') }}
+    where disposition in ('staff_overlap', 'runaway_timer') and would_count and seconds > 0
+    group by practice_id, disposition, month, patient_id, member_id, entry_id
+),
+
+every_item as (
+    select * from notes
+    union all
+    select * from timers
+    union all
+    select * from visits
+    union all
+    select * from unresolved
+),
+
+-- Of patients known and months reported: where there is no patient-month, nothing can be billed or mended.
+items as (
+    select
+        every_item.*,
+        every_item.kind || ':' || coalesce(every_item.entry_id, every_item.appointment_id) || ':' || strftime(every_item.month, '%Y-%m')
+            as item_id,
+        cast(every_item.seconds // 60 as bigint) as minutes
+    from every_item
+    inner join {{ ref('int_patient_months') }} as months
+        on
+            every_item.practice_id = months.practice_id
+            and every_item.patient_id = months.patient_id
+            and every_item.month = months.month
+    where months.is_reported
+),
+
+-- What crediting the patient-month's time would add, where nothing but minutes stands in the way; what documenting adds is not counted twice.
+stakes as (
+    select
+        changes.scenario,
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        cast((changes.allowed_difference - coalesce(documented.allowed_difference, 0)) * 100 as bigint) as cents
+    from {{ ref('int_scenario_changes') }} as changes
+    inner join {{ ref('int_decisions') }} as decisions using (practice_id, patient_id, month)
+    left join {{ ref('int_scenario_changes') }} as documented
+        on
+            changes.scenario = 'resolved'
+            and documented.scenario = 'documented'
+            and changes.practice_id = documented.practice_id
+            and changes.patient_id = documented.patient_id
+            and changes.month = documented.month
+    where decisions.decision <> 'not_claimable' or decisions.reason = 'below_threshold'
+),
+
+shared as (
+    select
+        items.*,
+        coalesce(stakes.cents, 0) as cents,
+        sum(items.minutes) over patient_month as all_minutes,
+        row_number() over (
+            partition by items.scenario, items.practice_id, items.patient_id, items.month order by items.item_id
+        ) as place
+    from items
+    left join stakes
+        on
+            items.practice_id = stakes.practice_id
+            and items.patient_id = stakes.patient_id
+            and items.month = stakes.month
+            and items.scenario = stakes.scenario
+    window patient_month as (partition by items.scenario, items.practice_id, items.patient_id, items.month)
+),
+
+split as (
+    select
+        *,
+        case when all_minutes > 0 then cast((cents * minutes) // all_minutes as bigint) else 0 end as own_cents
+    from shared
+)
+
+select
+    practice_id,
+    item_id,
+    scenario,
+    kind,
+    month,
+    patient_id,
+    member_id,
+    entry_id,
+    appointment_id,
+    worked_on,
+    cast(seconds as bigint) as seconds,
+    minutes,
+    cast(
+        (
+            own_cents
+            + case
+                when place = 1 then cents - sum(own_cents) over (partition by scenario, practice_id, patient_id, month)
+                else 0
+            end
+        ) * cast(0.01 as decimal(4, 2)) as decimal(12, 2)
+    ) as dollars_at_stake
+from split

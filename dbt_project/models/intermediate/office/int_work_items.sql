@@ -1,0 +1,184 @@
+-- Everything that someone could mend in a patient-month, in every month: the work list shows those that can still be mended, the enrollment status
+-- the first that keeps the patient from the next stage. One row per practice, patient, month, kind and subject (a time entry, an appointment, a
+-- claim, or the patient).
+with stages as (
+    select
+        *,
+        least(month_end, newest_night) as as_of,
+        newest_night <= month_end as is_newest_month
+    from {{ ref('int_patient_months__stages') }}
+),
+
+-- The care plan in force on the newest night, and when the patient's plans were last looked at.
+care_plans as (
+    select
+        plans.practice_id,
+        plans.patient_id,
+        plans.established_on,
+        plans.copy_given_on,
+        max(
+            greatest(
+                plans.established_on,
+                coalesce(case when plans.last_reviewed_on <= practices.newest_night then plans.last_reviewed_on end, plans.established_on)
+            )
+        ) over (partition by plans.practice_id, plans.patient_id) as reviewed_on
+    from {{ ref('int_care_plans__current') }} as plans
+    inner join {{ ref('stg_practices') }} as practices on plans.practice_id = practices.practice_id
+    where plans.established_on <= practices.newest_night
+    qualify row_number() over (
+        partition by plans.practice_id, plans.patient_id order by plans.established_on desc, plans.care_plan_id desc
+    ) = 1
+),
+
+found as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        kind,
+        coalesce(entry_id, appointment_id) as subject_id,
+        member_id,
+        minutes,
+        dollars_at_stake as dollars,
+        strftime(worked_on, '%Y-%m-%d') as fact
+    from {{ ref('int_time_items') }}
+    union all
+    select practice_id, patient_id, month, 'near_threshold', patient_id as subject_id, null, minutes_to_first_unit, unit_amount, null
+    from {{ ref('int_patient_months__short') }}
+    where
+        program = 'ccm'
+        and credited_seconds >= {{ limit('near_threshold_from') }} * 60
+        and credited_seconds < {{ limit('near_threshold_to') }} * 60
+    union all
+    select practice_id, patient_id, month, 'no_time_yet', patient_id as subject_id, null, minutes_to_first_unit, unit_amount, null
+    from {{ ref('int_patient_months__short') }}
+    where logged_seconds = 0
+    union all
+    select practice_id, patient_id, month, 'undocumented_consent', patient_id as subject_id, consent_obtained_by, null, null, strftime(consented_on, '%Y-%m-%d')
+    from stages
+    where is_eligible and is_consent_in_force and not is_consent_documented
+    union all
+    select practice_id, patient_id, month, 'missing_initiating_visit', patient_id as subject_id, null, null, null, strftime(consented_on, '%Y-%m-%d')
+    from stages
+    where is_eligible and is_consent_in_force and not has_initiating_visit
+    union all
+    select practice_id, patient_id, month, 'missing_care_plan', patient_id as subject_id, null, null, null, null
+    from stages
+    where is_eligible and is_consent_in_force and not has_care_plan
+    union all
+    select practice_id, patient_id, month, 'eligible_not_contacted', patient_id as subject_id, null, null, null, null
+    from stages
+    where is_eligible and not is_contacted and last_attempted_on is null
+    union all
+    select practice_id, patient_id, month, 'stalled_outreach', patient_id as subject_id, last_attempt_by, null, null, strftime(last_attempted_on, '%Y-%m-%d')
+    from stages
+    where
+        is_eligible
+        and consent_id is null
+        and not is_last_outcome_final
+        and last_attempted_on + cast({{ limit('stalled_outreach') }} as integer) < as_of
+    union all
+    select
+        stages.practice_id,
+        stages.patient_id,
+        stages.month,
+        'care_plan_review_due' as kind,
+        stages.patient_id as subject_id,
+        null as member_id,
+        null as minutes,
+        null as dollars,
+        strftime(care_plans.reviewed_on, '%Y-%m-%d') as fact
+    from stages
+    inner join care_plans using (practice_id, patient_id)
+    where
+        stages.is_newest_month
+        and stages.is_eligible
+        and stages.has_documented_consent
+        and care_plans.reviewed_on + interval 1 month * cast({{ limit('care_plan_review') }} as integer) <= stages.newest_night
+    union all
+    select
+        stages.practice_id,
+        stages.patient_id,
+        stages.month,
+        'care_plan_copy_missing' as kind,
+        stages.patient_id as subject_id,
+        null as member_id,
+        null as minutes,
+        null as dollars,
+        strftime(care_plans.established_on, '%Y-%m-%d') as fact
+    from stages
+    inner join care_plans using (practice_id, patient_id)
+    where stages.is_newest_month and stages.is_eligible and stages.has_documented_consent and care_plans.copy_given_on is null
+    union all
+    select
+        claims.practice_id,
+        claims.patient_id,
+        claims.month,
+        'denied_claim' as kind,
+        claims.claim_id as subject_id,
+        null as member_id,
+        null as minutes,
+        stages.allowed_amount as dollars,
+        array_to_string(claims.denial_codes, ', ') as fact
+    from {{ ref('claims') }} as claims
+    inner join stages using (practice_id, patient_id, month)
+    where claims.status = 'denied'
+    union all
+    select
+        held.practice_id,
+        held.patient_id,
+        held.month,
+        'claim_error' as kind,
+        held.patient_id as subject_id,
+        null as member_id,
+        null as minutes,
+        stages.allowed_amount as dollars,
+        held.detail as fact
+    from {{ from_configuration('held') }} as held
+    inner join stages using (practice_id, patient_id, month)
+    where held.reason = 'claim_error' and stages.decision = 'claimable'
+),
+
+-- What keeps the patient-month from its next stage comes first.
+barring as (
+    select
+        found.*,
+        stages.month_end,
+        stages.newest_night,
+        stages.billing_practitioner_id,
+        stages.decision,
+        bars.precedence is not null and row_number() over (
+            partition by found.practice_id, found.patient_id, found.month order by bars.precedence nulls last, found.subject_id
+        ) = 1 as is_first_bar
+    from found
+    inner join stages using (practice_id, patient_id, month)
+    left join {{ ref('rule_funnel_stages') }} as next_stages on stages.stage_reached + 1 = next_stages.stage_number
+    left join {{ ref('rule_stage_bars') }} as bars
+        on next_stages.stage = bars.stage and found.kind = bars.kind and (found.dollars > 0 or not bars.only_if_worth)
+)
+
+select
+    barring.practice_id,
+    barring.patient_id,
+    barring.month,
+    barring.kind,
+    barring.kind || ':' || barring.subject_id || case when kinds.is_monthly then strftime(barring.month, ':%Y-%m') else '' end as item_id,
+    barring.subject_id,
+    barring.member_id,
+    barring.minutes,
+    cast(
+        case kinds.worth
+            when 'own' then coalesce(barring.dollars, 0)
+            when 'base_code' then case when barring.is_first_bar then base.base_code_amount else 0 end
+            else 0
+        end as decimal(12, 2)
+    ) as dollars_at_stake,
+    barring.fact,
+    barring.is_first_bar,
+    barring.month_end,
+    barring.newest_night,
+    barring.billing_practitioner_id,
+    barring.decision
+from barring
+inner join {{ ref('rule_worklist_kinds') }} as kinds on barring.kind = kinds.kind
+inner join {{ ref('int_base_code_amounts') }} as base using (practice_id, month)

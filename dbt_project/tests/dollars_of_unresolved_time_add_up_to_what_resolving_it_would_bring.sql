@@ -1,0 +1,26 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_work_items'}}}) }}
+-- Documenting and resolving together bring what the patient-month is worth with all of it credited, decided again.
+with items as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        sum(dollars_at_stake) as dollars
+    from {{ ref('int_work_items') }}
+    where kind in ('missing_note', 'open_timer', 'visit_without_time', 'staff_overlap', 'runaway_timer')
+    group by practice_id, patient_id, month
+)
+
+select
+    changes.practice_id,
+    changes.patient_id,
+    changes.month
+from {{ ref('int_scenario_changes') }} as changes
+inner join {{ ref('int_decisions') }} as decisions using (practice_id, patient_id, month)
+left join items using (practice_id, patient_id, month)
+where
+    changes.scenario = 'resolved'
+    and coalesce(items.dollars, 0) <> case
+        when decisions.decision <> 'not_claimable' or decisions.reason = 'below_threshold' then changes.allowed_difference
+        else 0
+    end

@@ -1,0 +1,232 @@
+"""The office's morning on the demo home, through the command and the files that a user has."""
+
+from __future__ import annotations
+
+import csv
+import json
+import stat
+from datetime import date, timedelta
+from decimal import Decimal
+
+import holidays
+import pytest
+from openpyxl import load_workbook
+
+from orchestration.practices import load_practices, next_month
+from tests.pipeline.homes import ccm, rows
+
+pytestmark = pytest.mark.xdist_group("demo")
+
+TIME_KINDS = ("missing_note", "open_timer", "visit_without_time", "staff_overlap", "runaway_timer")
+
+
+def nights(home):
+    return {row["practice_id"]: row["newest_night"] for row in rows(home, "from practice_nights")}
+
+
+def test_every_practice_has_one_private_workbook_and_one_csv_of_its_newest_night_with_the_items_of_the_mart(office):
+    listed = {}
+    for row in rows(office, "from worklist"):
+        listed.setdefault(row["practice_id"], {})[row["item_id"]] = row
+    assert sum(len(items) for items in listed.values()) > 30
+    for practice_id, night in nights(office).items():
+        folder = office / "worklists" / practice_id
+        assert {f"{night}.xlsx", f"{night}.csv"} <= {path.name for path in folder.iterdir()}
+        assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
+        sheet = load_workbook(folder / f"{night}.xlsx")["All"]
+        header, *body = sheet.iter_rows(values_only=True)
+        shown = [dict(zip(header, line, strict=True)) for line in body]
+        items = listed.get(practice_id, {})
+        assert {line["Item"] for line in shown} == items.keys()
+        assert [line["Worth"] for line in shown] == sorted((line["Worth"] for line in shown), reverse=True)
+        with (folder / f"{night}.csv").open(encoding="utf-8", newline="") as handle:
+            plain = {line["Item"]: line for line in csv.DictReader(handle)}
+        for line in shown:
+            item = items[line["Item"]]
+            assert (
+                Decimal(str(line["Worth"])).quantize(Decimal("0.01"))
+                == item["dollars_at_stake"]
+                == Decimal(plain[line["Item"]]["Worth"])
+            )
+            assert (line["What to do"], line["Minutes"]) == (item["detail"], item["minutes"])
+            assert line["Days left"] == (item["due_on"] - night).days
+
+
+def test_no_sentence_has_an_unfilled_place_and_every_item_is_due_the_day_before_its_month_may_close(office):
+    practices = load_practices(office / "practices.yaml")
+    for row in rows(office, "from worklist"):
+        assert "{" not in row["detail"] and row["detail"].strip()
+        assert row["due_on"] == practices[row["practice_id"]].first_close_day(row["month"]) - timedelta(days=1)
+
+
+def test_items_are_of_months_that_can_still_be_mended(office):
+    practices, newest = load_practices(office / "practices.yaml"), nights(office)
+    decisions = {
+        (row["practice_id"], row["patient_id"], row["month"]): row["decision"]
+        for row in rows(office, "from patient_month_decisions")
+    }
+    kinds = set()
+    for row in rows(office, "from worklist"):
+        night, month = newest[row["practice_id"]], row["month"]
+        kinds.add(row["kind"])
+        if row["kind"] not in TIME_KINDS:
+            assert (night.year, night.month) == (month.year, month.month), row["kind"]
+            continue
+        final_day = next_month(month) + timedelta(days=practices[row["practice_id"]].close.final_day - 1)
+        if night >= final_day:
+            assert row["dollars_at_stake"] > 0
+            assert decisions[row["practice_id"], row["patient_id"], month] != "claimed"
+    assert len(kinds) >= 14
+
+
+def test_a_patients_enrollment_dollars_are_counted_once(office):
+    found = rows(
+        office,
+        """
+        select practice_id, patient_id, count(*) filter (where dollars_at_stake > 0) as worth
+        from worklist
+        where kind in ('undocumented_consent', 'missing_initiating_visit', 'missing_care_plan', 'eligible_not_contacted', 'stalled_outreach')
+        group by all
+        """,
+    )
+    assert found and max(row["worth"] for row in found) == 1
+
+
+def test_near_threshold_and_no_time_yet_say_the_minutes_to_go_and_what_the_first_code_brings(office):
+    found = rows(
+        office,
+        """
+        select items.kind, items.minutes, items.dollars_at_stake, months.credited_minutes, months.logged_seconds, decisions.reason, funnel.program
+        from worklist as items
+        inner join patient_month_minutes as months using (practice_id, patient_id, month)
+        inner join patient_month_decisions as decisions using (practice_id, patient_id, month)
+        inner join eligibility as funnel using (practice_id, patient_id, month)
+        where items.kind in ('near_threshold', 'no_time_yet')
+        """,
+    )
+    assert found
+    for row in found:
+        assert row["reason"] == "below_threshold"
+        assert row["minutes"] + row["credited_minutes"] == {"ccm": 20, "pcm": 30}[row["program"]]
+        assert row["dollars_at_stake"] > 20
+        if row["kind"] == "no_time_yet":
+            assert row["logged_seconds"] == 0
+        else:
+            assert 15 <= row["credited_minutes"] < 20
+
+
+def test_the_command_filters_and_sorts_and_names_what_it_does_not_know(office):
+    everything = json.loads(ccm("worklist", "--json", home=office).out)
+    assert len(everything) == rows(office, "select count(*) as n from worklist")[0]["n"]
+    worth = [Decimal(item["dollars_at_stake"]) for item in everything]
+    assert worth == sorted(worth, reverse=True)
+    first = everything[0]
+    arguments = ("--practice", first["practice_id"], "--kind", first["kind"], "--month", first["month"][:7])
+    some = json.loads(ccm("worklist", "--json", *arguments, home=office).out)
+    assert some == [i for i in everything if all(i[name] == first[name] for name in ("practice_id", "kind", "month"))]
+    shown = ccm("worklist", *arguments, home=office)
+    assert shown.code == 0 and first["detail"].split()[0] in shown.out
+    wrong = ccm("worklist", "--kind", "nonsense", home=office)
+    assert wrong.code == 1 and "missing_note" in wrong.err
+
+
+def test_undocumented_time_is_a_warning_first_and_overdue_from_five_business_days_before_the_close_may_begin(office):
+    federal = holidays.country_holidays("US")
+    practices, newest = load_practices(office / "practices.yaml"), nights(office)
+
+    def overdue_from(practice, month):
+        day, left = practice.first_close_day(month), 5
+        while left:
+            day -= timedelta(days=1)
+            left -= day.weekday() < 5 and day not in federal
+        return day
+
+    wanted: dict[str, set[str]] = {}
+    for row in rows(office, "select practice_id, month, kind from undocumented_time"):
+        practice, month = practices[row["practice_id"]], row["month"]
+        night = newest[row["practice_id"]]
+        if night < next_month(month) + timedelta(days=practice.close.final_day - 1):
+            late = night >= overdue_from(practice, month)
+            wanted.setdefault(row["kind"] + "__overdue" * late, set()).add(row["practice_id"])
+    verdict = json.loads((office / ".state" / "verdicts" / "great_expectations_months.json").read_text())
+    found = {f["check"]: set(f["practice_ids"]) for f in verdict["findings"] if not f["passed"]}
+    assert found == wanted
+    severities = {f["check"]: f["severity"] for f in verdict["findings"]}
+    assert all((severity == "error") == check.endswith("__overdue") for check, severity in severities.items())
+    assert {"missing_note", "missing_note__overdue"} <= found.keys()
+    # Red, by name, with what it is worth; and no ground to refuse a close.
+    told = next(f for f in verdict["findings"] if f["check"] == "missing_note__overdue")
+    assert all(f"{practice_id} 20" in told["detail"] for practice_id in told["practice_ids"]) and "due 20" in told["detail"]
+    gate = json.loads((office / ".state" / "verdicts" / "great_expectations.json").read_text())
+    assert not any("overdue" in finding["check"] for finding in gate["findings"])
+
+
+def test_the_trend_of_a_practice_is_the_sum_of_its_members(office):
+    found = rows(
+        office,
+        """
+        select practice_id, month, sum(items) filter (where scope = 'member') as of_members, sum(items) filter (where scope = 'practice') as of_practice,
+            max(undocumented_share) as share
+        from undocumented_trend group by all
+        """,
+    )
+    assert any(row["share"] and 0 < row["share"] < 1 for row in found)
+    assert all((row["of_members"] or 0) == row["of_practice"] for row in found)
+    items = rows(office, "select count(*) as n from undocumented_time")[0]["n"]
+    assert sum(row["of_practice"] for row in found) == items > 0
+
+
+def test_revenue_at_50_100_and_200_patients_is_the_practices_own_base_code(office):
+    base = {
+        row["practice_id"]: row["amount"]
+        for row in rows(
+            office, "select practice_id, arg_max(base_code_amount, month) as amount from enrollment_benchmark group by practice_id"
+        )
+    }
+    table = rows(office, "from revenue_table")
+    assert {row["patients"] for row in table} == {50, 100, 200}
+    for row in table:
+        assert row["monthly_revenue"] == row["patients"] * base[row["practice_id"]]
+        assert row["yearly_revenue"] == 12 * row["monthly_revenue"]
+
+
+def test_the_waterfall_starts_at_the_revenue_gaps_eligible_patients_and_bills_what_the_packets_say(office):
+    gap = {
+        (row["practice_id"], row["month"]): row["dollars"]
+        for row in rows(office, "select practice_id, month, sum(dollars) as dollars from revenue_gap group by all")
+    }
+    billed: dict[tuple[str, date], Decimal] = {}
+    for path in office.glob("closes/*/*/v*/claims.csv"):
+        with path.open(encoding="utf-8", newline="") as handle:
+            for line in csv.DictReader(handle):
+                key = (path.parent.parent.parent.name, date.fromisoformat(line["month"]))
+                billed[key] = billed.get(key, Decimal(0)) + Decimal(line["allowed_amount"])
+    assert billed
+    steps = rows(office, "from revenue_waterfall")
+    assert {row["step"] for row in steps} == {"potential", "enrolled", "earned", "billed", "paid"}
+    for row in steps:
+        if row["step"] == "potential":
+            assert row["dollars"] == gap[row["practice_id"], row["month"]]
+        if row["step"] == "billed":
+            assert row["dollars"] == billed.get((row["practice_id"], row["month"]), 0)
+
+
+def test_what_is_reachable_this_month_keeps_within_the_care_teams_minutes(office):
+    teams = {row["practice_id"]: row for row in rows(office, "from capacity")}
+    assert teams.keys() == nights(office).keys()
+    federal = holidays.country_holidays("US")
+    for practice_id, night in nights(office).items():
+        day, left = night, 0
+        while (day := day + timedelta(days=1)).month == night.month:
+            left += day.weekday() < 5 and day not in federal
+        assert teams[practice_id]["business_days_left"] == left
+    plan = rows(office, "from capacity_plan order by practice_id, place")
+    assert plan
+    for row in plan:
+        team = teams[row["practice_id"]]
+        assert row["is_reachable"] == (row["minutes_so_far"] <= team["minutes_left"])
+        assert row["month"] == date(nights(office)[row["practice_id"]].year, nights(office)[row["practice_id"]].month, 1)
+    for practice_id, team in teams.items():
+        own = [row for row in plan if row["practice_id"] == practice_id and row["is_reachable"]]
+        assert team["reachable_amount"] == sum(row["allowed_amount"] for row in own)
+        assert [row["dollars_per_minute"] for row in own] == sorted((row["dollars_per_minute"] for row in own), reverse=True)
