@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.answer.assets import make_published_marts, worklists
+from orchestration.answer.assets import make_published_marts, reports, worklists
 from orchestration.close.assets import make_close_assets
 from orchestration.house import House
 from orchestration.judge.assets import judge_extracts, judge_open_months
@@ -19,7 +19,7 @@ dbt_models = make_dbt_assets(house)
 marts = sorted(key for key in dbt_models.keys if key.path[0] == "marts")
 
 defs = dg.Definitions(
-    assets=[take_in_assets, dbt_models, make_published_marts(marts), worklists, *make_close_assets(marts)],
+    assets=[take_in_assets, dbt_models, make_published_marts(marts), worklists, reports, *make_close_assets(marts)],
     asset_checks=[judge_extracts, judge_open_months],
     jobs=[nightly_job, month_end_job],
     schedules=schedules(practices),

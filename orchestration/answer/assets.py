@@ -45,3 +45,25 @@ def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
             "items": sum(one.items for one in written),
         }
     )
+
+
+@dg.asset(
+    key=["answer", "reports"],
+    # After the night has published, or after a close has: each job selects one of the two.
+    deps=[["answer", "published_marts"], ["close", "posted_claims"]],
+    group_name="office",
+    kinds={"html"},
+    owners=["team:billing"],
+    description="reports/<practice_id>/<night>.html and <YYYY-MM>-v<N>.html: a one-file page per night and per close, for the manager's mail. No names.",
+)
+def reports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    from orchestration.answer.report import write_reports
+
+    found = write_reports(House.from_environment())
+    return dg.MaterializeResult(
+        metadata={
+            "nights": sum(one.close_version is None for one in found),
+            "closes": sum(one.close_version is not None for one in found),
+            "new or changed": sum(one.is_new for one in found),
+        }
+    )

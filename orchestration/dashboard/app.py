@@ -53,7 +53,8 @@ def main() -> None:
             page.show(_view(house, marts, page))
     except HouseError as error:
         _friendly("Nothing to show yet", str(error))
-    except duckdb.Error:
+    except duckdb.Error as error:
+        _record(house, error)
         _friendly(
             "These marts are of another version",
             f"{house.marts}: lacks something that this page shows; run `ccm nightly --full`, which publishes everything again",
@@ -71,6 +72,8 @@ def _nothing() -> None:
 
 def _view(house: House, marts: Marts, page: Page) -> View:
     nights = {row["practice_id"]: row["newest_night"] for row in marts.rows(queries.NIGHTS)}
+    if not nights:
+        raise HouseError(f"{house.marts}: no night is taken in yet; drop extracts into {house.landing} and run `ccm nightly`")
     months: list[date] = [row["month"] for row in marts.rows(queries.MONTHS)]
     practice, month = None, None
     with st.sidebar:

@@ -26,6 +26,8 @@ table.ccm th { background: #f4f6f8; font-weight: 600; }
 table.ccm td.n, table.ccm th.n { text-align: right; font-variant-numeric: tabular-nums; }
 table.ccm td.n { white-space: nowrap; }
 table.ccm td.k { white-space: nowrap; }
+table.ccm td.w { min-width: 17rem; }
+table.ccm td.i { font: .76rem ui-monospace, Consolas, monospace; overflow-wrap: anywhere; min-width: 8rem; }
 .wide { overflow-x: auto; }
 a:focus-visible, button:focus-visible, input:focus-visible { outline: 3px solid #0072B2 !important; outline-offset: 2px; }
 @media print {
@@ -90,6 +92,16 @@ def state(value: Any) -> str:
     return words(value)
 
 
+def sentence(value: Any) -> str:
+    """Words that need room."""
+    return text(value)
+
+
+def item(value: Any) -> str:
+    """A long id: small, broken anywhere."""
+    return text(value)
+
+
 def text(value: Any) -> str:
     if nothing(value):
         return ""
@@ -97,7 +109,7 @@ def text(value: Any) -> str:
 
 
 NUMBERS = (money, dollars, whole, tenth, share)
-ON_ONE_LINE = (month, day, name, state)
+STYLES: dict[Callable[[Any], str], str] = {month: "k", day: "k", name: "k", state: "k", sentence: "w", item: "i"} | dict.fromkeys(NUMBERS, "n")
 
 
 def table(frame: pd.DataFrame, columns: Mapping[str, tuple[str, Callable[[Any], str]]], *, empty: str = "Nothing here.") -> None:
@@ -116,7 +128,7 @@ def table(frame: pd.DataFrame, columns: Mapping[str, tuple[str, Callable[[Any], 
 
 
 def _kind(form: Callable[[Any], str]) -> str:
-    return ' class="n"' if form in NUMBERS else ' class="k"' if form in ON_ONE_LINE else ""
+    return f' class="{STYLES[form]}"' if form in STYLES else ""
 
 
 def tiles(values: Mapping[str, tuple[str, str]], per_row: int = 4) -> None:
@@ -131,7 +143,7 @@ def chart(picture: alt.Chart | alt.LayerChart | alt.HConcatChart, height: int | 
     if height is not None:
         picture = picture.properties(height=height)
     picture = picture.configure_axis(
-        labelColor=INK, titleColor=INK, labelLimit=260, labelFontSize=12, titleFontSize=12
+        labelColor=INK, titleColor=INK, labelLimit=260, labelFlush=False, labelFontSize=12, titleFontSize=12
     ).configure_legend(labelColor=INK, titleColor=INK, labelFontSize=12, labelLimit=300)
     st.altair_chart(picture, width="stretch")
 

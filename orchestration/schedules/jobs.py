@@ -25,9 +25,9 @@ nightly_job = dg.define_asset_job(
 )
 month_end_job = dg.define_asset_job(
     "month_end",
-    selection=dg.AssetSelection.groups("gate", "close"),
+    selection=dg.AssetSelection.groups("gate", "close") | dg.AssetSelection.keys(["answer", "reports"]),
     executor_def=IN_PROCESS,
-    description="Closes a month for the practices whose gate is open, and publishes the marts.",
+    description="Closes a month for the practices whose gate is open, publishes the marts, reports.",
 )
 
 

@@ -43,7 +43,7 @@ def show(view: View) -> None:
             "practice_id": ("Practice", look.name),
             "table_name": ("Table", look.name),
             "rejected": ("Times rejected", look.whole),
-            "is_mended": ("Stands", lambda mended: "✔ landed again" if mended else "✘ rejected"),
+            "is_mended": ("Since then", _since),
             "reason": ("What is wrong", look.text),
         },
         empty="Every file could be taken in.",
@@ -56,7 +56,12 @@ def show(view: View) -> None:
             .mark_bar(color=look.ORANGE, stroke="white", strokeWidth=1, width=4)
             .encode(
                 x=alt.X("extract_date:T", title="Night", axis=alt.Axis(format="%Y-%m-%d", labelAngle=0, tickCount=8)),
-                y=alt.Y("rows_quarantined:Q", title="Rows", axis=alt.Axis(format=",.0f", tickMinStep=1)),
+                y=alt.Y(
+                    "rows_quarantined:Q",
+                    title="Rows (log scale)",
+                    scale=alt.Scale(type="symlog"),
+                    axis=alt.Axis(format=",.0f", values=[0, 1, 10, 100, 1_000, 10_000, 100_000]),
+                ),
                 tooltip=[
                     alt.Tooltip("extract_date:T", title="Night", format="%Y-%m-%d"),
                     alt.Tooltip("rows_quarantined:Q", title="Rows", format=","),
@@ -85,3 +90,7 @@ def show(view: View) -> None:
     look.table(
         nights.sort_values("extract_date", ascending=False).head(NIGHTS_SHOWN), {"extract_date": ("Night", look.day), **COUNTS}
     )
+
+
+def _since(mended: bool) -> str:
+    return "✔ landed again" if mended else "✘ never landed again"

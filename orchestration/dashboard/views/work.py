@@ -43,14 +43,13 @@ def show(view: View) -> None:
             "dollars_at_stake": ("Worth", look.money),
             "practice_id": ("Practice", look.name),
             "patient_id": ("Patient", look.name),
-            "member_id": ("Who", lambda member: look.text(member) or OFFICE),
-            "detail": ("What to do", look.text),
+            "member_id": ("Who", _who),
+            "detail": ("What to do", look.sentence),
             "minutes": ("Minutes", look.whole),
             "month": ("Month", look.month),
             "due_on": ("Due", look.day),
             "days_left": ("Days left", look.whole),
-            "kind": ("Kind", look.words),
-            "item_id": ("Item", look.text),
+            "item_id": ("Item", look.item),
         },
         empty="Nothing to do that matches the filters.",
     )
@@ -66,6 +65,10 @@ def show(view: View) -> None:
             "dollars": ("Worth", look.money),
         },
     )
+
+
+def _who(member: Any) -> str:
+    return look.text(member) or OFFICE
 
 
 def _filters(view: View) -> dict[str, Any]:
