@@ -49,3 +49,8 @@ fuzz: setup
 .PHONY: docs
 docs: setup
 	$(BIN)/ccm rules document
+
+# Every query of the dashboard at 100,000 patients; the result is kept beside it.
+.PHONY: bench-dashboard
+bench-dashboard: setup
+	$(BIN)/python -m benchmarks.dashboard_queries

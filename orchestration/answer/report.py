@@ -199,7 +199,9 @@ def _close(packet: Path, version: int | None) -> dict[str, Any]:
             one["charge_amount"] += Decimal(row["charge_amount"])
             one["allowed_amount"] += Decimal(row["allowed_amount"])
     with (packet / "held.csv").open(encoding="utf-8", newline="") as handle:
-        held: list[dict[str, Any]] = [row | {"dollars_at_stake": Decimal(row["dollars_at_stake"])} for row in csv.DictReader(handle)]
+        held: list[dict[str, Any]] = [
+            row | {"dollars_at_stake": Decimal(row["dollars_at_stake"])} for row in csv.DictReader(handle)
+        ]
     held.sort(key=lambda row: (-row["dollars_at_stake"], row["patient_id"]))
     return {
         "version": version,

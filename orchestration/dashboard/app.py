@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Literal
 
 import duckdb
 import streamlit as st
@@ -20,19 +21,19 @@ ALL_PRACTICES, ALL_MONTHS = "All practices", "All months"
 
 @dataclass(frozen=True)
 class Page:
-    """A page: its address, its title, what shows it, and what the choice of a month starts with (None: it has none)."""
+    """A page: its address, its title, what shows it, and its choice of a month: starts with the newest, with all of them, takes always one, or has none."""
 
     path: str
     title: str
     show: Callable[[View], None]
-    months: str | None = "newest"
+    months: Literal["newest", "all", "one"] | None = "newest"
 
 
 PAGES = (
     Page("overview", "Overview", overview.show),
     Page("funnel", "Enrollment funnel", enrollment.show),
     Page("gap", "Revenue gap", gap.show),
-    Page("minutes", "Minutes", minutes.show),
+    Page("minutes", "Minutes", minutes.show, "one"),
     Page("undocumented", "Undocumented time", undocumented.show, "all"),
     Page("worklist", "Work list", work.show, "all"),
     Page("closes", "Close calendar", closes.show, None),
@@ -81,8 +82,10 @@ def _view(house: House, marts: Marts, page: Page) -> View:
         practice = None if picked == ALL_PRACTICES else picked
         if page.months is not None:
             # Each page starts with what suits it: the newest month, or all of them where old work still counts.
-            options = [ALL_MONTHS, *(f"{one:%Y-%m}" for one in months)]
-            start = options[1] if page.months == "newest" and months else ALL_MONTHS
+            options = [f"{one:%Y-%m}" for one in months]
+            if page.months != "one" or not options:
+                options.insert(0, ALL_MONTHS)
+            start = f"{months[0]:%Y-%m}" if page.months != "all" and months else ALL_MONTHS
             picked = st.selectbox("Month", options, index=options.index(start), key=f"month {page.months}")
             month = None if picked == ALL_MONTHS else date.fromisoformat(f"{picked}-01")
         shown = [nights[practice]] if practice in nights else sorted(set(nights.values()))

@@ -109,7 +109,9 @@ def text(value: Any) -> str:
 
 
 NUMBERS = (money, dollars, whole, tenth, share)
-STYLES: dict[Callable[[Any], str], str] = {month: "k", day: "k", name: "k", state: "k", sentence: "w", item: "i"} | dict.fromkeys(NUMBERS, "n")
+STYLES: dict[Callable[[Any], str], str] = {month: "k", day: "k", name: "k", state: "k", sentence: "w", item: "i"} | dict.fromkeys(
+    NUMBERS, "n"
+)
 
 
 def table(frame: pd.DataFrame, columns: Mapping[str, tuple[str, Callable[[Any], str]]], *, empty: str = "Nothing here.") -> None:

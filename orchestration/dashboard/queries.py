@@ -49,6 +49,7 @@ class Query:
     name: str
     sql: str
     needs: frozenset[str] = frozenset()
+    of_one_month: bool = False  # never asked for all months at once
     parameters: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -184,9 +185,10 @@ GAP = Query(
 FIRST_UNIT = Query(
     "first_unit",
     """
-    select min(first_unit_minutes) as first_unit_minutes from rule_bands
-    where track = 'ccm' and is_base and (effective_from is null or effective_from <= coalesce($month::date, current_date))
-        and (effective_to is null or effective_to >= coalesce($month::date, current_date))
+    select min(first_unit_minutes) as first_unit_minutes
+    from rule_bands
+    cross join (select coalesce($month::date, max(newest_night)) as day from practice_nights)
+    where track = 'ccm' and is_base and (effective_from is null or effective_from <= day) and (effective_to is null or effective_to >= day)
     """,
 )
 MINUTES = Query(
@@ -200,6 +202,7 @@ MINUTES = Query(
     group by all
     order by minutes_from
     """,
+    of_one_month=True,
 )
 
 # --- undocumented time
@@ -370,13 +373,24 @@ QUARANTINE = Query(
 FAILED_FILES = Query(
     "failed_files",
     f"""
-    with failed as (
-        select practice_id, extract_date, table_name, count(*) filter (where outcome = 'rejected') as rejected,
-            arg_max(outcome, version) as newest_outcome
-        from landed_files where {_here(month=False)} group by all
-        having count(*) filter (where outcome = 'rejected') > 0
+    with rejected as (
+        select practice_id, extract_date, table_name, count(*) as rejected
+        from landed_files where outcome = 'rejected' and {_here(month=False)} group by all
     ),
-    reasons as (select practice_id, extract_date, table_name, any_value(reason order by line_number) as reason from quarantine group by all)
+    failed as (
+        select rejected.practice_id, rejected.extract_date, rejected.table_name, rejected.rejected, arg_max(files.outcome, files.version) as newest_outcome
+        from landed_files as files
+        inner join rejected
+            on files.practice_id = rejected.practice_id and files.extract_date = rejected.extract_date and files.table_name = rejected.table_name
+        group by all
+    ),
+    reasons as (
+        select lines.practice_id, lines.extract_date, lines.table_name, arg_min(lines.reason, lines.line_number) as reason
+        from quarantine as lines
+        inner join failed
+            on failed.practice_id = lines.practice_id and failed.extract_date = lines.extract_date and failed.table_name = lines.table_name
+        group by all
+    )
     select failed.practice_id, failed.extract_date, failed.table_name, failed.rejected, failed.newest_outcome = 'accepted' as is_mended,
         case when failed.newest_outcome = 'rejected' then reasons.reason end as reason
     from failed
