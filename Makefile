@@ -41,9 +41,13 @@ lock: setup
 
 # Long runs, apart from `make test`.
 SEEDS ?= 100 105
-.PHONY: fuzz
+.PHONY: fuzz mutate
 fuzz: setup
 	$(BIN)/python -m tests.properties.fuzz $(SEEDS)
+
+# Takes away each rule row in turn; somebody must notice. Writes docs/rules/mutation-report.md.
+mutate: setup
+	$(BIN)/python -m tests.mutation.mutate
 
 # The pages that are made from the seeds.
 .PHONY: docs
@@ -54,3 +58,8 @@ docs: setup
 .PHONY: bench-dashboard
 bench-dashboard: setup
 	$(BIN)/python -m benchmarks.dashboard_queries
+
+KILLS ?= 100
+.PHONY: kill
+kill: setup
+	$(BIN)/python -m tests.faults.harness --kills $(KILLS)

@@ -8,8 +8,9 @@ from orchestration.answer.assets import make_published_marts, reports, worklists
 from orchestration.close.assets import make_close_assets
 from orchestration.house import House
 from orchestration.judge.assets import judge_extracts, judge_open_months
+from orchestration.payers.assets import posted_answers, take_in_answers_assets
 from orchestration.practices import load_practices
-from orchestration.schedules.jobs import month_end_job, nightly_job, schedules
+from orchestration.schedules.jobs import inbox_sensor, month_end_job, nightly_job, respond_job, schedules
 from orchestration.take_in.assets import take_in_assets
 from orchestration.transform.assets import make_dbt_assets
 
@@ -19,8 +20,18 @@ dbt_models = make_dbt_assets(house)
 marts = sorted(key for key in dbt_models.keys if key.path[0] == "marts")
 
 defs = dg.Definitions(
-    assets=[take_in_assets, dbt_models, make_published_marts(marts), worklists, reports, *make_close_assets(marts)],
+    assets=[
+        take_in_assets,
+        dbt_models,
+        make_published_marts(marts),
+        worklists,
+        reports,
+        *make_close_assets(marts),
+        take_in_answers_assets,
+        posted_answers,
+    ],
     asset_checks=[judge_extracts, judge_open_months],
-    jobs=[nightly_job, month_end_job],
+    jobs=[nightly_job, month_end_job, respond_job],
     schedules=schedules(practices),
+    sensors=[inbox_sensor],
 )

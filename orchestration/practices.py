@@ -80,6 +80,21 @@ class Close(_Strict):
         return self
 
 
+# Interchange id qualifiers of the 837P guide (ISA05, ISA07).
+Qualifier = Annotated[Literal["01", "14", "20", "27", "28", "29", "30", "33", "ZZ"], BeforeValidator(_quoted)]
+
+
+class ClaimFileSettings(_Strict):
+    """How the receiver wants claim files wrapped. The defaults are the safe ones: a test file that most receivers take."""
+
+    usage_indicator: Literal["T", "P"] = "T"
+    sender_qualifier: Qualifier = "ZZ"
+    receiver_qualifier: Qualifier = "ZZ"
+    segment_terminator: Literal["~", "|"] = "~"
+    line_breaks: bool = False
+    claims_per_transaction: int = Field(default=5_000, ge=1, le=5_000)
+
+
 class Practice(_Strict):
     """One practice as its operator describes it. Money in dollars, codes and numbers as text."""
 
@@ -104,6 +119,7 @@ class Practice(_Strict):
     facility_type: Literal["physician_office", "rhc", "fqhc"] = "physician_office"
     attestations: dict[Text, date] = Field(default_factory=dict)
     close: Close = Field(default_factory=Close)
+    claim_file: ClaimFileSettings | None = None
 
     @field_validator("npi")
     @classmethod
@@ -157,8 +173,10 @@ class Practice(_Strict):
         return next_month(month) + timedelta(days=self.close.first_day - 1)
 
     def canonical_json(self) -> str:
-        """This configuration in one form: every setting, keys sorted, no white space."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """This configuration in one form: every setting, keys sorted, no white space. Without a `claim_file` as before there was one, so that
+        packets of then keep their fingerprints."""
+        left_out = set() if self.claim_file else {"claim_file"}
+        return json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"))
 
     def fingerprint(self) -> str:
         """SHA-256 of the canonical JSON: part of what a close depends on."""

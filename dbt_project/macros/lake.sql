@@ -54,3 +54,17 @@
             and patients.facts_night = as_of.facts_night
             and facts.extract_date = as_of.extract_date
 {%- endmacro %}
+
+{#- What the payers answered: one table of the facts taken in from inbox/, over all batches. -#}
+{% macro from_answers(table) -%}
+    {%- do source('answers', table) -%}
+    read_parquet('{{ env_var("CCM_HOME", "data") | replace("'", "''") }}/lake/answers/batches/*/{{ table }}.parquet')
+{%- endmacro %}
+
+{#- The details of a transaction's kind, of transactions that say something for the first time. -#}
+{% macro answer_rows(table) -%}
+    select lake.*
+    from {{ from_answers(table) }} as lake
+    inner join {{ ref('stg_answer_transactions') }} as transactions on lake.transaction_id = transactions.transaction_id
+    where transactions.is_first
+{%- endmacro %}

@@ -1,7 +1,8 @@
 {#- Generic tests. Each gives the failing rows with their practice_id, so that the gate can stop the practice concerned and no other. -#}
 
-{% test is_unique_by(model, columns) %}
-    select {{ columns | join(', ') }}
+{% test is_unique_by(model, columns, also=[]) %}
+    select {{ columns | join(', ') }}{% for column in also %}, min({{ column }}) as {{ column }}{% endfor %}
+
     from {{ model }}
     group by {{ columns | join(', ') }}
     having count(*) > 1
@@ -24,4 +25,20 @@
     select distinct {{ by | join(', ') }}
     from {{ model }}
     where {{ column_name }} < {{ at_least }}{% if at_most is not none %} or {{ column_name }} > {{ at_most }}{% endif %}
+{% endtest %}
+
+{#- Of a small mart that is derived from others: one row per grain, and a value wherever one is promised. -#}
+{% test is_whole(model, grain, columns) %}
+    select {{ grain | join(', ') }}
+    from {{ model }}
+    group by {{ grain | join(', ') }}
+    having count(*) > 1{% for column in columns %} or count({{ column }}) < count(*){% endfor %}
+{% endtest %}
+
+{#- Every word in use has its rule row: what no row speaks of, nobody has decided. -#}
+{% test is_in_the_rules(model, column_name, rule, by=['practice_id']) %}
+    select distinct {% for column in by %}facts.{{ column }}{% if not loop.last %}, {% endif %}{% endfor %}
+    from {{ model }} as facts
+    left join {{ ref(rule) }} as rules on facts.{{ column_name }} = rules.{{ column_name }}
+    where facts.{{ column_name }} is not null and rules.{{ column_name }} is null
 {% endtest %}

@@ -91,3 +91,9 @@
 {% macro round_half_up(amount, digits=2) -%}
     round({{ amount }}, {{ digits }})
 {%- endmacro %}
+
+{#- A line's share of an amount that the payer gave for the claim as a whole: by charge, in cents, so that the shares add up exactly. -#}
+{% macro share_by_charge(amount, charged_so_far, line_charge, claim_charge) -%}
+    round({{ amount }} * {{ charged_so_far }} / {{ claim_charge }}, 2)
+    - round({{ amount }} * ({{ charged_so_far }} - {{ line_charge }}) / {{ claim_charge }}, 2)
+{%- endmacro %}

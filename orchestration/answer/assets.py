@@ -49,8 +49,8 @@ def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 
 @dg.asset(
     key=["answer", "reports"],
-    # After the night has published, or after a close has: each job selects one of the two.
-    deps=[["answer", "published_marts"], ["close", "posted_claims"]],
+    # After the night has published, or a close, or the payers' answers: each job selects one of the three.
+    deps=[["answer", "published_marts"], ["close", "posted_claims"], ["answers", "posted_answers"]],
     group_name="office",
     kinds={"html"},
     owners=["team:billing"],

@@ -45,14 +45,19 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
                 select practice_id, month, sum(dollars_at_stake) as at_stake_amount, count(*) as undocumented_items
                 from undocumented_time group by practice_id, month
             ),
+            gap as (
+                select practice_id, month, sum(dollars) filter (where cause <> 'captured') as not_captured_amount
+                from revenue_gap group by practice_id, month
+            ),
             closed as (select practice_id, month, max(close_version) as close_version from claims group by practice_id, month)
             select funnel.practice_id, funnel.month, nights.newest_night, funnel.funnel, minutes.* exclude (practice_id, month),
-                money.* exclude (practice_id, month), stake.* exclude (practice_id, month), closed.close_version
+                money.* exclude (practice_id, month), stake.* exclude (practice_id, month), gap.not_captured_amount, closed.close_version
             from funnel
             inner join practice_nights as nights on funnel.practice_id = nights.practice_id
             left join minutes on funnel.practice_id = minutes.practice_id and funnel.month = minutes.month
             left join money on funnel.practice_id = money.practice_id and funnel.month = money.month
             left join stake on funnel.practice_id = stake.practice_id and funnel.month = stake.month
+            left join gap on funnel.practice_id = gap.practice_id and funnel.month = gap.month
             left join closed on funnel.practice_id = closed.practice_id and funnel.month = closed.month
             where ? is null or funnel.month = ?
             order by funnel.practice_id, funnel.month
@@ -62,7 +67,7 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
         names = [column[0] for column in cursor.description]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     for row in rows:
-        for name in ("claimable_amount", "claimed_amount", "held_amount", "at_stake_amount"):
+        for name in ("claimable_amount", "claimed_amount", "held_amount", "at_stake_amount", "not_captured_amount"):
             row[name] = Decimal(row[name] or 0).quantize(_MONEY)
         row["undocumented_items"] = int(row["undocumented_items"] or 0)
         practice = practices.get(row["practice_id"])

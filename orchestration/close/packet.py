@@ -28,7 +28,7 @@ from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import freeze, parquet
 from orchestration.close.versions import versions
-from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Payer, Receiver, Submitter
+from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
@@ -273,6 +273,7 @@ def _claim_file(practice: Practice, claims: Sequence[Claim], newest_night: date,
         claims=tuple(claims),
         interchange_date=newest_night,
         control_number=control_number,
+        envelope=Envelope(**practice.claim_file.model_dump()) if practice.claim_file else Envelope(),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestration.command.answers import answer_totals, print_answers, run_respond
 from orchestration.command.closes import print_close, run_close
 from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
 from orchestration.command.nights import run_nightly
@@ -26,6 +27,7 @@ def demo(
     from orchestration.answer.status import months_status
     from orchestration.command.running import Pipeline
     from orchestration.demo import make_demo
+    from orchestration.demo.payer import answer
 
     house = house_of(home)
     marker = house.state / "demo.json"
@@ -48,11 +50,17 @@ def demo(
         supplement, _ = plan.closes[-2]
         state.update(f"Closing what became claimable in {supplement:%Y-%m} since ...")
         closes += run_close(pipeline, practices, supplement, "Demo Approver", None, None)[0]
+        state.update("Posting what the payers answered ...")
+        answer(house, plan.closes[-1][1])
+        _, answers = run_respond(house, pipeline)
     rows = months_status(house, practices)
+    totals = answer_totals(house)
     if as_json:
-        print_json({"closes": closes, "months": rows, "home": house.root})
+        print_json({"closes": closes, "answers": answers, **totals, "months": rows, "home": house.root})
         return
     print_close(closes)
+    out.print()
+    print_answers(house, answers, totals)
     out.print()
     print_status(rows)
     out.print(f"\nClaim files, {time.monotonic() - started:.0f} s in all:")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import traceback
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 
 # Each of these adds its subcommands to the app.
 from orchestration.command import (  # noqa: F401
+    answers,
     claim_files,
     closes,
     demo,
@@ -30,6 +32,8 @@ from orchestration.house import House, HouseError, write_private
 
 def main() -> None:
     """Console script. A HouseError is printed as it is; anything else is our defect: its traceback goes to a private file."""
+    # A log that cannot be written (a full disk) is no reason for a traceback over the message that says so.
+    logging.raiseExceptions = False
     try:
         app(standalone_mode=True)
     except HouseError as error:
@@ -38,6 +42,14 @@ def main() -> None:
     except KeyboardInterrupt:
         err.print("ccm: stopped; run the same command again, nothing is half done")
         sys.exit(130)
+    except OSError as error:
+        err.print(
+            f"ccm: {error.filename or 'a file of the home'}: {error.strerror or type(error).__name__}; make room or give access, then run the same "
+            "command again, nothing is half done",
+            markup=False,
+            style="red",
+        )
+        sys.exit(1)
     except Exception as error:
         log = House.from_environment().state / "ccm-errors.log"
         # The frames without the message: a library's message may quote a value of a patient.

@@ -35,7 +35,7 @@ def print_status(rows: list[dict[str, Any]]) -> None:
     table = Table(title="Care management by practice and month", title_justify="left", pad_edge=False)
     for name in ("practice", "month", "panel", "eligible", "consented", "active", "minutes"):
         table.add_column(name, justify="left" if name in ("practice", "month") else "right", no_wrap=True)
-    for name in ("claimable", "claimed", "held", "at stake", "to close"):
+    for name in ("claimable", "claimed", "held", "at stake", "missed", "to close"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         funnel = row["funnel"]
@@ -51,6 +51,7 @@ def print_status(rows: list[dict[str, Any]]) -> None:
             f"${row['claimed_amount']:,.2f}",
             f"{row['held']} / ${row['held_amount']:,.2f}",
             f"${row['at_stake_amount']:,.2f}",
+            f"${row['not_captured_amount']:,.2f}",
             "closed v" + str(row["close_version"]) if row["close_version"] else f"{row['days_to_close']} days",
         )
     Console(width=max(out.width, 150), highlight=False).print(table)

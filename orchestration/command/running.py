@@ -91,6 +91,10 @@ class Pipeline:
 
         return self._run("month_end", close_config(month, approved_by, practice_ids, waiver, propose_only), None)
 
+    def respond(self) -> JobResult:
+        """The respond job: what the payers put into inbox/ is taken in and posted, and the marts are published."""
+        return self._run("respond", {}, None)
+
     def _run(self, job: str, config: dict[str, Any], night: str | None) -> JobResult:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         with self.house.lock("run"), self._dagster.DagsterInstance.get() as instance:

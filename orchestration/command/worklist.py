@@ -44,7 +44,6 @@ def worklist(
         context.obj = home
         return
     from orchestration.answer.worklist import kinds, newest_nights, work_items
-    from orchestration.answer.worklist_files import write_with_names
     from orchestration.command.months import month_of
 
     house = house_of(home)
@@ -53,6 +52,8 @@ def worklist(
     _known("--kind", kind, [name for name, _ in kinds(house)])
     items = work_items(house, practice, month_of(month) if month else None, kind, dismissed=dismissed)
     if with_names:
+        from orchestration.answer.worklist_files import write_with_names
+
         files: list[Path] = []
         for name in sorted({item.practice_id for item in items}):
             files += write_with_names(house, name, [item for item in items if item.practice_id == name])
@@ -106,7 +107,10 @@ def _print(items: list[Any], nights: dict[str, date]) -> None:
 @worklists.command("dismiss")
 def dismiss(
     context: typer.Context,
-    item: Annotated[str, typer.Argument(help="The item_id, as the list shows it.")],
+    items: Annotated[
+        list[str],
+        typer.Argument(help="The item_id, as the list shows it; several if they wait for the same reason.", metavar="ITEM..."),
+    ],
     until: Annotated[str, typer.Option("--until", help="The day on which it comes back, YYYY-MM-DD.")],
     why: Annotated[str, typer.Option("--why", help="Why it can wait; recorded.")],
     practice: Annotated[str | None, typer.Option("--practice", help="Where several practices have an item of this id.")] = None,
@@ -114,28 +118,30 @@ def dismiss(
     home: Home = None,
     as_json: Json = False,
 ) -> None:
-    """Puts an item off until a day. It comes back on that day, or as soon as its facts change."""
+    """Puts items off until a day. An item comes back on that day, or as soon as its facts change."""
     from orchestration.answer.dismissals import dismiss as put_off
-    from orchestration.command.running import prepare_environment
 
     house = house_of(home or context.obj)
     try:
         day = date.fromisoformat(until)
     except ValueError:
         raise HouseError(f"--until {until!r}: write the day as YYYY-MM-DD") from None
-    prepare_environment(house)
     with err.status("Putting it off ..."):
-        done = put_off(house, item, day, why, practice, by)
+        done = put_off(house, items, day, why, practice, by)
     if as_json:
         print_json(
-            {
-                "practice_id": done.item.practice_id,
-                "item_id": done.item.item_id,
-                "dismissed_until": done.until,
-                "is_listed": done.is_listed,
-            }
+            [
+                {
+                    "practice_id": item.practice_id,
+                    "item_id": item.item_id,
+                    "dismissed_until": done.until,
+                    "is_listed": done.is_listed,
+                }
+                for item in done.items
+            ]
         )
         return
-    out.print(f"{done.item.practice_id} {done.item.item_id}: put off until {done.until}.", markup=False)
+    for item in done.items:
+        out.print(f"{item.practice_id} {item.item_id}: put off until {done.until}.", markup=False)
     if not done.is_listed:
         out.print("Landed files or settings wait to be taken in: `ccm nightly` takes it off the list.")

@@ -82,6 +82,21 @@ def lake_fingerprint(house: House) -> str:
     return digest.hexdigest()
 
 
+def answers_fingerprints(house: House) -> list[str]:
+    """Names the payers' answers after each batch, the present state last: every batch by the hash of its ledger, which holds every file's hash."""
+    digest = hashlib.sha256()
+    names = []
+    for path in sorted((house.lake / "answers" / "batches").glob("[0-9]*")):
+        digest.update(f"{path.name}\0".encode() + hashlib.sha256((path / "files.parquet").read_bytes()).digest())
+        names.append(digest.hexdigest())
+    return names or [digest.hexdigest()]
+
+
 def build_fingerprint(house: House, configuration: str, project: str) -> str:
-    """Names the state that the warehouse is built from: the lake's, the configuration's and the dbt project's."""
-    return hashlib.sha256(f"{lake_fingerprint(house)}\0{configuration}\0{project}".encode()).hexdigest()
+    """Names the state that the warehouse is built from: the lake's, the payers' answers', the configuration's and the dbt project's."""
+    return combined(lake_fingerprint(house), answers_fingerprints(house)[-1], configuration, project)
+
+
+def combined(lake: str, answers: str, configuration: str, project: str) -> str:
+    """One name for the four."""
+    return hashlib.sha256(f"{lake}\0{answers}\0{configuration}\0{project}".encode()).hexdigest()

@@ -1,5 +1,7 @@
-"""The two jobs, and their schedules in each practice's time zone."""
+"""The jobs, their schedules in each practice's time zone, and the sensor on inbox/."""
 
+import hashlib
+import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -8,17 +10,19 @@ import dagster as dg
 
 from orchestration.close.versions import versions
 from orchestration.house import House
+from orchestration.payers.inbox import pending
 from orchestration.practices import Practice, load_practices
 from orchestration.take_in.assets import NIGHTS
 
 NIGHTLY_HOUR, MONTH_END_HOUR = 2, 5
+INBOX_SECONDS = 60
 
 # One process for a run's steps: starting a process per step costs more than the steps do.
 IN_PROCESS = dg.in_process_executor
 
 nightly_job = dg.define_asset_job(
     "nightly",
-    selection=(dg.AssetSelection.all() - dg.AssetSelection.groups("gate", "close")),
+    selection=(dg.AssetSelection.all() - dg.AssetSelection.groups("gate", "close", "answers")),
     executor_def=IN_PROCESS,
     partitions_def=NIGHTS,
     description="Takes in what landed, judges it, rebuilds the marts, publishes them.",
@@ -29,6 +33,32 @@ month_end_job = dg.define_asset_job(
     executor_def=IN_PROCESS,
     description="Closes a month for the practices whose gate is open, publishes the marts, reports.",
 )
+respond_job = dg.define_asset_job(
+    "respond",
+    selection=dg.AssetSelection.groups("answers") | dg.AssetSelection.keys(["answer", "reports"]),
+    executor_def=IN_PROCESS,
+    description="Takes in what the payers put into inbox/, posts it, publishes the marts, reports.",
+)
+
+
+@dg.sensor(
+    name="inbox",
+    job=respond_job,
+    minimum_interval_seconds=INBOX_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Posts what the payers put into inbox/, once nobody has written to it for a minute.",
+)
+def inbox_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
+    house = House.from_environment()
+    waiting = [(path.relative_to(house.inbox).as_posix(), path.stat()) for path in pending(house) if path.exists()]
+    if not waiting:
+        yield dg.SkipReason("nothing new in inbox/")
+    elif time.time() - max(stat.st_mtime for _, stat in waiting) < INBOX_SECONDS:
+        yield dg.SkipReason(f"{len(waiting)} files in inbox/, the newest written less than {INBOX_SECONDS} seconds ago")
+    else:
+        # The same files are tried once: what is wrong with them is in the run, not in another try.
+        text = "\n".join(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}" for name, stat in waiting)
+        yield dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())
 
 
 def schedules(practices: dict[str, Practice]) -> list[dg.ScheduleDefinition]:

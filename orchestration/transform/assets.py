@@ -21,6 +21,8 @@ GROUPS = {
     "panel": "panel",
     "minutes": "minutes",
     "decisions": "decisions",
+    "payments": "payments",
+    "answers": "payments",
     "office": "office",
     "marts": "office",
 }
@@ -126,15 +128,25 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
             if not config.full and is_up_to_date(home, inputs):
                 context.log.info("Nothing new since the last build: the marts stand.")
                 return
-            results = dbt.build(home)
-            findings = findings_of(home, results, manifest)
-            verdicts.save(home, "dbt", inputs, findings)
+            results, findings = rebuild_everything(home, inputs, manifest)
         yield from dagster_events(results, manifest, translator)
         broken = [finding.check for finding in findings if finding.check.startswith("could not build")]
         if broken:
             raise dg.Failure(f"dbt {broken[0]} (and {len(broken) - 1} more); see the dbt log under .state/dbt/logs")
 
     return transform_and_decide
+
+
+def rebuild_everything(
+    house: House, inputs: str, manifest: Mapping[str, Any] | None = None
+) -> tuple[list[dbt.NodeResult], list[Finding]]:
+    """Builds and tests the whole project and keeps the verdict on these inputs."""
+    results = dbt.build(house)
+    if manifest is None:
+        manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
+    findings = findings_of(house, results, manifest)
+    verdicts.save(house, "dbt", inputs, findings)
+    return results, findings
 
 
 def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], translator: Translator) -> Iterator[Any]:
@@ -158,13 +170,18 @@ def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], t
             yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata={"seconds": round(result.seconds, 3)})
 
 
+# What a close and a payer's answer change, and everything that hangs below it.
+AFTER_A_CLOSE = "source:configuration.claim_lines+ stg_closes+ close_calendar"
+AFTER_ANSWERS = "source:answers+"
+
+
 def rebuild_claims(house: House) -> list[dbt.NodeResult]:
     """After a close: what depends on the claims of earlier closes is decided again."""
-    return rebuild(house, "int_claims__history+ stg_closes+ close_calendar")
+    return rebuild(house, AFTER_A_CLOSE)
 
 
 def rebuild(house: House, select: str) -> list[dbt.NodeResult]:
-    """Builds and tests a dbt selection, where nothing but its configuration has changed; the verdict keeps what was not tested again."""
+    """Builds and tests a dbt selection, where nothing else has changed; the verdict keeps what was not tested again."""
     before = verdicts.load(house, "dbt")
     inputs = build_inputs(house)
     results = dbt.build(house, select=select)

@@ -16,6 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.house import DBT_PROJECT, House, write_private
+from orchestration.payers.inbox import ensure_tables
+from orchestration.payers.sent import sent_file
 from orchestration.practices import Practice
 from orchestration.transform.office import office_tables
 
@@ -55,6 +57,10 @@ CLAIM_LINES = pa.schema(
         ("service_date", pa.date32()),
         ("charge_amount", MONEY),
         ("allowed_amount", MONEY),
+        # How its claim file went out: what acknowledgments refer to.
+        ("submitter_id", pa.string()),
+        ("control_number", pa.int64()),
+        ("transaction_number", pa.int32()),
         ("tax_id", pa.string()),
         ("beneficiary_key", pa.string()),
         ("claimed_on", pa.date32()),
@@ -117,6 +123,7 @@ def read_closes(house: House) -> Closed:
                 "approved_at": approval["approved_at"],
             }
         )
+        sent = sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
         claimed_on = date.fromisoformat(manifest["newest_night"])
         subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
         with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
@@ -135,6 +142,9 @@ def read_closes(house: House) -> Closed:
                         "service_date": date.fromisoformat(row["service_date"]),
                         "charge_amount": Decimal(row["charge_amount"]),
                         "allowed_amount": Decimal(row["allowed_amount"]),
+                        "submitter_id": sent.submitter_id if sent else None,
+                        "control_number": sent.control_number if sent else None,
+                        "transaction_number": sent.transaction_number(row["claim_id"]) if sent else None,
                         "tax_id": subjects[row["claim_id"]]["tax_id"],
                         # Tells one beneficiary from another, and who it is to nobody.
                         "beneficiary_key": hashlib.sha256(subjects[row["claim_id"]]["mbi"].encode()).hexdigest(),
@@ -185,7 +195,10 @@ def configuration_tables(practices: Mapping[str, Practice], rules: str, closed: 
 
 
 def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
-    """Writes lake/configuration/*.parquet and gives the fingerprint of what decisions rest on (SHA-256 over their content)."""
+    """Writes lake/configuration/*.parquet and gives the fingerprint of what decisions rest on (SHA-256 over their content).
+
+    Sees to it that the payers' answers have their tables, too, also before the first of them came."""
+    ensure_tables(house)
     digest = hashlib.sha256()
     tables = configuration_tables(practices, rules_version(), read_closes(house)) | office_tables(house)
     for name, table in tables.items():

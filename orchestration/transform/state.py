@@ -25,3 +25,16 @@ def is_up_to_date(house: House, inputs: str) -> bool:
         and house.marts.exists()
         and not any(finding.check.startswith("could not build") for finding in verdict.findings)
     )
+
+
+def only_answers_are_new(house: House) -> bool:
+    """True when the warehouse was up to date before the payers' last answers came, so that only what depends on answers is to be rebuilt."""
+    verdict = verdicts.load(house, "dbt")
+    if verdict is None or not house.warehouse.exists() or any(f.check.startswith("could not build") for f in verdict.findings):
+        return False
+    configuration = write_configuration(house, load_practices(house.practices_yaml))
+    lake, project = verdicts.lake_fingerprint(house), dbt.project_fingerprint()
+    return any(
+        verdict.inputs == verdicts.combined(lake, answers, configuration, project)
+        for answers in reversed(verdicts.answers_fingerprints(house)[:-1])
+    )

@@ -1,4 +1,4 @@
-"""The office's morning on a generated home, through the command and the files that a user has."""
+"""The office's morning on the demo home, through the command and the files that a user has."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from openpyxl import load_workbook
 from orchestration.practices import load_practices, next_month
 from tests.pipeline.homes import ccm, rows
 
-pytestmark = pytest.mark.xdist_group("office")
+pytestmark = pytest.mark.xdist_group("demo")
 
 TIME_KINDS = ("missing_note", "open_timer", "visit_without_time", "staff_overlap", "runaway_timer")
 
@@ -31,7 +31,7 @@ def test_every_practice_has_one_private_workbook_and_one_csv_of_its_newest_night
     assert sum(len(items) for items in listed.values()) > 30
     for practice_id, night in nights(office).items():
         folder = office / "worklists" / practice_id
-        assert {path.name for path in folder.iterdir()} == {f"{night}.xlsx", f"{night}.csv"}
+        assert {f"{night}.xlsx", f"{night}.csv"} <= {path.name for path in folder.iterdir()}
         assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in folder.iterdir())
         sheet = load_workbook(folder / f"{night}.xlsx")["All"]
         header, *body = sheet.iter_rows(values_only=True)
@@ -76,7 +76,7 @@ def test_items_are_of_months_that_can_still_be_mended(office):
         if night >= final_day:
             assert row["dollars_at_stake"] > 0
             assert decisions[row["practice_id"], row["patient_id"], month] != "claimed"
-    assert {"missing_note", "no_time_yet"} <= kinds
+    assert len(kinds) >= 14
 
 
 def test_a_patients_enrollment_dollars_are_counted_once(office):
@@ -190,18 +190,25 @@ def test_revenue_at_50_100_and_200_patients_is_the_practices_own_base_code(offic
         assert row["yearly_revenue"] == 12 * row["monthly_revenue"]
 
 
-def test_the_waterfall_starts_at_the_revenue_gaps_eligible_patients_and_bills_nothing_before_a_close(office):
+def test_the_waterfall_starts_at_the_revenue_gaps_eligible_patients_and_bills_what_the_packets_say(office):
     gap = {
         (row["practice_id"], row["month"]): row["dollars"]
         for row in rows(office, "select practice_id, month, sum(dollars) as dollars from revenue_gap group by all")
     }
+    billed: dict[tuple[str, date], Decimal] = {}
+    for path in office.glob("closes/*/*/v*/claims.csv"):
+        with path.open(encoding="utf-8", newline="") as handle:
+            for line in csv.DictReader(handle):
+                key = (path.parent.parent.parent.name, date.fromisoformat(line["month"]))
+                billed[key] = billed.get(key, Decimal(0)) + Decimal(line["allowed_amount"])
+    assert billed
     steps = rows(office, "from revenue_waterfall")
     assert {row["step"] for row in steps} == {"potential", "enrolled", "earned", "billed", "paid"}
     for row in steps:
         if row["step"] == "potential":
             assert row["dollars"] == gap[row["practice_id"], row["month"]]
-        if row["step"] in ("billed", "paid"):
-            assert row["dollars"] == 0
+        if row["step"] == "billed":
+            assert row["dollars"] == billed.get((row["practice_id"], row["month"]), 0)
 
 
 def test_what_is_reachable_this_month_keeps_within_the_care_teams_minutes(office):

@@ -146,7 +146,7 @@ def test_no_name_mbi_phone_or_note_of_a_patient_is_in_marts_state_or_output(demo
             markers |= {row["note_text"] for row in csv.DictReader(handle) if row["note_text"] and len(row["note_text"]) > 15}
     markers = {marker for marker in markers if marker and len(marker) >= 8}
     assert len(markers) > 100
-    places = [home / "marts.duckdb", *(p for p in (home / ".state").rglob("*") if p.is_file())]
+    places = [home / "marts.duckdb", *(p for p in (home / ".state").rglob("*") if p.is_file()), *home.glob("worklists/*/*.csv")]
     for place in places:
         content = place.read_bytes()
         assert not [1 for marker in markers if marker.encode() in content], place.name

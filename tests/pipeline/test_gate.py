@@ -24,6 +24,13 @@ AT_FAULT, INNOCENT = "hudson", "prairie"
 
 # How to break what a test by name promises, for one practice.
 BREAK = {
+    "every_remittance_is_accounted_for_to_the_cent": "update marts.remittances set posted_amount = posted_amount + 1 where practice_id = '{p}'",
+    "what_lines_and_claims_received_is_what_was_posted": (
+        "update marts.claim_line_payments set paid_amount = paid_amount + 1 where practice_id = '{p}'"
+    ),
+    "every_payment_of_an_answer_file_is_posted_unmatched_repeated_or_held": (
+        "update marts.answer_files set claims_amount = claims_amount + 1 where practice_id = '{p}'"
+    ),
     "seconds_of_every_entry_add_up_to_its_elapsed_time": "update marts.minute_ledger set seconds = seconds + 1 where practice_id = '{p}'",
     "credited_seconds_of_the_ledger_are_those_of_the_patient_month": (
         "update marts.patient_month_minutes set credited_seconds = credited_seconds + 1 where practice_id = '{p}'"
@@ -37,6 +44,7 @@ BREAK = {
     "allowed_amount_of_a_patient_month_is_that_of_its_codes": (
         "update marts.patient_month_decisions set allowed_amount = allowed_amount + 1 where practice_id = '{p}'"
     ),
+    "every_flag_in_use_is_in_the_rules": "update marts.patient_month_decisions set flags = ['nonsense'] where practice_id = '{p}'",
     "every_patient_month_is_decided_once": "delete from marts.patient_month_decisions where practice_id = '{p}'",
     "no_add_on_stands_without_its_base_code_and_no_code_above_its_cap": "update marts.claimable_codes set units = 11 where practice_id = '{p}'",
     "dollars_at_stake_add_up_to_what_crediting_the_time_would_bring": (
@@ -90,8 +98,9 @@ def breaking_sql(node):
     if kind == "has_no_nulls":
         column = [c for c in given["columns"] if c != "practice_id"][-1]
         return f"update marts.{mart} set {column} = null where practice_id = '{AT_FAULT}'"
-    if kind == "is_one_of":
-        return f"update marts.{mart} set {given['column_name']} = 'nonsense' where practice_id = '{AT_FAULT}'"
+    if kind in ("is_one_of", "is_in_the_rules"):
+        schema = "marts" if "/marts/" in node["original_file_path"] else "intermediate"
+        return f"update {schema}.{mart} set {given['column_name']} = 'nonsense' where practice_id = '{AT_FAULT}'"
     raise AssertionError(f"no way to break {node['name']}: add one")
 
 

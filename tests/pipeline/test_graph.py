@@ -47,7 +47,12 @@ def test_data_walks_once_from_the_lake_through_the_marts_and_the_gate_to_the_pac
     assert {"marts/patient_month_decisions", "marts/claimable_codes", "marts/minute_ledger"} <= keys(graph, ["gate", "rulings"])
     assert {"lake/time_entries", "staging/stg_files"} <= keys(graph, ["staging", "stg_time_entries"])
     groups = {graph.get(key).group_name for key in graph.materializable_asset_keys}
-    assert groups == {"take_in", "rules", "staging", "panel", "minutes", "decisions", "office", "gate", "close", "publish"}
+    assert groups == {
+        "take_in", "rules", "staging", "panel", "minutes", "decisions", "payments", "office", "gate", "close", "publish", "answers",
+    }  # fmt: skip
+    assert "answers/remittances" in keys(graph, ["marts", "remittances"]) and "answers/remittances" in keys(
+        graph, ["answers", "posted_answers"]
+    )
 
 
 def test_taking_in_is_partitioned_by_night_and_every_test_is_a_check_on_its_asset(definitions):

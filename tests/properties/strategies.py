@@ -1,17 +1,19 @@
 """Whole landing folders of tiny practices, each made to land on an edge of the rules.
 
-`write_home(root, seed)` is a builder driven by one `random.Random(seed)`: the same seed gives the same bytes.
-`homes()` is its hypothesis strategy: it draws seeds, so a failure is reported as one number.
+`population(seed)` and `write_home(root, seed)` are driven by one `random.Random(seed)`: the same seed gives the same
+bytes. `clinics()` is the hypothesis strategy of one practice: there every choice of a fact is hypothesis's own, so that
+it can make a failing practice smaller; only the dress of the files (column order, formats, defects) is of one drawn number.
 
 Each patient begins as one who can be claimed, with time near a threshold, and then meets one or more *turns*
 (functions named `turn_...`), each of which adds one thing that the rules speak of.
 """
 
 import csv
+import gzip
 import io
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,6 +21,8 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pyarrow
+import pyarrow.parquet
 from hypothesis import strategies as st
 
 COLUMNS = {
@@ -43,18 +47,45 @@ COLUMNS = {
 }
 PANEL = [table for table in COLUMNS if table not in ("appointments", "services", "time_entries")]
 REQUIRED = {"patients": "sex", "time_entries": "activity", "services": "billed_by", "appointments": "status"}
-# time zone, state, MAC, locality, city, nine-digit postal code
-PLACES = [
-    ("America/New_York", "NY", "13202", "01", "New York", "100010001"),
-    ("America/New_York", "NY", "13282", "99", "Utica", "135010001"),
-    ("America/Chicago", "IL", "06102", "99", "Springfield", "627010001"),
-    ("America/Chicago", "IL", "06102", "16", "Chicago", "606010001"),
-    ("America/Denver", "MT", "03202", "01", "Helena", "596010001"),
-    ("America/Phoenix", "AZ", "03102", "00", "Phoenix", "850010001"),
-    ("America/Los_Angeles", "CA", "01112", "05", "San Francisco", "941020001"),
-    ("America/Anchorage", "AK", "02102", "01", "Anchorage", "995010001"),
-    ("Pacific/Honolulu", "HI", "01212", "01", "Honolulu", "968010001"),
-    ("America/Puerto_Rico", "PR", "09202", "20", "San Juan", "009010001"),
+# state, MAC, locality, city, nine-digit postal code: the fee schedule asks for these, the calendar only for the zone
+PLACES = {
+    "America/New_York": [("NY", "13202", "01", "New York", "100010001"), ("NY", "13282", "99", "Utica", "135010001")],
+    "America/Chicago": [("IL", "06102", "99", "Springfield", "627010001"), ("IL", "06102", "16", "Chicago", "606010001")],
+    "America/Denver": [("MT", "03202", "01", "Helena", "596010001")],
+    "America/Phoenix": [("AZ", "03102", "00", "Phoenix", "850010001")],
+    "America/Los_Angeles": [("CA", "01112", "05", "San Francisco", "941020001")],
+    "America/Anchorage": [("AK", "02102", "01", "Anchorage", "995010001")],
+    "Pacific/Honolulu": [("HI", "01212", "01", "Honolulu", "968010001")],
+    "America/Puerto_Rico": [("PR", "09202", "20", "San Juan", "009010001")],
+}
+# zones whose clocks do something uncommon in the month: both directions, both hemispheres, half hours and quarters,
+# a midnight that is skipped or comes twice, a change on the first or last day
+STRANGE_CLOCKS = [
+    ("America/New_York", date(2026, 11, 1)),  # back on the first of the month
+    ("America/Havana", date(2026, 11, 1)),  # the first of the month begins twice
+    ("America/Havana", date(2026, 3, 1)),  # no midnight on the 8th
+    ("Africa/Cairo", date(2024, 10, 1)),  # the last hour of the month comes twice
+    ("Africa/Cairo", date(2026, 4, 1)),  # no midnight on the 24th
+    ("Atlantic/Azores", date(2024, 3, 1)),  # no midnight on the last day of the month
+    ("Asia/Beirut", date(2024, 3, 1)),  # nor here
+    ("Asia/Beirut", date(2026, 10, 1)),
+    ("America/Santiago", date(2025, 9, 1)),  # southern, no midnight on the 7th
+    ("America/Santiago", date(2026, 4, 1)),
+    ("America/Asuncion", date(2024, 10, 1)),  # its last change
+    ("Australia/Lord_Howe", date(2026, 4, 1)),  # half an hour back
+    ("Australia/Lord_Howe", date(2025, 10, 1)),  # half an hour forward
+    ("Australia/Adelaide", date(2026, 10, 1)),
+    ("Australia/Sydney", date(2026, 4, 1)),
+    ("Pacific/Auckland", date(2026, 9, 1)),
+    ("Pacific/Chatham", date(2026, 4, 1)),  # 12:45 and 13:45 ahead
+    ("America/St_Johns", date(2026, 3, 1)),  # 3:30 and 2:30 behind
+    ("America/St_Johns", date(2026, 11, 1)),
+    ("Europe/London", date(2024, 3, 1)),
+    ("Africa/Casablanca", date(2026, 3, 1)),
+    ("Asia/Kathmandu", date(2026, 10, 1)),
+    ("Asia/Kolkata", date(2026, 2, 1)),
+    ("Pacific/Kiritimati", date(2026, 1, 1)),  # 14 hours ahead
+    ("Pacific/Pago_Pago", date(2025, 12, 1)),  # 11 behind
 ]
 # with the daylight-saving months, the conversion factor that changed on 2024-03-09, leap day and year ends
 MONTHS = [
@@ -64,12 +95,16 @@ MONTHS = [
 ]  # fmt: skip
 NEWEST_PRICED = date(2026, 12, 31)
 CHRONIC = ["E11.9", "E11.65", "I10", "N18.31", "J44.9", "I50.9", "F32.9", "e78.5", "M81.0", "G30.9", "I48.91", "I13.2"]
+BAD_NPI = "1234567890"
 ONE_GROUP = [["E11.9", "E11.65"], ["I10"], ["J44.9", "J44.1"]]
 CCIR_ONLY = ["M10.9", "K50.90", "M32.9", "I35.0"]
 ACUTE = ["I21.4", "J18.9", "S72.001A"]
 NOT_CHRONIC = ["J06.9", "R05.9", "Z00.00"]
 ACTIVITIES = ["care coordination", "Care plan review", "medication reconciliation", "scheduling call with family"]
 NON_COUNTABLE = ["Scheduling", "billing", "prior_authorization", "Prior-Authorization", "TRAVEL", "voicemail"]
+
+
+FORMS = [*[".csv"] * 14, ".csv.gz", ".csv.gz", ".parquet", ".typed.parquet"]
 
 
 def npi(number: int) -> str:
@@ -80,6 +115,11 @@ def npi(number: int) -> str:
         value = int(digit) * (1 if place % 2 else 2)
         total += value - 9 if value > 9 else value
     return body + str(-total % 10)
+
+
+def mbi(practice: int, patient: int) -> str:
+    """A well-formed Medicare number, another for each practice and patient."""
+    return f"1EG{practice // 10 % 10}TE{practice % 10}MK{patient % 100:02d}"
 
 
 def next_month(month: date, by: int = 1) -> date:
@@ -108,6 +148,10 @@ class Patient:
     first_day: int = 2
     last_day: int = 27
     by_practitioner: bool = False
+    changed_rows: list[tuple[int, dict[str, Any]]] = field(default_factory=list)  # from a night (by number) on
+
+    def row_on(self, night: int) -> dict[str, Any]:
+        return {**self.row, **{k: v for first, values in self.changed_rows if first <= night for k, v in values.items()}}
 
     def only(self, table: str) -> dict[str, Any]:
         """The first row of a table; one that nobody writes when another turn took it away."""
@@ -118,29 +162,30 @@ class Patient:
 class Clinic:
     """Builds one practice."""
 
-    def __init__(self, rng: Random, number: int, seed: int, turns: "list[Turn]", defects: bool):
+    def __init__(self, rng: Random, turns: "list[Turn]", defects: bool = True, closing: date | None = None):
+        """`closing`: the practice lives in that month and lands all that a close of it needs, then more."""
         self.rng = rng
-        self.number = number
         self.defects = defects
+        self.closing = closing
         self.counts: Counter[str] = Counter()
-        self.month = rng.choice(MONTHS)
+        self._files: dict[Path, bytes] | None = None
+        zone, self.month = rng.choice([*PLACES]), rng.choice(MONTHS)
+        if rng.random() < 0.3:
+            zone, self.month = rng.choice(STRANGE_CLOCKS)
+        if closing:
+            self.month = closing  # whichever zone: its own clock says when it is over
         self.end = next_month(self.month)
         self.last = self.end - timedelta(days=1)
-        zone, state, mac, locality, city, postal_code = rng.choice(PLACES)
+        state, mac, locality, city, postal_code = rng.choice(PLACES.get(zone) or PLACES[rng.choice([*PLACES])])
         self.zone = ZoneInfo(zone)
         self.config: dict[str, Any] = {
-            "practice_id": f"s{seed}-{number:02d}",
-            "name": f"Small Practice {number}",
-            "npi": npi(80000000 + seed % 10000 * 100 + number),
-            "tax_id": f"{100000000 + seed % 10000 * 100 + number}",
             "taxonomy_code": "207Q00000X",
             "address": {"line1": "1 Main St", "city": city, "state": state, "postal_code": postal_code},
-            "phone": f"21255{seed % 1000:03d}{number:02d}",
             "time_zone": zone,
-            "place_of_service": rng.choice(["11", "11", "11", "19", "22", "12"]),
+            # the scrub keeps claims from 02 (telehealth) in the house
+            "place_of_service": rng.choice([*["11"] * 6, "12", "19", "19", "22", "21", "31", "11" if closing else "02", "53"]),
             "mac": mac,
             "locality": locality,
-            "submitter_id": f"SP{seed % 100000:05d}{number:02d}",
             "receiver": {"id": mac, "name": "MEDICARE CONTRACTOR"},
             "payer": {"id": mac, "name": "MEDICARE PART B"},
         }
@@ -154,6 +199,11 @@ class Clinic:
             self.config["charges"] = {"99490": 95.0, rng.choice(["99439", "G0557", "99491"]): 71.25}
         if rng.random() < 0.3:
             self.config["close"] = {"first_day": rng.choice([1, 2, 5]), "final_day": rng.choice([10, 15, 25])}
+        if rng.random() < 0.2:
+            self.config["facility_type"] = rng.choice(["physician_office", "rhc", "fqhc"])
+        if rng.random() < 0.2:
+            self.config["attestations"] = {"access_24_7": "2026-01-01", "certified_ehr": "2025-06-30"}
+        self.close_night: int | None = None  # number of the night after which the month can be closed
         self.nights = self._nights()
         self.upserts: dict[str, list[tuple[int, dict[str, Any]]]] = {
             table: [] for table in ("appointments", "services", "time_entries")
@@ -164,17 +214,45 @@ class Clinic:
         for _ in range(rng.choice([1, 2, 3, 3, 4, 4])):
             self._patient()
         for patient in self.patients:
-            chosen = [turns.pop(0)] if turns else []
-            while rng.random() < 0.3:
+            chosen = [turns.pop(0)] if turns and (not closing or rng.random() < 0.4) else []
+            while rng.random() < 0.3 and chosen:
                 chosen.append(rng.choice(TURNS))
             for turn in sorted(set(chosen), key=TURNS.index):
                 turn(self, patient)
             self._ordinary_time(patient)
+        self.dress = rng.randrange(2**32)  # seed of the files' dress
+        self.name("unnamed", 0)
+
+    def name(self, practice_id: str, number: int) -> "Clinic":
+        """Gives the practice and its people the numbers that must differ from those of other practices."""
+        self._files = None
+        self.config = {
+            **self.config,
+            "practice_id": practice_id,
+            "name": f"Small Practice {number}",
+            "npi": npi(80000000 + number),
+            "tax_id": f"{100000000 + number}",
+            "phone": f"2125{number % 1000000:06d}",
+            "submitter_id": f"SP{number:07d}",
+        }
+        for place, member in enumerate(self.members):
+            if member.row["npi"] is not None and member.row["npi"] != BAD_NPI:
+                member.row["npi"] = npi(50000000 + number % 100 * 100 + place)
+        for place, patient in enumerate(self.patients):
+            for fact in patient.facts["coverages"]:
+                fact.row["member_id"] = mbi(number, place)
+        return self
+
+    @property
+    def practice_id(self) -> str:
+        return str(self.config["practice_id"])
 
     # ---- frame
 
     def _nights(self) -> list[date]:
         rng, month, end = self.rng, self.month, self.end
+        if self.closing:
+            return self._nights_of_a_close()
         newest = rng.choice(
             [
                 *[month + timedelta(days=rng.randint(9, 25))] * 3,
@@ -194,12 +272,21 @@ class Clinic:
             days.add(first + timedelta(days=rng.randint(0, (newest - first).days)))
         return sorted(days)
 
+    def _nights_of_a_close(self) -> list[date]:
+        """Some nights in the month, one with which it can be closed, then nights that change what was closed."""
+        rng, first_day = self.rng, self.config.get("close", {}).get("first_day", 3)
+        closes_on = self.end + timedelta(days=first_day - 1 + rng.randint(0, 7))
+        before = {self.month + timedelta(days=rng.randint(-20, 25)) for _ in range(rng.randint(1, 3))}
+        after = {closes_on + timedelta(days=rng.randint(1, 20)) for _ in range(rng.randint(1, 2))}
+        self.close_night = len(before)
+        return [*sorted(before), closes_on, *sorted(after)]
+
     def new_id(self, letter: str) -> str:
         self.counts[letter] += 1
         return f"{letter}{self.counts[letter]}"
 
     def add_member(self, member_id: str, credential: str, taxonomy: str | None = None, **more: Any) -> None:
-        number = npi(50000000 + self.number * 100 + len(self.members)) if taxonomy else None
+        number = npi(50000000 + len(self.members)) if taxonomy else None
         row = {"member_id": member_id, "name": f"Kim, {member_id}", "credential": credential, "npi": number}
         self.members.append(Fact({**row, "taxonomy_code": taxonomy, "active_from": "2019-01-01", **more}))
 
@@ -252,7 +339,7 @@ class Clinic:
         return patient.facts[table][-1]
 
     def cover(self, patient: Patient, kind: str, start: Any = "2019-01-01", end: Any = None, priority: Any = None) -> None:
-        row = {"patient_id": patient.patient_id, "coverage_type": kind, "member_id": "1EG4TE5MK73"}
+        row = {"patient_id": patient.patient_id, "coverage_type": kind, "member_id": None}
         row.update(effective_date=start, termination_date=end, priority=priority)
         patient.facts["coverages"].append(Fact(row))
 
@@ -426,16 +513,36 @@ class Clinic:
     # ---- files
 
     def write(self, home: Path) -> None:
+        for path, content in self.files().items():
+            target = home / "landing" / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content)
+
+    def files(self) -> dict[Path, bytes]:
+        """The newest content of each file by its path under landing/; the same whenever it is asked for."""
+        if self._files is None:
+            self.file_rng = Random(self.dress)
+            self._earlier: dict[Path, bytes] = {}
+            self._files = dict(self._all_files())
+        return self._files
+
+    def earlier_versions(self) -> dict[Path, bytes]:
+        """Other content of some of these files, which an earlier night of taking in found there."""
+        self.files()
+        return self._earlier
+
+    def _all_files(self) -> Iterator[tuple[Path, bytes]]:
+        rng = self.file_rng
         for number, night in enumerate(self.nights):
-            folder = home / "landing" / self.config["practice_id"] / night.isoformat()
-            folder.mkdir(parents=True, exist_ok=True)
+            folder = Path(self.practice_id) / night.isoformat()
             here = [patient for patient in self.patients if number in patient.nights]
-            keep_rows_of_gone = self.rng.random() < 0.3
+            keep_rows_of_gone = rng.random() < 0.3
             for table in COLUMNS:
-                if table in PANEL and number and self.rng.random() < 0.12:
+                is_needed = number == self.close_night
+                if table in PANEL and number and rng.random() < 0.12 and not is_needed:
                     continue  # the file before stands
                 if table == "patients":
-                    rows = [patient.row for patient in here]
+                    rows = [patient.row_on(number) for patient in here]
                 elif table == "care_team":
                     rows = [f.row for f in self.members if f.first <= number <= f.last]
                 elif table in PANEL:
@@ -445,56 +552,122 @@ class Clinic:
                 else:
                     landed = [row for landed_on, row in self.upserts[table] if landed_on == number]
                     rows = [{**row["_row"], "updated_at": row["updated_at"]} for row in landed]
-                    if not rows and self.rng.random() < 0.7:
+                    if not rows and rng.random() < 0.7 and not is_needed:
                         continue
+                form = rng.choice(FORMS)
+                path = folder / (table + form.removeprefix(".typed"))
                 is_last = number == len(self.nights) - 1
-                (folder / f"{table}.csv").write_bytes(self._file(table, rows, number, is_last))
+                content, is_good = self._file(table, rows, number, is_last, form)
+                if is_good and rng.random() < 0.12:
+                    earlier = self._earlier_version(table, rows, number, form)
+                    self._earlier.update({path: earlier} if earlier != content else {})
+                yield path, content
+                if self.defects and number and not self.close_night and rng.random() < 0.01:  # in two formats: neither counts
+                    self._earlier.pop(path, None)
+                    yield path.with_name(table + (".csv" if path.suffix != ".csv" else ".csv.gz")), content
 
-    def _file(self, table: str, rows: list[dict[str, Any]], night: int, is_last: bool) -> bytes:
-        rng = self.rng
+    def _earlier_version(self, table: str, rows: list[dict[str, Any]], night: int, form: str) -> bytes:
+        """Fewer rows than later, a bad one among them, or nothing that could be read."""
+        rng = self.file_rng
+        if rng.random() < 0.15 and self.close_night is None:
+            return b"" if form != ".parquet" else b"PAR1"
+        some = [row for row in rows if rng.random() < 0.6]
+        if table == "patients":
+            some = some or rows
+        return self._text_file(list(COLUMNS[table]), [[row.get(c) for c in COLUMNS[table]] for row in some], form)
+
+    def _file(self, table: str, rows: list[dict[str, Any]], night: int, is_last: bool, form: str) -> tuple[bytes, bool]:
+        """The file's bytes, and whether it will be accepted with a good row."""
+        rng = self.file_rng
         columns = list(COLUMNS[table])
         if rng.random() < 0.2:
             rng.shuffle(columns)
         if rng.random() < 0.1:
             columns.append("extra")
-        lines = [[cell(row.get(column)) for column in columns] for row in rows]
+        lines: list[list[Any]] = [[row.get(column) for column in columns] for row in rows]
         defect = rng.random() if self.defects else 1.0
-        if defect < 0.02 and night:
-            return b""
-        if defect < 0.035 and night:
+        may_be_rejected = night > 0 and not (self.closing and (table not in PANEL or night == self.close_night))
+        is_good = True
+        if defect < 0.02 and may_be_rejected:
+            return b"", False
+        if defect < 0.035 and may_be_rejected:
             columns = [column for column in columns if column != COLUMNS[table][1]]  # a required one everywhere
-            lines = [[cell(row.get(column)) for column in columns] for row in rows]
-        elif defect < 0.045 and night:
+            lines = [[row.get(column) for column in columns] for row in rows]
+            is_good = False
+        elif defect < 0.045 and may_be_rejected and "parquet" not in form:
             columns[columns.index(COLUMNS[table][1])] = COLUMNS[table][0]  # named twice
-        elif defect < 0.07 and table == "patients" and night and not is_last:
+            is_good = False
+        elif defect < 0.07 and table == "patients" and night and not is_last and not self.closing:
             lines = []  # a panel of nobody
-        elif defect < 0.25 and lines:
-            bad = list(rng.choice(lines))
-            if table == "patients" and night and rng.random() < 0.5 and len(lines) > 1:
-                lines.remove(bad)  # this patient's newest row is bad: the last good one stands
-            kind = rng.choice(["vocabulary", "date", "missing", "cells", "bytes"])
-            index = {"patients": "sex", "coverages": "coverage_type", "conditions": "clinical_status"}.get(table)
-            if kind == "cells":
-                bad.pop()
-            elif kind == "bytes":
-                bad[columns.index(COLUMNS[table][1])] = "\udcff"
-            elif kind == "missing" or not index:
-                required = REQUIRED.get(table, COLUMNS[table][1])
-                bad[columns.index(required)] = ""
-            elif kind == "vocabulary":
-                bad[columns.index(index)] = "nonsense"
-            else:
-                dates = [c for c in columns if c.endswith(("_date", "_on", "_from"))]
-                bad[columns.index(dates[0])] = "2026-02-30"
-            lines.insert(rng.randint(0, len(lines)), bad)
+            is_good = False
+        elif defect < 0.25 and lines and form != ".typed.parquet":
+            self._spoil_a_row(table, columns, lines, night, form)
+        return self._text_file(columns, lines, form), is_good
+
+    def _spoil_a_row(self, table: str, columns: list[str], lines: list[list[Any]], night: int, form: str) -> None:
+        rng = self.file_rng
+        bad = list(rng.choice(lines))
+        if table == "patients" and night and rng.random() < 0.5 and len(lines) > 1:
+            lines.remove(bad)  # this patient's newest row is bad: the last good one stands
+        elif table in PANEL and table != "patients" and rng.random() < 0.3:
+            lines.remove(bad)  # absent that night
+        kind = rng.choice(["vocabulary", "date", "missing", "cells", "bytes"])
+        if form == ".parquet" and kind in ("cells", "bytes"):
+            kind = "missing"
+        index = {"patients": "sex", "coverages": "coverage_type", "conditions": "clinical_status"}.get(table)
+        if kind == "cells":
+            bad.pop()
+        elif kind == "bytes":
+            bad[columns.index(COLUMNS[table][1])] = "\udcff"
+        elif kind == "missing" or not index:
+            required = REQUIRED.get(table, COLUMNS[table][1])
+            bad[columns.index(required)] = None
+        elif kind == "vocabulary":
+            bad[columns.index(index)] = "nonsense"
+        else:
+            dates = [c for c in columns if c.endswith(("_date", "_on", "_from"))]
+            bad[columns.index(dates[0])] = "2026-02-30"
+        lines.insert(rng.randint(0, len(lines)), bad)
+
+    def _text_file(self, columns: list[str], lines: list[list[Any]], form: str) -> bytes:
+        rng = self.file_rng
+        if "parquet" in form:
+            return parquet(columns, lines, typed=form == ".typed.parquet")
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator=rng.choice(["\n", "\r\n"]))
         writer.writerow(columns)
         for line in lines:
-            writer.writerow(line)
+            writer.writerow([cell(value) for value in line])
             if rng.random() < 0.02:
                 text.write("\n")  # a blank line is no row
-        return text.getvalue().encode("utf-8", errors="surrogateescape")
+        content = text.getvalue().encode("utf-8", errors="surrogateescape")
+        return gzip.compress(content, mtime=0) if form == ".csv.gz" else content
+
+
+def parquet(columns: list[str], lines: list[list[Any]], typed: bool) -> bytes:
+    """As text columns, or as an EHR's own types would be: dates, instants, whole numbers, booleans."""
+    arrays = []
+    for place, name in enumerate(columns):
+        values = [line[place] for line in lines]
+        if not typed or not any(value is not None for value in values):
+            arrays.append(pyarrow.array([cell(value) or None for value in values], pyarrow.string()))
+        elif name.endswith(("_on", "_date", "_from", "_to")):
+            days = [value if value is None or isinstance(value, date) else date.fromisoformat(value) for value in values]
+            arrays.append(pyarrow.array(days, pyarrow.date32()))
+        elif name == "attempted_at":  # the practice's own clock
+            arrays.append(pyarrow.array([datetime.fromisoformat(value) for value in values], pyarrow.timestamp("us")))
+        elif name.endswith("_at") and all(value is None or value.endswith("Z") for value in values):
+            instants = [value and datetime.fromisoformat(value) for value in values]
+            arrays.append(pyarrow.array(instants, pyarrow.timestamp("us", tz="UTC")))
+        elif all(value is None or isinstance(value, bool) for value in values):
+            arrays.append(pyarrow.array(values, pyarrow.bool_()))
+        elif all(value is None or isinstance(value, int) for value in values):
+            arrays.append(pyarrow.array(values, pyarrow.int64()))
+        else:
+            arrays.append(pyarrow.array([cell(value) or None for value in values], pyarrow.string()))
+    sink = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, names=columns), sink)
+    return sink.getvalue()
 
 
 def cell(value: Any) -> str:
@@ -705,7 +878,7 @@ def turn_practitioner_may_not_bill(clinic: Clinic, patient: Patient) -> None:
         own = clinic.members[0].row["taxonomy_code"]
         clinic.add_member("X-" + kind, "PSYD" if kind == "psychologist" else "MD", own)
         if kind != "psychologist":
-            clinic.members[-1].row["npi"] = None if kind == "no_npi" else "1234567890"
+            clinic.members[-1].row["npi"] = None if kind == "no_npi" else BAD_NPI
 
 
 def turn_outreach(clinic: Clinic, patient: Patient) -> None:
@@ -966,18 +1139,36 @@ def turn_midnight(clinic: Clinic, patient: Patient) -> None:
 
 def turn_daylight_saving(clinic: Clinic, patient: Patient) -> None:
     """Over, before and after each change of the clock in or beside the month."""
+    rng = clinic.rng
     patient.minutes = [5, 10, 20]
-    day = clinic.month - timedelta(days=1)
-    while day <= clinic.end:
-        begins, ends = clinic.at(day, 0), clinic.at(day + timedelta(days=1), 0)
-        if ends - begins != 86400:
-            change = begins + (2 if ends - begins < 86400 else 1) * 3600
-            clinic.entry(patient, 1200, change - 600)
-            clinic.entry(patient, 1800, change + 1800, "LPN1")
-            row = clinic.entry(patient, 300, change)  # local times that occur twice, or never
-            hour = 2 if ends - begins < 86400 else 1
-            row.update(started_at=f"{day}T0{hour}:30:00", ended_at=f"{day}T0{hour}:45:00", duration_seconds=None)
-        day += timedelta(days=1)
+    for change in clock_changes(clinic.zone, clinic.month - timedelta(days=1), clinic.end + timedelta(days=1)):
+        clinic.entry(patient, 1200, change - 600)
+        clinic.entry(patient, 1800, change + 1800, "LPN1")
+        clinic.entry(patient, 600, change, documented=rng.random() < 0.8)
+        # local times that occur twice, or never
+        before = datetime.fromtimestamp(change - 1, clinic.zone).replace(tzinfo=None)
+        for _ in range(rng.randint(1, 2)):
+            begins = before + timedelta(minutes=rng.choice([-50, -20, -10, 1, 10, 25, 50]))
+            row = clinic.entry(patient, 300, change)
+            row.update(started_at=f"{begins:%Y-%m-%dT%H:%M:%S}", duration_seconds=None)
+            row["ended_at"] = f"{begins + timedelta(minutes=rng.choice([5, 15, 40])):%Y-%m-%dT%H:%M:%S}"
+            if rng.random() < 0.3:
+                row["recorded_at"] = row["ended_at"]
+                row.update(started_at=None, ended_at=None, duration_seconds=300)
+        if rng.random() < 0.5:
+            clinic.appointment(patient, change - rng.choice([0, 600, 1800]), 20)
+
+
+def clock_changes(zone: ZoneInfo, first: date, last: date) -> list[int]:
+    """The instants from one day to another at which the zone's offset changes."""
+    at = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp())
+    until = int(datetime(last.year, last.month, last.day, tzinfo=UTC).timestamp())
+
+    def offset(second: int) -> timedelta | None:
+        return datetime.fromtimestamp(second, zone).utcoffset()
+
+    quarters = range(at, until, 900)
+    return [second for second in quarters if offset(second) != offset(second - 1)]
 
 
 def turn_late_entry(clinic: Clinic, patient: Patient) -> None:
@@ -999,6 +1190,196 @@ def turn_no_time(clinic: Clinic, patient: Patient) -> None:
     patient.minutes = []
 
 
+# ---- turns: facts that change from night to night
+
+
+def turn_row_changes_over_many_nights(clinic: Clinic, patient: Patient) -> None:
+    """One entry as it grows: open, closed, documented, voided and taken back, another patient's; nights in any order."""
+    rng = clinic.rng
+    patient.minutes = [10, 15, 20]
+    start = clinic.at(clinic.day(), 11)
+    row = clinic.entry(patient, 600, start, clock="both")
+    clinic.upserts["time_entries"] = [x for x in clinic.upserts["time_entries"] if x[1]["_row"]["entry_id"] != row["entry_id"]]
+    updated = start
+    for _ in range(rng.randint(3, 5)):
+        row = dict(row)
+        kind = rng.choice(["open", "longer", "no_note", "note", "void", "unvoid", "patient", "member", "program", "bare"])
+        if kind == "open":
+            row.update(ended_at=None, duration_seconds=None)
+        elif kind == "longer":
+            row.update(started_at=clinic.stamp(start), ended_at=clinic.stamp(start + rng.choice([300, 1200, 11000])))
+        elif kind in ("note", "no_note"):
+            row.update(note_id="N-many" if kind == "note" else None, note_text=None)
+        elif kind in ("void", "unvoid"):
+            row["voided"] = kind == "void"
+        elif kind == "patient":
+            row["patient_id"] = rng.choice(clinic.patients).patient_id
+        elif kind == "member":
+            row["member_id"] = rng.choice(["RN1", "LPN1", "DR1"])
+        elif kind == "program":
+            row["program"] = rng.choice(["ccm", "rpm"])
+        else:
+            row.update(started_at=None, ended_at=None, duration_seconds=rng.choice([600, None]))
+        updated += rng.choice([0, 60, 3600, -60])
+        clinic._land("time_entries", rng.randrange(len(clinic.nights)), row, updated)
+
+
+def turn_snapshots_differ(clinic: Clinic, patient: Patient) -> None:
+    """A fact that comes later, goes, or reads otherwise from some night on."""
+    rng, count = clinic.rng, len(clinic.nights)
+    tables = [table for table, facts in patient.facts.items() if facts]
+    for table in rng.sample(tables, min(len(tables), rng.randint(1, 3))):
+        fact, night = rng.choice(patient.facts[table]), rng.randrange(count)
+        kind = rng.choice(["comes", "goes", "changes"])
+        if kind == "comes":
+            fact.first = max(fact.first, night)
+        elif kind == "goes":
+            fact.last = min(fact.last, night)
+        else:
+            later = dict(fact.row)
+            day = clinic.day()
+            later.update(
+                {
+                    "consents": {"documented": not later.get("documented"), "revoked_on": rng.choice([None, day])},
+                    "coverages": {"termination_date": rng.choice([None, day])},
+                    "conditions": {"clinical_status": "resolved", "resolved_date": rng.choice([None, day])},
+                    "care_plans": {"established_on": day},
+                    "assessments": {"mdm_level": "low"},
+                    "stays": {"discharged_on": max(day, later.get("admitted_on") or day)},
+                    "outreach": {"outcome": "agreed"},
+                }[table]
+            )
+            patient.facts[table].append(Fact(later, night, fact.last))
+            fact.last = night - 1 if rng.random() < 0.8 else fact.last  # or both stand: the last line wins
+
+
+def turn_patient_changes(clinic: Clinic, patient: Patient) -> None:
+    """Another billing practitioner, a death that is known only later, or one that is taken back."""
+    night = clinic.rng.randrange(len(clinic.nights))
+    change = clinic.rng.choice(["practitioner", "dies", "lives"])
+    if change == "practitioner":
+        patient.changed_rows.append((night, {"billing_practitioner_id": clinic.rng.choice(["DR2", "DR3", "DR9"])}))
+    elif change == "dies":
+        patient.changed_rows.append((night, {"deceased_date": clinic.day()}))
+    else:
+        patient.row["deceased_date"] = clinic.day()
+        patient.changed_rows.append((night, {"deceased_date": None}))
+
+
+def turn_member_changes(clinic: Clinic, patient: Patient) -> None:
+    """A colleague qualifies, leaves, or gets a wrong number put right."""
+    rng = clinic.rng
+    night = rng.randrange(len(clinic.nights))
+    fact = rng.choice(clinic.members)
+    later = Fact(dict(fact.row), night)
+    later.row.update(
+        rng.choice(
+            [{"credential": rng.choice(["NP", "RN", "CHW", "MD"])}, {"active_to": clinic.day()}, {"taxonomy_code": "207Q00000X"}]
+        )
+    )
+    fact.last = night - 1
+    clinic.members.append(later)
+    clinic.entry(patient, 600, member=fact.row["member_id"])
+
+
+def turn_long_ago_and_ahead(clinic: Clinic, patient: Patient) -> None:
+    """Entries up to and beyond 24 months before the first night, and after the newest one."""
+    first, newest = clinic.nights[0].replace(day=1), clinic.nights[-1]
+    back = clinic.rng.choice([1, 3, 5, 5, 24, 25])
+    clinic.entry(patient, 1500, clinic.at(next_month(first, -back), 12))
+    clinic.entry(patient, 1500, clinic.at(newest + timedelta(days=clinic.rng.choice([0, 1, 31])), 12))
+
+
+def turn_consents_on_one_day(clinic: Clinic, patient: Patient) -> None:
+    """Ties: the larger consent_id, as text."""
+    rng = clinic.rng
+    day = patient.only("consents")["consented_on"]
+    for _ in range(rng.randint(1, 2)):
+        program = rng.choice(["ccm", "pcm", "apcm"])
+        clinic.consent(patient, day, program, documented=rng.random() < 0.7, revoked_on=rng.choice([None, None, clinic.day()]))
+    if rng.random() < 0.4:  # "K9" is larger than "K10"
+        patient.facts["consents"][-1].row["consent_id"] = rng.choice(["K9z", "K1", "k1", "K-"]) + patient.patient_id
+    patient.program = rng.choice(["ccm", "pcm"])
+
+
+def turn_consent_given_and_taken_back_often(clinic: Clinic, patient: Patient) -> None:
+    rng = clinic.rng
+    patient.facts["consents"].clear()
+    day = clinic.month - timedelta(days=rng.choice([95, 60, 40]))
+    for _ in range(rng.randint(2, 4)):
+        revoked_on = day + timedelta(days=rng.choice([0, 5, 20, 31]))
+        clinic.consent(
+            patient, day, rng.choice(["ccm", "ccm", "pcm", "apcm"]), revoked_on=rng.choice([revoked_on, revoked_on, None])
+        )
+        day = revoked_on + timedelta(days=rng.choice([0, 1, 10]))
+
+
+def turn_advantage_from_the_first(clinic: Clinic, patient: Patient) -> None:
+    clinic.cover(patient, "medicare_advantage", clinic.rng.choice([clinic.end, clinic.month, clinic.last]))
+    patient.last_day = 28
+
+
+def turn_part_b_day_by_day(clinic: Clinic, patient: Patient) -> None:
+    """Part B and Advantage meet, touch and miss one another."""
+    rng = clinic.rng
+    part_b = clinic.coverage(patient, "medicare_part_b")
+    day = clinic.day(3, 26)
+    part_b["termination_date"] = day
+    clinic.cover(patient, "medicare_advantage", day + timedelta(days=rng.choice([-2, 0, 1])), rng.choice([None, clinic.last]))
+    if rng.random() < 0.5:
+        clinic.cover(patient, "medicare_part_b", day + timedelta(days=rng.choice([1, 2])))
+
+
+def turn_stays_touch(clinic: Clinic, patient: Patient) -> None:
+    """One stay after another, ending on or before the last day, or on the day of death."""
+    rng, day = clinic.rng, clinic.day(1, 12)
+    for kind in rng.sample(["inpatient", "snf_part_a", "hospice", "assisted_living"], rng.randint(2, 3)):
+        until = day + timedelta(days=rng.choice([0, 3, 8]))
+        clinic.stay(patient, kind, day, until)
+        day = until + timedelta(days=rng.choice([0, 1, 2]))
+    if rng.random() < 0.4:
+        patient.row["deceased_date"] = day
+        clinic.entry(patient, 900, clinic.at(day, 23, 50))
+
+
+def turn_early_in_a_month_of_two_factors(clinic: Clinic, patient: Patient) -> None:
+    """In March 2024 the conversion factor changed on the 9th: the threshold day decides which one pays."""
+    patient.minutes = [20, 40, 60]
+    patient.first_day, patient.last_day = clinic.rng.choice([(2, 8), (2, 9), (9, 20)])
+    clinic.config["service_date_policy"] = "threshold_day"
+
+
+# ---- turns: what only the office's lists see
+
+
+def turn_care_plan_grows_old(clinic: Clinic, patient: Patient) -> None:
+    rng, newest = clinic.rng, clinic.nights[-1]
+    plan = patient.only("care_plans")
+    if not plan.get("care_plan_id"):
+        return
+    plan["established_on"] = newest - timedelta(days=rng.choice([364, 365, 366, 367, 800]))
+    if rng.random() < 0.5:
+        plan["last_reviewed_on"] = newest - timedelta(days=rng.choice([30, 364, 365, 366, 367]))
+    if rng.random() < 0.5:
+        plan["copy_given_on"] = None
+
+
+def turn_outreach_goes_cold(clinic: Clinic, patient: Patient) -> None:
+    rng, newest = clinic.rng, clinic.nights[-1]
+    patient.minutes = []
+    if rng.random() < 0.8:
+        patient.facts["consents"].clear()
+    for _ in range(rng.randint(1, 2)):
+        outcome = rng.choice(["no_answer", "left_message", "callback", "declined"])
+        clinic.reach_out(patient, newest - timedelta(days=rng.choice([29, 30, 31, 32, 60])), outcome)
+
+
+def turn_nobody_called(clinic: Clinic, patient: Patient) -> None:
+    patient.facts["consents"].clear()
+    patient.facts["outreach"].clear()
+    patient.minutes = []
+
+
 TURNS: list[Turn] = [function for name, function in list(globals().items()) if name.startswith("turn_")]
 # oftener: what shows only when nothing before it in the order of reasons applies
 OFTEN = [
@@ -1010,8 +1391,8 @@ OFTEN = [
 ]  # fmt: skip
 
 
-def write_home(root: Path, seed: int, practices: int = 20, defects: bool = True) -> Path:
-    """Writes practices.yaml and landing/ under root; `defects`: with rejected files and bad rows."""
+def population(seed: int, practices: int = 20, defects: bool = True, closing: date | None = None) -> list[Clinic]:
+    """The practices of one seed. `closing`: about half of them live in that month and can be closed in the middle."""
     rng = Random(seed)
     turns: list[Turn] = []
     clinics = []
@@ -1020,19 +1401,33 @@ def write_home(root: Path, seed: int, practices: int = 20, defects: bool = True)
             fresh = [*TURNS, *OFTEN]
             rng.shuffle(fresh)
             turns += fresh
-        clinics.append(Clinic(rng, number, seed, turns, defects))
+        closes = closing if closing and rng.random() < 0.5 else None
+        clinic = Clinic(rng, turns, defects, closes)
+        clinics.append(clinic.name(f"s{seed}-{number:02d}", seed % 10000 * 100 + number))
+    return clinics
+
+
+def configure(root: Path, clinics: list[Clinic]) -> Path:
+    """Writes practices.yaml; JSON is YAML, with every text quoted."""
     root.mkdir(parents=True, exist_ok=True)
-    for clinic in clinics:
-        clinic.write(root)
-    # JSON is YAML, with every text quoted
     text = json.dumps({"practices": [clinic.config for clinic in clinics]}, indent=1)
     (root / "practices.yaml").write_text(text + "\n", encoding="utf-8")
     return root
 
 
-def homes() -> st.SearchStrategy[int]:
-    """Seeds for `write_home`: a failing example is one number."""
-    return st.integers(min_value=0, max_value=2**31 - 1)
+def write_home(root: Path, seed: int, practices: int = 20, defects: bool = True, closing: date | None = None) -> Path:
+    """Writes practices.yaml and landing/ under root; `defects`: with rejected files and bad rows."""
+    clinics = population(seed, practices, defects, closing)
+    for clinic in clinics:
+        clinic.write(root)
+    return configure(root, clinics)
+
+
+@st.composite
+def clinics(draw: st.DrawFn, turns_of_each: int = 4) -> Clinic:
+    """One practice, every fact of it drawn by hypothesis: fewer patients, fewer turns and plainer choices are smaller."""
+    turns = draw(st.lists(st.sampled_from(TURNS), min_size=turns_of_each, max_size=turns_of_each))
+    return Clinic(draw(st.randoms(use_true_random=False)), turns)
 
 
 def coverage_report(opinion: Any) -> dict[str, Counter[str]]:
@@ -1050,6 +1445,11 @@ def coverage_report(opinion: Any) -> dict[str, Counter[str]]:
         "undocumented_time.kind": Counter(row["kind"] for row in opinion.undocumented_time),
         "funnel.stage": Counter(),
     }
+    for table, column in (("enrollment_status", "state"), ("worklist", "kind")):
+        report[f"{table}.{column}"] = Counter(row[column] for row in getattr(opinion, table))
+    report["revenue_gap.cause"] = Counter()
+    for row in opinion.revenue_gap:
+        report["revenue_gap.cause"][row["cause"]] += row["patients"].low
     for row in opinion.enrollment_funnel:
         report["funnel.stage"][row["stage"]] += row["patients"]
     return report

@@ -1,6 +1,5 @@
 """A comparison that finds nothing must be one that would have found something."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -9,40 +8,10 @@ import pytest
 
 from ..second_opinion import Opinion, differences, evaluate
 from ..second_opinion.compare import KEYS
+from .published import publish
 from .strategies import write_home
 
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
-MONEY = ("_amount", "_payment", "dollars_at_stake")
-
-
-def publish(opinion: Opinion, path: Path) -> None:
-    """The opinion as a marts.duckdb of its own."""
-    with duckdb.connect(str(path)) as connection:
-        for table in KEYS:
-            rows = [dict(row) for row in getattr(opinion, table)]
-            types = {name: kind(name, [row[name] for row in rows]) for name in rows[0]}
-            if table == "undocumented_time":
-                types["item_id"] = "varchar"
-                for row in rows:
-                    row["item_id"] = f"{row['kind']} {row['entry_id'] or row['appointment_id']} {row['month']}"
-            connection.execute(f"create table {table} ({', '.join(f'{n} {t}' for n, t in types.items())})")
-            marks = ", ".join("?" * len(types))
-            for row in rows:
-                values = [json.dumps(row[n], default=str) if types[n] == "json" else row[n] for n in types]
-                values = [sorted(value) if isinstance(value, set) else value for value in values]
-                connection.execute(f"insert into {table} values ({marks})", values)
-
-
-def kind(name: str, values: list[object]) -> str:
-    if name == "alternatives":
-        return "json"
-    if name in ("flags", "condition_groups"):
-        return "varchar[]"
-    if name.endswith(MONEY):
-        return "decimal(12,2)"
-    value = next((value for value in values if value is not None), "")
-    names = {"bool": "boolean", "int": "bigint", "date": "date", "Decimal": "decimal(9,4)"}
-    return names.get(type(value).__name__, "varchar")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +48,22 @@ def test_an_opinion_agrees_with_itself(opinion: Opinion, marts: Path) -> None:
         "update undocumented_time set dollars_at_stake = dollars_at_stake + 0.01 where rowid = 0",
         "update undocumented_time set found_on = found_on + 1 where rowid = 0",
         "update enrollment_funnel set patients = patients + 1 where rowid = 5",
+        "update row_accounting set rows_superseded = rows_superseded + 1 where rowid = 5",
+        "delete from quarantine where rowid = 0",
+        "update enrollment_status set state = 'nobody' where rowid = 5",
+        "update enrollment_status set stage = 'paid' where rowid = 5",
+        "update enrollment_status set stage_since = '2001-01-01' where rowid = (select min(rowid) from enrollment_status where stage is not null)",
+        "update enrollment_status set stalled_reason = 'denied_claim' where rowid = 5",
+        "delete from worklist where rowid = (select max(rowid) from worklist)",
+        "update worklist set due_on = due_on + 1 where rowid = (select max(rowid) from worklist)",
+        "update worklist set dollars_at_stake = dollars_at_stake + 1 where rowid = 0",
+        "update worklist set kind = 'denied_claim' where rowid = 0",
+        "insert into worklist select * replace ('other' as item_id, 'denied_claim' as kind) from worklist where rowid = 0",
+        "update revenue_gap set dollars = dollars + 0.01 where rowid = 5",
+        "update enrollment_projection set enrolled = enrolled + 3, monthly_revenue = monthly_revenue / enrolled * (enrolled + 3) "
+        "where rowid = (select min(rowid) from enrollment_projection where enrolled > 0 and basis = 'pace')",
+        "update enrollment_projection set monthly_revenue = monthly_revenue + 1 where rowid = 5",
+        "delete from enrollment_projection where rowid = 5",
     ],
 )
 def test_one_changed_value_is_one_difference(opinion: Opinion, marts: Path, tmp_path: Path, change: str) -> None:
@@ -86,4 +71,22 @@ def test_one_changed_value_is_one_difference(opinion: Opinion, marts: Path, tmp_
     shutil.copy(marts, changed)
     with duckdb.connect(str(changed)) as connection:
         connection.execute(change)
-    assert len(differences(opinion, changed)) == 1
+    table = next(name for name in KEYS if f" {name} " in change)
+    assert len(differences(opinion, changed, (table,))) == 1
+
+
+def test_a_patient_counted_under_another_cause_is_noticed_though_the_sum_still_agrees(
+    opinion: Opinion, marts: Path, tmp_path: Path
+) -> None:
+    changed = tmp_path / "marts.duckdb"
+    shutil.copy(marts, changed)
+    with duckdb.connect(str(changed)) as connection:
+        practice_id, month, cause, value = connection.execute(
+            "select practice_id, month, cause, dollars / patients from revenue_gap where patients > 0 and cause <> 'other' limit 1"
+        ).fetchone()
+        for name, sign in ((cause, -1), ("other", 1)):
+            connection.execute(
+                "update revenue_gap set patients = patients + ?, dollars = dollars + ? where practice_id = ? and month = ? and cause = ?",
+                [sign, sign * value, practice_id, month, name],
+            )
+    assert len(differences(opinion, changed)) == 2

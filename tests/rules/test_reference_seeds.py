@@ -9,7 +9,7 @@ from collections import defaultdict
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
-from itertools import pairwise
+from itertools import pairwise, product
 from pathlib import Path
 
 import pytest
@@ -79,6 +79,77 @@ NATIONAL_2025 = [
     ("99453", "19.73"),
     ("99457", "47.87"),
 ]
+
+# rules.md B6.1, typed again; what it leaves open (`most`, `many`) is settled by the CCW list below
+PREFIXES = {
+    "acute_myocardial_infarction": "I21-I23",
+    "alzheimers_disease": "G30",
+    "anemia": "D50-D53 D55-D58 D590-D596 D598-D599 D60 D61 D63 D64 D46 D474 C946 D7581",
+    "asthma": "J45",
+    "atrial_fibrillation": "I48",
+    "benign_prostatic_hyperplasia": "N400-N403",
+    "breast_cancer": "C50 D05 Z170 Z171 Z191 Z192 Z853 Z86000",
+    "colorectal_cancer": "C18 C19 C20 C49A4 C49A5 D010-D012 Z8503 Z8504",
+    "endometrial_cancer": "C54 D070 Z8542",
+    "lung_cancer": "C34 D022 Z8511",
+    "prostate_cancer": "C61 D075 Z8546",
+    "urologic_cancer": "C64 C65 C66 C688 C689 D091 Z8552-Z8554 Z8559",
+    "cataract": "H25 H26 Q120 E{08,09,10,11,13}36",
+    "chronic_kidney_disease": (
+        "N18 N01-N08 N14-N16 N251 N2589 N259 N261 N269 N990 Q61 I12 I13 E{08,09,10,11,13}{21,22,29} M103 M3214 M3215 M3504 M350A "
+        "A1811 A5275 B520 K767"
+    ),
+    "chronic_obstructive_pulmonary_disease": "J40-J44 J47 J982 J983",
+    "depression": "F31-F33 F340 F341 F0631 F0632 F4321 F4323",
+    "diabetes": "E{08,09,10,11,13}",
+    "glaucoma": "H40 H42 H4451 H4723 Q150",
+    "heart_failure": "I50 I0981 I110 I130 I132 I420 I425-I428 I43 P290",
+    "hip_pelvic_fracture": (
+        "S720-S722 S323-S326 S328 S329 S790 M80{0,8}{51,52,59}A M84{3,5,6}50A M84{3,4,5,6}{51,52,53,59}A M9701 M9702"
+    ),
+    "hyperlipidemia": "E780-E785",
+    "hypertension": "I10-I13 I15 I674 N262 H3503",
+    "hypothyroidism": "E00 E018 E02 E03 E890",
+    "ischemic_heart_disease": "I200 I201 I208 I24 I25",
+    "non_alzheimers_dementia": "F015 F028 F039 F05 G138 G3101 G3109 G311 G312 G3183 G94 R4181",
+    "osteoporosis": "M80 M81",
+    "parkinsons_disease": "G20 G2111 G2119 G213 G214 G218 G219 G3183",
+    "pneumonia": (
+        "J12-J18 J09X1 J100 J110 J84111 J84116 J84117 J84178 J842 J200 J851 J95851 Z8701 "
+        "A0103 A0222 A065 A202 A212 A221 A310 A3701 A3711 A3781 A3791 A403 A420 A430 A481 A5004 A5484 B012 B052 B0681 B371 B380 B382 "
+        "B390 B392 B400 B402 B410 B583 B59 B664 B671 B7781 B953 B960 B961 P230-P236 P238 P239"
+    ),
+    "arthritis": "M05 M06 M08 M15-M19 M45 M468 M469 M47 M488 L405",
+    "stroke": "G450-G453 G458 G459 G46 I60-I63 I6784 I6789 I9781 I9782 G973",
+    "obesity": "E66",
+    "hiv": "B20",
+    "substance_use": "F10-F19",
+    "schizophrenia": "F20 F25",
+    "anxiety": "F40-F43",
+    "peripheral_vascular_disease": "I70 I73",
+    "epilepsy": "G40",
+    "multiple_sclerosis": "G35",
+    "liver_disease": "K70 K74",
+    "autism": "F84",
+    "sickle_cell_disease": "D57",
+}
+CCW = Path(__file__).parents[3] / "shared" / "data" / "reference" / "chronic" / "cms_ccw_chronic_conditions_icd10cm.csv"
+CCW_NAMES = {
+    "atrial_fibrillation_and_flutter": "atrial_fibrillation",
+    "cancer_breast": "breast_cancer",
+    "cancer_colorectal": "colorectal_cancer",
+    "cancer_endometrial": "endometrial_cancer",
+    "cancer_lung": "lung_cancer",
+    "cancer_prostate": "prostate_cancer",
+    "cancer_urologic_kidney_renal_pelvis_and_ureter": "urologic_cancer",
+    "depression_bipolar_or_other_depressive_mood_disorders": "depression",
+    "heart_failure_and_non_ischemic_heart_disease": "heart_failure",
+    "osteoporosis_with_or_without_pathological_fracture": "osteoporosis",
+    "parkinsons_disease_and_secondary_parkinsonism": "parkinsons_disease",
+    "pneumonia_all_cause": "pneumonia",
+    "rheumatoid_arthritis_osteoarthritis": "arthritis",
+    "stroke_transient_ischemic_attack": "stroke",
+}
 
 
 @cache
@@ -305,14 +376,46 @@ def test_prefixes_are_upper_case_without_a_dot():
         assert re.fullmatch(r"[A-Z]\d[0-9A-Z]{1,5}", row["icd10_prefix"]), row
 
 
-def test_prefixes_of_a_counting_group_do_not_repeat_each_other():
-    acute = {row["condition_group"] for row in rows("rule_condition_groups") if row["is_acute"] == "true"}
+def test_prefixes_of_a_group_do_not_repeat_each_other():
     prefixes = defaultdict(list)
     for row in rows("rule_condition_prefixes"):
-        if row["condition_group"] not in acute:
-            prefixes[row["condition_group"]].append(row["icd10_prefix"])
+        prefixes[row["condition_group"]].append(row["icd10_prefix"])
     for group, found in prefixes.items():
         assert not any(b.startswith(a) for a, b in pairwise(sorted(found))), group
+
+
+def spelled_out(text: str) -> set[str]:
+    """`I21-I23 M84{3,4}50A` as the prefixes it stands for."""
+    found = set()
+    for word in text.split():
+        first, _, last = word.partition("-")
+        choices = re.split(r"\{(.*?)\}", first)
+        if last:
+            width = len(first) - 1
+            found |= {f"{first[0]}{number:0{width}d}" for number in range(int(first[1:]), int(last[1:]) + 1)}
+        else:
+            parts = [part.split(",") if place % 2 else [part] for place, part in enumerate(choices)]
+            found |= {"".join(chosen) for chosen in product(*parts)}
+    return found
+
+
+@pytest.mark.parametrize("group", PREFIXES)
+def test_the_prefixes_of_a_group_are_those_of_the_rules(group):
+    assert {row["icd10_prefix"] for row in rows("rule_condition_prefixes") if row["condition_group"] == group} == spelled_out(
+        PREFIXES[group]
+    )
+
+
+@pytest.mark.skipif(not CCW.exists(), reason="the specification's data are not beside this checkout")
+def test_every_code_of_the_chronic_conditions_warehouse_falls_into_its_condition():
+    with CCW.open(encoding="utf-8", newline="") as file:
+        common = [
+            row for row in csv.DictReader(file) if row["code_system"] == "ICD-10-CM" and row["chronic_condition_type"] == "Common"
+        ]
+    assert len({row["condition"] for row in common}) == 30
+    for row in common:
+        name = CCW_NAMES.get(row["condition_column_name"], row["condition_column_name"])
+        assert name in groups(row["code"]) | groups(row["code"], acute=True), row
 
 
 @pytest.mark.parametrize(

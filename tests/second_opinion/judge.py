@@ -27,6 +27,7 @@ from .calendars import (
     one_year_after,
 )
 from .landing import Landing, Row
+from .office import Office, Verdict
 from .prices import Reference, to_cents
 
 Moment = int | tuple[str, int]
@@ -39,7 +40,8 @@ class Opinion:
     """Rows by table of interface.md section 5, each a dict of its columns.
 
     `undocumented_time` has no item_id (its form is the product's own): `amount_of_patient_month` is what its
-    patient-month's items share, and `split_dollars` shares it once the ids are known.
+    patient-month's items share, and `split_dollars` shares it once the ids are known. The office's marts say what is
+    allowed where the specification leaves it open (`office.py`).
     """
 
     eligibility: list[Row] = field(default_factory=list)
@@ -49,6 +51,12 @@ class Opinion:
     claimable_codes: list[Row] = field(default_factory=list)
     undocumented_time: list[Row] = field(default_factory=list)
     enrollment_funnel: list[Row] = field(default_factory=list)
+    enrollment_status: list[Row] = field(default_factory=list)
+    worklist: list[Row] = field(default_factory=list)
+    revenue_gap: list[Row] = field(default_factory=list)
+    enrollment_projection: list[Row] = field(default_factory=list)
+    row_accounting: list[Row] = field(default_factory=list)
+    quarantine: list[Row] = field(default_factory=list)
 
 
 def evaluate(
@@ -218,6 +226,7 @@ class Judge:
         self.undocumented: dict[PatientMonth, Pool] = defaultdict(Pool)
         self.unresolved: dict[PatientMonth, Pool] = defaultdict(Pool)
         self.items: dict[PatientMonth, dict[str, Item]] = defaultdict(dict)
+        self.verdicts: dict[PatientMonth, Verdict] = {}
         self.months = self._months()
         self._judge_entries()
         self._judge_visits()
@@ -326,7 +335,11 @@ class Judge:
         program = newest["program"] if newest else "ccm"
         of_program = [row for row in in_force if row["program"] == program]
         documented = [row for row in of_program if row["documented"]]
-        consent = min(documented or of_program, key=lambda row: (row["consented_on"], row["consent_id"]), default=newest)
+        consent = max(
+            documented or of_program,
+            key=lambda row: (-row["consented_on"].toordinal(), row["consent_id"]),  # the oldest; ties: the larger id
+            default=newest,
+        )
         by_practitioner, by_colleague, at_consent = self._initiating_visits(patient_id, month, program, consent)
         return Enrollment(
             program,
@@ -868,6 +881,13 @@ class Judge:
                     }
                 )
                 before = patients
+        Office(self, self.verdicts).write(opinion)
+        opinion.row_accounting += [{"practice_id": practice_id, **row} for row in self.landing.accounts()]
+        opinion.quarantine += [
+            {"practice_id": practice_id, "extract_date": night, "table_name": table, "line_number": line}
+            for (table, night), file in self.landing.landed.items()
+            for line in file.bad_lines
+        ]
 
     def _write_patient_month(self, opinion: Opinion, key: Row) -> int:
         """Adds a patient-month's rows; returns the number of the furthest funnel stage it reached."""
@@ -922,7 +942,9 @@ class Judge:
         if chosen:
             self._write_codes(opinion, key, decision, chosen)
         self._write_items(opinion, key, self.at_stake(patient_id, month, allowed))
-        return self._furthest_stage(patient_id, month, eligibility, decision, reason)
+        stage = self._furthest_stage(patient_id, month, eligibility, decision, reason)
+        self.verdicts[patient_id, month] = Verdict(eligibility, decision, reason, chosen, stage)
+        return stage
 
     def _logged_seconds(self, patient_id: str, month: date) -> int:
         return sum(

@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet
+
 from .calendars import instant
 
 Row = dict[str, Any]
@@ -50,13 +52,20 @@ COLUMNS = {table: dict(item.split("=", 1) for item in text.split()) for table, t
 UPSERTED = {"appointments", "services", "time_entries"}
 KEY = {table: next(iter(columns)) for table, columns in COLUMNS.items()}
 WITHOUT_KEY = {"coverages"}
+FORMS = (".csv", ".csv.gz", ".parquet")
 
 
 @dataclass
 class File:
-    """One accepted file: its good rows in line order, and the patient ids of bad but readable rows."""
+    """What one landed file holds: its good rows in line order, and of the bad ones the lines and readable patient ids.
 
+    A rejected file has no good rows and no bad lines; all its rows count as quarantined. Lines as a spreadsheet counts.
+    """
+
+    is_accepted: bool = True
+    received: int = 0
     rows: list[Row] = field(default_factory=list)
+    bad_lines: list[int] = field(default_factory=list)
     bad_patient_ids: set[str] = field(default_factory=set)
 
 
@@ -85,40 +94,69 @@ def _value(kind: str, text: str, zone: str) -> Any:
     return text == "true" if kind == "flag" else text
 
 
-def read_file(path: Path, table: str, zone: str) -> File | None:
-    """None: the file is rejected."""
+def _is_utf8(text: str) -> bool:
+    return not any("\ud800" <= ch <= "\udfff" for ch in text)
+
+
+def _records(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header and each row's line number and cells as text (empty: null); blank lines are no rows."""
+    if path.suffix == ".parquet":
+        table = pyarrow.parquet.read_table(path)
+        rows = zip(*(column.to_pylist() for column in table.columns), strict=True)
+        return table.column_names, [(number, [_as_text(v) for v in row]) for number, row in enumerate(rows, 2)]
     raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    lines = csv.reader(io.StringIO(raw.decode("utf-8-sig", errors="surrogateescape"), newline=""))
-    header = next(lines, None)
-    if not header:
-        return None
+    text = raw.decode("utf-8-sig", errors="surrogateescape")
+    lines = list(enumerate(csv.reader(io.StringIO(text, newline="")), 1))
+    return (lines[0][1], [line for line in lines[1:] if line[1]]) if lines else ([], [])
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def examine(path: Path, table: str, zone: str) -> File:
     columns = COLUMNS[table]
-    if any(header.count(name) > 1 for name in columns):
-        return None
-    if any(kind.startswith("*") and name not in header for name, kind in columns.items()):
-        return None
-    file = File()
-    for cells in lines:
-        if not cells:
-            continue
-        whole = len(cells) == len(header)
-        utf8 = not any("\ud800" <= ch <= "\udfff" for cell in cells for ch in cell)
-        if not whole or not utf8:
+    try:
+        header, records = _records(path)
+    except (pyarrow.ArrowInvalid, gzip.BadGzipFile, EOFError):  # cannot be read at all
+        return File(is_accepted=False)
+    if (
+        not header
+        or any(header.count(name) > 1 for name in columns)
+        or any(kind.startswith("*") and name not in header for name, kind in columns.items())
+    ):
+        return File(is_accepted=False, received=len(records))
+    file = File(received=len(records))
+    for line, cells in records:
+        if len(cells) != len(header) or not all(_is_utf8(cell) for cell in cells):
+            file.bad_lines.append(line)
             continue
         texts = dict(zip(header, cells, strict=True))
         try:
             file.rows.append({name: _value(kind, texts.get(name, ""), zone) for name, kind in columns.items()})
         except ValueError:
+            file.bad_lines.append(line)
             if table == "patients" and texts["patient_id"]:
                 file.bad_patient_ids.add(texts["patient_id"])
     return file
+
+
+def read_file(path: Path, table: str, zone: str) -> File | None:
+    """None: the file is rejected."""
+    file = examine(path, table, zone)
+    return file if file.is_accepted else None
 
 
 class Landing:
     """All facts of one practice, as of its newest night with an accepted file."""
 
     def __init__(self, folder: Path, zone: str, until: date | None = None):
-        self.files: dict[str, dict[date, File]] = {table: {} for table in COLUMNS}
+        self.files: dict[str, dict[date, File]] = {table: {} for table in COLUMNS}  # the accepted ones
+        self.landed: dict[tuple[str, date], File] = {}
         nights = (
             sorted(
                 night
@@ -129,11 +167,15 @@ class Landing:
             else []
         )
         for night in nights:
+            day = date.fromisoformat(night.name)
             for table in COLUMNS:
-                paths = [p for p in (night / f"{table}.csv", night / f"{table}.csv.gz") if p.exists()]
-                file = read_file(paths[0], table, zone) if len(paths) == 1 else None
-                if file is not None:
-                    self.files[table][date.fromisoformat(night.name)] = file
+                paths = [night / f"{table}{form}" for form in FORMS if (night / f"{table}{form}").exists()]
+                if not paths:
+                    continue
+                file = examine(paths[0], table, zone) if len(paths) == 1 else File(is_accepted=False)
+                self.landed[table, day] = file
+                if file.is_accepted:
+                    self.files[table][day] = file
         accepted = sorted({night for files in self.files.values() for night in files})
         self.first_night = accepted[0] if accepted else None
         self.newest_night = accepted[-1] if accepted else None
@@ -187,3 +229,21 @@ class Landing:
                 versions[key].append((night, row))
         in_force = {key: max(rows, key=lambda item: (item[1]["updated_at"], item[0]))[1] for key, rows in versions.items()}
         return in_force, dict(versions)
+
+    def accounts(self) -> list[Row]:
+        """For each landed file: rows received, accepted, quarantined, superseded (by another of the key in the file)."""
+        found = []
+        for (table, night), file in self.landed.items():
+            distinct = len(file.rows) if table in WITHOUT_KEY else len({row[KEY[table]] for row in file.rows})
+            found.append(
+                {
+                    "extract_date": night,
+                    "table_name": table,
+                    "rows_received": file.received,
+                    "rows_accepted": distinct,
+                    "rows_quarantined": len(file.bad_lines) if file.is_accepted else file.received,
+                    "rows_superseded": len(file.rows) - distinct,
+                    "is_rejected": not file.is_accepted,
+                }
+            )
+        return found

@@ -84,6 +84,19 @@ FLAGS = words(
 )
 TRACKS = words("ccm ccm_practitioner ccm_complex pcm pcm_practitioner apcm")
 ITEM_KINDS = words("missing_note open_timer visit_without_time")
+WORKLIST_KINDS = [
+    *ITEM_KINDS,
+    *words(
+        "near_threshold no_time_yet missing_care_plan missing_initiating_visit undocumented_consent eligible_not_contacted "
+        "stalled_outreach staff_overlap runaway_timer denied_claim care_plan_review_due care_plan_copy_missing claim_error"
+    ),
+]
+STATES = words("ineligible enrolled_elsewhere enrolled unenrolled declined not_enrolled")
+CAUSES = words(
+    "captured declined not_contacted contacted_not_consented no_care_plan conflict no_time undocumented_time below_threshold other"
+)
+BASES = ["history", "pace"]
+PACE = 10
 STAGES = words("panel medicare_part_b eligible contacted consented care_plan active claimable claimed paid")
 # a flag that only says that the patient-month has seconds of a disposition
 FLAG_OF_DISPOSITION = {

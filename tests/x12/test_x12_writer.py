@@ -92,9 +92,9 @@ def test_a_file_is_written_exactly_so():
     )
     file = claim_file(claim("CCM26100001"), second)
     assert write_837p(file).decode() == GOLDEN.replace("\n", "")
-    assert write_837p(dataclasses.replace(file, envelope=Envelope(line_break=True))).decode() == GOLDEN
+    assert write_837p(dataclasses.replace(file, envelope=Envelope(line_breaks=True))).decode() == GOLDEN
     assert judge(write_837p(file)) == []
-    assert judge(write_837p(dataclasses.replace(file, envelope=Envelope(line_break=True)))) == []
+    assert judge(write_837p(dataclasses.replace(file, envelope=Envelope(line_breaks=True)))) == []
 
 
 @pytest.mark.parametrize("count", [1, 2, 60])

@@ -1,4 +1,4 @@
--- Each patient-month's newest claim. Payers' answers are not posted yet: what left the house is submitted.
+-- The claim that stands of each patient-month, and what the payer said.
 select
     practice_id,
     patient_id,
@@ -7,6 +7,12 @@ select
     cast(close_version as integer) as close_version,
     status,
     cast(billed_amount as decimal(12, 2)) as billed_amount,
-    cast(0 as decimal(12, 2)) as paid_amount,
-    cast([] as varchar[]) as denial_codes
+    cast(paid_amount as decimal(12, 2)) as paid_amount,
+    denial_codes,
+    remark_codes,
+    rejection_codes,
+    claimed_on as submitted_on,
+    answered_on,
+    check_number,
+    cast(reversals as integer) as reversals
 from {{ ref('int_claims__current') }}

@@ -1,16 +1,27 @@
 -- Work that nobody can bill until someone writes it down: by item, with what crediting all of the patient-month's items would bring.
-with entry_nights as (
-    -- The night of the first accepted row that was already so.
+-- The night of the first accepted row that was already so: an open timer is another kind of item than a missing note,
+-- and what ends before it starts is none.
+with entry_rows as (
     select
         practice_id,
         entry_id,
-        min(case when note_id is null and note_sha256 is null and not voided then extract_date end) as without_note_on,
-        min(
-            case
-                when (started_at is null or ended_at is null) and duration_seconds is null and not voided then extract_date
-            end
-        ) as open_on
+        extract_date,
+        note_id is null and note_sha256 is null as is_without_note,
+        case
+            when started_at is not null and ended_at is not null then ended_at >= started_at
+            else duration_seconds >= 0
+        end as has_length
     from {{ ref('stg_time_entries') }}
+    where not voided
+),
+
+entry_nights as (
+    select
+        practice_id,
+        entry_id,
+        min(case when is_without_note and has_length then extract_date end) as without_note_on,
+        min(case when has_length is null then extract_date end) as open_on
+    from entry_rows
     group by practice_id, entry_id
 ),
 

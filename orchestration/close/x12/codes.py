@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import re
+from datetime import date
 from functools import lru_cache
 
+from orchestration.house import DBT_PROJECT
 from orchestration.practices import is_valid_npi
 
 MOST_CLAIMS = 5_000  # an ST, by the 837P guide
@@ -15,19 +18,39 @@ LONGEST_CLAIM_ID = 20  # what a payer must return of CLM01
 LONGEST_LINE_ID = 30  # and of REF*6R
 OLDEST_AGE = 125
 
-# Base code -> its add-on and the add-on's most units a month (CMS MUE). A claim bills one of these tracks.
-_TRACKS: dict[str, tuple[str, int] | None] = {
-    "99490": ("99439", 2),
-    "99491": ("99437", 2),
-    "99487": ("99489", 10),
-    "99424": ("99425", 2),
-    "99426": ("99427", 2),
-    "G0556": None,
-    "G0557": None,
-    "G0558": None,
-}
-BASE_OF = {base: base for base in _TRACKS} | {addon[0]: base for base, addon in _TRACKS.items() if addon}
-MOST_UNITS = dict.fromkeys(_TRACKS, 1) | dict(addon for addon in _TRACKS.values() if addon)
+
+def _rules(seed: str) -> list[dict[str, str]]:
+    """Rows of a rule seed, as the models read them."""
+    with (DBT_PROJECT / "seeds" / "rules" / f"{seed}.csv").open(encoding="utf-8", newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def _bases() -> dict[str, str]:
+    """Code -> the base code of its track: the tracks of rule_bands, and the levels of advanced primary care, which have no add-on."""
+    bands = _rules("rule_bands")
+    base_of_track = {(row["program"], row["track"]): row["procedure_code"] for row in bands if row["is_base"] == "true"}
+    bases = {row["procedure_code"]: base_of_track[row["program"], row["track"]] for row in bands}
+    return bases | {row["procedure_code"]: row["procedure_code"] for row in _rules("rule_apcm_levels")}
+
+
+def _caps() -> dict[str, list[tuple[str, str, int]]]:
+    caps: dict[str, list[tuple[str, str, int]]] = {}
+    for row in _rules("rule_caps"):
+        until = row["effective_to"] or "9999-12-31"
+        caps.setdefault(row["procedure_code"], []).append((row["effective_from"], until, int(row["max_units"])))
+    return caps
+
+
+BASE_OF = _bases()
+_CAPS = _caps()
+
+
+@lru_cache(maxsize=4096)
+def most_units(code: str, day: date | None) -> int:
+    """Most units of a code in the month of this service date (rule_caps); without a date, or before the first rule, the most of any time."""
+    rows = _CAPS[code]
+    of_day = [units for start, end, units in rows if day is not None and start <= day.isoformat() <= end]
+    return max(of_day or [units for _, _, units in rows])
 
 
 def _listed(text: str) -> frozenset[str]:

@@ -111,7 +111,7 @@ class Envelope:
     sender_qualifier: str = "ZZ"
     receiver_qualifier: str = "ZZ"
     segment_terminator: str = "~"
-    line_break: bool = False  # after the terminator; some receivers reject it
+    line_breaks: bool = False  # after the terminator; some receivers reject it
     claims_per_transaction: int = 5_000
 
     def __post_init__(self) -> None:

@@ -589,8 +589,8 @@ class _Scrubber:
                 text = f"{code} stands on two lines; put all its units on one"
                 self.fault(owner, line.service, "01-2", "code-on-two-lines", text)
             units[code] += line.units
-            if units[code] > codes.MOST_UNITS[code]:
-                text = f"{code} has {units[code]} units; at most {codes.MOST_UNITS[code]} a month"
+            if units[code] > (cap := codes.most_units(code, line.day)):
+                text = f"{code} has {units[code]} units; at most {cap} a month"
                 self.fault(owner, line.service, 4, "unit-cap", text)
             if code != base and (base, line.day) not in billed:
                 text = f"{code} adds on to {base}, which must stand before it on the same claim and date"

@@ -15,7 +15,7 @@ from orchestration.close.x12.scrub import Fault, make_fault, scrub
 
 # What X12's codes mean (IK304 of a 999 for segments, IK403 for elements). pyx12's own sentences quote the values, which
 # may be a patient's, so they are never repeated.
-_SEGMENT_CODES = {
+SEGMENT_CODES = {
     "1": "the segment is not known or stands where the guide has none",
     "2": "the segment is not expected here",
     "3": "a required segment or loop is missing",
@@ -29,7 +29,7 @@ _SEGMENT_CODES = {
     "LX": "the line number is wrong",
     "SEG1": "the segment ends in separators that separate nothing",
 }
-_ELEMENT_CODES = {
+ELEMENT_CODES = {
     "1": "is missing",
     "2": "is missing though another element calls for it",
     "3": "has too many parts",
@@ -58,7 +58,7 @@ def pyx12_faults(content: bytes | str) -> list[Fault]:
 
     pyx12 logs the values it refuses, so its logger is cut off for good. Whatever it raises becomes a fault of the file.
     """
-    _silence_pyx12()
+    silence_pyx12()
     text = as_text(content)
     try:
         file = read(text)
@@ -104,7 +104,7 @@ class _Watch:
             self.first_invalid = self.last
 
 
-def _silence_pyx12() -> None:
+def silence_pyx12() -> None:
     logger = logging.getLogger("pyx12")
     logger.handlers[:] = [logging.NullHandler()]
     logger.propagate = False
@@ -141,13 +141,13 @@ def _segment_faults(segment: dict[str, Any], file: X12File) -> list[Fault]:
         code = error["err_cde"]
         # pyx12 notices what is missing at the segment after the gap, which may be the next claim's.
         place = at - 1 if code == _MISSING else at
-        text = f"{_SEGMENT_CODES.get(code, f'code {code}')} (guide, at: {segment['name'] or name})"
+        text = f"{SEGMENT_CODES.get(code, f'code {code}')} (guide, at: {segment['name'] or name})"
         owners = (None,) if code in _TREE else file.claims_at(place)
         faults += [make_fault(owner, name, name, f"pyx12-segment-{code}", text, at) for owner in owners]
     for element in segment["elements"]:
         field = element["ele_ref_num"] or f"{name}{element['ele_pos'] or 0:02d}"
         for error in element["errors"]:
             code = error["err_cde"]
-            text = f"{_ELEMENT_CODES.get(code, f'code {code}')} (guide: {element['name'] or field})"
+            text = f"{ELEMENT_CODES.get(code, f'code {code}')} (guide: {element['name'] or field})"
             faults += [make_fault(owner, name, field, f"pyx12-element-{code}", text, at) for owner in file.claims_at(at)]
     return faults

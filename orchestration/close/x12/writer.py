@@ -84,7 +84,7 @@ def write_837p(file: ClaimFile) -> bytes:
         segments += _transaction(file, file.claims[start : start + size], number, today)
     segments += [f"GE*{len(starts)}*{file.control_number}", f"IEA*1*{file.control_number:09d}"]
 
-    end = envelope.segment_terminator + ("\n" if envelope.line_break else "")
+    end = envelope.segment_terminator + ("\n" if envelope.line_breaks else "")
     return (end.join(segments) + end).encode("ascii")
 
 

@@ -1,13 +1,50 @@
--- Every claim that ever left the house, one row per claim.
+-- Every claim that ever left the house, one row per claim, with where it stands. A remittance decides, else the newest 277CA, else a 999 or TA1.
+-- `paid`: money stands, or the payer processed it and left all of it to the patient. `denied`: processed, nothing paid, and a reason that is no
+-- normal posting. `rejected`: turned back unprocessed, so it claims nothing and may go out again as a new claim. `reopened`: the payer took its
+-- decision back and none stands.
+with reasons as (
+    select
+        claim_id,
+        list_sort(list(distinct denial_code) filter (where kind <> 'normal')) as denial_codes,
+        any_value(remark_codes) as remark_codes,
+        bool_or(kind = 'unprocessable') as is_unprocessable
+    from {{ ref('int_adjustments__judged') }}
+    group by claim_id
+)
+
 select
-    practice_id,
-    patient_id,
-    month,
-    claim_id,
-    close_version,
-    status,
-    sum(charge_amount) as billed_amount,
+    sent.practice_id,
+    sent.patient_id,
+    sent.month,
+    sent.claim_id,
+    sent.close_version,
+    case
+        when answered.paid_amount > 0 then 'paid'
+        when answered.claim_id is not null and not answered.has_standing_decision then 'reopened'
+        when reasons.is_unprocessable then 'rejected'
+        when answered.is_denial or len(reasons.denial_codes) > 0 then 'denied'
+        when answered.claim_id is not null then 'paid'
+        when accepted.claim_id is not null then accepted.outcome
+        when acknowledged.is_rejected then 'rejected'
+        else sent.status
+    end as status,
+    sent.billed_amount,
+    coalesce(answered.paid_amount, 0) as paid_amount,
+    coalesce(reasons.denial_codes, cast([] as varchar[])) as denial_codes,
+    coalesce(reasons.remark_codes, cast([] as varchar[])) as remark_codes,
+    case
+        when answered.claim_id is not null then cast([] as varchar[])
+        when accepted.outcome = 'rejected' then accepted.rejection_codes
+        when accepted.claim_id is null and acknowledged.is_rejected then [acknowledged.rejection_code]
+        else cast([] as varchar[])
+    end as rejection_codes,
     -- The night whose facts it went out on, and the date of its interchange.
-    min(claimed_on) as claimed_on
-from {{ from_configuration('claim_lines') }}
-group by practice_id, patient_id, month, claim_id, close_version, status
+    sent.claimed_on,
+    coalesce(answered.answered_on, accepted.status_on, acknowledged.interchange_on) as answered_on,
+    answered.check_number,
+    coalesce(answered.reversals, 0) as reversals
+from {{ ref('int_claims__sent') }} as sent
+left join {{ ref('int_claims__answered') }} as answered on sent.claim_id = answered.claim_id
+left join reasons on sent.claim_id = reasons.claim_id
+left join {{ ref('int_claims__accepted') }} as accepted on sent.claim_id = accepted.claim_id
+left join {{ ref('int_claims__acknowledged') }} as acknowledged on sent.claim_id = acknowledged.claim_id

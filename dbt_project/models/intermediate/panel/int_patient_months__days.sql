@@ -24,7 +24,8 @@ coverages as (
             as qmb_days,
         bit_or(
             case
-                when types.is_primary_to_medicare and facts.priority = 1
+                -- A type that the rules do not name is not Medicare's own: it pays first where it says so.
+                when coalesce(types.is_primary_to_medicare, true) and facts.priority = 1
                     then {{ day_mask('facts.effective_date', 'facts.termination_date', 'months.month') }}
                 else 0
             end
@@ -32,7 +33,7 @@ coverages as (
     from months
     inner join {{ ref('int_coverages__current') }} as facts
         on months.practice_id = facts.practice_id and months.patient_id = facts.patient_id and facts.effective_date <= months.month_end
-    inner join {{ ref('rule_coverage_types') }} as types on facts.coverage_type = types.coverage_type
+    left join {{ ref('rule_coverage_types') }} as types on facts.coverage_type = types.coverage_type
     group by months.practice_id, months.patient_id, months.month
 ),
 

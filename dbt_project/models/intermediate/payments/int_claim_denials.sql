@@ -1,0 +1,55 @@
+-- Why a claim or a line of it was not paid or not taken in, with the likely cause and the fix: of what stands, not of what was reversed.
+with current_claims as (
+    select * from {{ ref('int_claims__current') }}
+),
+
+denied as (
+    select
+        claims.practice_id,
+        claims.patient_id,
+        claims.month,
+        claims.claim_id,
+        judged.line_id,
+        judged.denial_code,
+        judged.remark_codes,
+        judged.kind = 'unprocessable' as is_rejection,
+        judged.likely_cause,
+        judged.fix,
+        judged.amount
+    from current_claims as claims
+    inner join {{ ref('int_adjustments__judged') }} as judged on claims.claim_id = judged.claim_id
+    where judged.kind <> 'normal'
+    union all
+    -- Turned back before it was processed: every line of it.
+    select
+        claims.practice_id,
+        claims.patient_id,
+        claims.month,
+        claims.claim_id,
+        lines.line_id,
+        unnest(claims.rejection_codes) as denial_code,
+        cast([] as varchar[]) as remark_codes,
+        true as is_rejection,
+        'the receiver turned the whole file back' as likely_cause,
+        'mend what the 999 names; the next close sends its claims as new ones' as fix,
+        lines.charge_amount as amount
+    from current_claims as claims
+    inner join {{ ref('int_claim_lines__sent') }} as lines on claims.claim_id = lines.claim_id
+    where claims.status = 'rejected'
+)
+
+select
+    denied.practice_id,
+    denied.patient_id,
+    denied.month,
+    denied.claim_id,
+    denied.line_id,
+    denied.denial_code,
+    denied.remark_codes,
+    denied.is_rejection,
+    coalesce(categories.likely_cause, denied.likely_cause) as likely_cause,
+    coalesce(categories.fix, denied.fix) as fix,
+    cast(denied.amount as decimal(12, 2)) as amount
+from denied
+left join {{ ref('rule_claim_status_categories') }} as categories
+    on denied.is_rejection and split_part(denied.denial_code, ':', 1) = categories.category_code

@@ -1,0 +1,80 @@
+-- What the newest 277CA says of each claim. What it says of the claim itself comes before what it says of the whole batch.
+with statuses as (
+    select
+        statuses.*,
+        transactions.interchange_on,
+        coalesce(categories.outcome, 'none') as outcome
+    from {{ ref('stg_payer_statuses') }} as statuses
+    inner join {{ ref('stg_answer_transactions') }} as transactions on statuses.transaction_id = transactions.transaction_id
+    left join {{ ref('rule_claim_status_categories') }} as categories
+        on
+            statuses.category_code = categories.category_code
+            and {{ in_force('categories', 'coalesce(statuses.status_on, transactions.interchange_on)') }}
+),
+
+of_batches as (
+    select
+        * exclude (submitter_ids),
+        unnest(submitter_ids) as submitter_id
+    from statuses
+    where level <> 'claim' and outcome = 'rejected'
+),
+
+of_claims as (
+    select
+        claims.practice_id,
+        claims.claim_id,
+        1 as level_rank,
+        statuses.transaction_id,
+        statuses.interchange_on,
+        statuses.status_on,
+        statuses.outcome,
+        statuses.category_code,
+        statuses.status_code
+    from statuses
+    inner join {{ ref('int_claims__sent') }} as claims on statuses.claim_id = claims.claim_id
+    where statuses.level = 'claim'
+    union all
+    select
+        claims.practice_id,
+        claims.claim_id,
+        case of_batches.level when 'provider' then 2 else 3 end as level_rank,
+        of_batches.transaction_id,
+        of_batches.interchange_on,
+        of_batches.status_on,
+        of_batches.outcome,
+        of_batches.category_code,
+        of_batches.status_code
+    from of_batches
+    inner join {{ ref('int_claims__sent') }} as claims
+        on
+            of_batches.submitter_id = claims.submitter_id
+            -- BHT03, as the writer makes it of the control number and the number of the ST
+            and of_batches.batch_reference = lpad(cast(claims.control_number as varchar), 9, '0') || lpad(cast(claims.transaction_number as varchar), 4, '0')
+),
+
+judged as (
+    select
+        practice_id,
+        claim_id,
+        transaction_id,
+        level_rank,
+        max(interchange_on) as interchange_on,
+        max(status_on) as status_on,
+        case when bool_or(outcome = 'rejected') then 'rejected' when bool_or(outcome = 'accepted') then 'accepted' else 'none' end as outcome,
+        list_sort(
+            list(distinct category_code || coalesce(':' || status_code, '')) filter (where outcome = 'rejected')
+        ) as rejection_codes
+    from of_claims
+    group by practice_id, claim_id, transaction_id, level_rank
+    qualify row_number() over (partition by claim_id, transaction_id order by level_rank) = 1
+)
+
+select *
+from judged
+where outcome <> 'none'
+qualify
+    row_number() over (
+        partition by claim_id
+        order by status_on desc nulls last, interchange_on desc nulls last, outcome desc, transaction_id
+    ) = 1

@@ -1,0 +1,190 @@
+-- Which 835s may be posted. A payment is named by payer and check; what it says must add up to what it pays (BPR02), by itself or, where a
+-- clearinghouse split it, together with its other parts. What was posted stays posted: a later file with the same check and other contents waits.
+with paid as (
+    select
+        transaction_id,
+        sum(paid_amount) as paid_amount,
+        count(*) as claims
+    from {{ ref('stg_claim_payments') }}
+    group by transaction_id
+),
+
+adjusted as (
+    select
+        transaction_id,
+        sum(adjustment_amount) as adjustment_amount
+    from {{ ref('stg_provider_adjustments') }}
+    group by transaction_id
+),
+
+remittances as (
+    select
+        remittances.transaction_id,
+        transactions.content_sha256,
+        coalesce(remittances.payer_id, '') || '|' || remittances.check_number as check_key,
+        remittances.payment_on,
+        remittances.total_amount,
+        coalesce(paid.claims, 0) as claims,
+        remittances.total_amount - coalesce(paid.paid_amount, 0) + coalesce(adjusted.adjustment_amount, 0) as out_of_balance_amount
+    from {{ ref('stg_remittances') }} as remittances
+    inner join {{ ref('stg_answer_transactions') }} as transactions on remittances.transaction_id = transactions.transaction_id
+    left join paid on remittances.transaction_id = paid.transaction_id
+    left join adjusted on remittances.transaction_id = adjusted.transaction_id
+),
+
+-- Those that add up by themselves. One that decides a claim of the same check again in other words is not a second payment.
+decisions as (
+    select
+        remittances.transaction_id,
+        min(remittances.transaction_id) over (
+            partition by remittances.check_key, claims.claim_id, claims.payer_claim_number, claims.claim_status_code
+        ) as first_transaction_id
+    from remittances
+    inner join {{ ref('stg_claim_payments') }} as claims on remittances.transaction_id = claims.transaction_id
+    where remittances.out_of_balance_amount = 0
+),
+
+conflicting as (
+    select distinct transaction_id
+    from decisions
+    where first_transaction_id < transaction_id
+),
+
+whole as (
+    select
+        remittances.*,
+        conflicting.transaction_id is null as is_posted
+    from remittances
+    left join conflicting on remittances.transaction_id = conflicting.transaction_id
+    where remittances.out_of_balance_amount = 0
+),
+
+posted_contents as (
+    select distinct
+        whole.check_key,
+        claims.content_sha256,
+        claims.occurrence
+    from whole
+    inner join {{ ref('stg_claim_payments') }} as claims on whole.transaction_id = claims.transaction_id
+    where whole.is_posted
+),
+
+-- The others may be parts of one payment: the same check, date and total. A claim that stands in two parts counts once.
+part_claims as (
+    select
+        remittances.transaction_id,
+        remittances.check_key,
+        remittances.payment_on,
+        remittances.total_amount,
+        claims.paid_amount,
+        posted_contents.check_key is not null as is_posted_elsewhere,
+        row_number() over (
+            partition by remittances.check_key, remittances.payment_on, remittances.total_amount, claims.content_sha256, claims.occurrence
+            order by remittances.transaction_id
+        ) = 1 as is_new
+    from remittances
+    inner join {{ ref('stg_claim_payments') }} as claims on remittances.transaction_id = claims.transaction_id
+    left join posted_contents
+        on
+            remittances.check_key = posted_contents.check_key
+            and claims.content_sha256 = posted_contents.content_sha256
+            and claims.occurrence = posted_contents.occurrence
+    where remittances.out_of_balance_amount <> 0
+),
+
+part_adjustments as (
+    select
+        transaction_id,
+        sum(adjustment_amount) as adjustment_amount
+    from (
+        select
+            remittances.transaction_id,
+            adjustments.adjustment_amount,
+            row_number() over (
+                partition by remittances.check_key, remittances.payment_on, remittances.total_amount, adjustments.reason_code,
+                adjustments.adjustment_amount, adjustments.occurrence
+                order by remittances.transaction_id
+            ) = 1 as is_new
+        from remittances
+        inner join (
+            select
+                *,
+                row_number() over (partition by transaction_id, reason_code, adjustment_amount order by position) as occurrence
+            from {{ ref('stg_provider_adjustments') }}
+        ) as adjustments on remittances.transaction_id = adjustments.transaction_id
+        where remittances.out_of_balance_amount <> 0
+    )
+    where is_new
+    group by transaction_id
+),
+
+parts as (
+    select
+        remittances.*,
+        coalesce(claimed.new_claims, 0) as new_claims,
+        coalesce(claimed.claims_elsewhere, 0) as claims_elsewhere,
+        remittances.total_amount
+        - sum(coalesce(claimed.new_paid_amount, 0) - coalesce(part_adjustments.adjustment_amount, 0)) over (
+            partition by remittances.check_key, remittances.payment_on, remittances.total_amount
+            order by remittances.transaction_id
+            rows unbounded preceding
+        ) as still_missing_amount
+    from remittances
+    left join (
+        select
+            transaction_id,
+            count(*) filter (where is_new) as new_claims,
+            count(*) filter (where is_posted_elsewhere) as claims_elsewhere,
+            sum(paid_amount) filter (where is_new) as new_paid_amount
+        from part_claims
+        group by transaction_id
+    ) as claimed on remittances.transaction_id = claimed.transaction_id
+    left join part_adjustments on remittances.transaction_id = part_adjustments.transaction_id
+    where remittances.out_of_balance_amount <> 0
+),
+
+-- The parts are complete with the one that makes them add up.
+completed as (
+    select
+        *,
+        min(case when still_missing_amount = 0 then transaction_id end) over (
+            partition by check_key, payment_on, total_amount
+        ) as completing_transaction_id,
+        bool_or(claims_elsewhere > 0) over (partition by check_key, payment_on, total_amount) as has_claims_elsewhere,
+        sha256(check_key || '|' || payment_on || '|' || total_amount) as part_group
+    from parts
+)
+
+select
+    transaction_id,
+    'R' || upper(left(content_sha256, 15)) as remittance_id,
+    check_key,
+    total_amount,
+    case when is_posted then 'posted' else 'conflicting' end as outcome,
+    false as is_part,
+    cast(0 as decimal(12, 2)) as out_of_balance_amount
+from whole
+union all
+select
+    transaction_id,
+    'R' || upper(left(part_group, 15)) as remittance_id,
+    check_key,
+    total_amount,
+    case
+        when claims > 0 and claims_elsewhere = claims then 'repeated'
+        when has_claims_elsewhere then 'conflicting'
+        when transaction_id <= completing_transaction_id then 'posted'
+        when new_claims = 0 and claims > 0 then 'repeated'
+        when completing_transaction_id is not null then 'conflicting'
+        else 'waiting'
+    end as outcome,
+    true as is_part,
+    cast(
+        case when completing_transaction_id is null then last_value(still_missing_amount) over (
+            partition by check_key, payment_on, total_amount
+            order by transaction_id
+            rows between unbounded preceding and unbounded following
+        ) else 0 end
+        as decimal(12, 2)
+    ) as out_of_balance_amount
+from completed

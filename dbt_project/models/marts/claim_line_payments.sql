@@ -1,0 +1,91 @@
+-- Paid against expected, line by line, over all postings of the line: a reversal and its correction leave what the correction says.
+with entries as (
+    select
+        entries.claim_id,
+        entries.line_id,
+        sum(entries.amount) filter (where entries.entry = 'paid') as paid_amount,
+        sum(entries.amount) filter (where entries.group_code = 'PR') as patient_amount,
+        sum(entries.amount) filter (where entries.group_code = 'PR' and entries.reason_code = '1') as deductible_amount,
+        sum(entries.amount) filter (where entries.group_code = 'CO' and entries.reason_code = '45') as contractual_amount,
+        sum(entries.amount) filter (where entries.group_code = 'CO' and entries.reason_code = '253') as sequestration_amount,
+        sum(entries.amount) filter (where entries.entry = 'adjustment') as adjustment_amount,
+        bool_or(entries.is_shared) as is_shared
+    from {{ ref('int_line_postings') }} as entries
+    group by entries.claim_id, entries.line_id
+),
+
+judged as (
+    select
+        claim_id,
+        line_id,
+        list_sort(list(distinct denial_code)) as adjustment_codes,
+        list_sort(list(distinct denial_code) filter (where kind <> 'normal')) as denial_codes,
+        any_value(remark_codes) as remark_codes,
+        sum(amount) filter (where kind <> 'normal') as denied_amount
+    from {{ ref('int_adjustments__judged') }}
+    group by claim_id, line_id
+),
+
+lines as (
+    select
+        sent.practice_id,
+        sent.claim_id,
+        sent.line_id,
+        sent.patient_id,
+        sent.month,
+        sent.procedure_code,
+        sent.units,
+        sent.charge_amount,
+        sent.allowed_amount,
+        sent.expected_payment,
+        answered.claim_id is not null and answered.has_standing_decision as is_answered,
+        coalesce(entries.paid_amount, 0) as paid_amount,
+        coalesce(entries.patient_amount, 0) as patient_amount,
+        coalesce(entries.deductible_amount, 0) as deductible_amount,
+        coalesce(entries.contractual_amount, 0) as contractual_amount,
+        coalesce(entries.sequestration_amount, 0) as sequestration_amount,
+        coalesce(entries.adjustment_amount, 0)
+        - coalesce(entries.patient_amount, 0) - coalesce(entries.contractual_amount, 0) - coalesce(entries.sequestration_amount, 0) as other_amount,
+        coalesce(judged.denied_amount, 0) as denied_amount,
+        coalesce(judged.adjustment_codes, cast([] as varchar[])) as adjustment_codes,
+        coalesce(judged.denial_codes, cast([] as varchar[])) as denial_codes,
+        coalesce(judged.remark_codes, cast([] as varchar[])) as remark_codes,
+        coalesce(entries.is_shared, false) as is_shared
+    from {{ ref('int_claim_lines__sent') }} as sent
+    left join {{ ref('int_claims__answered') }} as answered on sent.claim_id = answered.claim_id
+    left join entries on sent.claim_id = entries.claim_id and sent.line_id = entries.line_id
+    left join judged on sent.claim_id = judged.claim_id and sent.line_id = judged.line_id
+)
+
+select
+    practice_id,
+    claim_id,
+    line_id,
+    patient_id,
+    month,
+    procedure_code,
+    cast(units as integer) as units,
+    case when not is_answered then 'open' when len(denial_codes) > 0 and paid_amount <= 0 then 'denied' else 'paid' end as status,
+    cast(charge_amount as decimal(12, 2)) as charge_amount,
+    cast(allowed_amount as decimal(12, 2)) as allowed_amount,
+    cast(expected_payment as decimal(12, 2)) as expected_payment,
+    cast(paid_amount as decimal(12, 2)) as paid_amount,
+    cast(patient_amount as decimal(12, 2)) as patient_amount,
+    cast(deductible_amount as decimal(12, 2)) as deductible_amount,
+    cast(contractual_amount as decimal(12, 2)) as contractual_amount,
+    cast(sequestration_amount as decimal(12, 2)) as sequestration_amount,
+    cast(other_amount as decimal(12, 2)) as other_amount,
+    cast(denied_amount as decimal(12, 2)) as denied_amount,
+    cast(
+        case
+            when is_answered
+                then
+                    paid_amount
+                    - {{ round_half_up('greatest(allowed_amount - deductible_amount, 0) * ' ~ limit('medicare_share') ~ ' * ' ~ limit('after_sequestration')) }}
+        end as decimal(12, 2)
+    ) as difference_amount,
+    adjustment_codes,
+    denial_codes,
+    remark_codes,
+    is_shared
+from lines

@@ -1,0 +1,2 @@
+{{ config(materialized='ephemeral') }}
+{{ answer_rows('provider_adjustments') }}

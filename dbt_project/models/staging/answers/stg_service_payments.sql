@@ -1,0 +1,2 @@
+{{ config(materialized='ephemeral') }}
+{{ answer_rows('service_payments') }}

@@ -1,0 +1,120 @@
+"""`ccm respond`: what the payers put into inbox/ is posted."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
+from orchestration.house import House, HouseError
+from orchestration.practices import load_practices
+
+
+def run_respond(house: House, pipeline: Any = None) -> tuple[Any, list[dict[str, Any]]]:
+    """Takes in inbox/ and posts it; gives the pipeline back and one dict per file taken in now. HouseError when the run failed.
+
+    With nothing new in inbox/ and the marts up to date there is nothing to run.
+    """
+    from orchestration.command.running import Pipeline
+    from orchestration.payers.inbox import ensure_tables, ledger, pending
+    from orchestration.transform.state import build_inputs, is_up_to_date
+
+    load_practices(house.practices_yaml)
+    ensure_tables(house)
+    before = {record.file_id for record in ledger(house)}
+    has_nights = (house.lake / "batches").exists()
+    if not pending(house) and (not has_nights or is_up_to_date(house, build_inputs(house))):
+        return pipeline, []
+    pipeline = pipeline or Pipeline(house)
+    result = pipeline.respond()
+    if not result.success:
+        raise HouseError("the answers were not posted:\n" + "\n".join(f"  {line}" for line in result.errors))
+    new = [record for record in ledger(house) if record.file_id not in before]
+    return pipeline, [_file(record, published) for record, published in _with_marts(house, new)]
+
+
+def _with_marts(house: House, records: list[Any]) -> list[tuple[Any, dict[str, Any]]]:
+    import duckdb
+
+    if not house.marts.exists():
+        return [(record, {}) for record in records]
+    with duckdb.connect(str(house.marts), read_only=True) as marts:
+        cursor = marts.execute("select * from answer_files")
+        names = [column[0] for column in cursor.description]
+        rows = {row["file_id"]: row for row in (dict(zip(names, values, strict=True)) for values in cursor.fetchall())}
+    return [(record, rows.get(record.file_id, {})) for record in records]
+
+
+def _file(record: Any, published: dict[str, Any]) -> dict[str, Any]:
+    names = (
+        "practice_id", "kinds", "transactions", "transactions_posted", "transactions_repeated", "transactions_held",
+        "transactions_quarantined", "transactions_other", "claims_unmatched", "claims_amount", "posted_amount", "unmatched_amount",
+        "repeated_amount", "held_amount", "faults", "first_fault",
+    )  # fmt: skip
+    return {
+        "file": record.file_name,
+        "sha256": record.sha256,
+        "outcome": published.get("outcome", record.outcome),
+        "reason": published.get("reason", record.reason),
+        **{name: published[name] for name in names if name in published},
+    }
+
+
+def answer_totals(house: House) -> dict[str, Any]:
+    """What stands after all answers: claims by status, and the payments of every remittance."""
+    import duckdb
+
+    if not house.marts.exists():
+        return {}
+    with duckdb.connect(str(house.marts), read_only=True) as marts:
+        claims = marts.execute("select status, count(*), sum(paid_amount) from claims group by status order by status").fetchall()
+        money = marts.execute(
+            "select count(*), sum(total_amount), sum(posted_amount), sum(unmatched_amount), sum(provider_adjustment_amount), sum(held_amount) from remittances"
+        ).fetchall()[0]
+    return {
+        "claims": {status: {"claims": count, "paid_amount": paid} for status, count, paid in claims},
+        "remittances": money[0],
+        **dict(
+            zip(
+                ("total_amount", "posted_amount", "unmatched_amount", "provider_adjustment_amount", "held_amount"),
+                (amount if amount is not None else Decimal("0.00") for amount in money[1:]),
+                strict=True,
+            )
+        ),
+    }
+
+
+@app.command()
+def respond(home: Home = None, as_json: Json = False) -> None:
+    """Takes in the payers' answers in inbox/ (999, 277CA, 835), posts them to our claims, publishes the marts."""
+    house = house_of(home).prepare()
+    with err.status("Taking in and posting what the payers answered ..."):
+        _, files = run_respond(house)
+    totals = answer_totals(house)
+    if as_json:
+        print_json({"files": files, **totals})
+        return
+    print_answers(house, files, totals)
+
+
+def print_answers(house: House, files: list[dict[str, Any]], totals: dict[str, Any]) -> None:
+    if not files:
+        out.print(f"Nothing new in {house.inbox}.")
+    for file in files:
+        bad = file["outcome"] in ("quarantined", "held")
+        line = f"{file['file']}: {file['outcome']} ({', '.join(file.get('kinds') or ()) or 'no X12'})"
+        if file.get("claims_amount") or file.get("repeated_amount"):
+            line += f", ${file['posted_amount']:,.2f} posted"
+            line += f", ${file['unmatched_amount']:,.2f} of strangers" if file["claims_unmatched"] else ""
+            line += f", ${file['held_amount']:,.2f} held" if file["held_amount"] else ""
+        out.print(line, style="red" if bad else None, markup=False)
+        if file["reason"] or file.get("faults"):
+            out.print(f"   {file['reason'] or file['first_fault']}", markup=False)
+    if totals.get("claims"):
+        stand = ", ".join(f"{row['claims']} {status}" for status, row in totals["claims"].items())
+        out.print(f"Claims: {stand}.")
+        out.print(
+            f"Remittances: {totals['remittances']}, ${totals['total_amount']:,.2f} = ${totals['posted_amount']:,.2f} posted "
+            f"+ ${totals['unmatched_amount']:,.2f} of strangers + ${totals['provider_adjustment_amount']:,.2f} provider adjustments "
+            f"+ ${totals['held_amount']:,.2f} held."
+        )

@@ -1,0 +1,84 @@
+"""The payers' answers as Dagster assets: inbox/ is taken in, what depends on it is decided again, the marts are published."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from orchestration.answer.publish import publish
+from orchestration.house import House
+from orchestration.payers.inbox import take_in_answers
+from orchestration.transform.assets import AFTER_ANSWERS, WAREHOUSE_POOL, rebuild, rebuild_everything
+from orchestration.transform.state import build_inputs, is_up_to_date, only_answers_are_new
+
+_TABLES = {
+    "files": "Every file of inbox/ ever taken in: hash, outcome, reason. Its original is in lake/answers/originals.",
+    "transactions": "Every ST..SE and TA1 of those files: kind, control numbers, content hash, outcome, faults.",
+    "acknowledgments": "999 and TA1: which interchanges, groups and transactions of ours went in or were turned back.",
+    "claim_statuses": "277CA: what the payer said of batches and claims.",
+    "remittances": "835: payer, check, date, total.",
+    "claim_payments": "835: what was decided of each claim.",
+    "service_payments": "835: what was decided of each line.",
+    "adjustments": "835: adjustments of claims and lines.",
+    "remarks": "835: remark codes of claims and lines.",
+    "provider_adjustments": "835: adjustments that belong to no claim.",
+}
+
+
+@dg.multi_asset(
+    name="take_in_answers",
+    specs=[
+        dg.AssetSpec(
+            ["answers", table],
+            group_name="answers",
+            description=description,
+            kinds={"x12", "parquet"},
+            owners=["team:billing"],
+            tags={"phi": "yes"},
+        )
+        for table, description in _TABLES.items()
+    ],
+    pool="answers",
+)
+def take_in_answers_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    """Takes in every new file of inbox/ as one batch: facts only, append-only, each content once."""
+    taken = take_in_answers(House.from_environment())
+    outcomes = Counter(record.outcome for record in taken.files) if taken else Counter()
+    kinds = Counter(f"{one['kind']} {one['outcome']}" for one in taken.transactions) if taken else Counter()
+    for note in taken.notes if taken else ():
+        context.log.warning(note)
+    context.log.info(f"Batch {taken.batch}: {len(taken.files)} files." if taken else "Nothing new in inbox/.")
+    for spec in take_in_answers_assets.specs:
+        counts: Counter[str] = {"files": outcomes, "transactions": kinds}.get(spec.key.path[-1], Counter())
+        yield dg.MaterializeResult(asset_key=spec.key, metadata=dict(sorted(counts.items())))
+
+
+@dg.asset(
+    key=["answers", "posted_answers"],
+    deps=[spec.key for spec in take_in_answers_assets.specs],
+    group_name="answers",
+    kinds={"duckdb"},
+    owners=["team:billing"],
+    pool=WAREHOUSE_POOL,
+    description="The marts after the payers' answers: statuses, payments, denials; published.",
+)
+def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    house = House.from_environment()
+    with house.lock("warehouse"):
+        if not (house.lake / "batches").exists():
+            context.log.warning("The answers are taken in; they are posted by the first `ccm nightly`.")
+            return dg.MaterializeResult()
+        inputs = build_inputs(house)
+        if is_up_to_date(house, inputs):
+            return dg.MaterializeResult()
+        if only_answers_are_new(house):
+            results = rebuild(house, AFTER_ANSWERS)
+        else:
+            # Something else is new as well, or an earlier run did not finish: everything is built, so that the verdict holds for all of it.
+            results, _ = rebuild_everything(house, inputs)
+        bad = [result.unique_id for result in results if result.is_bad and not result.unique_id.startswith("test.")]
+        if bad:
+            raise dg.Failure(f"the marts could not be rebuilt after the answers ({bad[0]}); run `ccm nightly --full`")
+        publish(house)
+    return dg.MaterializeResult(metadata={"models rebuilt": sum(r.unique_id.startswith("model.") for r in results)})

@@ -1,0 +1,312 @@
+"""Takes `inbox/` in: every file once, its original kept for ever, its facts as one batch of the lake that appears whole.
+
+Files of the inbox stay where they are: whoever delivers there may still be writing, and a file that grows is another file. What was taken
+in is in `lake/answers/originals/`, so the operator may clear the inbox at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.close.x12.reader import NotX12Error
+from orchestration.house import House, HouseError, clear_scratch, move_into_place, write_private
+from orchestration.payers.envelopes import Transaction, take_apart
+from orchestration.payers.guides import read_by_guide
+from orchestration.payers.postings import SCHEMAS, NotReadableError, rows_of
+
+FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
+MOST_BYTES = 256 * 2**20  # more than any payer sends in one file; it would not fit in memory taken apart
+TRANSACTIONS_A_FILE = 99_999  # transaction_id = file_id x 100,000 + ordinal
+
+_STRINGS = pa.list_(pa.string())
+FILES = pa.schema(
+    [
+        ("file_id", pa.int64()),
+        ("file_name", pa.string()),  # relative to inbox/
+        ("sha256", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("outcome", pa.string()),  # read, repeated, quarantined
+        ("reason", pa.string()),
+        ("first_file_id", pa.int64()),  # of a repeated one
+        ("faults", _STRINGS),
+    ]
+)
+TRANSACTIONS = pa.schema(
+    [
+        ("transaction_id", pa.int64()),
+        ("file_id", pa.int64()),
+        ("ordinal", pa.int32()),
+        ("kind", pa.string()),  # 999, TA1, 277CA, 835, other
+        ("guide", pa.string()),
+        ("sender_id", pa.string()),
+        ("interchange_control_number", pa.string()),
+        ("group_control_number", pa.string()),
+        ("transaction_control_number", pa.string()),
+        ("interchange_on", pa.date32()),
+        ("content_sha256", pa.string()),
+        ("outcome", pa.string()),  # read, quarantined, other
+        ("reason", pa.string()),
+        ("faults", _STRINGS),
+    ]
+)
+TABLES = {"files": FILES, "transactions": TRANSACTIONS, **SCHEMAS}
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class AnswerFile:
+    """A row of the ledger: one file as it lay in the inbox, and what became of it."""
+
+    file_id: int
+    file_name: str
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    outcome: str
+    reason: str | None = None
+    first_file_id: int | None = None
+    faults: tuple[str, ...] = ()
+
+
+@dataclass
+class Taken:
+    """What one run took in: the ledger's new rows, transactions by kind and outcome, and what was left for the next run."""
+
+    batch: int
+    files: list[AnswerFile] = field(default_factory=list)
+    transactions: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def answers_folder(house: House) -> Path:
+    return house.lake / "answers"
+
+
+def batch_numbers(house: House) -> list[int]:
+    """Numbers of the answer batches, ascending; 0 is empty and gives the tables their columns."""
+    folder = answers_folder(house) / "batches"
+    return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()) if folder.exists() else []
+
+
+def batch_folder(house: House, batch: int) -> Path:
+    return answers_folder(house) / "batches" / f"{batch:06d}"
+
+
+def original_path(house: House, sha256: str) -> Path:
+    """Where the original of an answer file is kept."""
+    return answers_folder(house) / "originals" / sha256[:2] / f"{sha256}.x12"
+
+
+def ensure_tables(house: House) -> None:
+    """Makes batch 0, so that the models find every table before the first answer came."""
+    if not batch_folder(house, 0).exists():
+        with house.lock("answers"):
+            if not batch_folder(house, 0).exists():
+                _write_batch(house, 0, {})
+
+
+def ledger(house: House) -> list[AnswerFile]:
+    """Every file ever taken in, by file_id. Raises HouseError when a batch is damaged."""
+    records = []
+    for batch in batch_numbers(house):
+        path = batch_folder(house, batch) / "files.parquet"
+        try:
+            rows = pq.read_table(path).to_pylist()
+        except (OSError, pa.ArrowException):
+            raise HouseError(f"{path}: cannot be read; restore this batch from the backup") from None
+        records += [AnswerFile(**{**row, "faults": tuple(row["faults"] or ())}) for row in rows]
+    return records
+
+
+def pending(house: House) -> list[Path]:
+    """Files of the inbox that the ledger does not know by name, size and time, by name. Names that begin with a dot are someone's scratch."""
+    known = {(record.file_name, record.size_bytes, record.mtime_ns) for record in ledger(house)}
+    return [path for path in _listed(house) if (name := _stamp(house, path)) is not None and name not in known]
+
+
+def _listed(house: House) -> list[Path]:
+    found = []
+    for path in sorted(house.inbox.rglob("*")):
+        relative = path.relative_to(house.inbox)
+        if not any(part.startswith(".") for part in relative.parts) and path.is_file():
+            found.append(path)
+    return found
+
+
+def _stamp(house: House, path: Path) -> tuple[str, int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None  # taken away since it was listed
+    return os.fsencode(path.relative_to(house.inbox)).decode("utf-8", "replace"), stat.st_size, stat.st_mtime_ns
+
+
+def take_in_answers(house: House, progress: Progress | None = None) -> Taken | None:
+    """Takes in every new file of the inbox as one batch; None when there is none. The same inbox gives the same batch, whatever came between.
+
+    A file whose content was taken in before posts nothing. Each transaction stands for itself: what one cannot give does not keep the
+    others of its file from being posted. Raises HouseError for what a user can mend.
+    """
+    house.prepare()
+    ensure_tables(house)
+    with house.lock("answers"):
+        clear_scratch(answers_folder(house))
+        wanted = pending(house)[:FILES_A_BATCH]
+        if not wanted:
+            return None
+        first_of = {record.sha256: record.file_id for record in reversed(ledger(house)) if record.outcome != "repeated"}
+        taken = Taken(batch_numbers(house)[-1] + 1)
+        rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
+        for place, path in enumerate(wanted):
+            if progress:
+                progress(path.name, place, len(wanted))
+            _take(house, path, taken.batch * 1_000_000 + place, taken, rows, first_of)
+        if not taken.files:
+            return None if not taken.notes else taken
+        rows["files"] = [{**asdict(record), "faults": list(record.faults)} for record in taken.files]
+        taken.transactions = rows["transactions"]
+        _write_batch(house, taken.batch, rows)
+        return taken
+
+
+def _take(
+    house: House, path: Path, file_id: int, taken: Taken, rows: dict[str, list[dict[str, Any]]], first_of: dict[str, int]
+) -> None:
+    before = _stamp(house, path)
+    is_huge = before is not None and before[1] > MOST_BYTES
+    try:
+        with path.open("rb") as handle:
+            sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        content = b"" if is_huge else path.read_bytes()
+    except OSError as error:
+        taken.notes.append(f"inbox/{path.name}: cannot be read ({error.strerror}); it is tried again by the next run")
+        return
+    is_same = is_huge or hashlib.sha256(content).hexdigest() == sha256
+    if before is None or _stamp(house, path) != before or not is_same:
+        taken.notes.append(f"inbox/{path.name}: changed while it was read; it is taken in by the next run")
+        return
+    name, size, mtime = before
+    if sha256 in first_of:
+        taken.files.append(
+            AnswerFile(file_id, name, sha256, size, mtime, "repeated", "the same content came before", first_of[sha256])
+        )
+        return
+    first_of[sha256] = file_id
+    original = original_path(house, sha256)
+    if is_huge:
+        _copy_private(path, original)
+        too_large = f"it has over {MOST_BYTES // 2**20} MB; ask the payer or the clearinghouse to split it"
+        taken.files.append(AnswerFile(file_id, name, sha256, size, mtime, "quarantined", too_large))
+        return
+    if not original.exists():
+        write_private(original, content)
+    try:
+        contents = take_apart(content)
+    except NotX12Error as error:
+        taken.files.append(AnswerFile(file_id, name, sha256, size, mtime, "quarantined", str(error)))
+        return
+    faults = list(contents.faults)
+    for transaction in contents.transactions[:TRANSACTIONS_A_FILE]:
+        _take_transaction(transaction, file_id, rows)
+    reason: str | None = None
+    if not contents.transactions:
+        reason = "it holds no transaction (ST..SE); ask for the file again"
+    elif len(contents.transactions) > TRANSACTIONS_A_FILE:
+        faults.append(f"only the first {TRANSACTIONS_A_FILE} transactions were read; split the file")
+    taken.files.append(
+        AnswerFile(file_id, name, sha256, size, mtime, "quarantined" if reason else "read", reason, None, tuple(faults[:50]))
+    )
+
+
+def _copy_private(path: Path, original: Path) -> None:
+    """A file that is too large to hold, copied whole or not at all."""
+    original.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = original.with_name(f".{original.name}.{os.getpid()}.tmp")
+    try:
+        shutil.copyfile(path, scratch)
+        scratch.chmod(0o600)
+        scratch.replace(original)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+def _take_transaction(transaction: Transaction, file_id: int, rows: dict[str, list[dict[str, Any]]]) -> None:
+    kind = kind_of(transaction)
+    record: dict[str, Any] = {
+        "transaction_id": file_id * 100_000 + transaction.ordinal,
+        "file_id": file_id,
+        "ordinal": transaction.ordinal,
+        "kind": kind,
+        "guide": transaction.guide or None,
+        "sender_id": next((text for text in transaction.sender_ids if text), None),
+        "interchange_control_number": _control(transaction.isa, 13),
+        "group_control_number": _control(transaction.gs, 6),
+        "transaction_control_number": _control(transaction.segments[0], 2) if kind != "TA1" else None,
+        "interchange_on": transaction.interchange_on,
+        "content_sha256": transaction.content_sha256(),
+        "outcome": "read",
+        "reason": None,
+        "faults": [],
+    }
+    rows["transactions"].append(record)
+    if kind == "other":
+        what = f"{transaction.set_id or 'a transaction'} of guide {transaction.guide or 'unknown'}"
+        record |= {
+            "outcome": "other",
+            "reason": f"{what} is no answer to a claim (999, TA1, 277CA 005010X214, 835); kept as it came",
+        }
+        return
+    if not transaction.is_closed:
+        record |= {"outcome": "quarantined", "reason": "it is cut short (no SE); ask for the file again"}
+        return
+    reading = read_by_guide(transaction) if kind != "TA1" else None
+    faults = list(reading.faults) if reading else []
+    try:
+        own, oddities = rows_of(transaction, reading, record["transaction_id"])
+    except NotReadableError as error:
+        record |= {"outcome": "quarantined", "reason": f"{error}; ask the payer for a corrected file", "faults": faults}
+        return
+    record["faults"] = [*oddities[:20], *faults]
+    for table, more in own.items():
+        rows[table] += more
+
+
+def kind_of(transaction: Transaction) -> str:
+    """999, TA1, 277CA, 835, or other."""
+    if transaction.set_id == "277":
+        return "277CA" if transaction.guide.startswith("005010X214") else "other"
+    return transaction.set_id if transaction.set_id in ("999", "TA1", "835") else "other"
+
+
+def _control(segment: list[str], number: int) -> str | None:
+    text = segment[number].strip() if number < len(segment) else ""
+    return text if text.isascii() and text.isalnum() and len(text) <= 9 else None
+
+
+def _write_batch(house: House, batch: int, rows: dict[str, list[dict[str, Any]]]) -> None:
+    scratch = answers_folder(house) / f".{batch:06d}.{os.getpid()}.tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True, mode=0o700)
+    try:
+        for table, schema in TABLES.items():
+            path = scratch / f"{table}.parquet"
+            pq.write_table(pa.Table.from_pylist(rows.get(table, []), schema=schema), path, compression="zstd")
+            with path.open("rb") as handle:
+                os.fsync(handle.fileno())
+        move_into_place(scratch, batch_folder(house, batch))
+    except OSError as error:
+        raise HouseError(
+            f"{answers_folder(house)}: the batch could not be written ({error.strerror}); free some disk, run again"
+        ) from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)

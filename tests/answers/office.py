@@ -1,0 +1,78 @@
+"""A home with claims that went out and an inbox, and the models over them in memory: what an answer makes of a claim, without a whole night."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow.parquet as pq
+import yaml
+
+from orchestration.house import DBT_PROJECT, House
+from orchestration.payers.inbox import Taken, ensure_tables, take_in_answers
+from orchestration.transform import compiled
+from orchestration.transform.configuration import Closed, configuration_tables
+from tests.answers.letters import NORTH, SOUTH, Sent
+
+WANTED = ("claims", "claim_line_payments", "remittances", "answer_files", "int_claim_denials", "int_claims__history")
+
+
+class Office:
+    """`deliver` puts files into inbox/ and takes them in; `see` asks the models."""
+
+    def __init__(self, root: Path, sent: Iterable[Sent]) -> None:
+        self.house = House(root).prepare()
+        lines = [row for claim in sent for row in claim.rows()]
+        folder = self.house.lake / "configuration"
+        folder.mkdir(parents=True)
+        for name, table in configuration_tables(
+            {p.practice_id: p for p in (NORTH, SOUTH)}, "rules", Closed(claim_lines=lines)
+        ).items():
+            pq.write_table(table, folder / f"{name}.parquet")
+        ensure_tables(self.house)
+        self._con: duckdb.DuckDBPyConnection | None = None
+
+    def deliver(self, *texts: str | bytes, **named: str | bytes) -> Taken | None:
+        files = {f"{len(list(self.house.inbox.iterdir()))}_{place}": text for place, text in enumerate(texts)} | named
+        for name, text in files.items():
+            (self.house.inbox / name).write_bytes(text.encode("latin-1") if isinstance(text, str) else text)
+        self._con = None
+        return take_in_answers(self.house)
+
+    def see(self, sql: str) -> list[dict[str, Any]]:
+        if self._con is None:
+            self._con = duckdb.connect()
+            compiled.prepare(self._con)
+            models = compiled.in_order(WANTED)
+            load_rules(self._con, " ".join(model.sql for model in models))
+            compiled.run(self._con, self.house.root, models)
+            self._con.execute("set search_path = 'warehouse.marts,warehouse.intermediate,warehouse.staging'")
+        cursor = self._con.execute(sql)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def claim(self, claim_id: str) -> dict[str, Any]:
+        return self.see(f"select * from int_claims__history where claim_id = '{claim_id}'")[0]
+
+    def statuses(self) -> dict[str, str]:
+        return {
+            row["claim_id"]: row["status"] for row in self.see("select claim_id, status from int_claims__history order by claim_id")
+        }
+
+
+def load_rules(con: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """The rule seeds that this SQL reads, with the types that dbt gives them."""
+    for yml in DBT_PROJECT.glob("seeds/*/_*.yml"):
+        for seed in yaml.safe_load(yml.read_text())["seeds"]:
+            if seed["name"] not in sql:
+                continue
+            path = next(DBT_PROJECT.glob(f"seeds/*/{seed['name']}.csv"))
+            typed = (seed.get("config") or {}).get("column_types", {})
+            with path.open(encoding="utf-8", newline="") as handle:
+                columns = next(csv.reader(handle))
+            types = ", ".join(f"'{name}': '{typed[name]}'" for name in columns if name in typed)
+            given = f", types = {{{types}}}" if types else ""
+            con.execute(f"create table rules.{seed['name']} as select * from read_csv('{path}', header = true{given})")

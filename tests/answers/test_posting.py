@@ -1,0 +1,376 @@
+"""What the payers' answers make of our claims: by the models themselves, over files taken in by the code that takes them in."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from itertools import pairwise, permutations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.answers.letters import (
+    NORTH,
+    SOUTH,
+    Line,
+    Pay,
+    Sent,
+    acknowledgment,
+    claim_statuses,
+    denied,
+    file,
+    paid_in_full,
+    remittance,
+    taken_back,
+)
+from tests.answers.office import Office
+
+pytestmark = pytest.mark.xdist_group("answers")
+
+A, B, C, D = "CCM2609A", "CCM2609B", "CCM2609C", "CCM2609D"
+SENT = (Sent(A), Sent(B), Sent(C, transaction=2), Sent(D, SOUTH))
+
+
+@pytest.fixture
+def office(tmp_path):
+    return Office(tmp_path / "home", SENT)
+
+
+# --- acknowledgments --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "rejected"),
+    [
+        (acknowledgment(7, {1: "A", 2: "A"}, "A"), set()),
+        (acknowledgment(7, {1: "A", 2: "E"}, "E"), set()),
+        (acknowledgment(7, {1: "A", 2: "R*5"}, "P"), {C}),
+        (acknowledgment(7, {1: "R*5", 2: "A"}, "P"), {A, B}),
+        (acknowledgment(7, {}, "R"), {A, B, C}),
+        (acknowledgment(7, {1: "A", 2: "A"}, "R"), {A, B, C}),
+        (acknowledgment(8, {1: "R*5"}, "R"), set()),
+        (acknowledgment(7, {1: "R*5"}, "R", functional="HS"), set()),
+    ],
+    ids=["accepted", "with errors", "second ST", "first ST", "group alone", "group over its STs", "another file", "no claims"],
+)
+def test_a_999_turns_back_the_claims_of_the_transactions_that_it_names_and_no_others(office, answer, rejected):
+    office.deliver(file("999", answer))
+    assert {claim for claim, status in office.statuses().items() if status == "rejected"} == rejected
+    assert {status for claim, status in office.statuses().items() if claim not in rejected} == {"submitted"}
+
+
+def test_a_999_for_another_submitter_with_the_same_control_number_touches_only_that_submitters_claims(office):
+    office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "R"), submitter="SOUTH01"))
+    assert office.statuses() == {A: "submitted", B: "submitted", C: "submitted", D: "rejected"}
+    office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "R"), submitter="STRANGER9"))
+    assert office.statuses() == {A: "submitted", B: "submitted", C: "submitted", D: "rejected"}
+    assert [row["outcome"] for row in office.see("select outcome from answer_files order by file_id")] == ["posted", "unmatched"]
+
+
+def test_a_ta1_that_turns_the_interchange_back_turns_all_its_claims_back(office):
+    office.deliver(file("999", extra=["TA1*000000007*261003*0900*R*006"]))
+    assert office.statuses() == {A: "rejected", B: "rejected", C: "rejected", D: "submitted"}
+    assert office.claim(A)["rejection_codes"] == ["TA1:006"]
+
+
+# --- statuses ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_277ca_takes_claims_in_or_turns_them_back_one_by_one(office):
+    office.deliver(
+        file("277", claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ"), (B, "A7:164:QC", "U"), ("STRANGER1", "A3:78", "U")]))
+    )
+    assert office.statuses() == {A: "accepted", B: "rejected", C: "submitted", D: "submitted"}
+    assert office.claim(B)["rejection_codes"] == ["A7:164"]
+    why = office.see(f"select * from int_claim_denials where claim_id = '{B}' order by line_id")
+    assert [(row["denial_code"], row["is_rejection"], row["amount"]) for row in why] == [
+        ("A7:164", True, Decimal("95.00")), ("A7:164", True, Decimal("75.00")),
+    ]  # fmt: skip
+    assert "new claim" in why[0]["fix"]
+
+
+@pytest.mark.parametrize("category", ["A0", "A4", "P3", "F2", "ZZ"])
+def test_a_status_that_says_neither_yes_nor_no_decides_nothing(office, category):
+    office.deliver(file("277", claim_statuses("0000000070001", [(A, f"{category}:20", "WQ")])))
+    assert office.claim(A)["status"] == "submitted"
+
+
+def test_a_277ca_that_turns_the_whole_batch_back_turns_back_its_claims_and_what_it_says_of_a_claim_itself_comes_first(office):
+    office.deliver(file("277", claim_statuses("0000000070001", [], receiver="A8:21:41")))
+    assert office.statuses() == {A: "rejected", B: "rejected", C: "submitted", D: "submitted"}
+    office.deliver(file("277", claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ")], receiver="A8:21:41", on="20261006")))
+    assert office.statuses() == {A: "accepted", B: "rejected", C: "submitted", D: "submitted"}
+
+
+def test_the_newest_277ca_counts_whichever_came_first_and_comes_before_any_999(office):
+    newer = file("277", claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ")], on="20261008"))
+    older = file("277", claim_statuses("0000000070001", [(A, "A3:21", "U")], on="20261006"), number=901)
+    office.deliver(newer)
+    office.deliver(older)
+    office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "P"), number=902))
+    assert office.statuses() == {A: "accepted", B: "rejected", C: "submitted", D: "submitted"}
+
+
+# --- payments ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_payment_is_posted_line_by_line_with_its_adjustments_and_held_against_what_was_expected(office):
+    office.deliver(file("835", remittance(paid_in_full(A))))
+    claim = office.claim(A)
+    assert (claim["status"], claim["paid_amount"], claim["denial_codes"], claim["check_number"]) == (
+        "paid",
+        Decimal("91.39"),
+        [],
+        "EFT1",
+    )
+    lines = office.see(f"select * from claim_line_payments where claim_id = '{A}' order by line_id")
+    assert [
+        (row["paid_amount"], row["expected_payment"], row["contractual_amount"], row["sequestration_amount"], row["patient_amount"])
+        for row in lines
+    ] == [
+        (Decimal("51.85"), Decimal("51.85"), Decimal("28.87"), Decimal("1.05"), Decimal("13.23")),
+        (Decimal("39.54"), Decimal("39.54"), Decimal("24.56"), Decimal("0.81"), Decimal("10.09")),
+    ]
+    assert [row["difference_amount"] for row in lines] == [Decimal("0.00"), Decimal("0.00")]
+    assert lines[0]["adjustment_codes"] == ["CO-253", "CO-45", "PR-2"] and not lines[0]["is_shared"]
+
+
+def test_what_the_deductible_takes_is_paid_by_the_patient_and_no_denial(office):
+    line = ((f"{A}01", "99490", "95", "0", (("CO", "45", "28.87"), ("PR", "1", "66.13")), ()),)
+    office.deliver(
+        file(
+            "835",
+            remittance(
+                Pay(A, "170", "0", (*line, (f"{A}02", "99439", "75", "0", (("CO", "45", "24.56"), ("PR", "1", "50.44")), ())))
+            ),
+        )
+    )
+    claim = office.claim(A)
+    assert (claim["status"], claim["paid_amount"], claim["denial_codes"]) == ("paid", Decimal("0.00"), [])
+    rows = office.see(
+        f"select deductible_amount, difference_amount, status from claim_line_payments where claim_id = '{A}' order by line_id"
+    )
+    assert [tuple(row.values()) for row in rows] == [
+        (Decimal("66.13"), Decimal("0.00"), "paid"),
+        (Decimal("50.44"), Decimal("0.00"), "paid"),
+    ]
+    assert office.see("select * from int_claim_denials") == []
+
+
+@pytest.mark.parametrize(
+    ("pay", "status", "codes", "cause"),
+    [
+        (denied(A), "denied", ["CO-B20"], "another practice"),
+        (denied(A, "CO", "18"), "denied", ["CO-18"], "duplicate"),
+        (denied(A, "PR", "27"), "denied", ["PR-27"], "coverage ended"),
+        (denied(A, "CO", "16", "MA130", ("N290",)), "rejected", ["CO-16"], "not processed"),
+        (denied(A, "CO", "16", "MA01", ("N290",)), "denied", ["CO-16"], "NPI"),
+        (denied(A, "CO", "8888"), "denied", ["CO-8888"], "does not know"),
+        (denied(A, "PR", "1", status="4"), "denied", [], None),
+    ],
+    ids=["B20", "18", "other group", "unprocessable", "16 with appeal rights", "unknown reason", "CLP02 4"],
+)
+def test_why_nothing_was_paid_says_what_became_of_the_claim(office, pay, status, codes, cause):
+    office.deliver(file("835", remittance(pay)))
+    claim = office.claim(A)
+    assert (claim["status"], claim["denial_codes"], claim["paid_amount"]) == (status, codes, Decimal("0.00"))
+    causes = [row["likely_cause"] for row in office.see(f"select likely_cause from int_claim_denials where claim_id = '{A}'")]
+    assert (cause is None and causes == []) or (len(causes) == 2 and all(cause in text for text in causes))
+
+
+def test_a_denied_add_on_leaves_the_claim_paid_and_shows_the_lines_denial(office):
+    good = paid_in_full(A).lines[0]
+    office.deliver(
+        file("835", remittance(Pay(A, "170", "51.85", (good, (f"{A}02", "99439", "75", "0", (("CO", "97", "75"),), ("M15",))))))
+    )
+    claim = office.claim(A)
+    assert (claim["status"], claim["paid_amount"], claim["denial_codes"]) == ("paid", Decimal("51.85"), ["CO-97"])
+    (why,) = office.see("select line_id, amount, fix from int_claim_denials")
+    assert (why["line_id"], why["amount"]) == (f"{A}02", Decimal("75.00")) and "other service" in why["fix"]
+    rows = office.see(f"select status from claim_line_payments where claim_id = '{A}' order by line_id")
+    assert [row["status"] for row in rows] == ["paid", "denied"]
+
+
+def test_a_payment_after_a_rejection_wins_and_an_unprocessable_answer_to_a_paid_claim_takes_nothing_back(office):
+    office.deliver(file("277", claim_statuses("0000000070001", [(A, "A3:21", "U")])))
+    office.deliver(file("835", remittance(paid_in_full(A))))
+    office.deliver(file("835", remittance(denied(A, "CO", "16", "MA130", number="2"), check="EFT2", on="20261101")))
+    assert (office.claim(A)["status"], office.claim(A)["paid_amount"]) == ("paid", Decimal("91.39"))
+    office.deliver(file("835", remittance(denied(A, "CO", "18", number="3"), check="EFT3", on="20261102")))
+    assert office.claim(A)["status"] == "paid", "the denial of a duplicate does not undo the payment"
+
+
+def test_lines_without_our_line_id_are_found_by_code_and_an_answer_to_the_whole_claim_is_shared_by_charge_to_the_cent(tmp_path):
+    three = (Line("99487", "100.00", "80.00"), Line("99489", "33.33", "20.00"), Line("99490", "66.68", "40.00"))
+    office = Office(tmp_path / "home", [Sent(A), Sent(B, lines=three)])
+    by_code = Pay(A, "170", "91.39", tuple((None, *line[1:]) for line in paid_in_full(A).lines))
+    whole = Pay(B, "200.01", "100", adjustments=(("CO", "45", "75.01"), ("PR", "2", "25")))
+    office.deliver(file("835", remittance(by_code, whole)))
+    paid = {row["line_id"]: row for row in office.see("select * from claim_line_payments")}
+    assert (paid[f"{A}01"]["paid_amount"], paid[f"{A}02"]["paid_amount"]) == (Decimal("51.85"), Decimal("39.54"))
+    shares = [paid[f"{B}0{n}"] for n in (1, 2, 3)]
+    assert sum(row["paid_amount"] for row in shares) == Decimal("100.00")
+    assert [row["paid_amount"] for row in shares] == [Decimal("50.00"), Decimal("16.66"), Decimal("33.34")]
+    assert sum(row["contractual_amount"] for row in shares) == Decimal("75.01")
+    assert all(row["is_shared"] for row in shares) and not paid[f"{A}01"]["is_shared"]
+
+
+# --- reversals and corrections ----------------------------------------------------------------------------------------
+
+FIRST = file("835", remittance(paid_in_full(A), check="EFT1", on="20261020"), number=1)
+BACK = file("835", remittance(taken_back(paid_in_full(A)), paid_in_full(B, number="2"), check="EFT2", on="20261101"), number=2)
+ADD_ON_DENIED = (paid_in_full(A).lines[0], (f"{A}02", "99439", "75", "0", (("CO", "151", "75"),), ()))
+AGAIN = file("835", remittance(Pay(A, "170", "51.85", ADD_ON_DENIED, number="3"), check="EFT3", on="20261110"), number=3)
+
+
+def test_a_reversal_undoes_and_a_correction_stands_each_as_a_posting_of_its_own(office):
+    office.deliver(FIRST)
+    assert (office.claim(A)["status"], office.claim(A)["paid_amount"]) == ("paid", Decimal("91.39"))
+    office.deliver(BACK)
+    assert (office.claim(A)["status"], office.claim(A)["paid_amount"], office.claim(A)["reversals"]) == (
+        "reopened",
+        Decimal("0.00"),
+        1,
+    )
+    office.deliver(AGAIN)
+    claim = office.claim(A)
+    assert (claim["status"], claim["paid_amount"], claim["denial_codes"]) == ("paid", Decimal("51.85"), ["CO-151"])
+    postings = office.see(f"select kind, paid_amount from int_claim_postings where claim_id = '{A}' order by payment_on")
+    assert [tuple(row.values()) for row in postings] == [
+        ("decision", Decimal("91.39")), ("reversal", Decimal("-91.39")), ("decision", Decimal("51.85")),
+    ]  # fmt: skip
+    lines = office.see(
+        f"select paid_amount, contractual_amount, other_amount from claim_line_payments where claim_id = '{A}' order by line_id"
+    )
+    assert [tuple(row.values()) for row in lines] == [
+        (Decimal("51.85"), Decimal("28.87"), Decimal("0.00")), (Decimal("0.00"), Decimal("0.00"), Decimal("75.00")),
+    ]  # fmt: skip
+
+
+def test_a_reversal_that_comes_before_its_payment_ends_the_same(tmp_path):
+    ends = []
+    for place, order in enumerate(permutations((FIRST, BACK, AGAIN))):
+        office = Office(tmp_path / str(place), SENT)
+        for text in order:
+            office.deliver(text)
+        ends.append(office.see("select * from claims order by claim_id"))
+    assert all(end == ends[0] for end in ends)
+
+
+# --- money balances, once -------------------------------------------------------------------------------------------------
+
+
+def balance(office):
+    rows = office.see(
+        "select *, total_amount - posted_amount - unmatched_amount - provider_adjustment_amount - held_amount as rest from remittances"
+    )
+    assert all(row["rest"] == 0 for row in rows)
+    return {row["check_number"]: row for row in rows}
+
+
+def test_strangers_claims_and_provider_adjustments_are_accounted_for(office):
+    office.deliver(file("835", remittance(paid_in_full(A), paid_in_full("STRANGER1"), plb=[("WO:X", "10.5"), ("L6:Y", "-.75")])))
+    (row,) = balance(office).values()
+    assert (row["total_amount"], row["posted_amount"], row["unmatched_amount"], row["provider_adjustment_amount"]) == (
+        Decimal("173.03"), Decimal("91.39"), Decimal("91.39"), Decimal("-9.75"),
+    )  # fmt: skip
+    assert (row["practice_id"], row["claims_posted"], row["claims_unmatched"]) == ("north", 1, 1)
+
+
+def test_an_835_that_does_not_add_up_posts_nothing_until_its_other_part_has_come(office):
+    whole = [paid_in_full(A), paid_in_full(B, number="2")]
+    total = "182.78"
+    office.deliver(file("835", remittance(whole[0], total=total)))
+    assert office.claim(A)["status"] == "submitted"
+    row = balance(office)["EFT1"]
+    assert (row["status"], row["held_amount"], row["out_of_balance_amount"]) == ("waiting", Decimal(total), Decimal("91.39"))
+    office.deliver(file("835", remittance(whole[1], total=total), number=901))
+    row = balance(office)["EFT1"]
+    assert (row["status"], row["posted_amount"], row["transactions"]) == ("posted", Decimal(total), 2)
+    assert (office.claim(A)["paid_amount"], office.claim(B)["paid_amount"]) == (Decimal("91.39"), Decimal("91.39"))
+    # The whole file after its parts, and a part again: nothing is posted twice.
+    office.deliver(file("835", remittance(*whole), number=902), file("835", remittance(whole[0], total=total), number=903))
+    assert office.claim(A)["paid_amount"] == Decimal("91.39")
+    assert sum(row["posted_amount"] for row in office.see("select posted_amount from remittances")) == Decimal(total)
+
+
+def test_the_same_check_with_other_contents_is_held_and_reported(office):
+    office.deliver(file("835", remittance(paid_in_full(A))))
+    changed = Pay(
+        A,
+        "170",
+        "90.39",
+        tuple((*line[:3], str(Decimal(line[3]) - n), *line[4:]) for n, line in zip((1, 0), paid_in_full(A).lines, strict=True)),
+    )
+    office.deliver(file("835", remittance(changed), number=901))
+    assert office.claim(A)["paid_amount"] == Decimal("91.39")
+    rows = office.see("select status, total_amount, held_amount from remittances order by status")
+    assert [tuple(row.values()) for row in rows] == [
+        ("conflicting", Decimal("90.39"), Decimal("90.39")), ("posted", Decimal("91.39"), Decimal("0.00")),
+    ]  # fmt: skip
+    assert [row["outcome"] for row in office.see("select outcome from answer_files order by file_id")] == ["posted", "held"]
+
+
+def test_two_payments_of_one_check_number_for_different_claims_are_both_posted(office):
+    office.deliver(file("835", remittance(denied(A), check="0"), remittance(denied(B), check="0")))
+    assert office.statuses() == {A: "denied", B: "denied", C: "submitted", D: "submitted"}
+
+
+PIECES = [
+    file("999", acknowledgment(7, {1: "A", 2: "A"}, "A"), number=11),
+    file("277", claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ"), (B, "A2:20:PR", "WQ"), (C, "A7:164", "U")]), number=12),
+    file("835", remittance(paid_in_full(A), total="182.78"), number=13),
+    file("835", remittance(paid_in_full(B, number="2"), total="182.78"), number=14, marks="|>\x1c", end=""),
+    file("835", remittance(paid_in_full(D), paid_in_full("STRANGER1"), check="EFT9", npi=SOUTH.npi), number=15),
+    file(
+        "835",
+        remittance(taken_back(paid_in_full(D)), denied(D, number="5"), check="EFT10", on="20261109", npi=SOUTH.npi),
+        number=16,
+    ),
+    file(
+        "835", remittance(paid_in_full(D), paid_in_full("STRANGER1"), check="EFT9", npi=SOUTH.npi), number=99
+    ),  # again, in another envelope
+    file("999", acknowledgment(7, {1: "R*5"}, "R"), submitter="STRANGER9", number=17),
+]
+
+
+@settings(max_examples=4, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(order=st.permutations(range(len(PIECES))), cuts=st.lists(st.integers(0, len(PIECES)), max_size=3), joined=st.booleans())
+def test_any_order_any_split_over_runs_and_any_joining_of_files_gives_the_same_claims_and_the_same_money(
+    tmp_path_factory, order, cuts, joined
+):
+    office = Office(tmp_path_factory.mktemp("order") / "home", SENT)
+    bounds = sorted({0, *cuts, len(PIECES)})
+    for start, end in pairwise(bounds):
+        texts = [PIECES[place] for place in order[start:end]]
+        office.deliver(*(["".join(texts)] if joined else texts))
+        office.deliver(again="".join(reversed(texts)))  # and once more under another name
+    assert office.statuses() == {A: "paid", B: "paid", C: "rejected", D: "denied"}
+    assert {row["claim_id"]: row["paid_amount"] for row in office.see("select claim_id, paid_amount from claims")} == {
+        A: Decimal("91.39"), B: Decimal("91.39"), C: Decimal("0.00"), D: Decimal("0.00"),
+    }  # fmt: skip
+    posted = {check: row["posted_amount"] for check, row in balance(office).items()}
+    assert posted == {"EFT1": Decimal("182.78"), "EFT9": Decimal("91.39"), "EFT10": Decimal("-91.39")}
+    bad = office.see(
+        "select * from answer_files where claims_amount <> posted_amount + unmatched_amount + repeated_amount + held_amount"
+    )
+    assert bad == []
+
+
+def test_a_claim_sent_again_after_a_rejection_is_the_one_that_stands_and_a_late_payment_of_the_first_comes_before_it(tmp_path):
+    office = Office(tmp_path / "home", [Sent(A, patient_id="P"), Sent(B, patient_id="P", version=2, control_number=8)])
+    office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "R")))
+    assert [row["claim_id"] for row in office.see("select claim_id from claims")] == [B]
+    office.deliver(file("835", remittance(paid_in_full(A))))
+    assert [(row["claim_id"], row["status"]) for row in office.see("select claim_id, status from claims")] == [(A, "paid")]
+
+
+def test_the_practice_of_a_remittance_without_a_claim_of_ours_is_the_payees(office):
+    office.deliver(
+        file(
+            "835",
+            remittance(paid_in_full("STRANGER1"), npi=NORTH.npi),
+            remittance(paid_in_full("STRANGER2"), check="EFT2", npi="1999999984"),
+        )
+    )
+    assert {check: row["practice_id"] for check, row in balance(office).items()} == {"EFT1": "north", "EFT2": None}

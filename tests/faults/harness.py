@@ -1,0 +1,184 @@
+"""`make kill`: strikes `ccm` down at every durable step, every Dagster step and at random moments, runs it again, and compares with a run that
+nothing disturbed. Prints a line a strike; exits 1 when one came out otherwise.
+
+The homes are small (a few generated practices of one closed month); three stages are made once, undisturbed:
+landed -> night (taken in and published) -> closed (and, where the command is there, answered).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from tests.pipeline.homes import CCM, copy
+from tests.properties.strategies import write_home
+
+CLOCKS = {"approval.json", "transitions.jsonl"}  # the only files with a clock
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Commands that lead from one undisturbed home to the next; `again`: what a user runs after a crash."""
+
+    name: str
+    start: Path
+    command: tuple[str, ...]
+    again: tuple[tuple[str, ...], ...]
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "CCM_HOME": str(home), "COLUMNS": "200", "PYTHONPATH": str(Path(__file__).parents[2])}
+
+
+def ccm(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(CCM), *arguments], env=environment(home), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+    )
+
+
+def struck(home: Path, mode: str, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tests.faults.struck", mode, "--", *command],
+        env=environment(home), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
+    )  # fmt: skip
+
+
+def struck_after(home: Path, seconds: float, command: Sequence[str]) -> int:
+    """Killed with everything it started, after so many seconds."""
+    process = subprocess.Popen(
+        [str(CCM), *command], env=environment(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait()
+
+
+def content(home: Path) -> dict[str, object]:
+    """What must not depend on a crash: every file of every packet without a clock, and every row of every published mart."""
+    found: dict[str, object] = {
+        str(path.relative_to(home)): path.read_bytes() for path in sorted(home.glob("closes/*/*/v*/*")) if path.name not in CLOCKS
+    }
+    half = [str(path.relative_to(home)) for path in home.rglob("*.tmp")] if (home / "marts.duckdb").exists() else []
+    found["half-written"] = half
+    if (home / "marts.duckdb").exists():
+        with duckdb.connect(str(home / "marts.duckdb"), read_only=True) as marts:
+            for (table,) in marts.execute("select table_name from duckdb_tables() order by all").fetchall():
+                # approved_at is the one clock that a mart shows.
+                columns = [row[0] for row in marts.execute(f'describe "{table}"').fetchall() if row[0] != "approved_at"]
+                rows = marts.execute("select " + ", ".join(f'"{c}"' for c in columns) + f' from "{table}"').fetchall()
+                found[table] = sorted(map(repr, rows))
+    return found
+
+
+def differences(expected: dict[str, object], actual: dict[str, object]) -> list[str]:
+    return [name for name in sorted(expected.keys() | actual.keys()) if expected.get(name) != actual.get(name)]
+
+
+def stages(folder: Path, seed: int, practices: int) -> tuple[list[Stage], dict[str, dict[str, object]]]:
+    """The undisturbed homes, made once, and what each holds after its command."""
+    landed = folder / "landed"
+    landed.mkdir(parents=True)
+    write_home(landed, seed, practices=practices, defects=False)
+    night = copy(landed, folder / "night")
+    done = ccm(night, "nightly")
+    assert done.returncode == 0, done.stderr
+    close = ("close", "--month", closable(night), "--approved-by", "Ann Lee")
+    closed = copy(night, folder / "closed")
+    done = ccm(closed, *close)
+    assert done.returncode in (0, 3) and list(closed.glob("closes/*/*/v1/claims.837")), done.stdout + done.stderr
+    nightly = ("nightly",)
+    return (
+        [Stage("night", landed, nightly, (nightly,)), Stage("close", night, close, (nightly, close))],
+        {"night": content(night), "close": content(closed)},
+    )
+
+
+def closable(home: Path) -> str:
+    """The newest month that some practice has claims to send for."""
+    with duckdb.connect(str(home / "marts.duckdb"), read_only=True) as marts:
+        rows = marts.execute(
+            """
+            select strftime(calendar.month, '%Y-%m') from close_calendar as calendar
+            where state = 'due' and claimable > 0 group by all order by sum(claimable) desc, 1 desc limit 1
+            """
+        ).fetchall()
+    return str(rows[0][0])
+
+
+def strikes(stage: Stage, folder: Path, wanted: int, chance: random.Random) -> Iterator[str]:
+    """Modes of striking this stage: all Dagster steps, durable steps spread over the run, and random moments."""
+    home = copy(stage.start, folder / "count")
+    started = time.monotonic()
+    struck(home, f"count:{folder / 'counts.json'}", stage.command)
+    length = time.monotonic() - started
+    shutil.rmtree(home)
+    counts = json.loads((folder / "counts.json").read_text())
+    steps = [f"step:{n}" for n in range(1, counts["step"] + 1)]
+    share = max(1, (wanted - len(steps)) // 2)
+    writes = [f"write:{n}" for n in sorted(chance.sample(range(1, counts["write"] + 1), min(share, counts["write"])))]
+    moments = [f"time:{chance.uniform(0.3, length):.2f}" for _ in range(max(0, wanted - len(steps) - len(writes)))]
+    yield from steps + writes + moments
+
+
+def one(stage: Stage, mode: str, folder: Path, expected: dict[str, object]) -> list[str]:
+    """Strikes once, runs again, and says what came out otherwise."""
+    home = copy(stage.start, folder / "struck")
+    try:
+        kind, _, value = mode.partition(":")
+        if kind == "time":
+            struck_after(home, float(value), stage.command)
+        else:
+            struck(home, mode, stage.command)
+        # Nothing half-written is visible at this moment either: what is named like a packet is whole.
+        torn = [
+            str(path)
+            for path in home.glob("closes/*/*/v*")
+            if not (path / "manifest.json").exists() or not (path / "approval.json").exists()
+        ]
+        for command in stage.again:
+            done = ccm(home, *command)
+            if done.returncode not in (0, 3):
+                return [f"{command[0]} again: exit {done.returncode}: {done.stderr.strip()[-300:]}"]
+        return torn + differences(expected, content(home))
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--practices", type=int, default=2)
+    given = parser.parse_args()
+    chance = random.Random(given.seed)
+    wrong = done = 0
+    with tempfile.TemporaryDirectory(prefix="ccm-kill-") as name:
+        folder = Path(name)
+        made, expected = stages(folder, given.seed, given.practices)
+        for stage in made:
+            for mode in strikes(stage, folder, -(-given.kills // len(made)), chance):
+                found = one(stage, mode, folder, expected[stage.name])
+                done += 1
+                wrong += bool(found)
+                print(f"{stage.name} {mode}: {'as undisturbed' if not found else 'OTHERWISE: ' + '; '.join(found[:5])}", flush=True)
+    print(f"{done} kills, {wrong} came out otherwise")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

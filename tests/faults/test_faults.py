@@ -1,0 +1,131 @@
+"""Killed, starved of disk, or started twice: a rerun gives the bytes of an undisturbed run, and nothing half-written is ever visible.
+
+A sample: `make kill` strikes the whole commands a hundred times.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.faults import harness
+from tests.pipeline.homes import CCM, ccm, copy, rows
+
+pytestmark = pytest.mark.xdist_group("closes")
+
+MONTH = "2026-10"
+CLOSE = ("part:close", "highpines", MONTH)
+
+
+def closable(home, target):
+    """A copy of what a close and a publication read and write: warehouse, marts, closes, configuration."""
+    return shutil.copytree(home, target, ignore=shutil.ignore_patterns("landing", "lake", ".state"))
+
+
+def packet(home):
+    folder = home / "closes" / "highpines" / MONTH
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name not in harness.CLOCKS
+    }
+
+
+def counted(home, tmp_path, command):
+    done = harness.struck(home, f"count:{tmp_path / 'counts.json'}", command)
+    assert done.returncode == 0, done.stderr
+    return json.loads((tmp_path / "counts.json").read_text())["write"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(next_night, tmp_path_factory):
+    """The packet as an undisturbed close writes it, and how many durable steps that took."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    home = closable(next_night, folder / "home")
+    steps = counted(home, folder, CLOSE)
+    assert "v1/claims.837" in packet(home) and steps > 20
+    return packet(home), steps
+
+
+def test_a_close_killed_at_any_durable_step_is_finished_by_the_next_one_with_the_same_bytes(next_night, undisturbed, tmp_path):
+    expected, steps = undisturbed
+    for number in sorted({1, 2, 3, steps // 3, steps // 2, steps - 3, steps - 1, steps}):
+        home = closable(next_night, tmp_path / str(number))
+        done = harness.struck(home, f"write:{number}", CLOSE)
+        assert done.returncode == -9, (number, done.stderr)
+        # What is named like a packet is whole.
+        for version in home.glob(f"closes/highpines/{MONTH}/v*"):
+            assert (version / "manifest.json").exists() and (version / "approval.json").exists(), number
+        if not (home / "closes" / "highpines" / MONTH / "v1").exists():
+            assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).returncode == 0
+        assert packet(home) == expected, number
+
+
+def test_a_killed_publication_leaves_the_marts_that_were_there(next_night, tmp_path):
+    home = closable(next_night, tmp_path / "home")
+    before = (home / "marts.duckdb").read_bytes()
+    steps = counted(closable(next_night, tmp_path / "count"), tmp_path, ("part:publish",))
+    assert steps >= 2
+    assert harness.struck(home, "write:1", ("part:publish",)).returncode == -9
+    assert (home / "marts.duckdb").read_bytes() == before
+    assert harness.struck(home, f"write:{steps}", ("part:publish",)).returncode == -9
+    assert rows(home, "select count(*) as n from patient_month_decisions")[0]["n"] > 0
+
+
+def test_a_night_killed_while_it_is_taken_in_leaves_no_batch_or_a_whole_one(demo, tmp_path):
+    home = demo[0]
+    whole = copy(home, tmp_path / "whole")
+    steps = counted(whole, tmp_path, ("part:take_in",))
+    batches = sorted(path.name for path in (whole / "lake" / "batches").iterdir())
+    for number in sorted({1, steps // 2, steps}):
+        struck = copy(home, tmp_path / str(number))
+        assert harness.struck(struck, f"write:{number}", ("part:take_in",)).returncode == -9
+        assert harness.struck(struck, f"count:{tmp_path / 'again.json'}", ("part:take_in",)).returncode == 0
+        assert sorted(path.name for path in (struck / "lake" / "batches").iterdir()) == batches
+        for name in ("patients.parquet", "time_entries.parquet", "quarantine.parquet"):
+            made = (struck / "lake" / "batches" / batches[-1] / name).read_bytes()
+            assert made == (whole / "lake" / "batches" / batches[-1] / name).read_bytes(), (number, name)
+
+
+def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_night, undisturbed, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    done = harness.struck(home, "small:200000", ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee"))
+    assert done.returncode != 0 and "Traceback" not in done.stderr + done.stdout
+    assert not list(home.glob(f"closes/highpines/{MONTH}/v*")) and not list(home.glob("closes/**/*.tmp"))
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).returncode == 0
+    assert packet(home) == undisturbed[0]
+
+
+def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_night, undisturbed, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    commands = [
+        ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee"),
+        ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Bo Cruz"),
+        ("nightly",),
+    ]
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(lambda command: harness.ccm(home, *command), commands))
+    for command, one in zip(commands, done, strict=True):
+        assert one.returncode in (0, 3), (command, one.stderr)
+    if not packet(home):  # both came before the night's verdict on what the other had changed
+        assert ccm("nightly", home=home).code == 0
+        assert ccm(*commands[0], home=home).code == 0
+    assert {name: data for name, data in packet(home).items() if not name.startswith("proposals")} == undisturbed[0]
+    numbers = [
+        json.loads(line)["control_number"]
+        for path in home.glob("closes/.control_numbers/*")
+        for line in path.read_text().splitlines()
+    ]
+    by_submitter = [path.read_text().splitlines() for path in home.glob("closes/.control_numbers/*")]
+    assert numbers and all(len({json.loads(line)["control_number"] for line in lines}) == len(lines) for lines in by_submitter)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    locked = tmp_path / "file"
+    locked.write_text("")
+    ran = subprocess.run([str(CCM), "nightly", "--home", str(locked / "home")], capture_output=True, text=True, check=False)
+    assert ran.returncode == 1 and "cannot make this folder" in ran.stderr and "Traceback" not in ran.stderr
