@@ -59,7 +59,11 @@ def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
 def reports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     from orchestration.answer.report import write_reports
 
-    found = write_reports(House.from_environment())
+    house = House.from_environment()
+    if not house.marts.exists():
+        context.log.warning("Nothing is published yet: the first `ccm nightly` reports.")
+        return dg.MaterializeResult()
+    found = write_reports(house)
     return dg.MaterializeResult(
         metadata={
             "nights": sum(one.close_version is None for one in found),

@@ -85,9 +85,14 @@ def _view(house: House, marts: Marts, page: Page) -> View:
             options = [f"{one:%Y-%m}" for one in months]
             if page.months != "one" or not options:
                 options.insert(0, ALL_MONTHS)
-            start = f"{months[0]:%Y-%m}" if page.months != "all" and months else ALL_MONTHS
+            # A month that was asked for on one page is asked for on the next.
+            newest = f"{months[0]:%Y-%m}" if months else ALL_MONTHS
+            kept = st.session_state.get("month asked for", newest)
+            start = ALL_MONTHS if page.months == "all" else kept if kept in options else newest
             picked = st.selectbox("Month", options, index=options.index(start), key=f"month {page.months}")
             month = None if picked == ALL_MONTHS else date.fromisoformat(f"{picked}-01")
+            if page.months != "all":
+                st.session_state["month asked for"] = picked
         shown = [nights[practice]] if practice in nights else sorted(set(nights.values()))
         st.caption(f"As of night {look.day(shown[0])}" + (f" to {look.day(shown[-1])}" if len(shown) > 1 else ""))
         if practice is None and len(nights) > 1:

@@ -28,6 +28,7 @@ table.ccm td.n { white-space: nowrap; }
 table.ccm td.k { white-space: nowrap; }
 table.ccm td.w { min-width: 17rem; }
 table.ccm td.i { font: .76rem ui-monospace, Consolas, monospace; overflow-wrap: anywhere; min-width: 8rem; }
+[data-testid="stMetricValue"] { font-size: 1.5rem; }
 .wide { overflow-x: auto; }
 a:focus-visible, button:focus-visible, input:focus-visible { outline: 3px solid #0072B2 !important; outline-offset: 2px; }
 @media print {

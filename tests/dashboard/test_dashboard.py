@@ -217,7 +217,7 @@ def test_the_overview_shows_what_the_marts_say_of_the_month_and_practice_asked_f
     expect(shown.tile("Claimed")).to_have_text(money(wanted["claimed"]))
     expect(shown.tile("Eligible")).to_have_text(f"{wanted['eligible']}")
     expect(shown.tile("Enrolled")).to_have_text(f"{wanted['enrolled']}")
-    expect(shown.tile("Credited minutes")).to_have_text(f"{int(wanted['minutes']):,}")
+    expect(shown.tile("Minutes")).to_have_text(f"{int(wanted['minutes']):,}")
     expect(shown.tile("At stake")).to_have_text(money(wanted["stake"]))
     until_equal(lambda: [row[0] for row in shown.table(0)], ["hudson"])
 

@@ -51,6 +51,18 @@ def test_each_practice_has_a_report_of_its_night_and_of_every_close(home, report
         assert Path(str(one["path"])).stat().st_mode & 0o777 == 0o600
 
 
+def test_nights_and_closes_write_their_reports_by_themselves(demo, home, reports):
+    made = {path.relative_to(demo[0]) for path in (demo[0] / "reports").rglob("*.html")}
+    for one in reports:
+        path = Path(str(one["path"])).relative_to(home)
+        assert path in made
+        if one["close_version"] is None:
+            assert (demo[0] / path).read_bytes() == (home / path).read_bytes()
+        else:
+            # Written when the close was made: it stays what was mailed, though the marts went on.
+            assert (demo[0] / path).read_text(encoding="utf-8").count("facts as of night") == 1
+
+
 def test_a_page_needs_nothing_from_anywhere_and_names_nobody(demo, reports):
     people = set()
     for path in (demo[0] / "lake" / "batches").glob("*/patients.parquet"):

@@ -22,7 +22,7 @@ def show(view: View) -> None:
             "On the panel": (look.whole(total["panel"]), "In the newest panel snapshot of the month."),
             "Eligible": (look.whole(total["eligible"]), "Medicare Part B, no Medicare Advantage, two or more chronic conditions."),
             "Enrolled": (look.whole(total["enrolled"]), "A documented consent in force."),
-            "Credited minutes": (look.whole(total["credited_minutes"]), "Minutes that may be billed."),
+            "Minutes": (look.whole(total["credited_minutes"]), "Credited minutes: those that may be billed."),
             "Claimed": (look.money(total["claimed_amount"]), "Went out in a claim file."),
             "Claimable": (look.money(total["claimable_amount"]), "The next close would claim it."),
             "In progress": (look.money(total["in_progress_amount"]), "Reached already, but the month is not over."),
