@@ -94,7 +94,8 @@ def _view(house: House, marts: Marts, page: Page) -> View:
             if page.months != "all":
                 st.session_state["month asked for"] = picked
         shown = [nights[practice]] if practice in nights else sorted(set(nights.values()))
-        st.caption(f"As of night {look.day(shown[0])}" + (f" to {look.day(shown[-1])}" if len(shown) > 1 else ""))
+        as_of = f"As of night {look.day(shown[0])}" + (f" to {look.day(shown[-1])}" if len(shown) > 1 else "")
+        st.caption(as_of)
         if practice is None and len(nights) > 1:
             with st.expander("Night of each practice"):
                 st.html(
@@ -102,6 +103,8 @@ def _view(house: House, marts: Marts, page: Page) -> View:
                         f"{look.escape(name)}: {look.day(night)}" for name, night in list(nights.items())[: look.LONGEST_TABLE]
                     )
                 )
+    # On paper, where the sidebar is not, the page says it itself.
+    st.html(f'<p class="printed">{as_of}, {look.escape(practice or ALL_PRACTICES)}</p>')
     return View(house, marts, practice if practice in nights else None, month)
 
 

@@ -31,7 +31,12 @@ table.ccm td.i { font: .76rem ui-monospace, Consolas, monospace; overflow-wrap: 
 [data-testid="stMetricValue"] { font-size: 1.5rem; }
 .wide { overflow-x: auto; }
 a:focus-visible, button:focus-visible, input:focus-visible { outline: 3px solid #0072B2 !important; outline-offset: 2px; }
+.printed { display: none; }
+@page { size: landscape; margin: 12mm; }
 @media print {
+  .printed { display: block; }
+  .wide { overflow: visible; }
+  table.ccm { font-size: .7rem; } table.ccm th, table.ccm td { padding: .2rem .35rem; } table.ccm td.w { min-width: 0; }
   [data-testid="stSidebar"], [data-testid="stHeader"], [data-testid="stToolbar"], [data-testid="stDownloadButton"],
   [data-testid="stExpandSidebarButton"] { display: none !important; }
   html, body, #root, .stApp, .stApp > *, [data-testid="stAppViewContainer"], [data-testid="stMain"], section.main {

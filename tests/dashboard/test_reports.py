@@ -13,9 +13,11 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.answer.report import write_reports
+from orchestration.house import House
 from tests.pipeline.homes import ccm, rows
 
-pytestmark = pytest.mark.xdist_group("dashboard")
+pytestmark = pytest.mark.xdist_group("reports")
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +128,7 @@ def test_the_report_of_a_close_has_the_figures_of_its_packet(home, reports):
 def test_again_changes_nothing_a_change_rewrites_the_night_and_never_a_close(home, reports, tmp_path):
     again = shutil.copytree(home, tmp_path / "home", copy_function=shutil.copy2)
     before = {path.relative_to(again): path.read_bytes() for path in (again / "reports").rglob("*.html")}
-    assert not any(one["is_new"] for one in json.loads(ccm("report", "--json", home=again).out))
+    assert not any(one.is_new for one in write_reports(House(again)))
     # Deleted, a report comes back the same.
     gone = again / "reports" / "hudson" / "2026-09-v1.html"
     gone.unlink()
@@ -136,10 +138,9 @@ def test_again_changes_nothing_a_change_rewrites_the_night_and_never_a_close(hom
     with duckdb.connect(str(again / "marts.duckdb")) as con:
         con.execute("update patient_month_decisions set allowed_amount = allowed_amount + 1 where practice_id = 'hudson'")
         con.execute("update worklist set detail = '<b>bold</b>' where practice_id = 'hudson'")
-    ran = json.loads(ccm("report", "--json", home=again).out)
-    [new] = [one for one in ran if one["is_new"]]
-    assert (new["practice_id"], new["close_version"]) == ("hudson", None)
-    assert "<b>bold" not in Path(new["path"]).read_text() and "&lt;b&gt;bold" in Path(new["path"]).read_text()
+    [new] = [one for one in write_reports(House(again)) if one.is_new]
+    assert (new.practice_id, new.close_version) == ("hudson", None)
+    assert "<b>bold" not in new.path.read_text() and "&lt;b&gt;bold" in new.path.read_text()
 
 
 def test_without_marts_or_with_an_unknown_practice_it_says_what_to_do(home, tmp_path):
