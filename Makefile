@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export CCM_HOME ?= $(CURDIR)/data
 WORKERS ?= 2
 
-.PHONY: setup demo test check format lock
+.PHONY: setup demo test check format lock browser
 
 setup: $(VENV)/.installed
 
@@ -16,10 +16,17 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
+# The tests of the dashboard want a Chromium. Where root may install one it is installed; where not, they are skipped and say so.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+		{ [ -f /etc/debian_version ] && [ "$$(id -u)" = 0 ] && \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium; } >/dev/null 2>&1; } || \
+		echo "no Chromium, and none could be installed: the tests of the dashboard will be skipped" >&2
+
 demo: setup
 	$(BIN)/ccm demo
 
-test: setup
+test: setup browser
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 # Exactly what a change must pass.
@@ -53,6 +60,11 @@ mutate: setup
 .PHONY: docs
 docs: setup
 	$(BIN)/ccm rules document
+
+# Every query of the dashboard at 100,000 patients; the result is kept beside it.
+.PHONY: bench-dashboard
+bench-dashboard: setup
+	$(BIN)/python -m benchmarks.dashboard_queries
 
 KILLS ?= 100
 .PHONY: kill

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
-from orchestration.answer.assets import make_published_marts, worklists
+from orchestration.answer.assets import make_published_marts, reports, worklists
 from orchestration.close.assets import make_close_assets
 from orchestration.house import House
 from orchestration.judge.assets import judge_extracts, judge_open_months
@@ -25,6 +25,7 @@ defs = dg.Definitions(
         dbt_models,
         make_published_marts(marts),
         worklists,
+        reports,
         *make_close_assets(marts),
         take_in_answers_assets,
         posted_answers,

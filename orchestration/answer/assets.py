@@ -45,3 +45,29 @@ def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
             "items": sum(one.items for one in written),
         }
     )
+
+
+@dg.asset(
+    key=["answer", "reports"],
+    # After the night has published, or a close, or the payers' answers: each job selects one of the three.
+    deps=[["answer", "published_marts"], ["close", "posted_claims"], ["answers", "posted_answers"]],
+    group_name="office",
+    kinds={"html"},
+    owners=["team:billing"],
+    description="reports/<practice_id>/<night>.html and <YYYY-MM>-v<N>.html: a one-file page per night and per close, for the manager's mail. No names.",
+)
+def reports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    from orchestration.answer.report import write_reports
+
+    house = House.from_environment()
+    if not house.marts.exists():
+        context.log.warning("Nothing is published yet: the first `ccm nightly` reports.")
+        return dg.MaterializeResult()
+    found = write_reports(house)
+    return dg.MaterializeResult(
+        metadata={
+            "nights": sum(one.close_version is None for one in found),
+            "closes": sum(one.close_version is not None for one in found),
+            "new or changed": sum(one.is_new for one in found),
+        }
+    )

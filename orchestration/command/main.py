@@ -19,6 +19,7 @@ from orchestration.command import (  # noqa: F401
     imports,
     nights,
     office,
+    reports,
     rules,
     servers,
     what_if,

@@ -29,15 +29,15 @@ nightly_job = dg.define_asset_job(
 )
 month_end_job = dg.define_asset_job(
     "month_end",
-    selection=dg.AssetSelection.groups("gate", "close"),
+    selection=dg.AssetSelection.groups("gate", "close") | dg.AssetSelection.keys(["answer", "reports"]),
     executor_def=IN_PROCESS,
-    description="Closes a month for the practices whose gate is open, and publishes the marts.",
+    description="Closes a month for the practices whose gate is open, publishes the marts, reports.",
 )
 respond_job = dg.define_asset_job(
     "respond",
-    selection=dg.AssetSelection.groups("answers"),
+    selection=dg.AssetSelection.groups("answers") | dg.AssetSelection.keys(["answer", "reports"]),
     executor_def=IN_PROCESS,
-    description="Takes in what the payers put into inbox/, posts it, publishes the marts.",
+    description="Takes in what the payers put into inbox/, posts it, publishes the marts, reports.",
 )
 
 

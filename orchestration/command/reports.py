@@ -1,0 +1,43 @@
+"""`ccm report`: the one-file reports for the manager's mail."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestration.command.common import Home, Json, app, house_of, out, print_json
+
+
+@app.command()
+def report(
+    practice: Annotated[str | None, typer.Option("--practice", help="Only this practice.")] = None,
+    month: Annotated[
+        str | None, typer.Option("--month", help="Only the closes of this month, YYYY-MM; else also the newest night.")
+    ] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Writes what is new of reports/<practice_id>/<night>.html and <YYYY-MM>-v<N>.html, and says where they are. Every night and close does so too."""
+    from orchestration.answer.report import write_reports
+    from orchestration.command.months import month_of
+
+    reports = write_reports(house_of(home), [practice] if practice else None, month_of(month) if month else None)
+    if as_json:
+        print_json(
+            [
+                {
+                    "practice_id": one.practice_id,
+                    "month": one.month,
+                    "close_version": one.close_version,
+                    "path": one.path,
+                    "is_new": one.is_new,
+                }
+                for one in reports
+            ]
+        )
+        return
+    for one in reports:
+        out.print(f"{one.path}{'' if one.is_new else '  (as before)'}", markup=False)
+    if not reports:
+        out.print("Nothing to report: no such month is closed.")

@@ -1,0 +1,125 @@
+"""What Streamlit runs: `ccm dashboard` starts it. One run of this file shows one page from one moment of marts.duckdb."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Literal
+
+import duckdb
+import streamlit as st
+
+from orchestration.dashboard import look, queries
+from orchestration.dashboard.marts import Marts, View, open_marts
+from orchestration.dashboard.views import claims, closes, enrollment, gap, minutes, overview, quality, undocumented, work
+from orchestration.house import House, HouseError, write_private
+
+ALL_PRACTICES, ALL_MONTHS = "All practices", "All months"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page: its address, its title, what shows it, and its choice of a month: starts with the newest, with all of them, takes always one, or has none."""
+
+    path: str
+    title: str
+    show: Callable[[View], None]
+    months: Literal["newest", "all", "one"] | None = "newest"
+
+
+PAGES = (
+    Page("overview", "Overview", overview.show),
+    Page("funnel", "Enrollment funnel", enrollment.show),
+    Page("gap", "Revenue gap", gap.show),
+    Page("minutes", "Minutes", minutes.show, "one"),
+    Page("undocumented", "Undocumented time", undocumented.show, "all"),
+    Page("worklist", "Work list", work.show, "all"),
+    Page("closes", "Close calendar", closes.show, None),
+    Page("claims", "Claims and denials", claims.show, None),
+    Page("quality", "Data quality", quality.show, None),
+)
+
+
+def main() -> None:
+    st.set_page_config(page_title="CCM billing capture", layout="wide", initial_sidebar_state="expanded")
+    st.html(look.CSS)
+    house = House.from_environment()
+    made = {page.path: st.Page(_nothing, title=page.title, url_path=page.path, default=page is PAGES[0]) for page in PAGES}
+    chosen = st.navigation(list(made.values()))
+    page = next((page for page in PAGES if made[page.path] == chosen), PAGES[0])
+    try:
+        with open_marts(house) as marts:
+            page.show(_view(house, marts, page))
+    except HouseError as error:
+        _friendly("Nothing to show yet", str(error))
+    except duckdb.Error as error:
+        _record(house, error)
+        _friendly(
+            "These marts are of another version",
+            f"{house.marts}: lacks something that this page shows; run `ccm nightly --full`, which publishes everything again",
+        )
+    except Exception as error:
+        _record(house, error)
+        _friendly(
+            "A defect of ccm, not of your data", f"{type(error).__name__}; the details are in {house.state / 'ccm-errors.log'}"
+        )
+
+
+def _nothing() -> None:
+    """Streamlit wants a callable for each page; what a page shows is decided below, where the marts are open."""
+
+
+def _view(house: House, marts: Marts, page: Page) -> View:
+    nights = {row["practice_id"]: row["newest_night"] for row in marts.rows(queries.NIGHTS)}
+    if not nights:
+        raise HouseError(f"{house.marts}: no night is taken in yet; drop extracts into {house.landing} and run `ccm nightly`")
+    months: list[date] = [row["month"] for row in marts.rows(queries.MONTHS)]
+    practice, month = None, None
+    with st.sidebar:
+        picked = st.selectbox("Practice", [ALL_PRACTICES, *nights], key="practice")
+        practice = None if picked == ALL_PRACTICES else picked
+        if page.months is not None:
+            # Each page starts with what suits it: the newest month, or all of them where old work still counts.
+            options = [f"{one:%Y-%m}" for one in months]
+            if page.months != "one" or not options:
+                options.insert(0, ALL_MONTHS)
+            # A month that was asked for on one page is asked for on the next.
+            newest = f"{months[0]:%Y-%m}" if months else ALL_MONTHS
+            kept = st.session_state.get("month asked for", newest)
+            start = ALL_MONTHS if page.months == "all" else kept if kept in options else newest
+            picked = st.selectbox("Month", options, index=options.index(start), key=f"month {page.months}")
+            month = None if picked == ALL_MONTHS else date.fromisoformat(f"{picked}-01")
+            if page.months != "all":
+                st.session_state["month asked for"] = picked
+        shown = [nights[practice]] if practice in nights else sorted(set(nights.values()))
+        as_of = f"As of night {look.day(shown[0])}" + (f" to {look.day(shown[-1])}" if len(shown) > 1 else "")
+        st.caption(as_of)
+        if practice is None and len(nights) > 1:
+            with st.expander("Night of each practice"):
+                st.html(
+                    "<br>".join(
+                        f"{look.escape(name)}: {look.day(night)}" for name, night in list(nights.items())[: look.LONGEST_TABLE]
+                    )
+                )
+    # On paper, where the sidebar is not, the page says it itself.
+    st.html(f'<p class="printed">{as_of}, {look.escape(practice or ALL_PRACTICES)}</p>')
+    return View(house, marts, practice if practice in nights else None, month)
+
+
+def _friendly(title: str, says: str) -> None:
+    st.title(title)
+    st.info(says)
+    st.caption("Then reload this page. The dashboard reads only marts.duckdb and never waits for a run.")
+
+
+def _record(house: House, error: Exception) -> None:
+    """The frames without the message, as `ccm` does: a library's message may quote a value of a patient."""
+    log = house.state / "ccm-errors.log"
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    entry = f"{datetime.now(UTC).isoformat()} dashboard {type(error).__name__}\n{frames}\n"
+    write_private(log, (log.read_text() if log.exists() else "") + entry)
+
+
+main()
