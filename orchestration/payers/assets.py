@@ -61,9 +61,12 @@ def take_in_answers_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
     kinds={"duckdb"},
     owners=["team:billing"],
     pool=WAREHOUSE_POOL,
-    description="The marts after the payers' answers: statuses, payments, denials; published.",
+    description="The marts after the payers' answers: statuses, payments, denials; published, with the work lists.",
 )
 def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    # The spreadsheet library takes a moment to load, and only the runs that write one need it.
+    from orchestration.answer.worklist_files import write_worklists
+
     house = House.from_environment()
     with house.lock("warehouse"):
         if not (house.lake / "batches").exists():
@@ -81,4 +84,5 @@ def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
         if bad:
             raise dg.Failure(f"the marts could not be rebuilt after the answers ({bad[0]}); run `ccm nightly --full`")
         publish(house)
+        write_worklists(house)
     return dg.MaterializeResult(metadata={"models rebuilt": sum(r.unique_id.startswith("model.") for r in results)})

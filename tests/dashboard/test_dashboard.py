@@ -347,7 +347,7 @@ def test_a_night_that_is_published_while_a_page_is_open_is_shown_by_the_next_loo
     duckdb.connect(str(replaceable)).close()
     later.replace(replaceable)
     shown.go("Work list")
-    expect(shown.page.get_by_text("As of night 2031-01-02")).to_be_visible()
+    expect(shown.page.get_by_text("As of night 2031-01-02", exact=True)).to_be_visible()
 
 
 def test_without_marts_that_it_can_show_the_page_says_what_to_run(shown, home, replaceable):

@@ -87,7 +87,8 @@ class Bench:
         def nodes(kind: str) -> Iterator[Node]:
             everything = {**manifest["nodes"], **(manifest["unit_tests"] if kind == "unit_test" else {})}
             for unique_id, node in everything.items():
-                if node["resource_type"] == kind:
+                # An ephemeral model is no relation: its SQL stands inside its children's.
+                if node["resource_type"] == kind and node["config"].get("materialized") != "ephemeral":
                     path = written_by_dbt(target, node)
                     # Without the database before it, a relation is the one of the bench.
                     sql = path.read_text(encoding="utf-8").replace('"warehouse".', "") if path else ""

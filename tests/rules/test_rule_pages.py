@@ -137,7 +137,7 @@ def test_writing_leaves_other_peoples_pages_and_takes_away_its_own_old_ones(tmp_
 def test_the_command_names_the_page_that_was_edited_by_hand(tmp_path):
     folder = tmp_path / "pages"
     made = ccm("rules", "document", "--out", str(folder), home=tmp_path)
-    assert made.code == 0 and "8 pages changed" in made.out, made.err
+    assert made.code == 0 and f"{len(make_pages())} pages changed" in made.out, made.err
     (folder / "localities.md").write_text("edited by hand")
     checked = ccm("rules", "document", "--check", "--out", str(folder), home=tmp_path)
     assert checked.code == 1
