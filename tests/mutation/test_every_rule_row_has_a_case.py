@@ -65,7 +65,7 @@ def test_every_model_comes_out_of_the_bench_as_the_night_built_it(stand: Stand) 
             "every rule",
             "ccm-g0181-billing-practitioner",
         ),
-        ("rule_bands", {"procedure_code": "99427"}, "every rule", "band-99427"),
+        ("rule_bands", {"procedure_code": "99427"}, "every rule", "practice=bands"),
         ("rule_track_choice", {"track_policy": "documented", "track": "ccm_complex"}, "every rule", "band-99487"),
         ("rule_credentials", {"credential": "CHW"}, "data test", "every_credential_in_use_is_in_the_rules"),
     ],

@@ -26,7 +26,11 @@ def audit(house):
 
     write_configuration(house, load_practices(house.practices_yaml))
     assert not [
-        r for r in dbt.invoke(house, ["run", "--select", "int_claims__sent", "int_claims__history", "claim_audit"]) if r.is_bad
+        r
+        for r in dbt.invoke(
+            house, ["run", "--select", "int_claim_lines__sent", "int_claims__sent", "int_claims__history", "claim_audit"]
+        )
+        if r.is_bad
     ]
     results = dbt.invoke(house, ["test", "--select", "claim_audit", "--exclude", "resource_type:unit_test"])
     manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
