@@ -92,7 +92,8 @@ FILLED = {
         300 as claimable, 20000 as claimable_amount, 20 as held, 1400 as held_amount, 300 as claims, 20000 as claimed_amount from practice_months""",
     "claims": """select practice_id, patient_id, month, 'CCM' || n || '-' || months_back as claim_id, 1 as close_version,
         case when die < 30 then 'denied' when die < 40 then 'rejected' when months_back = 2 then 'submitted' else 'paid' end as status, 110 as billed_amount,
-        case when die < 40 then 0 else 52.00 end as paid_amount, case when die < 30 then ['CO-' || die] else [] end as denial_codes
+        case when die < 40 then 0 else 52.00 end as paid_amount, case when die < 30 then ['CO-' || die] else [] end as denial_codes,
+        case when die between 30 and 39 then ['A7:562'] else [] end as rejection_codes
         from patient_months where die < 350 and months_back > 1""",
     "post_close_changes": """select practice_id, patient_id, month, 'CCM' || n || '-' || months_back as claim_id, 66.13 as claimed_amount, 113.98 as amount_now,
         case die % 2 when 0 then 'reopen' else 'refund' end as kind, month + 50 as found_on, month + 110 as due_on

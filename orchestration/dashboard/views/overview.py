@@ -99,5 +99,5 @@ def _months(view: View) -> None:
     )
     drawn = base.mark_bar(stroke="white", strokeWidth=1).encode(color=colour)
     if steps["label"].nunique() <= 8:
-        drawn = drawn + base.mark_text(dy=-7, fontSize=11, color=look.INK).encode(text="amount:N")
+        drawn = drawn + base.mark_text(dy=-7, fontSize=10, color=look.INK).encode(text="amount:N")
     look.chart(drawn, height=300)
