@@ -22,6 +22,7 @@ from orchestration.house import House, HouseError, clear_scratch, move_into_plac
 from orchestration.payers.envelopes import Transaction, take_apart
 from orchestration.payers.guides import read_by_guide
 from orchestration.payers.postings import SCHEMAS, NotReadableError, rows_of
+from orchestration.take_in.lake import ledger_rows
 
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
 MOST_BYTES = 256 * 2**20  # more than any payer sends in one file; it would not fit in memory taken apart
@@ -117,15 +118,8 @@ def ensure_tables(house: House) -> None:
 
 def ledger(house: House) -> list[AnswerFile]:
     """Every file ever taken in, by file_id. Raises HouseError when a batch is damaged."""
-    records = []
-    for batch in batch_numbers(house):
-        path = batch_folder(house, batch) / "files.parquet"
-        try:
-            rows = pq.read_table(path).to_pylist()
-        except (OSError, pa.ArrowException):
-            raise HouseError(f"{path}: cannot be read; restore this batch from the backup") from None
-        records += [AnswerFile(**{**row, "faults": tuple(row["faults"] or ())}) for row in rows]
-    return records
+    rows = ledger_rows(batch_folder(house, batch) for batch in batch_numbers(house))
+    return [AnswerFile(**{**row, "faults": tuple(row["faults"] or ())}) for row in rows]
 
 
 def pending(house: House) -> list[Path]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -109,15 +109,18 @@ def batch_folder(house: House, batch: int) -> Path:
 
 def ledger(house: House) -> list[FileRecord]:
     """Every version of every file ever taken in, by file_id. Raises HouseError when a batch is damaged."""
-    records = []
-    for batch in batch_numbers(house):
-        path = batch_folder(house, batch) / "files.parquet"
+    rows = ledger_rows(batch_folder(house, batch) for batch in batch_numbers(house))
+    return [FileRecord(**{**row, "extra_columns": tuple(row["extra_columns"] or ())}) for row in rows]
+
+
+def ledger_rows(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
+    """The rows of `files.parquet` of each batch folder. Raises HouseError when one is damaged."""
+    for folder in folders:
+        path = folder / "files.parquet"
         try:
-            rows = pq.read_table(path).to_pylist()
+            yield from pq.read_table(path).to_pylist()
         except (OSError, pa.ArrowException):
             raise HouseError(f"{path}: cannot be read; restore this batch from the backup") from None
-        records += [FileRecord(**{**row, "extra_columns": tuple(row["extra_columns"] or ())}) for row in rows]
-    return records
 
 
 def newest_files(house: House) -> list[FileRecord]:

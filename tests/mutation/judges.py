@@ -7,6 +7,7 @@ import io
 import itertools
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
@@ -202,6 +203,7 @@ class ReferencePins:
         self.module = module
         self.rows: dict[str, list[Row]] = {seed: list(module.rows(seed)) for seed in seeds}
         self.readers: dict[str, list[tuple[str, Callable[[], None]]]] = {seed: [] for seed in self.rows}
+        took: dict[Callable[[], None], float] = {}
         self.original: Callable[[str], list[Row]] = module.rows
         for name, call in calls_of(module):
             read: set[str] = set()
@@ -211,12 +213,16 @@ class ReferencePins:
                 return self.rows.get(seed) or self.original(seed)
 
             module.rows = recording  # type: ignore[attr-defined]
+            began = time.perf_counter()
             try:
                 call()
             finally:
                 module.rows = self.original  # type: ignore[attr-defined]
+            took[call] = time.perf_counter() - began
             for seed in read & set(self.readers):
                 self.readers[seed].append((name, call))
+        for calls in self.readers.values():
+            calls.sort(key=lambda item: took[item[1]])  # one that fails is enough: the quick ones first
         self.last_seen: dict[str, tuple[str, Callable[[], None]]] = {}
 
     def notices(self, seed: str, number: int) -> str | None:

@@ -319,6 +319,18 @@ def test_every_claimable_code_has_a_price_in_every_year_it_existed():
                 assert row["status_code"] == "A" and Decimal(row["work_rvu"]) > 0, row
 
 
+@pytest.mark.parametrize(("release", "codes"), [("RVU24D", 73), ("RVU25D", 75), ("RVU26C", 81)])
+def test_a_release_loses_no_code(release, codes):
+    """A release may be loaded again with more codes; it is never thinned, though no program pays some of its codes yet."""
+    assert len({row["procedure_code"] for row in rows("rule_rvus") if row["release"] == release}) >= codes
+
+
+def test_every_release_that_prices_has_its_file_on_record():
+    on_record = {(row["kind"], row["release"]) for row in rows("rule_fee_files")}
+    assert {("gpcis", row["release"]) for row in rows("rule_gpcis")} <= on_record
+    assert {("relative_values", row["release"]) for row in rows("rule_rvus")} <= on_record
+
+
 @pytest.mark.parametrize("year", YEARS)
 def test_each_year_has_109_localities(year):
     of_year = [row for row in rows("rule_gpcis") if in_force(row, f"{year}-07-01")]

@@ -184,6 +184,8 @@ class Office:
             return OneOf({"stalled_outreach", None} if self.answers(patient_id, month) else {"eligible_not_contacted"})
         if name == "contacted":
             allowed: set[str | None] = set()
+            if enrollment.in_force and enrollment.consent and not enrollment.consent["documented"]:
+                allowed.add("undocumented_consent")  # the month's, though one of another program may be documented
             if not enrollment.has_initiating_visit:
                 allowed.add("missing_initiating_visit")
             if not self.has_documented_consent(patient_id, month):
