@@ -299,7 +299,8 @@ DENIALS = Query(
 DENIED = Query(
     "denied",
     f"""
-    select practice_id, month, patient_id, claim_id, status, billed_amount, paid_amount, array_to_string(list_concat(denial_codes, rejection_codes), ', ') as codes
+    select practice_id, month, patient_id, claim_id, status, billed_amount, paid_amount,
+        array_to_string(list_concat(denial_codes, rejection_codes), ', ') as codes
     from claims where status in ('denied', 'rejected') and {_here(month=False)} order by billed_amount desc, practice_id, claim_id limit 200
     """,
 )
