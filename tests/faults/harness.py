@@ -1,5 +1,6 @@
-"""`make kill`: strikes `ccm` down at every durable step, every Dagster step and at random moments, runs it again, and compares with a run that
-nothing disturbed. Prints a line a strike; exits 1 when one came out otherwise.
+"""`make kill`: strikes `ccm` down, runs it again, and compares with a run that nothing disturbed: whole commands at every Dagster step, at durable
+steps and at random moments; and what writes durably (taking in, closing, publishing) at each of its durable steps. Prints a line a strike; exits 1
+when one came out otherwise.
 
 The homes are small (a few generated practices of one closed month); three stages are made once, undisturbed:
 landed -> night (taken in and published) -> closed (and, where the command is there, answered).
@@ -159,19 +160,75 @@ def one(stage: Stage, mode: str, folder: Path, expected: dict[str, object]) -> l
         shutil.rmtree(home, ignore_errors=True)
 
 
+@dataclass(frozen=True)
+class Part:
+    """A part of a run that writes durably (struck.PARTS), on the home it starts from."""
+
+    name: str
+    start: Path
+    command: tuple[str, ...]
+
+
+def parts(folder: Path) -> list[Part]:
+    closed = next((folder / "closed").glob("closes/*/*/v1/claims.837"))
+    practice, month = closed.parents[2].name, closed.parents[1].name
+    return [
+        Part("take_in", folder / "landed", ("part:take_in",)),
+        Part("close", folder / "night", ("part:close", practice, month)),
+        Part("publish", folder / "night", ("part:publish",)),
+    ]
+
+
+def kept(home: Path) -> dict[str, object]:
+    """What a part leaves: packets, marts and the lake's rows (the ledger of files has times of the copied files)."""
+    batches = {
+        str(path.relative_to(home)): path.read_bytes()
+        for path in sorted(home.glob("lake/batches/*/*.parquet"))
+        if path.name != "files.parquet"
+    }
+    return {**content(home), **batches}
+
+
+def part_strikes(folder: Path, wanted: int) -> Iterator[tuple[str, list[str]]]:
+    """Strikes each part before its durable steps, all of them or as many as wanted, spread evenly."""
+    made = parts(folder)
+    for part in made:
+        home = copy(part.start, folder / "undisturbed")
+        struck(home, f"count:{folder / 'counts.json'}", part.command)
+        expected = kept(home)
+        shutil.rmtree(home)
+        steps = json.loads((folder / "counts.json").read_text())["write"]
+        share = min(steps, max(1, wanted // len(made)))
+        for number in sorted({1 + round(place * (steps - 1) / max(share - 1, 1)) for place in range(share)}):
+            home = copy(part.start, folder / "struck")
+            done = struck(home, f"write:{number}", part.command)
+            found = [] if done.returncode == -signal.SIGKILL else [f"exit {done.returncode} instead of a kill"]
+            if part.name != "close" or not list(home.glob("closes/*/*/v1")):
+                again = struck(home, f"count:{folder / 'again.json'}", part.command)
+                found += [] if again.returncode == 0 else [f"again: exit {again.returncode}"]
+            found += differences(expected, kept(home))
+            shutil.rmtree(home)
+            yield f"{part.name} write:{number} of {steps}", found
+
+
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--practices", type=int, default=2)
+    parser.add_argument("--commands", type=int, default=40, help="how many of the kills strike whole commands")
+    parser.add_argument("--seed", type=int, default=8)
+    parser.add_argument("--practices", type=int, default=3)
     given = parser.parse_args()
     chance = random.Random(given.seed)
     wrong = done = 0
     with tempfile.TemporaryDirectory(prefix="ccm-kill-") as name:
         folder = Path(name)
         made, expected = stages(folder, given.seed, given.practices)
+        for said, found in part_strikes(folder, given.kills - given.commands):
+            done += 1
+            wrong += bool(found)
+            print(f"{said}: {'as undisturbed' if not found else 'OTHERWISE: ' + '; '.join(found[:5])}", flush=True)
         for stage in made:
-            for mode in strikes(stage, folder, -(-given.kills // len(made)), chance):
+            for mode in strikes(stage, folder, -(-given.commands // len(made)), chance):
                 found = one(stage, mode, folder, expected[stage.name])
                 done += 1
                 wrong += bool(found)
