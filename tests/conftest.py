@@ -10,6 +10,22 @@ import pytest
 
 from tests.pipeline.homes import Ran, ccm, copy
 
+# One worker makes the demo; what does not need it comes first on the other, what shares it last.
+_FIRST = ("demo", "properties", "mutation")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Groups are dealt out to the workers in the order in which they are met."""
+
+    def place(item: pytest.Item) -> int:
+        marker = item.get_closest_marker("xdist_group")
+        group = (marker.args or tuple(marker.kwargs.values()))[0] if marker else None
+        if group in _FIRST:
+            return _FIRST.index(group)
+        return len(_FIRST) if group is None else len(_FIRST) + 1
+
+    items.sort(key=place)
+
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
