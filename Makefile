@@ -27,7 +27,7 @@ demo: setup
 	$(BIN)/ccm demo
 
 test: setup browser
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 # Exactly what a change must pass.
 check: setup
