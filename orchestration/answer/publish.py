@@ -13,7 +13,9 @@ def publish(house: House) -> dict[str, int]:
     """Copies every mart and every rule table of the warehouse into marts.duckdb (schema main). Returns rows by table."""
     house.root.mkdir(parents=True, exist_ok=True)
     scratch = house.root / f".marts.duckdb.{os.getpid()}.tmp"
-    scratch.unlink(missing_ok=True)
+    # What a killed publication left. The warehouse's lock, which every run holds here, keeps two from publishing at once.
+    for leftover in house.root.glob(".marts.duckdb.*.tmp*"):
+        leftover.unlink(missing_ok=True)
     counts: dict[str, int] = {}
     try:
         with duckdb.connect() as con:

@@ -74,6 +74,8 @@ def test_a_killed_publication_leaves_the_marts_that_were_there(next_night, tmp_p
     assert (home / "marts.duckdb").read_bytes() == before
     assert harness.struck(home, f"write:{steps}", ("part:publish",)).returncode == -9
     assert rows(home, "select count(*) as n from patient_month_decisions")[0]["n"] > 0
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", ("part:publish",)).returncode == 0
+    assert not list(home.glob(".marts.duckdb.*"))
 
 
 def test_a_night_killed_while_it_is_taken_in_leaves_no_batch_or_a_whole_one(demo, tmp_path):
