@@ -101,6 +101,8 @@ def projection_differences(expected: list[Row], actual: list[Row]) -> list[str]:
 
 def _series(facts: Row, basis: str, series: list[Row]) -> list[str]:
     found = []
+    if any(row["enrolled"] is None for row in series):
+        return ["enrolled is null"]
     values = [Decimal(str(row["enrolled"])) for row in series]
     now = facts["enrolled"][facts["newest_month"]]
     if basis == "pace":
