@@ -99,17 +99,20 @@ stakes as (
         changes.practice_id,
         changes.patient_id,
         changes.month,
-        cast((changes.allowed_difference - coalesce(documented.allowed_difference, 0)) * 100 as bigint) as cents
+        cast(
+            (
+                changes.allowed_difference
+                - case
+                    when changes.scenario = 'resolved'
+                        then coalesce(max(case when changes.scenario = 'documented' then changes.allowed_difference end) over patient_month, 0)
+                    else 0
+                end
+            ) * 100 as bigint
+        ) as cents
     from {{ ref('int_scenario_changes') }} as changes
     inner join {{ ref('int_decisions') }} as decisions using (practice_id, patient_id, month)
-    left join {{ ref('int_scenario_changes') }} as documented
-        on
-            changes.scenario = 'resolved'
-            and documented.scenario = 'documented'
-            and changes.practice_id = documented.practice_id
-            and changes.patient_id = documented.patient_id
-            and changes.month = documented.month
     where decisions.decision <> 'not_claimable' or decisions.reason = 'below_threshold'
+    window patient_month as (partition by changes.practice_id, changes.patient_id, changes.month)
 ),
 
 shared as (
