@@ -3,6 +3,7 @@
 import dagster as dg
 
 from orchestration.answer.publish import publish
+from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.transform.assets import WAREHOUSE_POOL
 
@@ -17,6 +18,7 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
         pool=WAREHOUSE_POOL,
         description="marts.duckdb: a read-only copy of every mart, replaced by one rename. Dashboards and `ccm status` read only this file.",
     )
+    @discreet
     def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         house = House.from_environment()
         with house.lock("warehouse"):
@@ -34,6 +36,7 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
     owners=["team:billing"],
     description="worklists/<practice_id>/<night>.xlsx and .csv: what someone should do next, one pair of files per practice. No names.",
 )
+@discreet
 def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     from orchestration.answer.worklist_files import write_worklists
 
@@ -56,6 +59,7 @@ def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     owners=["team:billing"],
     description="reports/<practice_id>/<night>.html and <YYYY-MM>-v<N>.html: a one-file page per night and per close, for the manager's mail. No names.",
 )
+@discreet
 def reports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     from orchestration.answer.report import write_reports
 

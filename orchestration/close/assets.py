@@ -9,6 +9,7 @@ from pydantic import Field
 from orchestration.answer.publish import publish
 from orchestration.close.packet import Approval, Closed, close_month
 from orchestration.close.propose import Proposed, propose
+from orchestration.discretion import discreet
 from orchestration.gate.gate import Ruling, rule_on
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
@@ -39,6 +40,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         pool=WAREHOUSE_POOL,
         description="Per practice: may this month close, and if not, why not. Stands between the checked marts and every claim file.",
     )
+    @discreet
     def rulings(context: dg.AssetExecutionContext, config: CloseConfig) -> dg.Output[list[Ruling]]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
@@ -67,6 +69,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         pool=WAREHOUSE_POOL,
         description="closes/<practice>/<month>/v<N>/: claim file, claims, held, evidence, manifest and approval of each practice that may close.",
     )
+    @discreet
     def packets(context: dg.AssetExecutionContext, config: CloseConfig, rulings: list[Ruling]) -> dg.Output[list[Any]]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
@@ -109,6 +112,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         pool=WAREHOUSE_POOL,
         description="The marts after the close: what went out is claimed, and published.",
     )
+    @discreet
     def posted_claims(context: dg.AssetExecutionContext, packets: list[Any]) -> dg.MaterializeResult[None]:
         from orchestration.answer.worklist_files import write_worklists
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -10,13 +11,29 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from orchestration.house import House, HouseError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Chronic Care Management billing capture.")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# What a terminal would obey instead of showing: control characters, and the marks that turn the direction of writing.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class Screen(Console):
+    """Shows text as it stands: ids, names and paths of extracts and settings are never markup, and never a command to the terminal."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Every text that is printed comes through here, the cells of tables as well."""
+        return super().render_str(_OBEYED.sub(lambda found: repr(found[0])[1:-1], text), **settings)
+
+
+out = Screen(soft_wrap=True)
+err = Screen(stderr=True, soft_wrap=True)
 
 REFUSED = 3
 

@@ -59,11 +59,11 @@ def nightly(
         f"{summary['rows_accepted']:,} rows accepted, {summary['rows_quarantined']:,} in quarantine, {summary['rows_superseded']:,} superseded."
     )
     for line in summary["rejected"]:
-        out.print(f"[red]Rejected[/red] {line}")
+        out.print(f"Rejected {line}", style="red")
     for line in summary["failed_checks"]:
-        out.print(f"[red]Check failed[/red] {line}")
+        out.print(f"Check failed {line}", style="red")
     for line in summary["undocumented_overdue"]:
-        out.print(f"[red]Document before the close[/red] {line}")
+        out.print(f"Document before the close {line}", style="red")
     out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
     out.print("Next: `ccm status`, `ccm worklist`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
 

@@ -59,7 +59,7 @@ def dashboard(
         "theme.primaryColor": "#0072B2",
     }
     os.environ["CCM_HOME"] = str(house.root)
-    out.print(f"Dashboard on http://127.0.0.1:{port} for {house.root}; stop it with Ctrl-C.", markup=False)
+    out.print(f"Dashboard on http://127.0.0.1:{port} for {house.root}; stop it with Ctrl-C.")
     sys.stdout.flush()
     app_file = PROJECT_ROOT / "orchestration" / "dashboard" / "app.py"
     os.execv(

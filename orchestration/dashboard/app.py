@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Literal
 
 import duckdb
@@ -14,7 +13,8 @@ import streamlit as st
 from orchestration.dashboard import look, queries
 from orchestration.dashboard.marts import Marts, View, open_marts
 from orchestration.dashboard.views import claims, closes, enrollment, gap, minutes, overview, quality, undocumented, work
-from orchestration.house import House, HouseError, write_private
+from orchestration.discretion import record
+from orchestration.house import House, HouseError
 
 ALL_PRACTICES, ALL_MONTHS = "All practices", "All months"
 
@@ -55,13 +55,13 @@ def main() -> None:
     except HouseError as error:
         _friendly("Nothing to show yet", str(error))
     except duckdb.Error as error:
-        _record(house, error)
+        record(house, "dashboard", error)
         _friendly(
             "These marts are of another version",
             f"{house.marts}: lacks something that this page shows; run `ccm nightly --full`, which publishes everything again",
         )
     except Exception as error:
-        _record(house, error)
+        record(house, "dashboard", error)
         _friendly(
             "A defect of ccm, not of your data", f"{type(error).__name__}; the details are in {house.state / 'ccm-errors.log'}"
         )
@@ -112,14 +112,6 @@ def _friendly(title: str, says: str) -> None:
     st.title(title)
     st.info(says)
     st.caption("Then reload this page. The dashboard reads only marts.duckdb and never waits for a run.")
-
-
-def _record(house: House, error: Exception) -> None:
-    """The frames without the message, as `ccm` does: a library's message may quote a value of a patient."""
-    log = house.state / "ccm-errors.log"
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    entry = f"{datetime.now(UTC).isoformat()} dashboard {type(error).__name__}\n{frames}\n"
-    write_private(log, (log.read_text() if log.exists() else "") + entry)
 
 
 main()
