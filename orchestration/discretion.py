@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration import access
 from orchestration.house import House, HouseError
 
 # DuckDB's messages of these kinds name statements, columns, files and memory; all the others may quote a value.
@@ -75,16 +76,21 @@ def _plainly(where: str, error: Exception) -> Exception:
     return HouseError(f"{told(error)}: this is a defect of ccm, not of your data; the details are in {log}")
 
 
+def _context(given: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    return named.get("context", given[0] if given else None)
+
+
 def discreet(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps the body of an asset or check: Dagster keeps the message and every cause of what escapes from it in its event log, so that only
-    what was written for people may escape."""
+    """Wraps the body of an asset or check. Its run is recorded (access.py). Dagster keeps the message and every cause of what escapes from it in
+    its event log, so that only what was written for people may escape."""
     where = function.__name__
     if inspect.isgeneratorfunction(function):
 
         @functools.wraps(function)
         def generator(*given: Any, **named: Any) -> Iterator[Any]:
             try:
-                yield from function(*given, **named)
+                with access.step(House.from_environment(), where, _context(given, named)):
+                    yield from function(*given, **named)
             except Exception as error:
                 raise _plainly(where, error) from None
 
@@ -93,7 +99,8 @@ def discreet(function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*given: Any, **named: Any) -> Any:
         try:
-            return function(*given, **named)
+            with access.step(House.from_environment(), where, _context(given, named)):
+                return function(*given, **named)
         except Exception as error:
             raise _plainly(where, error) from None
 

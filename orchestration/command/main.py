@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 
+from orchestration import access as access_record
+
 # Each of these adds its subcommands to the app.
 from orchestration.command import (  # noqa: F401
+    access,
     answers,
     claim_files,
     closes,
@@ -32,25 +35,35 @@ def main() -> None:
     """Console script. A HouseError is printed as it is; anything else is our defect: its traceback goes to a private file."""
     # A log that cannot be written (a full disk) is no reason for a traceback over the message that says so.
     logging.raiseExceptions = False
+    code = 1
+    try:
+        code = _run()
+    finally:
+        access_record.finish(code)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The command's exit code."""
     try:
         app(standalone_mode=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except HouseError as error:
         err.print(f"ccm: {error}", style="red")
-        sys.exit(1)
     except KeyboardInterrupt:
         err.print("ccm: stopped; run the same command again, nothing is half done")
-        sys.exit(130)
+        return 130
     except OSError as error:
         err.print(
             f"ccm: {error.filename or 'a file of the home'}: {error.strerror or type(error).__name__}; make room or give access, then run the same "
             "command again, nothing is half done",
             style="red",
         )
-        sys.exit(1)
     except Exception as error:
         log = record(House.from_environment(), "ccm", error)
         err.print(
             f"ccm: {type(error).__name__}: this is a defect of ccm, not of your data; the details are in {log}",
             style="red",
         )
-        sys.exit(1)
+    return 1

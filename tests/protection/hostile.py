@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -136,8 +135,8 @@ def wreck(root: Path, office: Office) -> None:
     (folder / "Zqxstranger.csv").write_text("Zqx\n")
 
 
-def answers(root: Path, claim: dict[str, Any] | None = None) -> None:
-    """Payer files with names: one that reads, some that do not."""
+def answers(root: Path) -> None:
+    """Payer files with names, none of which can be posted, and a claim file that the scrub refuses."""
     inbox = root / "inbox"
     inbox.mkdir(exist_ok=True)
     (inbox / "garbage.835").write_bytes(b"Zqxlast, Zqxfirst 309-555-0001 is no X12")
@@ -151,4 +150,9 @@ def answers(root: Path, claim: dict[str, Any] | None = None) -> None:
     (inbox / "cut.277").write_text(
         isa + "GS*HN*06102*ER00001*20261006*0000*1*X*005010X214~ST*277*0001*005010X214~BHT*0085*08*Zqxref*20261006*0000*TH~"
         f"HL*1**20*1~NM1*QC*1*Zqxlast2*Zqxfirst2****MI*{mbi(2)}~DTP*Zqx*D8*19310303"
+    )
+    (inbox / "spoiled.837").write_text(
+        isa
+        + "GS*HC*ER00001*06102*20261006*0000*1*X*005010X222A1~ST*837*0001*005010X222A1~NM1*IL*1*Zqxlast3*Zqxfirst3****MI*Zqxmbi~"
+        "N3*3 Zqxstreet3 Ave~DMG*D8*Zqx19310404*Z~CLM*C1*Zqxamount***11:B:1*Y*A*Y*Y~SE*5*0001~GE*1*1~IEA*1*000000001~"
     )

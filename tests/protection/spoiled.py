@@ -1,24 +1,19 @@
-"""`python -m tests.protection.spoiled FAULT -- COMMAND...`: runs a `ccm` command in which something breaks over a patient's values.
+"""`python -m tests.protection.spoiled FOLDER`: runs the steps of FOLDER/steps.json in one process, each a `ccm` command, some with something that
+breaks over a patient's values. What each prints goes to FOLDER/<number>.txt, its exit code to FOLDER/codes.json.
 
-FAULT
-  none            nothing breaks
-  take-in         an exception of the reader quotes a row
-  model           a dbt model converts a name to a number: DuckDB's message quotes it
-  test            a dbt test's query converts a name to a number
-  parse           dbt stops before it runs anything, with a name in its message
-  judge           an expectation breaks over a value
-  freeze          DuckDB breaks over a value while a packet is made
-  validator       pyx12 raises with the segment it was reading
-  answer          the posting of an answer breaks over its text
-  publish         the copy of the marts breaks
-  command         the command itself breaks, after the run
+A step is [FAULT, COMMAND...]. FAULT is `none`, or one of FAULTS below, or `model`: the command is then dbt's, on a project in which a model
+converts a name to a number, as DuckDB's message will quote.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,59 +34,86 @@ def duck(*_: Any, **__: Any) -> Any:
     duckdb.execute(f"select cast('{SAID}' as integer)")
 
 
-def main() -> None:
-    fault, _, *command = sys.argv[1:]
-    sys.argv = ["ccm", *command]
-    if fault in ("model", "test", "parse"):
-        own_project(fault)
-    import orchestration.answer.publish
-    import orchestration.answer.status
-    import orchestration.close.packet
-    import orchestration.close.x12.validate
-    import orchestration.command.nights
-    import orchestration.judge.expectations
-    import orchestration.payers.inbox
-    import orchestration.take_in.lake
-
-    patches: dict[str, tuple[Any, str, Any]] = {
-        "take-in": (orchestration.take_in.lake, "_totals", breaks),
-        "judge": (orchestration.judge.expectations, "validate", breaks),
-        "freeze": (orchestration.close.packet, "freeze", duck),
-        "validator": (orchestration.close.packet, "judge", breaks),
-        "answer": (orchestration.payers.inbox, "rows_of", breaks),
-        "publish": (orchestration.answer.publish, "_literal", breaks),
-        "command": (orchestration.command.nights, "_night_summary", breaks),
-    }
-    if fault in patches:
-        module, name, instead = patches[fault]
-        if not hasattr(module, name):
-            raise AssertionError(f"{module.__name__} has no {name}: name what breaks now")
-        setattr(module, name, instead)
-    from orchestration.command.main import main as ccm
-
-    ccm()
+FAULTS = {
+    "take-in": ("orchestration.take_in.lake", "_totals", breaks),
+    "freeze": ("orchestration.close.packet", "freeze", duck),
+    "validator": ("orchestration.close.packet", "judge", breaks),
+    "answer": ("orchestration.payers.inbox", "rows_of", breaks),
+    "command": ("orchestration.answer.status", "months_status", breaks),
+}
 
 
-def own_project(fault: str) -> None:
-    """A copy of the dbt project with a fault in it."""
-    import orchestration.house as house
+@contextlib.contextmanager
+def spoiled(fault: str) -> Iterator[None]:
+    import importlib
 
-    copy = Path(tempfile.mkdtemp(prefix="spoiled-")) / "dbt_project"
-    shutil.copytree(house.DBT_PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
-    house.DBT_PROJECT = copy
+    if fault == "none":
+        yield
+        return
     if fault == "model":
-        model = next(copy.rglob("int_claim_subjects.sql"))
-        spoilt = model.read_text(encoding="utf-8").replace(
-            "    patients.first_name,", "    cast(patients.first_name as integer) as first_name,"
-        )
-        assert "as integer" in spoilt
-        model.write_text(spoilt, encoding="utf-8")
-    elif fault == "test":
-        (copy / "tests" / "names_are_numbers.sql").write_text(
-            "select practice_id, patient_id from {{ ref('int_claim_subjects') }} where cast(first_name as integer) > 0\n"
-        )
-    else:
-        (copy / "models" / "broken.sql").write_text(f"select {{{{ ref('{SAID}') }}}}\n")
+        with tempfile.TemporaryDirectory(prefix="spoiled-") as folder:
+            name, attribute, instead = "orchestration.transform.dbt", "DBT_PROJECT", own_project(Path(folder))
+            module = importlib.import_module(name)
+            before = getattr(module, attribute)
+            setattr(module, attribute, instead)
+            try:
+                yield
+            finally:
+                setattr(module, attribute, before)
+        return
+    name, attribute, does = FAULTS[fault]
+    module = importlib.import_module(name)
+    before = getattr(module, attribute)
+    setattr(module, attribute, does)
+    try:
+        yield
+    finally:
+        setattr(module, attribute, before)
+
+
+def own_project(folder: Path) -> Path:
+    """A copy of the dbt project with a fault in it."""
+    from orchestration.house import DBT_PROJECT
+
+    copy = folder / "dbt_project"
+    shutil.copytree(DBT_PROJECT, copy, ignore=shutil.ignore_patterns("target", "logs"))
+    model = next(copy.rglob("int_claim_subjects.sql"))
+    sql = model.read_text(encoding="utf-8").replace(
+        "    patients.first_name,", "    cast(patients.first_name as integer) as first_name,"
+    )
+    assert "as integer" in sql
+    model.write_text(sql, encoding="utf-8")
+    return copy
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    steps = json.loads((folder / "steps.json").read_text(encoding="utf-8"))
+    from orchestration.command.main import main as ccm
+    from orchestration.house import House
+    from orchestration.transform import dbt
+
+    codes = []
+    screen = [os.dup(1), os.dup(2)]
+    for number, (fault, *command) in enumerate(steps):
+        with (folder / f"{number:02d}.txt").open("w", encoding="utf-8") as printed, spoiled(fault):
+            os.dup2(printed.fileno(), 1)
+            os.dup2(printed.fileno(), 2)
+            sys.argv = ["ccm", *command]
+            code: Any = 0
+            try:
+                if fault == "model":
+                    code = [result.status for result in dbt.invoke(House.from_environment(), command)]
+                else:
+                    ccm()
+            except SystemExit as ended:
+                code = ended.code
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(screen[0], 1)
+            os.dup2(screen[1], 2)
+        codes.append(code)
+    (folder / "codes.json").write_text(json.dumps(codes), encoding="utf-8")
 
 
 if __name__ == "__main__":
