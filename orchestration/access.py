@@ -86,15 +86,13 @@ def append(house: House, line: Mapping[str, Any]) -> None:
         os.close(handle)
 
 
-def note(house: House, command: str, **about: Any) -> None:
-    """An access that is over when it is written: a page shown, a password refused. What cannot be recorded is not shown: raises HouseError."""
+def note(house: House, command: str, **about: Any) -> str | None:
+    """An access that is over when it is written: a page shown, a password refused. Gives why it could not be recorded, if so."""
     try:
         append(house, {"event": "done", "at": _now(), "run": secrets.token_hex(6), "user": user(), "command": command, **about})
     except OSError as error:
-        raise HouseError(
-            f"{house.root / NAME}: cannot be written ({error.strerror}), and what nobody records is not shown; give the user of the dashboard "
-            "the right to write it"
-        ) from None
+        return f"{house.root / NAME}: this access could not be recorded ({error.strerror})"
+    return None
 
 
 _under_way: list[Access] = []

@@ -110,7 +110,7 @@ def _note(house: House, page: Page, view: View) -> None:
     shown = (page.path, view.practice, view.month)
     if st.session_state.get("noted") == shown:
         return
-    access.note(
+    trouble = access.note(
         house,
         "dashboard",
         page=page.path,
@@ -118,6 +118,8 @@ def _note(house: House, page: Page, view: View) -> None:
         month=None if view.month is None else f"{view.month:%Y-%m}",
         visitor=st.context.ip_address,
     )
+    if trouble:
+        st.warning(trouble)
     st.session_state["noted"] = shown
 
 
