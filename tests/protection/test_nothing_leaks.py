@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import csv
 import stat
 from fnmatch import fnmatch
 
@@ -12,6 +11,7 @@ import pytest
 from orchestration.house import PROJECT_ROOT
 from tests.protection.conftest import STEPS
 from tests.protection.marked import SAID_IN_NOTES, contents, found_in, markers_in
+from tests.protection.spoiled import SAID
 
 pytestmark = pytest.mark.xdist_group("protection")
 
@@ -76,7 +76,7 @@ def test_a_failing_run_says_its_kind_and_where_its_frames_are(scene):
     for step in (("take-in", "nightly"), ("answer", "respond"), ("command", "status")):
         assert "RuntimeError" in scene.output(*step) and "ccm-errors.log" in scene.output(*step)
     frames = (scene.home / ".state" / "ccm-errors.log").read_text(encoding="utf-8")
-    assert "in breaks" in frames and "ValueError" in frames and "could not convert" not in frames
+    assert "in breaks" in frames and "ValueError" in frames and SAID not in frames
 
 
 def test_a_broken_model_says_in_which_line_without_the_value(scene):
@@ -101,28 +101,6 @@ def test_every_asset_and_check_tells_its_errors_without_their_message():
                 bodies += 1
                 assert names[-1] == "discreet", f"{path.name}: {node.name}"
     assert bodies > 10
-
-
-def test_nothing_of_the_demos_patients_is_in_what_is_published_kept_or_printed(demo):
-    home, ran = demo
-    known: set[str] = set()
-    for path in sorted(home.glob("landing/*/*/patients.csv"))[-1:] + sorted(home.glob("landing/*/*/patients.csv"))[:1]:
-        with path.open(encoding="utf-8", errors="replace") as handle:
-            for row in csv.DictReader(handle):
-                known |= {row["phone"], row["address_line1"]}
-    for path in sorted(home.glob("landing/*/*/coverages.csv"))[::40]:
-        with path.open(encoding="utf-8", errors="replace") as handle:
-            known |= {row["member_id"] for row in csv.DictReader(handle)}
-    for path in sorted(home.glob("landing/*/*/time_entries.csv"))[::10]:
-        with path.open(encoding="utf-8", errors="replace") as handle:
-            known |= {row["note_text"] for row in csv.DictReader(handle) if row["note_text"] and len(row["note_text"]) > 15}
-    wanted = [value.encode() for value in known if value and len(value) >= 8]
-    assert len(wanted) > 100
-    places = [home / "marts.duckdb", *home.glob(".state/**/*"), *home.glob("worklists/*/*"), *home.glob("reports/*/*")]
-    for place in (place for place in places if place.is_file()):
-        for content in contents(place):
-            assert not [1 for value in wanted if value in content], place.name
-    assert not [1 for value in wanted if value.decode() in ran.out + ran.err]
 
 
 def test_the_search_finds_what_is_packed_away(tmp_path):
