@@ -3,10 +3,15 @@
     {{ env_var("CCM_HOME", "data") | replace("[", "[[]") | replace("*", "[*]") | replace("?", "[?]") | replace("'", "''") }}
 {%- endmacro %}
 
+{#- What read_parquet says more where the lake is encrypted. The ledger never is: it has no row of a patient. -#}
+{% macro reading(table) -%}
+    {%- if table != 'files' %}{{ env_var("CCM_READING", "") }}{% endif -%}
+{%- endmacro %}
+
 {#- One table of the lake, over all batches. Registers the lineage through source(). -#}
 {% macro from_lake(table) -%}
     {%- do source('lake', table) -%}
-    read_parquet('{{ home() }}/lake/batches/*/{{ table }}.parquet')
+    read_parquet('{{ home() }}/lake/batches/*/{{ table }}.parquet'{{ reading(table) }})
 {%- endmacro %}
 
 {#- What Python wrote for the models: the practice configuration, the rules' version, the claims of earlier closes. -#}

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 
-import duckdb
-
+from orchestration import engine
 from orchestration.house import House, sync_folder
 
 
@@ -18,10 +17,10 @@ def publish(house: House) -> dict[str, int]:
         leftover.unlink(missing_ok=True)
     counts: dict[str, int] = {}
     try:
-        with duckdb.connect() as con:
-            con.execute(f"attach {_literal(str(house.warehouse))} as warehouse (read_only)")
-            # The oldest storage version, so that any DuckDB client of the last years can open the file.
-            con.execute(f"attach {_literal(str(scratch))} as published (storage_version 'v1.0.0')")
+        with engine.connect(house) as con:
+            engine.attach(con, house.warehouse, "warehouse")
+            # The oldest storage version, so that any DuckDB client of the last years can open the file; an encrypted one is of a newer.
+            engine.attach(con, scratch, "published", read_only=False, options="" if engine.is_on() else "storage_version 'v1.0.0'")
             # The rule rows go with the marts: who asks "why?" reads the rows that decided, not those of a later release.
             tables = con.execute(
                 """
@@ -40,7 +39,3 @@ def publish(house: House) -> dict[str, int]:
         for leftover in (scratch, scratch.with_name(scratch.name + ".wal")):
             leftover.unlink(missing_ok=True)
     return counts
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

@@ -6,8 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-import duckdb
-
+from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
 from orchestration.practices import Practice, next_month
 
@@ -22,7 +21,7 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
     """
     if not house.marts.exists():
         raise HouseError(f"{house.marts}: nothing is published yet; run `ccm nightly` first")
-    with duckdb.connect(str(house.marts), read_only=True) as marts:
+    with open_marts(house) as marts:
         cursor = marts.execute(
             """
             with funnel as (

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 import duckdb
 
+from orchestration import engine
 from orchestration.house import House, HouseError, no_pattern
 
 
@@ -76,7 +77,7 @@ def open_marts(house: House) -> duckdb.DuckDBPyConnection:
     """The published marts, read-only. Raises HouseError when nothing is published yet, or by a version without work lists."""
     if not house.marts.exists():
         raise HouseError(f"{house.marts}: nothing is published yet; run `ccm nightly` first")
-    marts = duckdb.connect(str(house.marts), read_only=True)
+    marts = engine.open_marts(house)
     if not marts.execute("select 1 from duckdb_tables() where table_name = 'worklist'").fetchall():
         marts.close()
         raise HouseError(f"{house.marts}: has no work list; run `ccm nightly --full`")
@@ -150,11 +151,11 @@ def people(house: House, practice_id: str, patient_ids: Sequence[str]) -> dict[s
     """Names and phone numbers by patient id, from the newest accepted panel rows in the lake. They stand in no mart and no staging table."""
     if not (house.lake / "batches").exists():
         return {}
-    with duckdb.connect() as con:
+    with engine.connect(house) as con:
         rows = con.execute(
-            """
+            f"""
             select patient_id, first_name, middle_name, last_name, phone
-            from read_parquet(?)
+            from read_parquet(?{engine.reading()})
             where practice_id = ? and list_contains(?, patient_id)
             qualify row_number() over (partition by patient_id order by extract_date desc, file_id desc, line_number desc) = 1
             """,

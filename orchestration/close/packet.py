@@ -32,6 +32,7 @@ from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Env
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
+from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError, move_into_place, write_private
 from orchestration.practices import Practice, next_month
 
@@ -96,7 +97,7 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
         transitions.record_closes(house, practice.practice_id)
         earlier = versions(house, practice.practice_id, month)
         version = (earlier[-1] if earlier else 0) + 1
-        with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
+        with open_warehouse(house) as warehouse:
             elsewhere = claimed_elsewhere(house, warehouse, practice, month)
             ground = Ground(
                 practice=practice,

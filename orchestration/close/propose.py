@@ -14,11 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from orchestration.close import transitions
 from orchestration.close.packet import Ground, claimed_elsewhere, drafted, scrubbed, software_versions
 from orchestration.close.versions import versions
+from orchestration.engine import open_warehouse
 from orchestration.house import House, write_private
 from orchestration.practices import Practice
 
@@ -40,7 +39,7 @@ def propose(house: House, practice: Practice, month: date, who: str) -> Proposed
     with house.lock(f"close-{practice.tax_id}"):
         earlier = versions(house, practice.practice_id, month)
         version = (earlier[-1] if earlier else 0) + 1
-        with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
+        with open_warehouse(house) as warehouse:
             ground = Ground(
                 practice=practice,
                 configuration=practice.canonical_json(),

@@ -34,11 +34,11 @@ def run_respond(house: House, pipeline: Any = None) -> tuple[Any, list[dict[str,
 
 
 def _with_marts(house: House, records: list[Any]) -> list[tuple[Any, dict[str, Any]]]:
-    import duckdb
+    from orchestration.engine import open_marts
 
     if not house.marts.exists():
         return [(record, {}) for record in records]
-    with duckdb.connect(str(house.marts), read_only=True) as marts:
+    with open_marts(house) as marts:
         cursor = marts.execute("select * from answer_files")
         names = [column[0] for column in cursor.description]
         rows = {row["file_id"]: row for row in (dict(zip(names, values, strict=True)) for values in cursor.fetchall())}
@@ -62,11 +62,11 @@ def _file(record: Any, published: dict[str, Any]) -> dict[str, Any]:
 
 def answer_totals(house: House) -> dict[str, Any]:
     """What stands after all answers: claims by status, and the payments of every remittance."""
-    import duckdb
+    from orchestration.engine import open_marts
 
     if not house.marts.exists():
         return {}
-    with duckdb.connect(str(house.marts), read_only=True) as marts:
+    with open_marts(house) as marts:
         claims = marts.execute("select status, count(*), sum(paid_amount) from claims group by status order by status").fetchall()
         money = marts.execute(
             "select count(*), sum(total_amount), sum(posted_amount), sum(unmatched_amount), sum(provider_adjustment_amount), sum(held_amount) from remittances"

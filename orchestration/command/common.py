@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from orchestration import access
+from orchestration.engine import ensure_key_fits
 from orchestration.house import House, HouseError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Chronic Care Management billing capture.")
@@ -75,6 +76,7 @@ def house_of(home: Path | None) -> House:
         if recorded.trouble:
             # Who may only read the home may still read it: that they did is said where they see it.
             err.print(recorded.trouble)
+    ensure_key_fits(house)
     return house
 
 

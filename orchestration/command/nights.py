@@ -69,11 +69,10 @@ def nightly(
 
 
 def _night_summary(house: House) -> dict[str, Any]:
-    import duckdb
-
+    from orchestration.engine import open_marts
     from orchestration.gate import verdicts
 
-    with duckdb.connect(str(house.marts), read_only=True) as marts:
+    with open_marts(house) as marts:
         rows = marts.execute(
             "select count(*), count(distinct practice_id), sum(rows_accepted), sum(rows_quarantined), sum(rows_superseded) from row_accounting"
         ).fetchall()[0]

@@ -58,11 +58,11 @@ def why(
 
 def _answers(house: House, own: list[ClaimLine]) -> list[dict[str, Any]]:
     """What the payer said of these lines, from the published marts; nothing when none are published."""
-    import duckdb
+    from orchestration.engine import open_marts
 
     if not house.marts.exists():
         return []
-    with duckdb.connect(str(house.marts), read_only=True) as marts:
+    with open_marts(house) as marts:
         tables = {row[0] for row in marts.execute("select table_name from duckdb_tables()").fetchall()}
         found = []
         for table, column, values in (

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 import pandas as pd
 
+from orchestration import engine
 from orchestration.dashboard.queries import REQUIRED, Query
 from orchestration.house import House, HouseError
 
@@ -47,7 +48,7 @@ def open_marts(house: House) -> Iterator[Marts]:
             )
         raise HouseError(f"{house.marts}: nothing is published yet; run `ccm nightly`")
     try:
-        connection = duckdb.connect(str(house.marts), read_only=True)
+        connection = engine.open_marts(house)
     except duckdb.Error:
         raise HouseError(
             f"{house.marts}: cannot be read as a DuckDB file; run `ccm nightly --full`, which publishes it again"

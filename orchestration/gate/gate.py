@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
 from orchestration.house import House
 from orchestration.practices import Practice, next_month
@@ -41,7 +42,7 @@ def rule_on(house: House, practice: Practice, month: date, build_inputs: str) ->
     refusals = list(_by_configuration(practice))
     refusals += _by_verdicts(house, practice, build_inputs)
     if house.warehouse.exists():
-        with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
+        with open_warehouse(house) as warehouse:
             refusals += _by_completeness(warehouse, practice, month)
     return Ruling(practice.practice_id, month, tuple(refusals))
 

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-import duckdb
 import pandas as pd
 
 from orchestration.contracts import ExtractContract, extract_contracts
+from orchestration.engine import connect, open_warehouse, reading
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House, no_pattern
 
@@ -76,12 +76,12 @@ def profile(house: House, contract: ExtractContract, batch: int) -> pd.DataFrame
     if contract.key:
         key = ", ".join(f'"{name}"' for name in contract.key)
         counts.append(f"count(*) - count(distinct ({key})) as key__repeated")
-    with duckdb.connect() as con:
+    with connect(house) as con:
         frame = con.execute(
             f"""
             with counted as (
                 select file_id, count(*) as rows_stored, {", ".join(counts) if counts else "0 as nothing"}
-                from read_parquet(?) group by file_id
+                from read_parquet(?{reading()}) group by file_id
             )
             select
                 files.file_id, files.practice_id, files.extract_date, counted.* exclude (file_id, rows_stored),
@@ -140,7 +140,7 @@ def judge_open_months(house: House) -> list[Finding]:
         """
         for kind in UNDOCUMENTED
     )
-    with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
+    with open_warehouse(house) as warehouse:
         frame = warehouse.execute(
             f"""
             with months as (

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.contracts import ExtractContract, extract_contracts, lake_columns
+from orchestration.engine import connect, ensure_key_fits, reading, written
 from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, sync_folder
 from orchestration.take_in import reader, typed
 from orchestration.take_in.landing import LandedTable, discover
@@ -181,6 +182,7 @@ def take_in(
     the nights. The batch appears whole or not at all. Raises HouseError for what a user can mend.
     """
     house.prepare()
+    ensure_key_fits(house)
     with house.lock("lake"):
         clear_scratch(house.lake)
         if not batch_numbers(house):
@@ -235,7 +237,7 @@ def _spill(scratch: Path) -> Path:
 
 @contextmanager
 def _engine(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    engine = duckdb.connect(":memory:", config={"temp_directory": str(_spill(scratch)), "autoinstall_known_extensions": False})
+    engine = connect(config={"temp_directory": str(_spill(scratch))})
     try:
         engine.execute("set TimeZone = 'UTC'")
         engine.execute("set enable_progress_bar = false")
@@ -275,8 +277,15 @@ def _quarantine_table() -> str:
     return f"create table quarantined ({', '.join(f'{name} {kind}' for name, kind in _QUARANTINE)})"
 
 
-def _copy(engine: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    engine.execute(f"copy ({query}) to {typed.literal(str(path))} (format parquet, compression zstd)")
+def _copy(engine: duckdb.DuckDBPyConnection, query: str, path: Path, *, for_others: bool = False) -> None:
+    """Writes a Parquet file of the lake; what is `for_others` is never encrypted."""
+    more = "" if for_others else written()
+    engine.execute(f"copy ({query}) to {typed.literal(str(path))} (format parquet, compression zstd{more})")
+
+
+def _source(path: Path) -> str:
+    """A table of the lake to select from. The ledger has no row of a patient and is never encrypted."""
+    return f"read_parquet({typed.literal(no_pattern(path))}{'' if path.stem == 'files' else reading()})"
 
 
 def _sync(path: Path) -> None:
@@ -597,7 +606,7 @@ class _Batch:
             )
         # received = accepted + quarantined + superseded holds by the sum above; that as much was written is
         # checked here
-        if pq.read_metadata(self.written[contract.table]).num_rows != stored:
+        if self._one(f"select count(*) from {_source(self.written[contract.table])}") != stored:
             raise HouseError(
                 f"{contract.table}: the rows written are not those accounted for; report this fault, nothing was taken in"
             )
@@ -631,8 +640,9 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
                     path = scratch / f"{table}.parquet"
                     _copy(
                         engine,
-                        f"select * from read_parquet([{listed}]) where practice_id = {typed.literal(practice_id)}",
+                        f"select * from read_parquet([{listed}]{'' if table == 'files' else reading()}) where practice_id = {typed.literal(practice_id)}",
                         path,
+                        for_others=True,
                     )
                     counts[table] = pq.read_metadata(path).num_rows
             move_into_place(scratch, folder)
@@ -657,13 +667,18 @@ def forget_practice(house: House, practice_id: str) -> dict[str, int]:
                 # the ledger goes last: while it names the practice, there may be something left to delete
                 for table in (*extract_contracts(), "quarantine", "files"):
                     path = batch_folder(house, batch) / f"{table}.parquet"
-                    source = f"read_parquet({typed.literal(no_pattern(path))})"
+                    source = _source(path)
                     row = engine.execute(f"select count(*) from {source} where practice_id = ?", [practice_id]).fetchone()
                     if not row or not row[0]:
                         continue
                     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
                     try:
-                        _copy(engine, f"select * from {source} where practice_id <> {typed.literal(practice_id)}", scratch)
+                        _copy(
+                            engine,
+                            f"select * from {source} where practice_id <> {typed.literal(practice_id)}",
+                            scratch,
+                            for_others=table == "files",
+                        )
                         scratch.chmod(0o600)
                         _sync(scratch)
                         scratch.replace(path)

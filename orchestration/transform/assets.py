@@ -10,6 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from orchestration.discretion import discreet
+from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
@@ -72,7 +73,7 @@ class BuildConfig(dg.Config):
 def findings_of(house: House, results: list[dbt.NodeResult], manifest: Mapping[str, Any]) -> list[Finding]:
     """dbt's results as findings: a failing test names the practices in its failing rows, a model that failed names nobody, so everybody."""
     findings = []
-    with duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
+    with open_warehouse(house) as warehouse:
         for result in results:
             node = manifest["nodes"].get(result.unique_id, {})
             if result.unique_id.startswith("test."):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration.engine import reading
 from orchestration.house import House, HouseError, no_pattern
 from orchestration.transform import dbt
 
@@ -52,7 +53,8 @@ def _compile(fingerprint: str) -> Project:
             models[node["name"]] = Model(
                 node["name"],
                 node["schema"],
-                path.read_text(encoding="utf-8"),
+                # What is run here reads files that lie open.
+                path.read_text(encoding="utf-8").replace(reading() or "\0", ""),
                 tuple(parent.split(".")[-1] for parent in sorted(node["depends_on"]["nodes"]) if parent.startswith("model.")),
             )
         return Project(models, _in_sql(house.root))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.discretion import told
+from orchestration.engine import is_on, reading
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
@@ -77,6 +78,7 @@ def _environment(house: House) -> Iterator[None]:
         "CCM_HOME": str(house.root),
         "DBT_TARGET_PATH": str(target_folder(house)),
         "DBT_LOG_PATH": str(house.state / "dbt" / "logs"),
+        "CCM_READING": reading(),
     }
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
@@ -133,6 +135,8 @@ def invoke(house: House, arguments: Sequence[str]) -> list[NodeResult]:
                     str(DBT_PROJECT),
                     "--profiles-dir",
                     str(DBT_PROJECT),
+                    "--target",
+                    "encrypted" if is_on() else "duckdb",
                 ]
             )
         finally:

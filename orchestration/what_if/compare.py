@@ -11,6 +11,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from orchestration.engine import open_database
+
 MOVERS = 10
 
 # In what a patient-month may differ, and the condition on the joined rows. `is distinct from` so that null equals null.
@@ -35,7 +37,7 @@ class Side:
 
 def read_side(database: Path, schema: str, month: date, practice_ids: list[str]) -> Side:
     """The month of the practices out of a warehouse or marts file."""
-    with duckdb.connect(str(database), read_only=True) as con:
+    with open_database(database, "warehouse") as con:
         where = "where month = ? and list_contains(?, practice_id)"
         decisions = con.execute(
             f"select practice_id, patient_id, decision, reason, track, allowed_amount from {schema}.patient_month_decisions {where}",

@@ -13,8 +13,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
-import duckdb
-
+from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError
 from orchestration.practices import Practice
 from orchestration.transform import dbt
@@ -80,7 +79,7 @@ def take_rules_as_of(scratch: House, day: date) -> None:
 
     Raises HouseError where the fee schedule has no release for the day: every amount would be missing.
     """
-    with duckdb.connect(str(scratch.warehouse)) as con:
+    with open_warehouse(scratch, read_only=False) as con:
         tables = con.execute(
             "select table_name from duckdb_columns() where schema_name = 'rules' and column_name in ('effective_from', 'effective_to') "
             "group by table_name having count(*) = 2 order by table_name"

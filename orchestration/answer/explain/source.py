@@ -16,6 +16,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from orchestration.close.freeze import thaw
+from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
 
@@ -63,7 +64,7 @@ def of_marts(house: House, practice_id: str) -> Iterator[Source]:
     practices = load_practices(house.practices_yaml)
     if practice_id not in practices:
         raise HouseError(f"--practice {practice_id}: not in practices.yaml; it has {', '.join(practices)}")
-    with duckdb.connect(str(house.marts), read_only=True) as connection:
+    with open_marts(house) as connection:
         yield Source(connection, practices[practice_id].model_dump(mode="json"), "marts.duckdb")
 
 

@@ -1,0 +1,187 @@
+"""How DuckDB is opened, and the encryption of what it writes.
+
+With a key in the environment (CCM_ENCRYPTION_KEY_FILE, or CCM_ENCRYPTION_KEY) the databases are AES-256-GCM files, and so are the Parquet files of
+the lake with rows of patients. The crypto is OpenSSL's, of DuckDB's httpfs extension: the one that DuckDB has built in only reads. Whether a
+home is encrypted is decided by the first night that it takes in; from then on the key fits it or nothing is opened.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import stat
+from collections.abc import Mapping
+from importlib import util
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.house import House, HouseError, no_pattern
+
+KEY, KEY_FILE = "CCM_ENCRYPTION_KEY", "CCM_ENCRYPTION_KEY_FILE"
+SHORTEST = 32
+_PARQUET_KEY = "ccm"
+MAKE_ONE = "`openssl rand -base64 32`"
+
+
+def key() -> str | None:
+    """The secret of this process, None where none is set. Raises HouseError for one that is none, naming the variable and never the secret."""
+    text, file = os.environ.get(KEY), os.environ.get(KEY_FILE)
+    if text and file:
+        raise HouseError(f"{KEY} and {KEY_FILE} are both set; set one of them")
+    if not text and not file:
+        return None
+    said = KEY_FILE if file else KEY
+    if file:
+        path = Path(file)
+        try:
+            mode = path.stat()
+            text = path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise HouseError(
+                f"{KEY_FILE}: {path} cannot be read ({type(error).__name__}); name the file with the key of this home"
+            ) from None
+        if stat.S_IMODE(mode.st_mode) & 0o077:
+            raise HouseError(f"{KEY_FILE}: {path} can be read by others; `chmod 600` it")
+    assert text is not None
+    if len(text) < SHORTEST:
+        raise HouseError(
+            f"{said}: a key has at least {SHORTEST} characters; make one with {MAKE_ONE} and keep it apart from the home"
+        )
+    return text
+
+
+def is_on() -> bool:
+    return key() is not None
+
+
+def _derived(secret: str, what: str) -> bytes:
+    """The database's key and Parquet's are two: what is learnt of one says nothing of the other."""
+    return hashlib.sha256(f"ccm {what}\0{secret}".encode()).digest()
+
+
+def connect(house: House | None = None, config: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection to no file. With a key it writes and reads encrypted files. What does not fit in memory goes to .state of the house."""
+    settings: dict[str, Any] = {"autoinstall_known_extensions": False, **(config or {})}
+    if house is not None:
+        settings.setdefault("temp_directory", str(house.state / "spill"))
+    con = duckdb.connect(":memory:", config=settings)
+    unlock(con)
+    return con
+
+
+def unlock(con: duckdb.DuckDBPyConnection) -> None:
+    """Gives a connection the crypto and the key for Parquet; nothing without a key."""
+    secret = key()
+    if secret is None:
+        return
+    con.execute(f"load '{_httpfs()}'")
+    con.execute("set temp_file_encryption = true")
+    parquet = base64.b64encode(_derived(secret, "parquet")).decode()
+    _quietly(con, f"pragma add_parquet_key('{_PARQUET_KEY}', '{parquet}')", "the key could not be given to DuckDB")
+
+
+def _httpfs() -> str:
+    found = util.find_spec("duckdb_extension_httpfs")
+    places = [Path(place) for place in (found.submodule_search_locations or ())] if found else []
+    for place in places:
+        for path in place.glob(f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension"):
+            return str(path).replace("'", "''")
+    raise HouseError(f"encryption needs duckdb-extension-httpfs {duckdb.__version__}; `make setup` installs it")
+
+
+def _quietly(con: duckdb.DuckDBPyConnection, statement: str, says: str) -> None:
+    """A statement with a secret in it: what DuckDB says of it may quote it, so only its kind is told."""
+    try:
+        con.execute(statement)
+    except duckdb.Error as error:
+        raise HouseError(f"{says} ({type(error).__name__})") from None
+
+
+def attach(con: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: bool = True, options: str = "") -> None:
+    """Attaches a database file under a name, with the key where one is set. HouseError when it cannot be opened by what is set."""
+    secret = key()
+    given = [*(["read_only"] if read_only else []), *([options] if options else [])]
+    if secret is not None:
+        given.append(f"encryption_key '{_derived(secret, 'duckdb').hex()}'")
+    statement = f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name}" + (f" ({', '.join(given)})" if given else "")
+    try:
+        con.execute(statement)
+    except duckdb.IOException:
+        if secret is None:
+            raise
+        raise HouseError(f"{path}: cannot be opened; another command may hold it") from None
+    except duckdb.Error as error:
+        if secret is None and "encrypted" not in str(error):
+            raise
+        raise HouseError(_misfit(path, secret)) from None
+
+
+def _misfit(path: Path, secret: str | None) -> str:
+    if secret is None:
+        return f"{path}: is encrypted; set {KEY_FILE} (or {KEY}) to the key that this home was made with"
+    return (
+        f"{path}: does not open with the key that is set; set {KEY_FILE} (or {KEY}) to the key that this home was made with, or to none for a "
+        "home that was made without one. A lost key is lost: make a new home and land the extracts again"
+    )
+
+
+def open_database(path: Path, name: str, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
+    """A connection whose default database is this file; without a key, the file itself."""
+    if key() is None:
+        try:
+            return duckdb.connect(str(path), read_only=read_only)
+        except duckdb.CatalogException:
+            raise HouseError(_misfit(path, None)) from None
+    con = connect()
+    try:
+        attach(con, path, name, read_only=read_only)
+        con.execute(f"use {name}")
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def open_warehouse(house: House, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
+    return open_database(house.warehouse, "warehouse", read_only=read_only)
+
+
+def open_marts(house: House) -> duckdb.DuckDBPyConnection:
+    return open_database(house.marts, "marts")
+
+
+def written() -> str:
+    """What `copy ... to` says more, to write a Parquet file of the lake."""
+    return f", encryption_config {{footer_key: '{_PARQUET_KEY}'}}" if is_on() else ""
+
+
+def reading() -> str:
+    """What read_parquet() says more, to read a Parquet file of the lake that has rows of patients."""
+    return f", encryption_config = {{footer_key: '{_PARQUET_KEY}'}}" if is_on() else ""
+
+
+def ensure_key_fits(house: House) -> None:
+    """Raises HouseError when the home was begun with another key, or without one, or is encrypted and no key is set."""
+    secret = key()
+    first = house.lake / "batches" / "000000" / "patients.parquet"
+    try:
+        with first.open("rb") as handle:
+            begun = handle.read(4)
+    except OSError:
+        return  # no night has been taken in: the first decides
+    if (begun == b"PARE") != (secret is not None):
+        if secret is None:
+            raise HouseError(_misfit(first, None))
+        raise HouseError(
+            f"{first}: this home was begun without encryption, and a key is set; unset {KEY_FILE} and {KEY}, or make a new home with the key and "
+            "land the extracts there"
+        )
+    if secret is not None:
+        with connect() as con:
+            try:
+                con.execute(f"select count(*) from read_parquet(?{reading()})", [no_pattern(first)]).fetchall()
+            except duckdb.Error:
+                raise HouseError(_misfit(first, secret)) from None
