@@ -66,6 +66,11 @@ docs: setup
 bench-dashboard: setup
 	$(BIN)/python -m benchmarks.dashboard_queries
 
+# A home with a key beside one without: the same results, the same packets, nothing to be read.
+.PHONY: encrypted
+encrypted: setup
+	$(BIN)/python -m pytest -n 0 tests/protection/encrypted_home.py
+
 KILLS ?= 100
 .PHONY: kill
 kill: setup

@@ -106,7 +106,10 @@ def contents(path: Path) -> Iterator[bytes]:
     yield from _inside(path.name, raw)
     if raw[8:12] == b"DUCK":
         with duckdb.connect() as con:
-            con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as opened (read_only)")
+            try:
+                con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as opened (read_only)")
+            except duckdb.CatalogException:
+                return  # encrypted: there is no more to it than its bytes
             tables = con.execute("select schema_name, table_name from duckdb_tables() where database_name = 'opened'").fetchall()
             for schema, table in tables:
                 yield _text(con, f'opened."{schema}"."{table}"')
