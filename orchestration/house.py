@@ -37,10 +37,6 @@ class House:
         return cls(Path(os.environ.get("CCM_HOME") or PROJECT_ROOT / "data").expanduser().resolve())
 
     def prepare(self) -> House:
-        if any(letter == "?" or not letter.isprintable() for letter in str(self.root)):
-            raise HouseError(
-                f"{str(self.root)!r}: a home's path has no question mark and no control character; name another folder"
-            )
         for folder in (self.root, self.landing, self.inbox, self.lake, self.closes, self.state):
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from orchestration.house import House, write_private
+from orchestration.house import House, HouseError, write_private
 
 DAGSTER_YAML = """\
 # Written by ccm. Telemetry is off; one run at a time holds the warehouse.
@@ -42,6 +42,9 @@ class JobResult:
 
 def prepare_environment(house: House) -> None:
     """Points Dagster, dbt and Great Expectations at this home and keeps them from calling out."""
+    if any(letter == "?" or not letter.isprintable() for letter in str(house.root)):
+        # Dagster puts it into a database's URL.
+        raise HouseError(f"{str(house.root)!r}: a home's path has no question mark and no control character; name another folder")
     house.prepare()
     dagster_home = house.state / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)

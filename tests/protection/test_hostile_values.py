@@ -14,6 +14,7 @@ import yaml
 from orchestration.close.x12.reader import read
 from orchestration.close.x12.validate import judge
 from orchestration.command.common import Screen
+from orchestration.command.running import prepare_environment
 from orchestration.house import House, HouseError, no_pattern
 from orchestration.practices import load_practices
 from tests.pipeline.homes import ccm, rows
@@ -171,5 +172,5 @@ def test_a_home_with_quotes_and_pattern_signs_in_its_name_works(scene):
 @pytest.mark.parametrize("name", ["what?", "two\nlines", "esc\x1b"])
 def test_a_home_whose_name_no_tool_can_take_is_refused(tmp_path, name):
     with pytest.raises(HouseError, match="name another folder"):
-        House(tmp_path / name).prepare()
+        prepare_environment(House(tmp_path / name))
     assert not list(tmp_path.iterdir())
