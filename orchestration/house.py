@@ -39,6 +39,11 @@ class House:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
                 raise HouseError(f"{folder}: cannot make this folder ({error.strerror}); check CCM_HOME") from None
+            # What lands may well be another user's; the rest is ours to write.
+            if folder not in (self.landing, self.inbox) and not os.access(folder, os.W_OK | os.X_OK):
+                raise HouseError(
+                    f"{folder}: cannot be written; give its owner the right to write there, then run the same command again"
+                )
         return self
 
     @property

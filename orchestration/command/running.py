@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import logging
 import os
@@ -111,7 +112,10 @@ class Pipeline:
             if event.is_step_failure:
                 error = event.step_failure_data.error
                 cause = error.cause or error if error else None
-                errors.append(f"{event.step_key}: {cause.message.strip().splitlines()[-1] if cause else 'failed'}")
+                text = cause.message.strip().splitlines()[-1] if cause else "failed"
+                if cause and issubclass(getattr(builtins, cause.cls_name or "", Exception), OSError):
+                    text += "; make room or give access, then run the same command again, nothing is half done"
+                errors.append(f"{event.step_key}: {text}")
         return JobResult(result.success, outputs, errors)
 
 

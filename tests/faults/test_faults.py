@@ -126,6 +126,34 @@ def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_nig
     assert numbers and all(len({json.loads(line)["control_number"] for line in lines}) == len(lines) for lines in by_submitter)
 
 
+def test_a_read_only_folder_is_named_keeps_nothing_half_done_and_spoils_no_rerun(next_night, undisturbed, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    command = ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee")
+    for folder in (home / "closes", home / "closes" / "highpines"):
+        folder.chmod(0o500)
+        done = harness.ccm(home, *command, before=harness.heed_permissions)
+        folder.chmod(0o700)
+        assert done.returncode == 1 and str(folder) in done.stderr and "then run the same command again" in done.stderr, folder
+        assert "Traceback" not in done.stderr + done.stdout
+        assert not list(home.glob(f"closes/highpines/{MONTH}/v*")) and not list(home.glob("closes/**/*.tmp"))
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).returncode == 0
+    assert packet(home) == undisturbed[0]
+
+
+def test_a_read_only_home_can_be_read_and_says_at_once_that_no_night_can_run(next_night, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    for folder in (home / ".state", home):
+        folder.chmod(0o500)
+    try:
+        night = harness.ccm(home, "nightly", before=harness.heed_permissions)
+        status = harness.ccm(home, "status", before=harness.heed_permissions)
+    finally:
+        for folder in (home, home / ".state"):
+            folder.chmod(0o700)
+    assert night.returncode == 1 and f"{home}: cannot be written" in night.stderr
+    assert status.returncode == 0 and "highpines" in status.stdout, status.stderr
+
+
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     locked = tmp_path / "file"
     locked.write_text("")
