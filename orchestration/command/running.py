@@ -97,10 +97,17 @@ class Pipeline:
         return self._run("respond", {}, None)
 
     def _run(self, job: str, config: dict[str, Any], night: str | None) -> JobResult:
+        from orchestration.command.living_runs import FROM_SHELL, bury_the_dead
+
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         with self.house.lock("run"), self._dagster.DagsterInstance.get() as instance:
+            bury_the_dead(instance, shell_is_ours=True)
             result = self._defs.resolve_job_def(job).execute_in_process(
-                run_config={**config, **quiet}, partition_key=night, instance=instance, raise_on_error=False
+                run_config={**config, **quiet},
+                partition_key=night,
+                instance=instance,
+                tags={FROM_SHELL: "yes"},
+                raise_on_error=False,
             )
         outputs: dict[str, Any] = {}
         if result.success:
