@@ -10,6 +10,7 @@ import io
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +23,10 @@ from orchestration.take_in.landing import LandedTable
 
 LONGEST = 64 * 1024 * 1024  # bytes of one line, characters of one field
 _CHUNK = 1024 * 1024
+_LONGEST_PLAIN = 4 * _CHUNK
 _RECORDS_A_BATCH = 20_000
+_ROWS_MEASURED = 16
+_BYTES_A_BATCH = 32 * 1024 * 1024  # of text, so that rows with long notes come in smaller batches
 _AFTER_QUOTES, _BEFORE_QUOTES = {b"", b",", b"\n", b"\r"}, {b"", b",", b"\n"}
 
 TORN = "cannot be unpacked to its end (truncated or damaged gzip); land the whole file again"
@@ -135,7 +139,8 @@ def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
         if not found.header:
             chunk = _begin(chunk, found, contract)
         if chunk and found.plain:
-            found.plain = b"\x00" not in chunk and _is_utf8(chunk)
+            # A line of many chunks is cut into far more pieces than memory likes: it is read record by record.
+            found.plain = len(chunk) <= _LONGEST_PLAIN and b"\x00" not in chunk and _is_utf8(chunk)
         if chunk and found.plain:
             stretches, ends_inside = _outside_quotes(chunk, inside)
             # A NUL stands for what is quoted, so that no two line breaks meet which are none of a blank line.
@@ -244,6 +249,8 @@ def _fills_fields(outside: list[bytes], starts_inside: bool, ends_inside: bool) 
 
 # --- records, for files that are not plain --------------------------------------------------------------------------
 
+LINES = pa.schema([pa.field("line_number", pa.int64())])
+
 
 def scratch_schema(contract: ExtractContract) -> pa.Schema:
     """line_number, fault, then the contract's columns as text; the note is measured before it goes anywhere."""
@@ -315,7 +322,9 @@ def csv_batches(landed: LandedTable, found: Scan, contract: ExtractContract) -> 
     places = [(name, found.positions.get(name)) for name in contract.names]
     patient = found.positions.get("patient_id")
     rows: list[list[Any]] = []
+    held = 0
     for line, record, fault in csv_records(landed):
+        held += sum(map(len, record or ()))
         row: list[Any] = [line, fault]
         for name, place in places:
             value = None if record is None or place is None else (record[place : place + 1] or [""])[0] or None
@@ -323,11 +332,18 @@ def csv_batches(landed: LandedTable, found: Scan, contract: ExtractContract) -> 
             value = value if is_readable else None
             row.extend(measure_note(value) if name == NOTE else (value,))
         rows.append(row)
-        if len(rows) == _RECORDS_A_BATCH:
+        if len(rows) == _RECORDS_A_BATCH or held > _BYTES_A_BATCH:
             yield _batch(rows, schema)
-            rows = []
+            rows, held = [], 0
     if rows:
         yield _batch(rows, schema)
+
+
+def line_batches(landed: LandedTable) -> Iterator[pa.RecordBatch]:
+    """The line numbers of a CSV file's rows, as batches of LINES. Raises as `csv_records`."""
+    records = csv_records(landed)
+    while lines := [line for line, _, _ in islice(records, _RECORDS_A_BATCH)]:
+        yield pa.RecordBatch.from_arrays([pa.array(lines, pa.int64())], schema=LINES)
 
 
 def _batch(rows: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:
@@ -369,7 +385,7 @@ def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Itera
     kinds = {column.name: column.kind for column in contract.columns}
     line = 2
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_RECORDS_A_BATCH, columns=names):
+        for batch in _parquet_parts(file, names):
             size = batch.num_rows
             bad = pa.repeat(pa.scalar(None, pa.string()), size)
             texts: dict[str, pa.Array] = {}
@@ -398,6 +414,19 @@ def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Itera
                     columns.append(text.cast(pa.string()))
             line += size
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _parquet_parts(file: pq.ParquetFile, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """The rows, in batches that hold about _BYTES_A_BATCH: a row group's size on disk says too little where a long value repeats, so that
+    its first rows are measured."""
+    for group in range(file.num_row_groups):
+        told = file.metadata.row_group(group)
+        if not told.num_rows:
+            continue
+        first = next(file.iter_batches(batch_size=_ROWS_MEASURED, columns=names, row_groups=[group]))
+        bytes_a_row = max(told.total_byte_size / told.num_rows, first.nbytes / max(first.num_rows, 1), 1)
+        batch_size = int(min(_RECORDS_A_BATCH, max(1, _BYTES_A_BATCH / bytes_a_row)))
+        yield from file.iter_batches(batch_size=batch_size, columns=names, row_groups=[group])
 
 
 def _as_text(values: pa.Array, is_date: bool) -> tuple[pa.Array, pa.Array | None]:
