@@ -296,6 +296,10 @@ def _no_glob(path: Path) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
 
 
+def _broke_off(error: Exception) -> str:
+    return f"cannot be read to its end ({type(error).__name__}); land the whole file again"
+
+
 @dataclass
 class _Batch:
     """A batch in the making. Tables of the engine: quarantined (all), and per extract table in turn staged,
@@ -424,7 +428,7 @@ class _Batch:
         with self._rows(reader.scratch_schema(contract), batches) as failed:
             self.engine.execute(f"insert into staged select 0, {place}, line_number, fault, {names} from rows_of_one")
         if failed:
-            found.fault = f"cannot be read to its end ({type(failed[0]).__name__}); land the whole file again"
+            found.fault = _broke_off(failed[0])
 
     @contextmanager
     def _rows(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[list[Exception]]:
@@ -499,9 +503,7 @@ class _Batch:
             found = scans[place]
             file_id = self.number * 1_000_000 + place
             common = (file_id, one.practice_id, one.extract_date, contract.table)
-            if found.fault is not None:
-                self.engine.execute("insert into quarantined values (?, ?, ?, ?, 0, null, ?, null)", [*common, found.fault])
-            elif found.column_fault is not None:
+            if found.fault is None and found.column_fault is not None:
                 insert = "insert into quarantined select ?, ?, ?, ?, line_number, ?, ?, null from "
                 given = [*common, *found.column_fault]
                 if one.format == "parquet" or found.plain:
@@ -510,8 +512,11 @@ class _Batch:
                 with self._rows(reader.LINES, reader.line_batches(one)) as failed:
                     self.engine.execute(f"{insert} rows_of_one", given)
                 if failed:
-                    raise HouseError(f"landing/{one.file_name}: went away while it was read; run again")
-                found.rows = int(self._one("select count(*) from quarantined where file_id = ?", [file_id]))
+                    found.fault = _broke_off(failed[0])
+                else:
+                    found.rows = int(self._one("select count(*) from quarantined where file_id = ?", [file_id]))
+            if found.fault is not None:
+                self.engine.execute("insert into quarantined values (?, ?, ?, ?, 0, null, ?, null)", [*common, found.fault])
 
     def _quarantine_rows(self, contract: ExtractContract) -> None:
         known = ", ".join(
