@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -33,6 +34,7 @@ TORN = "cannot be unpacked to its end (truncated or damaged gzip); land the whol
 WRONG_COUNT = "wrong number of columns; quote values that hold commas or line breaks, and land the file again"
 NOT_UTF8 = "bytes that are not UTF-8; save the file as UTF-8 and land it again"
 HAS_NUL = "holds a NUL byte; export the row again"
+BAD_HEADER = "the header's quoting is not RFC 4180 (a quote out of place or never closed); correct it and land the file again"
 BAD_QUOTES = "quoting that is not RFC 4180 (a quote out of place or never closed); correct the row and land the file again"
 
 
@@ -44,14 +46,14 @@ class Unreadable(Exception):
 class Scan:
     """What one pass over a file's bytes found out. `fault`: no row can be read (line 0).
 
-    `column_fault`: (column, reason) when the header rejects the file. `rows` counts records behind the header,
+    `column_fault`: (column or None, reason) when the header rejects the file. `rows` counts records behind the header,
     known only
     of a `plain` file: one whose rows DuckDB and the csv module are sure to see alike. `positions`: column -> place.
     """
 
     sha256: str | None = None
     fault: str | None = None
-    column_fault: tuple[str, str] | None = None
+    column_fault: tuple[str | None, str] | None = None
     header: tuple[str, ...] = ()
     rows: int = 0
     plain: bool = True
@@ -123,21 +125,22 @@ def scan(landed: LandedTable, contract: ExtractContract) -> Scan:
 
 def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
     pending = b""
-    inside = False  # within quotes
-    breaks = pairs = returns = 0
+    is_begun = inside = False  # inside: within quotes
+    breaks = pairs = returns = commas = 0
     ended = b"\n"
     while True:
         data = stream.read(_CHUNK)
         pending += data
-        if not found.header and not pending:
+        if not is_begun and not pending:
             raise Unreadable("is empty (0 bytes); land the file again")
         if data and (cut := pending.rfind(b"\n") + 1) == 0:
             if len(pending) > LONGEST:
                 raise Unreadable(f"has a line of more than {LONGEST} bytes: no extract; land a CSV file")
             continue
         chunk, pending = (pending[:cut], pending[cut:]) if data else (pending, b"")
-        if not found.header:
+        if not is_begun:
             chunk = _begin(chunk, found, contract)
+            is_begun = True
         if chunk and found.plain:
             # A line of many chunks is cut into far more pieces than memory likes: it is read record by record.
             found.plain = len(chunk) <= _LONGEST_PLAIN and b"\x00" not in chunk and _is_utf8(chunk)
@@ -146,6 +149,7 @@ def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
             # A NUL stands for what is quoted, so that no two line breaks meet which are none of a blank line.
             outside = b"\x00".join(stretches)
             breaks += outside.count(b"\n")
+            commas += outside.count(b",")
             is_start = ended == b"\n" and not inside
             found.plain = (
                 b"\n\n" not in outside
@@ -163,6 +167,9 @@ def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
     records = breaks + (ended != b"\n")
     if inside or returns != pairs or (returns and pairs != breaks):
         found.plain = False
+    # DuckDB overlooks one comma too many at a row's end, not one too few.
+    if commas != records * (len(found.header) - 1):
+        found.plain = False
     found.rows = records - 1
 
 
@@ -177,9 +184,10 @@ def _begin(chunk: bytes, found: Scan, contract: ExtractContract) -> bytes:
     text = chunk.decode("utf-8", "surrogateescape")
     csv.field_size_limit(LONGEST)
     try:
-        header = next((record for record in csv.reader(io.StringIO(text, newline="")) if not _is_blank(record)), None)
+        header = next((record for record in csv.reader(io.StringIO(text, newline=""), strict=True) if not _is_blank(record)), None)
     except csv.Error:
-        header = None
+        found.plain, found.column_fault = False, (None, BAD_HEADER)
+        return chunk
     if header is None:
         raise Unreadable("has no header row; land the file again")
     if not text.partition("\n")[0].strip(" \t\r"):
@@ -270,26 +278,51 @@ def measure_note(text: str | None) -> tuple[int | None, str | None]:
     return len(text), hashlib.sha256(text.encode()).hexdigest()
 
 
+class _Lines:
+    """Lines of a text, some of which may be given back to be read again."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self.text = text
+        self.waiting: deque[str] = deque()
+        self.taken: list[str] = []  # since the record began
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self.waiting.popleft() if self.waiting else next(self.text)
+        self.taken.append(line)
+        return line
+
+    def give_back_all_but_the_first(self) -> None:
+        self.waiting.extendleft(reversed(self.taken[1:]))
+
+
 def csv_records(landed: LandedTable) -> Iterator[tuple[int, list[str] | None, str | None]]:
     """(line number, fields, fault) of each row behind the header, as a spreadsheet counts lines.
 
-    Fields are None where a record cannot be cut into fields. Blank lines count and are no rows. Raises
-    OSError, EOFError, zlib.error.
+    Fields are None where a record cannot be cut into fields: then its first line alone is the row at fault, and what a quote that
+    was never closed would have swallowed is read from the next line on. Blank lines count and are no rows. Raises OSError,
+    EOFError, zlib.error.
     """
     csv.field_size_limit(LONGEST)
     with landed.files[0].open("rb") as handle:
         raw: Any = gzip.GzipFile(fileobj=handle) if landed.format == "csv.gz" else handle
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(text, strict=True)
+        lines = _Lines(io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline=""))
+        reader = csv.reader(lines, strict=True)
         line, width = 0, 0
         while True:
             line += 1
+            lines.taken.clear()
             try:
                 record = next(reader)
             except StopIteration:
                 return
             except csv.Error:
-                yield line, None, BAD_QUOTES
+                lines.give_back_all_but_the_first()
+                if width:
+                    yield line, None, BAD_QUOTES
+                width = width or -1  # a header at fault rejects the file whatever its rows are
                 continue
             if _is_blank(record):
                 continue

@@ -1,7 +1,6 @@
 """Reads a landed file as interface.md section 3 says, letter by letter and value by value; shares nothing with the reader of take_in.
 
-It says nothing of files whose quoting is broken (RFC 4180 does not say where such a row ends) nor of damaged Parquet: there the accounts must
-still add up, and that is judged elsewhere.
+It says nothing of damaged Parquet: there the accounts must still add up, and that is judged elsewhere.
 """
 
 from __future__ import annotations
@@ -29,6 +28,7 @@ _TIME = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?(Z|[+-]([01][0-9]|2[0-3])(:?[0-5][0-9])?)?"
 )
 _BARE = re.compile(r"[^,\n\r]*")
+_LINE = re.compile(r"[^\n\r]*")
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 
 
@@ -77,20 +77,28 @@ def expected_of(path: Path, table: str, form: str, zone: str) -> Expected:
     if not rows:
         return unreadable()
     (_, header), *records = rows
+    if header is None:
+        return Expected(is_rejected=True, received=len(records), quarantined=dict.fromkeys(line for line, _ in records))
     if form != "parquet":
         header = [name.strip(" \t") for name in header]
     return _judged(header, records, table, zone)
 
 
-def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """(number of the row, its cells), blank lines counted and left out. Raises Unsaid where quotes are out of place."""
+def _csv_rows(text: str) -> Iterator[tuple[int, list[str] | None]]:
+    """(number of the row, its cells), blank lines counted and left out. None for the line in which a quote out of place begins:
+    the next row begins on the next line."""
     number, place, size = 0, 0, len(text)
     while place < size:
         number += 1
-        cells: list[str] = []
+        begin = place
+        cells: list[str] | None = []
         while True:
             if text[place : place + 1] == '"':
-                cell, place = _quoted(text, place + 1)
+                quoted = _quoted(text, place + 1)
+                if quoted is None:
+                    cells, place = None, _end_of_line(text, begin)
+                    break
+                cell, place = quoted
             else:
                 found = _BARE.match(text, place)
                 assert found  # it matches nothing as well
@@ -102,17 +110,23 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
                 break
             place += 1
         place += 2 if text[place : place + 2] == "\r\n" else 1
-        if cells and not (len(cells) == 1 and cells[0] != "" and cells[0].strip(" \t") == ""):
+        if cells is None or (cells and not (len(cells) == 1 and cells[0] != "" and cells[0].strip(" \t") == "")):
             yield number, cells
 
 
-def _quoted(text: str, place: int) -> tuple[str, int]:
-    """The value of a quoted cell, and the place behind its closing quote."""
+def _end_of_line(text: str, place: int) -> int:
+    found = _LINE.match(text, place)
+    assert found
+    return found.end()
+
+
+def _quoted(text: str, place: int) -> tuple[str, int] | None:
+    """The value of a quoted cell, and the place behind its closing quote; None when it is not closed, or not by the end of the cell."""
     parts = []
     while True:
         closing = text.find('"', place)
         if closing < 0:
-            raise Unsaid
+            return None
         parts.append(text[place:closing])
         place = closing + 1
         if text[place : place + 1] != '"':
@@ -120,7 +134,7 @@ def _quoted(text: str, place: int) -> tuple[str, int]:
         parts.append('"')
         place += 1
     if text[place : place + 1] not in (",", "\n", "\r", ""):
-        raise Unsaid
+        return None
     return "".join(parts), place
 
 
@@ -174,7 +188,7 @@ def _as_text(value: Any, kind: str, of_type: pa.DataType) -> str:
     raise Unsaid
 
 
-def _judged(header: list[str], records: list[tuple[int, list[str]]], table: str, zone: str) -> Expected:
+def _judged(header: list[str], records: list[tuple[int, list[str] | None]], table: str, zone: str) -> Expected:
     columns = COLUMNS[table]
     found = Expected(received=len(records))
     if any(header.count(name) > 1 for name in columns) or any(k[0] == "*" and name not in header for name, k in columns.items()):
@@ -184,8 +198,8 @@ def _judged(header: list[str], records: list[tuple[int, list[str]]], table: str,
     places = {name: header.index(name) for name in columns if name in header}
     good: dict[int, dict[str, Any]] = {}
     for line, cells in records:
-        joined = "".join(cells)
-        if len(cells) != len(header) or any("\ud800" <= letter <= "\udfff" for letter in joined):
+        joined = "".join(cells or ())
+        if cells is None or len(cells) != len(header) or any("\ud800" <= letter <= "\udfff" for letter in joined):
             found.quarantined[line] = None
             continue
         texts = {name: cells[place] for name, place in places.items()}

@@ -171,6 +171,34 @@ def test_quotes_out_of_place_and_never_closed_cost_their_row_only(home):
     assert home.faults() == [(2, None, None), (4, None, None)]
 
 
+@pytest.mark.parametrize("form", ["csv", "csv.gz"])
+def test_a_row_with_one_empty_value_too_many_is_quarantined_however_the_file_is_read(home, form):
+    home.land("care_plans", PLAN + "c1,p1,2026-01-05,,\nc2,p2,2026-01-05,,,\nc3,p3,2026-01-05,,\n", form=form)
+    home.take_in()
+    assert home.ask("select care_plan_id from {care_plans} order by 1") == [("c1",), ("c3",)]
+    assert home.faults() == [(3, None, None)]
+
+
+@pytest.mark.parametrize("behind", ["", "c9,say \"\"x,2026-01-05,,\n", 'c9,"p""9",2026-01-05,,\n'], ids=["no quote", "bare", "quoted"])
+def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_behind_it(home, behind):
+    rows = "".join(f"c{number},p{number},2026-01-05,,\n" for number in range(3, 8))
+    home.land("care_plans", PLAN + 'c2,"p2,2026-01-05,,\n' + rows + behind)
+    home.take_in()
+    assert home.faults() == [(2, None, None)]
+    assert [line for (line,) in home.ask("select line_number from {care_plans} order by 1")][:5] == [3, 4, 5, 6, 7]
+    assert home.counts()[0][0] == 6 + bool(behind)
+
+
+@pytest.mark.parametrize("name", ['"care"_plan_id', '"care_plan_id" ', '"care_plan_id'])
+def test_a_header_with_quotes_out_of_place_rejects_the_file_and_loses_no_row(home, name):
+    home.land("care_plans", PLAN.replace("care_plan_id", name) + "c1,p1,2026-01-05,,\nc2,p2,2026-01-05,,\n")
+    home.take_in()
+    assert home.counts() == [(2, 0, 2, 0)]
+    assert home.faults() == [(2, None, None), (3, None, None)]
+    [(outcome, reason)] = home.ask("select outcome, reason from {files}")
+    assert outcome == "rejected" and "header" in reason
+
+
 def test_a_nul_byte_costs_its_row_only(home):
     home.land("care_plans", PLAN.encode() + b"c1\x00,p1,2026-01-05,,\nc2,p2,2026-01-05,,\n")
     home.take_in()
