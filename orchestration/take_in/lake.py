@@ -196,18 +196,40 @@ def take_in(
         wanted = _pending(landed, practices, newest)[:FILES_A_BATCH]
         if not wanted:
             return None
-        batch = batch_numbers(house)[-1] + 1
-        with _scratch(house, batch) as scratch, _engine(scratch) as engine:
-            taking = _Batch(engine, batch, practices, newest, scratch, progress or (lambda what, done, of: None), len(wanted))
-            for table, contract in extract_contracts().items():
-                own = [(place, one) for place, one in enumerate(wanted) if one.table == table]
-                taking.take(contract, own)
-            notes += taking.notes
-            if not taking.records:
-                return None
-            records = sorted(taking.records, key=lambda record: record.file_id)
-            _finish(house, batch, scratch, engine, records, taking.written)
-        return BatchReport(batch, records, _totals(records), notes)
+        return _take_batch(house, wanted, practices, newest, notes, progress)
+
+
+def take_in_files(house: House, files: list[LandedTable], practices: Mapping[str, str]) -> BatchReport:
+    """Takes in files wherever they lie, as the first batch of a lake that is there for them alone (`ccm check`).
+
+    `practices`: practice_id of each file -> IANA time zone. A file that changes while it is read is in the report's notes only.
+    """
+    house.prepare()
+    notes: list[str] = []
+    return _take_batch(house, files, practices, {}, notes, None) or BatchReport(0, [], {}, notes)
+
+
+def _take_batch(
+    house: House,
+    wanted: list[LandedTable],
+    practices: Mapping[str, str],
+    newest: Mapping[tuple[str, date, str], FileRecord],
+    notes: list[str],
+    progress: Progress | None,
+) -> BatchReport | None:
+    """None when every file changed while it was read."""
+    batch = (batch_numbers(house) or [0])[-1] + 1
+    with _scratch(house, batch) as scratch, _engine(scratch) as engine:
+        taking = _Batch(engine, batch, practices, newest, scratch, progress or (lambda what, done, of: None), len(wanted))
+        for table, contract in extract_contracts().items():
+            own = [(place, one) for place, one in enumerate(wanted) if one.table == table]
+            taking.take(contract, own)
+        notes += taking.notes
+        if not taking.records:
+            return None
+        records = sorted(taking.records, key=lambda record: record.file_id)
+        _finish(house, batch, scratch, engine, records, taking.written)
+    return BatchReport(batch, records, _totals(records), notes)
 
 
 def _totals(records: list[FileRecord]) -> dict[str, dict[str, int]]:

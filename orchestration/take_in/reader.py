@@ -121,6 +121,8 @@ def scan(landed: LandedTable, contract: ExtractContract) -> Scan:
             sha256=digest(landed),
             fault=f"cannot be read ({error.strerror or 'damaged'}); check the file and land it again",
         )
+    except Exception as error:  # whatever a damaged file does must not stop the others
+        return Scan(sha256=digest(landed), fault=f"cannot be read ({type(error).__name__}); check the file and land it again")
 
 
 def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
@@ -220,7 +222,8 @@ def _judge_header(names: list[str], found: Scan, contract: ExtractContract) -> N
 
 
 def _printable(name: str) -> str:
-    return name.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
+    """A name out of a file as it may be shown: nothing in it that moves a terminal's cursor or is no text."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def _is_blank(record: Sequence[str]) -> bool:
@@ -395,10 +398,11 @@ def _scan_parquet(landed: LandedTable, contract: ExtractContract) -> Scan:
     try:
         with pq.ParquetFile(landed.files[0]) as file:
             schema, found.rows = file.schema_arrow, file.metadata.num_rows
+            names = [_printable(name) for name in schema.names]
     except (pa.ArrowException, OSError, ValueError):
         found.fault = "is no readable Parquet file (damaged, encrypted or cut short); land the whole file again"
         return found
-    _judge_header([_printable(name) for name in schema.names], found, contract)
+    _judge_header(names, found, contract)
     if found.column_fault is None:
         for name, place in found.positions.items():
             if pa.types.is_nested(schema.field(place).type):

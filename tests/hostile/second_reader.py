@@ -141,9 +141,9 @@ def _quoted(text: str, place: int) -> tuple[str, int] | None:
 def _parquet_rows(raw: bytes, table: str) -> list[tuple[int, list[Any]]]:
     try:
         held = pq.read_table(io.BytesIO(raw))
+        known = [f for f in held.schema if f.name in COLUMNS[table]]
     except (pa.ArrowException, OSError, ValueError):
         raise Unsaid from None
-    known = [f for f in held.schema if f.name in COLUMNS[table]]
     if any(pa.types.is_nested(f.type) for f in known):
         return [(1, [f"nested {name}" for name in held.column_names]), *((n, []) for n in range(2, held.num_rows + 2))]
     columns = []
