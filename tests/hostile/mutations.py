@@ -11,6 +11,7 @@ import io
 import os
 import socket
 import zipfile
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -446,7 +447,7 @@ def gzip_of_several_members(data: bytes, rng: Random) -> bytes:
     """Packed piece by piece, as some archivers do; one of the pieces may be empty."""
     try:
         plain = gzip.decompress(data)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return data
     cuts = sorted(rng.randint(0, len(plain)) for _ in range(rng.randint(1, 4)))
     return b"".join(gzip.compress(plain[a:b], mtime=0) for a, b in zip([0, *cuts], [*cuts, len(plain)], strict=True))
@@ -466,7 +467,7 @@ def gzip_with_something_behind(data: bytes, rng: Random) -> bytes:
 def not_packed_at_all(data: bytes, rng: Random) -> bytes:
     try:
         return gzip.decompress(data)
-    except (OSError, EOFError):
+    except (OSError, EOFError, zlib.error):
         return data
 
 
