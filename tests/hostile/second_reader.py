@@ -170,6 +170,8 @@ def _as_text(value: Any, kind: str, of_type: pa.DataType) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
+        if kind not in ("date", "time"):
+            raise Unsaid  # how an instant looks as free text is not said
         if pa.types.is_timestamp(of_type) and of_type.unit == "ns":
             value = value.replace(microsecond=0)
         if value.tzinfo is not None:
