@@ -25,6 +25,7 @@ from orchestration.take_in.landing import LandedTable
 LONGEST = 64 * 1024 * 1024  # bytes of one line, characters of one field
 _CHUNK = 1024 * 1024
 _LONGEST_PLAIN = 4 * _CHUNK
+_LONGEST_HEADER = 4 * _CHUNK  # with the blank lines before it
 _RECORDS_A_BATCH = 20_000
 _ROWS_MEASURED = 16
 _BYTES_A_BATCH = 32 * 1024 * 1024  # of text, so that rows with long notes come in smaller batches
@@ -141,8 +142,11 @@ def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
             continue
         chunk, pending = (pending[:cut], pending[cut:]) if data else (pending, b"")
         if not is_begun:
-            chunk = _begin(chunk, found, contract)
-            is_begun = True
+            begun = _begin(chunk, found, contract, is_all=not data or len(chunk) > _LONGEST_HEADER)
+            if begun is None:
+                pending = chunk + pending
+                continue
+            chunk, is_begun = begun, True
         if chunk and found.plain:
             # A line of many chunks is cut into far more pieces than memory likes: it is read record by record.
             found.plain = len(chunk) <= _LONGEST_PLAIN and b"\x00" not in chunk and _is_utf8(chunk)
@@ -175,21 +179,26 @@ def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
     found.rows = records - 1
 
 
-def _begin(chunk: bytes, found: Scan, contract: ExtractContract) -> bytes:
-    """Reads the header off the first chunk; gives the chunk without its byte order mark."""
+def _begin(chunk: bytes, found: Scan, contract: ExtractContract, is_all: bool) -> bytes | None:
+    """Reads the header off the beginning; gives it without its byte order mark, or None where the header does not end in it
+    and more is to come."""
     if chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in chunk[:2]:
         raise Unreadable("is UTF-16; save the file as UTF-8 and land it again")
     if chunk.startswith(b"\xef\xbb\xbf"):
         chunk = chunk[3:]
-    if not chunk:
+    if not chunk and is_all:
         raise Unreadable("holds nothing but a byte order mark; land the file again")
     text = chunk.decode("utf-8", "surrogateescape")
     csv.field_size_limit(LONGEST)
     try:
         header = next((record for record in csv.reader(io.StringIO(text, newline=""), strict=True) if not _is_blank(record)), None)
-    except csv.Error:
+    except csv.Error as error:
+        if not is_all and str(error) == "unexpected end of data":
+            return None
         found.plain, found.column_fault = False, (None, BAD_HEADER)
         return chunk
+    if header is None and not is_all:
+        return None
     if header is None:
         raise Unreadable("has no header row; land the file again")
     if not text.partition("\n")[0].strip(" \t\r"):

@@ -114,6 +114,17 @@ def test_a_header_alone_is_an_accepted_file_of_no_rows(home):
     assert home.counts() == [(0, 0, 0, 0)] and home.faults() == []
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["\n" + PLAN.strip(), "  \n\n" + PLAN.strip(), PLAN.strip() + ',"mood\nor colour"', "\n" * 1_100_000 + PLAN],
+    ids=["a blank line before", "blanks before", "a line break in it", "a megabyte of blank lines before"],
+)
+def test_a_header_is_found_wherever_it_begins_and_ends(home, header):
+    home.land("care_plans", header)
+    home.take_in()
+    assert home.ask("select outcome, rows_received from {files}") == [("accepted", 0)]
+
+
 def test_a_bad_row_is_quarantined_with_its_line_and_the_others_go_on(home):
     good = "c{},p{},2026-01-05,,\n"
     text = (
