@@ -45,7 +45,7 @@ print(json.dumps({"peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 def blocks(size: int, kind: str) -> Iterator[bytes]:
     """CSV text of about `size` bytes in whole rows. Every hundredth row has a month 13 and is quarantined, every thousandth key comes twice."""
-    words = "Called about the new blood pressure cuff, readings at home 140 over 85, \"better\" than last week; refill ordered at the pharmacy. "
+    words = 'Called about the new blood pressure cuff, readings at home 140 over 85, "better" than last week; refill ordered at the pharmacy. '
     note = words * (8_000 if kind == "notes" else 2)
     header = list(NAMES)
     if kind == "headless":
@@ -59,7 +59,11 @@ def blocks(size: int, kind: str) -> Iterator[bytes]:
         for _ in range(step):
             number += 1
             entry = number - 1 if number % 1000 == 0 else number
-            day = f"2026-{13 if number % 100 == 50 else 1}-{number % 28 + 1:02}" if number % 100 == 50 else f"2026-01-{number % 28 + 1:02}"
+            day = (
+                f"2026-{13 if number % 100 == 50 else 1}-{number % 28 + 1:02}"
+                if number % 100 == 50
+                else f"2026-01-{number % 28 + 1:02}"
+            )
             writer.writerow(
                 [f"E{entry:010}", f"P{number % 5000:05}", f"RN{number % 40}", "ccm", "care coordination", f"{day}T10:00:00",
                  f"{day}T10:{number % 50 + 1:02}:00", "", "timer", "false", f"N{number}", note, f"{day}T11:00:00Z", f"{day}T11:00:00Z", "false"]
@@ -96,7 +100,12 @@ def measure(folder: Path, form: str, size: int, kind: str) -> dict[str, Any]:
     if done.returncode:
         raise RuntimeError(done.stderr)
     found = json.loads(done.stdout)
-    return {**found, "bytes_landed": landed.stat().st_size, "seconds_written": round(written, 1), "seconds": round(time.monotonic() - began, 1)}
+    return {
+        **found,
+        "bytes_landed": landed.stat().st_size,
+        "seconds_written": round(written, 1),
+        "seconds": round(time.monotonic() - began, 1),
+    }
 
 
 def main() -> int:
@@ -111,7 +120,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         free = shutil.disk_usage(folder).free
         if free < 4 * size:
-            print(f"{folder}: {free / 1e9:.1f} GB free, {4 * size / 1e9:.1f} wanted; name another folder with --folder", file=sys.stderr)
+            print(
+                f"{folder}: {free / 1e9:.1f} GB free, {4 * size / 1e9:.1f} wanted; name another folder with --folder",
+                file=sys.stderr,
+            )
             return 1
         found = measure(Path(folder), asked.form, size, asked.kind)
     peak = found["peak_kib"] / 1024**2

@@ -58,7 +58,8 @@ class Verdict:
 def check(
     files: Annotated[list[Path], typer.Argument(help="Extracts: .csv, .csv.gz or .parquet.")],
     contract: Annotated[
-        str | None, typer.Option("--contract", help="The contract of all of them, such as time_entries; else read off each file's name.")
+        str | None,
+        typer.Option("--contract", help="The contract of all of them, such as time_entries; else read off each file's name."),
     ] = None,
     time_zone: Annotated[
         str, typer.Option("--time-zone", help="The practice's IANA time zone, in which times without an offset are local.")
@@ -155,7 +156,9 @@ def _notices(path: Path, record: FileRecord, contract: ExtractContract) -> list[
     said = []
     if record.rows_superseded:
         which = "the newest updated_at" if contract.ordered_by else "the last line"
-        said.append(f"rows that lose to another of the same {', '.join(contract.key)}, where {which} wins: {record.rows_superseded:,}")
+        said.append(
+            f"rows that lose to another of the same {', '.join(contract.key)}, where {which} wins: {record.rows_superseded:,}"
+        )
     if record.extra_columns:
         said.append(f"columns that the contract does not know are ignored: {', '.join(record.extra_columns)}")
     if contract.table == "patients" and record.outcome == "accepted" and not record.rows_accepted:
@@ -180,8 +183,9 @@ def _print(verdict: Verdict) -> None:
             what, _, mending = fault.reason.partition("; ")
             more = ", ..." if fault.rows > len(fault.first_lines) else ""
             lines = "the file" if fault.first_lines == [0] else ", ".join(map(str, fault.first_lines)) + more
-            table.add_row(*map(Text, (fault.column or "", "" if fault.first_lines == [0] else f"{fault.rows:,}", lines, what, mending)))
+            table.add_row(
+                *map(Text, (fault.column or "", "" if fault.first_lines == [0] else f"{fault.rows:,}", lines, what, mending))
+            )
         out.print(table)
     for notice in verdict.notices:
         out.print(f"  {notice}", markup=False)
-

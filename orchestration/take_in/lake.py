@@ -259,7 +259,10 @@ def _spill(scratch: Path) -> Path:
 
 @contextmanager
 def _engine(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    config = {"temp_directory": str(_spill(scratch)), "autoinstall_known_extensions": False}
+    config: dict[str, str | int | float | list[str]] = {
+        "temp_directory": str(_spill(scratch)),
+        "autoinstall_known_extensions": False,
+    }
     memory = os.environ.get(MEMORY) or MEMORY_UNLESS_SAID
     try:
         engine = duckdb.connect(":memory:", config={**config, "memory_limit": memory})
@@ -444,9 +447,7 @@ class _Batch:
             for name, kind in typed.staged_columns(contract)
         )
         is_parquet = one.format == "parquet"
-        batches = (
-            reader.parquet_batches(one.files[0], found, contract) if is_parquet else reader.csv_batches(one, found, contract)
-        )
+        batches = reader.parquet_batches(one.files[0], found, contract) if is_parquet else reader.csv_batches(one, found, contract)
         with self._rows(reader.scratch_schema(contract), batches) as failed:
             self.engine.execute(f"insert into staged select 0, {place}, line_number, fault, {names} from rows_of_one")
         if failed:

@@ -128,7 +128,9 @@ def _listing(folder: Path, name: str, notes: list[str]) -> list[os.DirEntry[str]
     except FileNotFoundError:
         return []
     except OSError as error:
-        notes.append(f"{name}: cannot be listed ({error.strerror}), nothing in it is taken in; make it a folder that this user may read")
+        notes.append(
+            f"{name}: cannot be listed ({error.strerror}), nothing in it is taken in; make it a folder that this user may read"
+        )
         return []
 
 

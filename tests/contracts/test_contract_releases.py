@@ -69,7 +69,9 @@ REQUIRED, OPTIONAL = "required: true", "required: false"
         ("marts/revenue_gap", [("not_contacted, ", "")], "column cause no longer has not_contacted in its vocabulary", True),
     ],
 )  # fmt: skip
-def test_each_kind_of_change_is_told_and_judged(copy: Path, name: str, edits: list[tuple[str, str]], what: str, is_breaking: bool) -> None:
+def test_each_kind_of_change_is_told_and_judged(
+    copy: Path, name: str, edits: list[tuple[str, str]], what: str, is_breaking: bool
+) -> None:
     before = shapes(copy)
     edit(copy, name, *edits)
     assert [(c.contract, c.what, c.is_breaking) for c in changes(before, shapes(copy))] == [(name, what, is_breaking)]

@@ -88,7 +88,9 @@ class Draft:
     def _parquet(self) -> bytes:
         names = self.header
         width = len(names)
-        columns = [pa.array([(row[place] if place < len(row) else "") or None for row in self.rows], pa.string()) for place in range(width)]
+        columns = [
+            pa.array([(row[place] if place < len(row) else "") or None for row in self.rows], pa.string()) for place in range(width)
+        ]
         table = pa.Table.from_arrays(columns, names=names)
         for step in self.arrow_steps:
             table = step(table)

@@ -31,12 +31,16 @@ from rich.table import Table
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import House
 from orchestration.take_in.lake import batch_folder, newest_files, take_in
-from orchestration.take_in.landing import discover
 from tests.hostile.drafts import MARKER, TABLES, Draft, good_draft
 from tests.hostile.mutations import MUTATIONS
 from tests.hostile.second_reader import Expected, Unsaid, expected_of, unreadable
 
-ZONES = {"lakeside": "America/Chicago", "hilltop": "America/Phoenix", "harbor": "Australia/Lord_Howe", "north-2": "America/St_Johns"}
+ZONES = {
+    "lakeside": "America/Chicago",
+    "hilltop": "America/Phoenix",
+    "harbor": "Australia/Lord_Howe",
+    "north-2": "America/St_Johns",
+}
 NIGHTS_A_HOME = 40
 NOBODY = 65534
 NEXT_STEP = re.compile(r"[;,] .*\b(land|export|keep|save|write|correct|check)\b")
@@ -110,7 +114,13 @@ def run(nights: int, seed: int, keep: Path | None = None) -> Tally:
         with tempfile.TemporaryDirectory(dir=keep) as folder:
             root = Path(folder)
             with nobody_in_particular(root):
-                _one_home(root, Random(f"{seed}-{number}"), min(NIGHTS_A_HOME, nights - number), f"seed {seed}, home {number // NIGHTS_A_HOME}", tally)
+                _one_home(
+                    root,
+                    Random(f"{seed}-{number}"),
+                    min(NIGHTS_A_HOME, nights - number),
+                    f"seed {seed}, home {number // NIGHTS_A_HOME}",
+                    tally,
+                )
                 _make_readable(root)
     return tally
 
@@ -119,7 +129,11 @@ def _one_home(root: Path, rng: Random, nights: int, label: str, tally: Tally) ->
     deck = Deck(rng)
     house = House(root / "home").prepare()
     first = date(2026, 1, 1)
-    all_nights = [(practice, first + timedelta(days=number // len(ZONES))) for number in range(nights) for practice in [list(ZONES)[number % len(ZONES)]]]
+    all_nights = [
+        (practice, first + timedelta(days=number // len(ZONES)))
+        for number in range(nights)
+        for practice in [list(ZONES)[number % len(ZONES)]]
+    ]
     rng.shuffle(all_nights)
     half = len(all_nights) // 2
     drafts: dict[Key, tuple[Draft, Path]] = {}
@@ -146,9 +160,17 @@ def _one_home(root: Path, rng: Random, nights: int, label: str, tally: Tally) ->
         found = {(r.practice_id, r.extract_date, r.table_name): r for r in report.files} if report else {}
         held = {(r.practice_id, r.extract_date, r.table_name): r for r in newest_files(house)}
         for key in sorted(landed.keys() ^ found.keys()):
-            if key in landed and key in held and held[key].sha256 is None and held[key].outcome == "rejected" and _gives_nothing(landed[key][1]):
+            if (
+                key in landed
+                and key in held
+                and held[key].sha256 is None
+                and held[key].outcome == "rejected"
+                and _gives_nothing(landed[key][1])
+            ):
                 continue  # there was nothing to read the night before either
-            tally.findings.append(f"{label}, run {going}: {key} {landed[key][0].mutations if key in landed else ''} is only in {'landing/' if key in landed else 'the ledger'}")
+            tally.findings.append(
+                f"{label}, run {going}: {key} {landed[key][0].mutations if key in landed else ''} is only in {'landing/' if key in landed else 'the ledger'}"
+            )
         lake = _Lake(house, report.batch if report else 0)
         for key in sorted(landed.keys() & found.keys()):
             draft = landed[key][0]
@@ -231,14 +253,16 @@ class _Lake:
         with duckdb.connect() as con:
             for table, contract in extract_contracts().items():
                 columns = ", ".join(
-                    f'epoch_us("{name}") // 1000000' if kind == "TIMESTAMP" else f'"{name}"' for name, kind in lake_columns(contract)
+                    f'epoch_us("{name}") // 1000000' if kind == "TIMESTAMP" else f'"{name}"'
+                    for name, kind in lake_columns(contract)
                 )
                 for file_id, line, *values in con.execute(
                     f"select file_id, line_number, {columns} from read_parquet(?)", [str(folder / f"{table}.parquet")]
                 ).fetchall():
                     self.rows.setdefault(file_id, {})[line] = tuple(values)
             for file_id, *told in con.execute(
-                "select file_id, line_number, column_name, reason, patient_id from read_parquet(?)", [str(folder / "quarantine.parquet")]
+                "select file_id, line_number, column_name, reason, patient_id from read_parquet(?)",
+                [str(folder / "quarantine.parquet")],
             ).fetchall():
                 self.quarantined.setdefault(file_id, []).append(tuple(told))
 
@@ -261,7 +285,9 @@ class _Lake:
         if record["outcome"] == "rejected" and (not record["reason"] or accepted):
             yield f"rejected with {accepted} rows accepted and the reason {record['reason']!r}"
         names = extract_contracts()[record["table_name"]].names
-        for reason, column in [(reason, column) for _, column, reason, _ in told] + [(record["reason"], None)] * (record["outcome"] == "rejected"):
+        for reason, column in [(reason, column) for _, column, reason, _ in told] + [(record["reason"], None)] * (
+            record["outcome"] == "rejected"
+        ):
             if not reason or not NEXT_STEP.search(reason):
                 yield f"the reason has no next step: {reason!r}"
             if column is not None and column not in names:
@@ -288,11 +314,26 @@ def _shortened(row: tuple[Any, ...] | None) -> str:
 
 
 def print_tally(tally: Tally) -> None:
-    columns = ("files", "accepted", "quarantined", "rejected", "compared", "rows_received", "rows_accepted", "rows_quarantined", "rows_superseded")
-    table = Table(title="What became of the files, by what was done to them (a file with several mutations counts in each)", title_justify="left")
+    columns = (
+        "files",
+        "accepted",
+        "quarantined",
+        "rejected",
+        "compared",
+        "rows_received",
+        "rows_accepted",
+        "rows_quarantined",
+        "rows_superseded",
+    )
+    table = Table(
+        title="What became of the files, by what was done to them (a file with several mutations counts in each)",
+        title_justify="left",
+    )
     table.add_column("mutation", no_wrap=True)
     for name in columns:
-        table.add_column({"quarantined": "some rows quarantined", "compared": "second reader"}.get(name, name.replace("_", " ")), justify="right")
+        table.add_column(
+            {"quarantined": "some rows quarantined", "compared": "second reader"}.get(name, name.replace("_", " ")), justify="right"
+        )
     for kind in sorted(tally.by_kind):
         table.add_row(kind, *(f"{tally.by_kind[kind][name]:,}" for name in columns))
     Console(width=200, highlight=False).print(table)
@@ -306,7 +347,9 @@ def main() -> int:
     asked = parser.parse_args()
     tally = run(asked.nights, asked.seed)
     print_tally(tally)
-    print(f"seed {asked.seed}: {tally.nights} nights, {tally.files} files, {tally.compared} of them compared row by row, {len(tally.findings)} findings")
+    print(
+        f"seed {asked.seed}: {tally.nights} nights, {tally.files} files, {tally.compared} of them compared row by row, {len(tally.findings)} findings"
+    )
     print(*tally.findings[: asked.shown], sep="\n")
     return 1 if tally.findings or tally.by_kind.keys() < MUTATIONS.keys() else 0
 

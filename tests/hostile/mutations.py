@@ -63,12 +63,18 @@ def on_parquet(function: Mutation) -> Mutation:
 @mutation
 def emoji_and_many_scripts(draft: Draft, rng: Random) -> None:
     """Letters of everywhere, joined emoji, combining marks, right-to-left marks."""
-    draft.put(rng, draft.column(rng, "text"), rng.choice(["👩🏽‍⚕️ ok", "Zoë Ångström", "e\u0301", "\u202eolleh", "患者", "\ufeffx", "a\u2028b"]))
+    draft.put(
+        rng,
+        draft.column(rng, "text"),
+        rng.choice(["👩🏽‍⚕️ ok", "Zoë Ångström", "e\u0301", "\u202eolleh", "患者", "\ufeffx", "a\u2028b"]),
+    )
 
 
 @mutation
 def quotes_commas_and_line_breaks_in_fields(draft: Draft, rng: Random) -> None:
-    value = rng.choice(['say "hi"', "a,b,c", "one\ntwo", "one\r\ntwo\n\n", '"', '""', ',"\n', "tab\there", "lone\rreturn", '"quoted"'])
+    value = rng.choice(
+        ['say "hi"', "a,b,c", "one\ntwo", "one\r\ntwo\n\n", '"', '""', ',"\n', "tab\there", "lone\rreturn", '"quoted"']
+    )
     draft.put(rng, draft.column(rng, "text"), value)
 
 
@@ -90,7 +96,17 @@ def control_characters(draft: Draft, rng: Random) -> None:
 
 @mutation
 def formulas_markup_and_sql(draft: Draft, rng: Random) -> None:
-    value = rng.choice(["=cmd|'/c calc'!A0", "@SUM(1)", "'; drop table patients; --", "<script>x</script>", "../../etc/passwd", "a~b*c:d^e", "{{ 7 * 7 }}"])
+    value = rng.choice(
+        [
+            "=cmd|'/c calc'!A0",
+            "@SUM(1)",
+            "'; drop table patients; --",
+            "<script>x</script>",
+            "../../etc/passwd",
+            "a~b*c:d^e",
+            "{{ 7 * 7 }}",
+        ]
+    )
     draft.put(rng, draft.column(rng, "text"), value)
 
 
@@ -106,26 +122,49 @@ def blanks_for_a_value(draft: Draft, rng: Random) -> None:
 
 @mutation
 def no_date(draft: Draft, rng: Random) -> None:
-    draft.put(rng, draft.column(rng, "date"), rng.choice(["2026-02-30", "01/31/2026", "2026-1-5", "20260105", "0000-00-00", "2026-01-05 ", "45678", "infinity"]))
+    draft.put(
+        rng,
+        draft.column(rng, "date"),
+        rng.choice(["2026-02-30", "01/31/2026", "2026-1-5", "20260105", "0000-00-00", "2026-01-05 ", "45678", "infinity"]),
+    )
 
 
 @mutation
 def no_timestamp(draft: Draft, rng: Random) -> None:
-    value = rng.choice(["2026-01-15", "2026-01-15T25:00:00", "1/15/2026 10:00 AM", "2026-01-15T10:00:00 CST", "2026-01-15T10:00:61Z", "1768500000", "now"])
+    value = rng.choice(
+        [
+            "2026-01-15",
+            "2026-01-15T25:00:00",
+            "1/15/2026 10:00 AM",
+            "2026-01-15T10:00:00 CST",
+            "2026-01-15T10:00:61Z",
+            "1768500000",
+            "now",
+        ]
+    )
     draft.put(rng, draft.column(rng, "time"), value)
 
 
 @mutation
 def timestamp_in_another_dress(draft: Draft, rng: Random) -> None:
     value = rng.choice(
-        ["2026-01-15 10:00", "2026-01-15T10:00:00.123456789Z", "2026-03-08T02:30:00", "2025-11-02T01:30:00", "2026-01-15T10:00-0600", "2026-01-15T23:59:59+14"]
+        [
+            "2026-01-15 10:00",
+            "2026-01-15T10:00:00.123456789Z",
+            "2026-03-08T02:30:00",
+            "2025-11-02T01:30:00",
+            "2026-01-15T10:00-0600",
+            "2026-01-15T23:59:59+14",
+        ]
     )
     draft.put(rng, draft.column(rng, "time"), value)
 
 
 @mutation
 def no_number(draft: Draft, rng: Random) -> None:
-    draft.put(rng, draft.column(rng, "number"), rng.choice(["1.0", "1e3", "١٢", "9" * 19, "9" * 40, "-1", "+7", "0x1F", "1,000", "one"]))
+    draft.put(
+        rng, draft.column(rng, "number"), rng.choice(["1.0", "1e3", "١٢", "9" * 19, "9" * 40, "-1", "+7", "0x1F", "1,000", "one"])
+    )
 
 
 @mutation
@@ -248,7 +287,9 @@ def optional_column_missing(draft: Draft, rng: Random) -> bool | None:
 @mutation
 def column_renamed(draft: Draft, rng: Random) -> None:
     place = rng.randrange(len(draft.header))
-    draft.header[place] = rng.choice([f"{draft.header[place]}_1", draft.header[place].replace("_", " "), "", f"\u200b{draft.header[place]}"])
+    draft.header[place] = rng.choice(
+        [f"{draft.header[place]}_1", draft.header[place].replace("_", " "), "", f"\u200b{draft.header[place]}"]
+    )
 
 
 @mutation
@@ -349,7 +390,9 @@ def bytes_that_are_no_utf_8(draft: Draft, rng: Random) -> None:
     def step(data: bytes) -> bytes:
         begin = data.find(b"\n") + 1
         place = rng.randint(begin, len(data))
-        return data[:place] + rng.choice([b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xc0\xaf", b"\x80"]) + data[place:]
+        return (
+            data[:place] + rng.choice([b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf5\x80\x80\x80", b"\xc0\xaf", b"\x80"]) + data[place:]
+        )
 
     draft.byte_steps.append(step)
 
@@ -390,7 +433,9 @@ def nothing_at_all(draft: Draft, rng: Random) -> None:
 
 @on_text
 def nothing_but_blanks(draft: Draft, rng: Random) -> None:
-    content = rng.choice([b"\n", b"\r\n\r\n", b"  \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", b"\xff\xfe", b"\x00", b",,,\n", b'""\n', b'"\n'])
+    content = rng.choice(
+        [b"\n", b"\r\n\r\n", b"  \n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", b"\xff\xfe", b"\x00", b",,,\n", b'""\n', b'"\n']
+    )
     draft.byte_steps.append(lambda data: content)
 
 
@@ -413,7 +458,11 @@ def something_else_entirely(draft: Draft, rng: Random) -> None:
             sink = io.BytesIO()
             pq.write_table(pa.table({"a": [1, 2]}), sink)
             return sink.getvalue()
-        return {"html": b"<html><body>503 Service Unavailable</body></html>\n", "json": b'{"error": "timeout"}', "csv": b"a,b\n1,2\n"}[kind]
+        return {
+            "html": b"<html><body>503 Service Unavailable</body></html>\n",
+            "json": b'{"error": "timeout"}',
+            "csv": b"a,b\n1,2\n",
+        }[kind]
 
     draft.landed_steps.append(step)
 
@@ -626,7 +675,9 @@ def link_in_its_place(path: Path, rng: Random) -> None:
     target = rng.choice(["itself", "nowhere", "elsewhere", "/etc/passwd", "folder"])
     kept = path.with_name(f".{path.name}.kept")
     path.rename(kept)
-    path.symlink_to({"itself": path, "nowhere": path.parent / "nowhere", "elsewhere": kept, "folder": path.parent}.get(target, Path(target)))
+    path.symlink_to(
+        {"itself": path, "nowhere": path.parent / "nowhere", "elsewhere": kept, "folder": path.parent}.get(target, Path(target))
+    )
 
 
 @on_disk

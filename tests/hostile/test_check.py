@@ -66,7 +66,15 @@ def test_each_fault_is_told_with_column_lines_and_mending_and_without_a_value(ch
     path.write_text(bad.replace("note_text", "note_text,mood", 1).replace("Zanzibar,2026", "Zanzibar,,2026"))
     ran = check(str(path), "--contract", "time_entries", "--time-zone", "America/Chicago")
     assert ran.code == 1 and "accepted in part" in ran.out
-    for told in ("program", "not one of ccm, pcm", "started_at", "not a timestamp", "voided", "required and empty", "wrong number of columns"):
+    for told in (
+        "program",
+        "not one of ccm, pcm",
+        "started_at",
+        "not a timestamp",
+        "voided",
+        "required and empty",
+        "wrong number of columns",
+    ):
         assert told in ran.out
     assert "32, 33, 34" in ran.out and ", ..." in ran.out and "ignored: mood" in ran.out and "America/Chicago" in ran.out
     assert "Zanzibar" not in ran.out + ran.err and "yesterday" not in ran.out + ran.err

@@ -47,5 +47,11 @@ def test_a_file_that_is_read_otherwise_than_the_second_reader_does_is_found(home
         Expected(False, 4, {**wanted.accepted, 2: ("x",)}, wanted.quarantined, 1),
     ]
     assert all(len(list(lake.judge(record, other))) == 1 for other in spoiled)
-    for column, value in (("rows_received", 9), ("rows_accepted", 3), ("rows_quarantined", 0), ("outcome", "lost"), ("outcome", "rejected")):
+    for column, value in (
+        ("rows_received", 9),
+        ("rows_accepted", 3),
+        ("rows_quarantined", 0),
+        ("outcome", "lost"),
+        ("outcome", "rejected"),
+    ):
         assert list(lake.judge({**record, column: value}, None)), column

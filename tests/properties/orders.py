@@ -11,6 +11,8 @@ import argparse
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -18,7 +20,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.contracts import mart_contracts
+from orchestration.contracts import NOTE, extract_contracts, mart_contracts
 from orchestration.house import House
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import take_in
@@ -126,6 +128,30 @@ class Kitchen:
 
     def marts(self, clinics: list[Clinic], plan: Plan) -> Marts:
         """Lands and takes in run by run; gives every mart's columns and rows, sorted."""
+        with self._computed(clinics, plan) as con:
+            return {name: _rows(con, name) for name in sorted(mart_contracts())}
+
+    def published(self, clinics: list[Clinic], plan: Plan, folder: Path) -> dict[str, Path]:
+        """Writes as Parquet every mart, and of every extract table the longest accepted file, in the contract's columns.
+
+        The note's text, which never goes past taking in, is an empty column. By `extracts/<table>` and `marts/<mart>`.
+        """
+        paths: dict[str, Path] = {}
+        with self._computed(clinics, plan) as con:
+            lake = self.folder / f"home-{self.count}" / "lake" / "batches" / "*"
+            selects = {f"marts/{name}": f'from marts."{name}"' for name in mart_contracts()}
+            for table, contract in extract_contracts().items():
+                columns = ", ".join(f"null::varchar as {name}" if name == NOTE else f'"{name}"' for name in contract.names)
+                rows = f"read_parquet('{lake}/{table}.parquet')"
+                selects[f"extracts/{table}"] = f"select {columns} from {rows} where file_id = (select mode(file_id) from {rows})"
+            for name, select in sorted(selects.items()):
+                paths[name] = folder / f"{name}.parquet"
+                paths[name].parent.mkdir(parents=True, exist_ok=True)
+                con.execute(f"copy ({select}) to '{paths[name]}' (format parquet)")
+        return paths
+
+    @contextmanager
+    def _computed(self, clinics: list[Clinic], plan: Plan) -> Iterator[duckdb.DuckDBPyConnection]:
         self.count += 1
         house = House(configure(self.folder / f"home-{self.count}", clinics)).prepare()
         practices = load_practices(house.practices_yaml)
@@ -146,13 +172,14 @@ class Kitchen:
                 "create table main.names as select file_id, practice_id || ' ' || extract_date || ' ' || table_name || ' v' || version as name "
                 f"from read_parquet('{house.lake}/batches/*/files.parquet')"
             )
-            return {name: _rows(con, name) for name in sorted(mart_contracts())}
+            yield con
 
 
 def _rows(con: duckdb.DuckDBPyConnection, mart: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     columns = [name for name, *_ in con.execute(f'describe marts."{mart}"').fetchall()]
     shown = ", ".join(
-        f'(select name from main.names as n where n.file_id = m."{name}") as "{name}"' if name == "file_id" else f'm."{name}"' for name in columns
+        f'(select name from main.names as n where n.file_id = m."{name}") as "{name}"' if name == "file_id" else f'm."{name}"'
+        for name in columns
     )
     return columns, sorted(con.execute(f'select {shown} from marts."{mart}" as m').fetchall(), key=repr)
 
@@ -166,7 +193,11 @@ def differences(one: Marts, other: Marts) -> list[str]:
             continue
         left = [row for row in rows if row not in others]
         right = [row for row in others if row not in rows]
-        beside = [name for name, a, b in zip(columns, left[0], right[0], strict=True) if a != b] if left and right else ["a row that is missing"]
+        beside = (
+            [name for name, a, b in zip(columns, left[0], right[0], strict=True) if a != b]
+            if left and right
+            else ["a row that is missing"]
+        )
         found.append(f"{mart}: {len(left)} of {len(rows)} rows differ, such as in {', '.join(beside)}")
     return found
 

@@ -115,13 +115,16 @@ def test_a_folder_that_cannot_be_listed_is_named_and_the_others_go_on(home):
     (home.house.landing / "lakeside" / "2026-02-04").symlink_to(home.path("care_plans").parent)
     report = home.take_in(TWO)
     assert [f.table_name for f in report.files] == ["care_plans"]
-    assert [note.split(":")[0] for note in report.notes] == ["landing/hilltop", *(f"landing/lakeside/2026-02-0{day}" for day in (2, 3, 4))]
+    assert [note.split(":")[0] for note in report.notes] == [
+        "landing/hilltop",
+        *(f"landing/lakeside/2026-02-0{day}" for day in (2, 3, 4)),
+    ]
     assert "cannot be listed" in report.notes[0]
 
 
 def test_a_parquet_file_with_a_column_name_that_is_no_text_is_rejected_and_the_others_go_on(home):
     sink = pa.BufferOutputStream()
-    pq.write_table(pa.table({**dict.fromkeys(("care_plan_id", "patient_id"), ["a"]), "colour": ["b"]}), sink, store_schema=False)
+    pq.write_table(pa.table({"care_plan_id": ["a"], "patient_id": ["a"], "colour": ["b"]}), sink, store_schema=False)
     home.land("care_plans", sink.getvalue().to_pybytes().replace(b"colour", b"c\xedlour"), form="parquet")
     home.land("stays", csv_of("stays", [row("stays")]))
     home.take_in()

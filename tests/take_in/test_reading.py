@@ -190,7 +190,9 @@ def test_a_row_with_one_empty_value_too_many_is_quarantined_however_the_file_is_
     assert home.faults() == [(3, None, None)]
 
 
-@pytest.mark.parametrize("behind", ["", "c9,say \"\"x,2026-01-05,,\n", 'c9,"p""9",2026-01-05,,\n'], ids=["no quote", "bare", "quoted"])
+@pytest.mark.parametrize(
+    "behind", ["", 'c9,say ""x,2026-01-05,,\n', 'c9,"p""9",2026-01-05,,\n'], ids=["no quote", "bare", "quoted"]
+)
 def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_behind_it(home, behind):
     rows = "".join(f"c{number},p{number},2026-01-05,,\n" for number in range(3, 8))
     home.land("care_plans", PLAN + 'c2,"p2,2026-01-05,,\n' + rows + behind)
