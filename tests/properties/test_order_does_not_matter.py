@@ -13,6 +13,8 @@ from tests.pipeline.homes import Ran
 from tests.properties.orders import Delivery, Kitchen, Marts, all_at_once, deliveries_of, differences, one_by_one, plan_of
 from tests.properties.strategies import Clinic, population
 
+pytestmark = pytest.mark.xdist_group("orders")
+
 
 @pytest.fixture(scope="module")
 def clinics() -> list[Clinic]:
@@ -49,7 +51,7 @@ def test_nights_taken_in_one_by_one_give_the_marts_of_all_at_once(
     assert differences(wanted, kitchen.marts(clinics, plan)) == []
 
 
-@settings(max_examples=3, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@settings(max_examples=2, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(drawn=st.data())
 def test_any_order_with_repeats_gives_the_same_marts(
     kitchen: Kitchen, clinics: list[Clinic], deliveries: list[Delivery], wanted: Marts, drawn: Any
