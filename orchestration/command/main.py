@@ -11,6 +11,7 @@ from pathlib import Path
 # Each of these adds its subcommands to the app.
 from orchestration.command import (  # noqa: F401
     answers,
+    check,
     claim_files,
     closes,
     demo,

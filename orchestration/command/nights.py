@@ -7,6 +7,7 @@ from datetime import date
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
 from orchestration.house import House, HouseError
@@ -50,7 +51,7 @@ def nightly(
     started = time.monotonic()
     with err.status("Taking in, judging, rebuilding, publishing ..."):
         run_nightly(house, practices, night_of(date), full)
-    summary = _night_summary(house)
+    summary = _night_summary(house, practices, night_of(date))
     if as_json:
         print_json(summary)
         return
@@ -60,6 +61,8 @@ def nightly(
     )
     for line in summary["rejected"]:
         out.print(f"[red]Rejected[/red] {line}")
+    for line in summary["left_alone"]:
+        out.print(f"[yellow]Not taken in[/yellow] {escape(line)}")
     for line in summary["failed_checks"]:
         out.print(f"[red]Check failed[/red] {line}")
     for line in summary["undocumented_overdue"]:
@@ -68,10 +71,14 @@ def nightly(
     out.print("Next: `ccm status`, `ccm worklist`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
 
 
-def _night_summary(house: House) -> dict[str, Any]:
+def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:
     import duckdb
 
     from orchestration.gate import verdicts
+    from orchestration.take_in.landing import discover
+
+    left_alone: list[str] = []
+    discover(house, practices, up_to, left_alone)
 
     with duckdb.connect(str(house.marts), read_only=True) as marts:
         rows = marts.execute(
@@ -101,6 +108,7 @@ def _night_summary(house: House) -> dict[str, Any]:
         "rows_superseded": int(rows[4] or 0),
         "newest_night": newest,
         "rejected": [row[0] for row in rejected],
+        "left_alone": left_alone,
         "failed_checks": failed,
         "undocumented_overdue": overdue,
         "marts": house.marts,
