@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export CCM_HOME ?= $(CURDIR)/data
 WORKERS ?= 2
+# Bytecode is kept, also where the environment says otherwise: each of the hundreds of commands that the tests run would compile the house anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: setup demo test check format lock browser
 
