@@ -7,6 +7,7 @@
   configuration/<table>.parquet       charges, rule version
   history.parquet                     this practice's earlier claims of the month, as int_claims__history had them
   rules/<seed>.parquet                every rule row that was loaded
+  accepted.json                       what somebody accepted that this close rests on, where there is such
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -50,14 +51,20 @@ _PATIENTS = """
 _QUARANTINED_PRESENCES = """
     select file_id, practice_id, extract_date, table_name, line_number, column_name, reason, patient_id
     from staging.stg_quarantine
-    where practice_id = ? and table_name = 'patients' and patient_id is not null and is_in_force
+    where practice_id = $practice and table_name = 'patients' and patient_id is not null and is_in_force
     qualify
         row_number() over (partition by patient_id order by extract_date desc, line_number) = 1
         or (
-            date_trunc('month', extract_date) = ?
+            date_trunc('month', extract_date) = $month
             and row_number() over (partition by patient_id, date_trunc('month', extract_date) order by extract_date desc, line_number) = 1
         )
     order by patient_id, extract_date, line_number
+"""
+# And what may hide a reason not to bill: the rows for which the close holds a claim.
+_QUARANTINED_FACTS = """
+    select file_id, practice_id, extract_date, table_name, line_number, column_name, 'in quarantine' as reason, patient_id
+    from intermediate.int_quarantined_facts where practice_id = $practice
+    order by patient_id, table_name, extract_date, line_number
 """
 _SNAPSHOT = """
     select facts.*
@@ -111,14 +118,23 @@ class Frozen:
         return sorted(name for name in self.files if name.startswith(f"{folder}/"))
 
 
-def freeze(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date, claimed_elsewhere: Mapping[str, str]) -> bytes:
+def freeze(
+    warehouse: duckdb.DuckDBPyConnection,
+    practice: Practice,
+    month: date,
+    claimed_elsewhere: Mapping[str, str],
+    accepted: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
     """The inputs.zip of one practice's month (its first day), from the warehouse that the close reads."""
     name = practice.practice_id
     first = month - timedelta(days=MARGIN_DAYS)
     last = next_month(month) + timedelta(days=MARGIN_DAYS - 1)
     queries: dict[str, tuple[str, Any]] = {
         "lake/files": (_FILES, [name]),
-        "lake/quarantine": (_QUARANTINED_PRESENCES, [name, month]),
+        "lake/quarantine": (
+            f"select * from ({_QUARANTINED_PRESENCES}) union all select * from ({_QUARANTINED_FACTS})",
+            {"practice": name, "month": month},
+        ),
         "lake/patients": (_PATIENTS, [name, month]),
         "lake/care_team": (_CARE_TEAM, [name]),
         "lake/services": (_SERVICES, [name]),
@@ -131,6 +147,8 @@ def freeze(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date
         "practice.json": practice.canonical_json().encode(),
         "claimed_elsewhere.json": json.dumps(dict(claimed_elsewhere), sort_keys=True).encode(),
     }
+    if accepted:
+        files["accepted.json"] = json.dumps([dict(one) for one in accepted], sort_keys=True).encode()
     for path, (sql, parameters) in queries.items():
         files[f"{path}.parquet"] = parquet(warehouse.execute(sql, parameters).to_arrow_table())
     for (seed,) in warehouse.execute(

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
 from orchestration.house import House, HouseError
@@ -59,9 +60,13 @@ def nightly(
         f"{summary['rows_accepted']:,} rows accepted, {summary['rows_quarantined']:,} in quarantine, {summary['rows_superseded']:,} superseded."
     )
     for line in summary["rejected"]:
-        out.print(f"[red]Rejected[/red] {line}")
+        out.print(f"[red]Rejected[/red] {escape(line)}")
     for line in summary["failed_checks"]:
         out.print(f"[red]Check failed[/red] {line}")
+    for line in summary["held_until_accepted"]:
+        out.print(f"[red]Holds the close[/red] {escape(line)}")
+    if summary["quarantined_facts"]:
+        out.print(f"[red]Holds claims[/red] {summary['quarantined_facts']} rows in quarantine may hide a reason not to bill; `ccm accept --list`")
     for line in summary["undocumented_overdue"]:
         out.print(f"[red]Document before the close[/red] {line}")
     out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
@@ -84,6 +89,14 @@ def _night_summary(house: House) -> dict[str, Any]:
             from quarantine where line_number = 0 group by practice_id, extract_date, table_name order by all
             """
         ).fetchall()
+        # A rejected file stands above already.
+        holds = marts.execute(
+            """
+            select practice_id || ' ' || extract_date || ' ' || table_name || ': ' || explanation || ' (' || measure || ')' from close_holds
+            where kind = 'drift' and not is_accepted order by practice_id, extract_date, table_name, measure, column_name
+            """
+        ).fetchall()
+        hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
     failed = [
         f"{finding.asset} {finding.check} ({', '.join(finding.practice_ids) or 'all practices'}): {finding.detail}"
         for source in ("dbt", "great_expectations")
@@ -102,6 +115,8 @@ def _night_summary(house: House) -> dict[str, Any]:
         "newest_night": newest,
         "rejected": [row[0] for row in rejected],
         "failed_checks": failed,
+        "held_until_accepted": [row[0] for row in holds],
+        "quarantined_facts": hidden,
         "undocumented_overdue": overdue,
         "marts": house.marts,
     }

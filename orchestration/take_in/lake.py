@@ -617,9 +617,7 @@ class _Batch:
                     rows_quarantined=bad,
                     rows_superseded=lost.get(file_id, 0),
                     extra_columns=() if is_rejected else found.extra_columns,
-                    missing_columns=None
-                    if is_rejected
-                    else tuple(name for name in contract.names if name not in found.positions),
+                    missing_columns=None if is_rejected else tuple(name for name in contract.names if name not in found.positions),
                 )
             )
         # received = accepted + quarantined + superseded holds by the sum above; that as much was written is

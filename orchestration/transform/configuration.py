@@ -204,7 +204,9 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
     Sees to it that the payers' answers have their tables, too, also before the first of them came."""
     ensure_tables(house)
     digest = hashlib.sha256()
-    tables = configuration_tables(practices, rules_version(), read_closes(house), acceptances.in_force(house)) | office_tables(house)
+    tables = configuration_tables(practices, rules_version(), read_closes(house), acceptances.in_force(house)) | office_tables(
+        house
+    )
     for name, table in tables.items():
         content = _parquet(table)
         # A proposal changes nothing that a claim rests on: the close it proposes must not wait for another night.
