@@ -66,7 +66,9 @@ def nightly(
     for line in summary["held_until_accepted"]:
         out.print(f"[red]Holds the close[/red] {escape(line)}")
     if summary["quarantined_facts"]:
-        out.print(f"[red]Holds claims[/red] {summary['quarantined_facts']} rows in quarantine may hide a reason not to bill; `ccm accept --list`")
+        out.print(
+            f"[red]Holds claims[/red] {summary['quarantined_facts']} rows in quarantine may hide a reason not to bill; `ccm accept --list`"
+        )
     for line in summary["undocumented_overdue"]:
         out.print(f"[red]Document before the close[/red] {line}")
     out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")

@@ -1,7 +1,5 @@
 """Drift of the nightly extracts as Dagster asset checks: dbt measures and judges (extract_drift, close_holds), here it is only shown."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,7 +39,8 @@ _FINDINGS = """
         select practice_id, table_name, extract_date, case kind when 'rejected_file' then kind else measure end as measure, column_name,
             not is_accepted as is_open
         from marts.close_holds where kind in ('drift', 'rejected_file')
-    ) as holds using (practice_id, table_name, extract_date, measure, column_name)
+    ) as holds on drift.practice_id = holds.practice_id and drift.table_name = holds.table_name and drift.extract_date = holds.extract_date
+        and drift.measure = holds.measure and drift.column_name = holds.column_name
     left join (
         select practice_id, table_name, max(extract_date) as newest from staging.stg_files where is_newest_version group by all
     ) as newest on drift.practice_id = newest.practice_id and drift.table_name = newest.table_name
@@ -63,7 +62,9 @@ def judge_drift(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     if not house.warehouse.exists():
         return
     with house.lock("warehouse"), duckdb.connect(str(house.warehouse), read_only=True) as warehouse:
-        if not warehouse.execute("select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'close_holds'").fetchall():
+        if not warehouse.execute(
+            "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'close_holds'"
+        ).fetchall():
             return
         rows = warehouse.execute(_FINDINGS).fetchall()
     for name in CHECKS:
