@@ -94,7 +94,7 @@ rates as (
             {{- ',' if not loop.last }}
             {%- endfor %}
         ] as before,
-        {{ per ~ '_0' if per else 'null' }} as basis
+        {{ 'entries_0' if per else 'null' }} as basis
     from weeks
     {%- if measure != 'rows_in_week' %}
     where table_name = 'time_entries'
