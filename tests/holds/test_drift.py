@@ -38,7 +38,9 @@ def minutes_for_seconds(clinic, home):
 
 def other_ids(clinic, home):
     for night in nights(date(2026, 10, 22), NEWEST_NIGHT):
-        write(home, clinic.practice_id, night, "time_entries", [{**r, "patient_id": "X" + r["patient_id"]} for r in clinic.log(night)])
+        write(
+            home, clinic.practice_id, night, "time_entries", [{**r, "patient_id": "X" + r["patient_id"]} for r in clinic.log(night)]
+        )
 
 
 def no_more_notes(clinic, home):
@@ -52,7 +54,15 @@ def a_torn_last_line(clinic, home):
 
 
 def a_renamed_column(clinic, home):
-    write(home, clinic.practice_id, NEWEST_NIGHT, "consents", clinic.panel()["consents"], without=("revoked_on",), extra="revocation_date")
+    write(
+        home,
+        clinic.practice_id,
+        NEWEST_NIGHT,
+        "consents",
+        clinic.panel()["consents"],
+        without=("revoked_on",),
+        extra="revocation_date",
+    )
 
 
 def a_column_that_decides_nothing_gone(clinic, home):
@@ -60,7 +70,13 @@ def a_column_that_decides_nothing_gone(clinic, home):
 
 
 def dates_as_in_america(clinic, home):
-    write(home, clinic.practice_id, NEWEST_NIGHT, "coverages", [{**r, "effective_date": "01/01/2020"} for r in clinic.panel()["coverages"]])
+    write(
+        home,
+        clinic.practice_id,
+        NEWEST_NIGHT,
+        "coverages",
+        [{**r, "effective_date": "01/01/2020"} for r in clinic.panel()["coverages"]],
+    )
 
 
 def a_new_word(clinic, home):
@@ -167,7 +183,9 @@ def test_a_rejected_log_file_can_be_accepted_as_lost_and_a_panel_file_only_be_la
     home, con = spoiled
     practice = load_practices(home / "practices.yaml")["rejected"]
     log, panel = sorted(_by_holds(con, practice, OCTOBER), key=lambda said: "stays" in said)
-    assert log.startswith("time_entries of 2026-10-08 stands rejected (") and log.endswith("--table time_entries --by NAME --reason TEXT`")
+    assert log.startswith("time_entries of 2026-10-08 stands rejected (") and log.endswith(
+        "--table time_entries --by NAME --reason TEXT`"
+    )
     assert panel.startswith("stays of 2026-11-04 stands rejected (") and "ccm accept" not in panel
 
 
@@ -181,7 +199,7 @@ def holds(con, practice):
 
 def test_an_acceptance_holds_for_its_content_and_is_the_new_usual_and_other_content_waits_again(tmp_path):
     home = tmp_path / "home"
-    (clinic, other) = land(home, ("panel", "rejected"))
+    (clinic, _) = land(home, ("panel", "rejected"))
     con = build(home)
     (waiting,) = holds(con, "panel")
     accept(home, "panel", [waiting])

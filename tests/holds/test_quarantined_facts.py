@@ -79,7 +79,9 @@ def test_the_claims_of_patients_with_quarantined_facts_are_held_by_name_of_the_r
     held = {row["patient_id"]: row for row in table(files["held.csv"]) if row["reason"] == "quarantined_facts"}
     # 1, 2 and 3 have lost what a claim needs with the row: no claim is due.
     assert held.keys() == {"1-P04", "1-P05"}
-    assert held["1-P04"]["detail"].startswith("in quarantine: stays of 2026-11-04 line 5 (stay_type). Land a snapshot without the fault")
+    assert held["1-P04"]["detail"].startswith(
+        "in quarantine: stays of 2026-11-04 line 5 (stay_type). Land a snapshot without the fault"
+    )
     assert held["1-P05"]["detail"].startswith("in quarantine: conditions of 2026-11-04 line 26 (clinical_status).")
     claimed = {row["patient_id"] for row in table(files["claims.csv"])}
     assert claimed == {f"1-P{n:02d}" for n in (6, 7, 8, 9, 10, 11, 12)}
@@ -113,7 +115,12 @@ def test_an_accepted_row_goes_out_the_manifest_says_who_accepted_it_and_the_pack
         accepted = put_packet(close(home, con), tmp_path / "after")
     assert {row["patient_id"] for row in table((accepted / "held.csv").read_bytes())} == {"1-P05"}
     (said,) = json.loads((accepted / "manifest.json").read_text())["accepted"]
-    assert (said["patient_id"], said["line_number"], said["accepted_by"], said["accepted_why"]) == ("1-P04", 5, "R. Roe", "a day clinic, no stay")
+    assert (said["patient_id"], said["line_number"], said["accepted_by"], said["accepted_why"]) == (
+        "1-P04",
+        5,
+        "R. Roe",
+        "a day clinic, no stay",
+    )
     assert "accepted" not in json.loads((held_all / "manifest.json").read_text())
     for packet in (held_all, accepted):
         assert rebuild(packet).is_same
