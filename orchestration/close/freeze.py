@@ -22,6 +22,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.contracts import extract_contracts
@@ -31,9 +32,11 @@ SNAPSHOTS = ("coverages", "conditions", "consents", "care_plans", "assessments",
 # Time within so many days of the month can share a midnight or a visit's day with it.
 MARGIN_DAYS = 2
 
-_FILES = (
-    "select * exclude (is_usable, is_newest_version, is_in_force) from staging.stg_files where practice_id = ? order by file_id"
-)
+# When a file was dropped is no part of what was in it.
+_FILES = """
+    select * exclude (is_usable, is_newest_version, is_in_force) replace (0 as mtime_ns, 0 as ctime_ns)
+    from staging.stg_files where practice_id = ? order by extract_date, table_name, version
+"""
 
 # Of the snapshots: each patient's last row, and one presence in the month.
 _PATIENTS = """
@@ -149,14 +152,34 @@ def freeze(
     }
     if accepted:
         files["accepted.json"] = json.dumps([dict(one) for one in accepted], sort_keys=True).encode()
+    numbers = file_numbers(warehouse, name)
     for path, (sql, parameters) in queries.items():
-        files[f"{path}.parquet"] = parquet(warehouse.execute(sql, parameters).to_arrow_table())
+        files[f"{path}.parquet"] = parquet(numbered(warehouse.execute(sql, parameters).to_arrow_table(), numbers))
     for (seed,) in warehouse.execute(
         "select table_name from duckdb_tables() where schema_name = 'rules' order by table_name"
     ).fetchall():
         # Every column is in the order, so that the bytes do not depend on how the seed was loaded.
         files[f"rules/{seed}.parquet"] = parquet(warehouse.execute(f'select * from rules."{seed}" order by all').to_arrow_table())
     return _zip(files)
+
+
+def file_numbers(warehouse: duckdb.DuckDBPyConnection, practice_id: str) -> dict[int, int]:
+    """file_id -> 1, 2, ... by night, table and version: the practice's own count. The lake's ids count what every practice landed, and when it was
+    taken in; a packet must depend on neither."""
+    rows = warehouse.execute(
+        "select file_id from staging.stg_files where practice_id = ? order by extract_date, table_name, version", [practice_id]
+    ).fetchall()
+    return {file_id: number for number, (file_id,) in enumerate(rows, 1)}
+
+
+def numbered(table: pa.Table, numbers: Mapping[int, int]) -> pa.Table:
+    """The table with the practice's own numbers in the place of the lake's file ids, where it has such a column."""
+    if "file_id" not in table.column_names:
+        return table
+    places = pc.index_in(table["file_id"], value_set=pa.array(list(numbers), pa.int64()))
+    return table.set_column(
+        table.column_names.index("file_id"), table.field("file_id"), pa.array(list(numbers.values()), pa.int64()).take(places)
+    )
 
 
 def thaw(content: bytes) -> Frozen:

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from orchestration.close import transitions
 from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
-from orchestration.close.freeze import freeze, parquet
+from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.versions import versions
 from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import scrub
@@ -83,6 +83,7 @@ class Ground:
     inputs: bytes  # inputs.zip
     claimed_elsewhere: Mapping[str, str]
     software: Mapping[str, str]
+    has_own_file_numbers: bool = True  # packets of before there were such name files by the lake's ids
     accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
@@ -171,7 +172,8 @@ def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, ne
     files["claims.csv"] = _csv(Line, due.lines)
     files["held.csv"] = _csv(Held, due.held)
     files["claim_subjects.parquet"] = _subjects(practice, due)
-    files |= evidence(warehouse, practice.practice_id, month)
+    numbers = file_numbers(warehouse, practice.practice_id) if ground.has_own_file_numbers else None
+    files |= evidence(warehouse, practice.practice_id, month, numbers)
     rules = warehouse.execute("select distinct rules_version from marts.practice_nights").fetchall()
     manifest: dict[str, Any] = {
         "practice_id": practice.practice_id,
@@ -197,6 +199,8 @@ def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, ne
             "held": len(due.held),
         },
     }
+    if ground.has_own_file_numbers:
+        manifest["file_numbers"] = "of the practice, by night, table and version"
     if ground.accepted:
         manifest["accepted"] = [dict(one) for one in ground.accepted]
     files["manifest.json"] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
@@ -430,14 +434,19 @@ _EVIDENCE = {
 }
 
 
-def evidence(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, bytes]:
-    """The marts of this practice-month as Parquet, in a fixed order, so that the bytes are fixed too."""
-    return {
-        f"{name}.parquet": parquet(
-            warehouse.execute(sql, {k: v for k, v in (("p", practice_id), ("m", month)) if f"${k}" in sql}).to_arrow_table()
-        )
-        for name, sql in _EVIDENCE.items()
-    }
+def evidence(
+    warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date, numbers: Mapping[int, int] | None
+) -> dict[str, bytes]:
+    """The marts of this practice-month as Parquet, in a fixed order, so that the bytes are fixed too. `numbers`: `freeze.file_numbers`."""
+    files = {}
+    for name, sql in _EVIDENCE.items():
+        table = warehouse.execute(sql, {k: v for k, v in (("p", practice_id), ("m", month)) if f"${k}" in sql}).to_arrow_table()
+        if numbers is not None:
+            table = numbered(table, numbers)
+            if name == "landed_files":
+                table = table.sort_by("file_id")
+        files[f"{name}.parquet"] = parquet(table)
+    return files
 
 
 def _releases(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, list[str]]:

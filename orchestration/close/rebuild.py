@@ -67,6 +67,7 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         inputs=(packet / "inputs.zip").read_bytes(),
         claimed_elsewhere=frozen.json("claimed_elsewhere.json"),
         software=manifest["software"],
+        has_own_file_numbers="file_numbers" in manifest,
         accepted=_accepted(frozen),
     )
     with tempfile.TemporaryDirectory(prefix="ccm-rebuild-") as folder:

@@ -58,7 +58,7 @@ def close(home, con, waived=False):
     practice = load_practices(home / "practices.yaml")["alpha"]
     accepted = accepted_holds(con, practice, OCTOBER)
     ground = Ground(
-        practice, practice.canonical_json(), OCTOBER, 1, waived, freeze(con, practice, OCTOBER, {}, accepted), {}, software_versions(), accepted
+        practice, practice.canonical_json(), OCTOBER, 1, waived, freeze(con, practice, OCTOBER, {}, accepted), {}, software_versions(), accepted=accepted
     )  # fmt: skip
     return compose(con, ground, drafted(con, ground), lambda: 7).files
 
@@ -144,3 +144,19 @@ def test_a_record_that_cannot_be_read_accepts_nothing_and_stops_nobody(home):
     assert acceptances.in_force(House(home)) == []
     with build(home, MODELS) as con:
         assert "1-P04" in {row["patient_id"] for row in table(close(home, con)["held.csv"])}
+
+
+def test_a_packet_is_the_same_whatever_other_practices_landed_and_in_whatever_order_it_was_taken_in(home, tmp_path):
+    with build(home, MODELS) as con:
+        alone = close(home, con)
+    # Before it in the alphabet, and taken in before it.
+    other = tmp_path / "with_another"
+    first = Clinic("aaron", 2)
+    configure(other, [first, Clinic("alpha", 1)])
+    first.land(other)
+    build(other).close()
+    for path in sorted((home / "landing" / "alpha").glob("*/*"), reverse=True):
+        write_private(other / path.relative_to(home), path.read_bytes())
+    with build(other, MODELS) as con:
+        beside = close(other, con)
+    assert {name for name in alone if alone[name] != beside[name]} == set()
