@@ -111,6 +111,14 @@ usual_rates as (
     where list_aggregate(before, 'count') >= 2
 ),
 
+missing_names as (
+    select distinct
+        practice_id,
+        table_name,
+        unnest(missing_columns) as column_name
+    from nights
+),
+
 -- Columns that the contract knows and a file of before had.
 known_columns as (
     select
@@ -118,13 +126,7 @@ known_columns as (
         missing.column_name,
         list_contains(nights.missing_columns, missing.column_name) as is_missing
     from nights
-    inner join (
-        select distinct
-            practice_id,
-            table_name,
-            unnest(missing_columns) as column_name
-        from nights
-    ) as missing
+    inner join missing_names as missing
         on nights.practice_id = missing.practice_id and nights.table_name = missing.table_name
     where nights.missing_columns is not null
 ),
