@@ -70,3 +70,8 @@ KILLS ?= 100
 .PHONY: kill
 kill: setup
 	$(BIN)/python -m tests.faults.harness --kills $(KILLS)
+
+# One practice's landing made vile: the others' marts and packets are what they were, byte by byte.
+.PHONY: isolation
+isolation: setup
+	$(BIN)/python -m tests.holds.isolation $(or $(SEED),1)
