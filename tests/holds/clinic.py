@@ -144,7 +144,8 @@ class Clinic:
         """One night's files; `spoil` changes the rows of a table before they are written."""
         tables = self.panel() if (night in PANEL_NIGHTS if as_panel is None else as_panel) else {}
         tables["time_entries"] = self.log(night)
-        tables["services"] = self.visits() if night == FIRST_NIGHT else []
+        if night in (FIRST_NIGHT, NEWEST_NIGHT) or as_panel:
+            tables["services"] = self.visits() if night == FIRST_NIGHT else []
         for table, rows in tables.items():
             write(home, self.practice_id, night, table, spoil[table](rows) if spoil and table in spoil else rows)
 

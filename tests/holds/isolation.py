@@ -36,7 +36,7 @@ def make(home: Path, is_vile: bool, seed: int) -> None:
 SHARED = ("file_id", "evidence_file_id")
 
 
-def of_the_well(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, list[tuple[object, ...]]]:
+def of_the_well(con: duckdb.DuckDBPyConnection, schema: str, well: tuple[str, ...] = WELL) -> dict[str, list[tuple[object, ...]]]:
     """Every mart's rows of the practices that nothing is wrong with."""
     found = {}
     for table, has_practice in con.execute(
@@ -48,7 +48,9 @@ def of_the_well(con: duckdb.DuckDBPyConnection, schema: str) -> dict[str, list[t
         if has_practice:
             columns = [row[0] for row in con.execute(f"describe {schema}.{table}").fetchall() if row[0] not in SHARED]
             listed = ", ".join(f'"{name}"' for name in columns)
-            found[table] = con.execute(f"select {listed} from {schema}.{table} where practice_id in {WELL} order by all").fetchall()
+            found[table] = con.execute(
+                f"select {listed} from {schema}.{table} where list_contains(?, practice_id) order by all", [list(well)]
+            ).fetchall()
     return found
 
 

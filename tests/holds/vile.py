@@ -72,10 +72,10 @@ def broken_bytes(rng: random.Random, good: bytes) -> bytes:
     )
 
 
-def land(home: Path, clinic: Clinic, seed: int) -> None:
-    """Every night of the clinic, each file of it spoiled in some way; some nights whole, so that there is something to close."""
+def land(home: Path, clinic: Clinic, seed: int, every: int = 1) -> None:
+    """The clinic's nights (or every so-manieth), their files spoiled in some way, and folders of nights that there never were."""
     rng = random.Random(seed)
-    for night in nights(PANEL_NIGHTS[0], NEWEST_NIGHT):
+    for night in list(nights(PANEL_NIGHTS[0], NEWEST_NIGHT))[::every]:
         clinic.land_night(home, night)
         for table in extract_contracts():
             path = path_of(home, clinic.practice_id, night, table)
