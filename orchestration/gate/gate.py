@@ -100,6 +100,8 @@ def _by_completeness(warehouse: duckdb.DuckDBPyConnection, practice: Practice, m
 
 def _by_holds(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> list[str]:
     """Files that stand rejected, and drift that may do harm: until mended, or accepted with `ccm accept`."""
+    if not _rows(warehouse, "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'close_holds'", []):
+        return []  # built by an earlier version: its verdict is not of the present project, which refuses by itself
     refusals = []
     for kind, table, night, measure, explanation, is_acceptable in _rows(
         warehouse,
