@@ -8,6 +8,7 @@ from orchestration.answer.assets import make_published_marts, reports, worklists
 from orchestration.close.assets import make_close_assets
 from orchestration.house import House
 from orchestration.judge.assets import judge_extracts, judge_open_months
+from orchestration.judge.drift import judge_drift
 from orchestration.payers.assets import posted_answers, take_in_answers_assets
 from orchestration.practices import load_practices
 from orchestration.schedules.jobs import inbox_sensor, month_end_job, nightly_job, respond_job, schedules
@@ -30,7 +31,7 @@ defs = dg.Definitions(
         take_in_answers_assets,
         posted_answers,
     ],
-    asset_checks=[judge_extracts, judge_open_months],
+    asset_checks=[judge_extracts, judge_open_months, judge_drift],
     jobs=[nightly_job, month_end_job, respond_job],
     schedules=schedules(practices),
     sensors=[inbox_sensor],

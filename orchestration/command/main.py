@@ -10,6 +10,7 @@ from pathlib import Path
 
 # Each of these adds its subcommands to the app.
 from orchestration.command import (  # noqa: F401
+    accept,
     answers,
     check,
     claim_files,

@@ -60,11 +60,17 @@ def nightly(
         f"{summary['rows_accepted']:,} rows accepted, {summary['rows_quarantined']:,} in quarantine, {summary['rows_superseded']:,} superseded."
     )
     for line in summary["rejected"]:
-        out.print(f"[red]Rejected[/red] {line}")
+        out.print(f"[red]Rejected[/red] {escape(line)}")
     for line in summary["left_alone"]:
         out.print(f"[yellow]Not taken in[/yellow] {escape(line)}")
     for line in summary["failed_checks"]:
         out.print(f"[red]Check failed[/red] {line}")
+    for line in summary["held_until_accepted"]:
+        out.print(f"[red]Holds the close[/red] {escape(line)}")
+    if summary["quarantined_facts"]:
+        out.print(
+            f"[red]Holds claims[/red] {summary['quarantined_facts']} rows in quarantine may hide a reason not to bill; `ccm accept --list`"
+        )
     for line in summary["undocumented_overdue"]:
         out.print(f"[red]Document before the close[/red] {line}")
     out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
@@ -91,6 +97,14 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             from quarantine where line_number = 0 group by practice_id, extract_date, table_name order by all
             """
         ).fetchall()
+        # A rejected file stands above already.
+        holds = marts.execute(
+            """
+            select practice_id || ' ' || extract_date || ' ' || table_name || ': ' || explanation || ' (' || measure || ')' from close_holds
+            where kind = 'drift' and not is_accepted order by practice_id, extract_date, table_name, measure, column_name
+            """
+        ).fetchall()
+        hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
     failed = [
         f"{finding.asset} {finding.check} ({', '.join(finding.practice_ids) or 'all practices'}): {finding.detail}"
         for source in ("dbt", "great_expectations")
@@ -110,6 +124,8 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         "rejected": [row[0] for row in rejected],
         "left_alone": left_alone,
         "failed_checks": failed,
+        "held_until_accepted": [row[0] for row in holds],
+        "quarantined_facts": hidden,
         "undocumented_overdue": overdue,
         "marts": house.marts,
     }

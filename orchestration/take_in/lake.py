@@ -57,6 +57,7 @@ class FileRecord:
     rows_quarantined: int
     rows_superseded: int
     extra_columns: tuple[str, ...]
+    missing_columns: tuple[str, ...] | None = None  # optional columns that the file has not; None: it was not noted yet
 
     @property
     def key(self) -> tuple[str, date, str]:
@@ -67,7 +68,9 @@ _LEDGER = pa.schema(
     [
         pa.field(
             f.name,
-            {"int": pa.int64(), "date": pa.date32(), "tuple[str, ...]": pa.list_(pa.string())}.get(str(f.type), pa.string()),
+            {"int": pa.int64(), "date": pa.date32()}.get(
+                str(f.type), pa.list_(pa.string()) if str(f.type).startswith("tuple[str, ...]") else pa.string()
+            ),
         )
         for f in fields(FileRecord)
     ]
@@ -112,7 +115,16 @@ def batch_folder(house: House, batch: int) -> Path:
 def ledger(house: House) -> list[FileRecord]:
     """Every version of every file ever taken in, by file_id. Raises HouseError when a batch is damaged."""
     rows = ledger_rows(batch_folder(house, batch) for batch in batch_numbers(house))
-    return [FileRecord(**{**row, "extra_columns": tuple(row["extra_columns"] or ())}) for row in rows]
+    return [
+        FileRecord(
+            **{
+                **row,
+                "extra_columns": tuple(row["extra_columns"] or ()),
+                "missing_columns": None if row.get("missing_columns") is None else tuple(row["missing_columns"]),
+            }
+        )
+        for row in rows
+    ]
 
 
 def ledger_rows(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
@@ -296,7 +308,14 @@ def _finish(
     if not records:
         engine.execute(_quarantine_table())
     _copy(engine, "select * from quarantined order by file_id, line_number", scratch / "quarantine.parquet")
-    rows = [{**asdict(record), "extra_columns": list(record.extra_columns)} for record in records]
+    rows = [
+        {
+            **asdict(record),
+            "extra_columns": list(record.extra_columns),
+            "missing_columns": None if record.missing_columns is None else list(record.missing_columns),
+        }
+        for record in records
+    ]
     pq.write_table(pa.Table.from_pylist(rows, schema=_LEDGER), scratch / "files.parquet", compression="zstd")
     for path in scratch.iterdir():
         _sync(path)
@@ -636,6 +655,7 @@ class _Batch:
                     rows_quarantined=bad,
                     rows_superseded=lost.get(file_id, 0),
                     extra_columns=() if is_rejected else found.extra_columns,
+                    missing_columns=None if is_rejected else tuple(name for name in contract.names if name not in found.positions),
                 )
             )
         # received = accepted + quarantined + superseded holds by the sum above; that as much was written is
@@ -674,7 +694,7 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
                     path = scratch / f"{table}.parquet"
                     _copy(
                         engine,
-                        f"select * from read_parquet([{listed}]) where practice_id = {typed.literal(practice_id)}",
+                        f"select * from read_parquet([{listed}], union_by_name = true) where practice_id = {typed.literal(practice_id)}",
                         path,
                     )
                     counts[table] = pq.read_metadata(path).num_rows

@@ -14,6 +14,8 @@ from orchestration.contracts import extract_contracts
 from orchestration.house import House
 
 FORMATS = ("csv", "csv.gz", "parquet")
+# Nights that there can be: those of the fee schedules and the business calendar. Another year is a slip of the pen, and would be the practice's "today".
+FIRST_NIGHT, LAST_NIGHT = date(2019, 1, 1), date(2045, 12, 31)
 _NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -65,6 +67,11 @@ def discover(
             night = _night(night_folder.name)
             if night is None or not night_folder.is_dir(follow_symlinks=False):
                 said.append(f"landing/{practice_id}/{night_folder.name}: no folder of a night (YYYY-MM-DD, no link); left alone")
+                continue
+            if not FIRST_NIGHT <= night <= LAST_NIGHT:
+                said.append(
+                    f"landing/{practice_id}/{night_folder.name}: no night from {FIRST_NIGHT} to {LAST_NIGHT}; left alone; name the folder by its night"
+                )
                 continue
             if up_to is not None and night > up_to:
                 continue

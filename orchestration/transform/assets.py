@@ -24,6 +24,7 @@ GROUPS = {
     "payments": "payments",
     "answers": "payments",
     "office": "office",
+    "holds": "holds",
     "marts": "office",
 }
 

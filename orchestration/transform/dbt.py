@@ -58,7 +58,7 @@ def project_fingerprint() -> str:
 def seeds_fingerprint() -> str:
     """SHA-256 over the seeds and how they are typed: they are loaded again only when this changes."""
     digest = hashlib.sha256()
-    for path in sorted((DBT_PROJECT / "seeds").rglob("*")):
+    for path in sorted([*(DBT_PROJECT / "seeds").rglob("*"), *(DBT_PROJECT / "settings").rglob("*")]):
         if path.is_file():
             digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

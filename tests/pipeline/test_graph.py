@@ -48,7 +48,7 @@ def test_data_walks_once_from_the_lake_through_the_marts_and_the_gate_to_the_pac
     assert {"lake/time_entries", "staging/stg_files"} <= keys(graph, ["staging", "stg_time_entries"])
     groups = {graph.get(key).group_name for key in graph.materializable_asset_keys}
     assert groups == {
-        "take_in", "rules", "staging", "panel", "minutes", "decisions", "payments", "office", "gate", "close", "publish", "answers",
+        "take_in", "rules", "staging", "panel", "minutes", "decisions", "payments", "office", "holds", "gate", "close", "publish", "answers",
     }  # fmt: skip
     assert "answers/remittances" in keys(graph, ["marts", "remittances"]) and "answers/remittances" in keys(
         graph, ["answers", "posted_answers"]

@@ -36,7 +36,7 @@ def test_a_new_lake_begins_with_an_empty_batch_that_names_every_column(home):
         ]  # fmt: skip
     assert [kind for _, kind, *_ in home.ask("describe select * from {files}")] == [
         "BIGINT", "VARCHAR", "DATE", "VARCHAR", "BIGINT", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "BIGINT", "VARCHAR",
-        "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "VARCHAR[]",
+        "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "VARCHAR[]", "VARCHAR[]",
     ]  # fmt: skip
 
 
