@@ -14,6 +14,7 @@ from orchestration.contracts import extract_contracts
 from orchestration.house import House, HouseError
 
 FORMATS = ("csv", "csv.gz", "parquet")
+COMPLETE = "_SUCCESS"  # an empty file by which whoever drops a night says that all of it is there
 _NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -50,9 +51,13 @@ class LandedTable:
 
 
 def discover(
-    house: House, practice_ids: Iterable[str], up_to: date | None = None, notes: list[str] | None = None
+    house: House,
+    practice_ids: Iterable[str],
+    up_to: date | None = None,
+    notes: list[str] | None = None,
+    since: date | None = None,
 ) -> list[LandedTable]:
-    """Every landed table of these practices up to a night (included), by practice, night and table.
+    """Every landed table of these practices from `since` up to `up_to` (both included), by practice, night and table.
 
     What is no extract table is left alone and named in `notes`; names that begin with a dot are not even named.
     Raises HouseError when a folder cannot be listed.
@@ -66,11 +71,13 @@ def discover(
             if night is None or not night_folder.is_dir():
                 said.append(f"landing/{practice_id}/{night_folder.name}: no folder of a night (YYYY-MM-DD); left alone")
                 continue
-            if up_to is not None and night > up_to:
+            if (up_to is not None and night > up_to) or (since is not None and night < since):
                 continue
             found: dict[str, list[tuple[str, os.DirEntry[str]]]] = {}
             for entry in _listing(Path(night_folder.path)):
                 table, _, form = entry.name.partition(".")
+                if entry.name == COMPLETE:
+                    continue
                 if table in known and form in FORMATS:
                     found.setdefault(table, []).append((form, entry))
                 else:
