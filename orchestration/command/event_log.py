@@ -7,18 +7,26 @@ from contextlib import contextmanager
 from typing import Any
 
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
+from orchestration.command.living_runs import SlotsOfTheLiving
 
-class OpenSqliteEventLogStorage(SqliteEventLogStorage):
+
+class OpenSqliteEventLogStorage(SlotsOfTheLiving, SqliteEventLogStorage):
     """The same files and tables with one engine per shard. In WAL mode with synchronous=NORMAL a killed process loses nothing;
     a power cut may lose the last events of the log, never data of ours."""
 
     def __init__(self, *arguments: Any, **settings: Any) -> None:
         self._engines: dict[str, Engine] = {}
         super().__init__(*arguments, **settings)
+
+    @classmethod
+    def from_config_value(cls, inst_data: ConfigurableClassData | None, config_value: Any) -> OpenSqliteEventLogStorage:
+        # The library's names its own class, whatever class dagster.yaml names.
+        return cls(inst_data=inst_data, **config_value)
 
     @contextmanager
     def _connect(self, shard: str) -> Iterator[Connection]:

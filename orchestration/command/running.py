@@ -104,13 +104,19 @@ class Pipeline:
 
     def _run(self, job: str, config: dict[str, Any], partition: str | None, month: date | None = None) -> JobResult:
         from orchestration.close.calendar import register
+        from orchestration.command.living_runs import FROM_SHELL, bury_the_dead
 
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         with self.house.lock("run"), self._dagster.DagsterInstance.get() as instance:
+            bury_the_dead(instance, shell_is_ours=True)
             if month:
                 register(instance, load_practices(self.house.practices_yaml), [month])
             result = self._defs.resolve_job_def(job).execute_in_process(
-                run_config={**config, **quiet}, partition_key=partition, instance=instance, raise_on_error=False
+                run_config={**config, **quiet},
+                partition_key=partition,
+                instance=instance,
+                tags={FROM_SHELL: "yes"},
+                raise_on_error=False,
             )
         outputs: dict[str, Any] = {}
         if result.success:

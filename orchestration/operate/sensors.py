@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.close.calendar import MONTHS, PRACTICES, published_months
+from orchestration.command.living_runs import bury_the_dead
 from orchestration.house import House
 from orchestration.operate.drops import Late, drops, late_extracts
 from orchestration.operate.notices import Notice, tell
@@ -82,6 +83,7 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
     description="Tries a failed night again after 5, 20 and 60 minutes, then gives up loudly: a red check, an error in the log, a notice.",
 )
 def retry_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
+    bury_the_dead(context.instance, shell_is_ours=False)
     given_up: list[str] = json.loads(context.cursor) if context.cursor else []
     records = context.instance.get_run_records(dg.RunsFilter(job_name=nightly_job.name), limit=200)
     # Newest first: of each night's tries only the newest counts, and a later night that went well makes good for an earlier one.
