@@ -93,6 +93,16 @@ def test_a_night_killed_while_it_is_taken_in_leaves_no_batch_or_a_whole_one(demo
             assert made == (whole / "lake" / "batches" / batches[-1] / name).read_bytes(), (number, name)
 
 
+def test_answers_killed_while_they_are_kept_leave_nothing_half_written_once_they_are_taken_in(next_night, tmp_path):
+    home = shutil.copytree(next_night, tmp_path / "home", ignore=shutil.ignore_patterns("landing", "warehouse.duckdb", "closes"))
+    original = min(home.glob("inbox/*.835"))
+    (home / "inbox" / "later.835").write_text(original.read_text().replace("MEDICARE PART B", "MEDICARE PART B OHIO"))
+    assert harness.struck(home, "write:2", ("part:answers",)).returncode == -9
+    assert list(home.glob("lake/answers/**/.*.tmp"))
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", ("part:answers",)).returncode == 0
+    assert not list(home.glob("lake/answers/**/.*.tmp"))
+
+
 def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_night, undisturbed, tmp_path):
     home = copy(next_night, tmp_path / "home")
     done = harness.struck(home, "small:200000", ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee"))
