@@ -17,6 +17,7 @@ from orchestration.command import (  # noqa: F401
     differences,
     explain,
     imports,
+    keeping,
     nights,
     office,
     reports,
