@@ -45,16 +45,18 @@ def hold(run_id: str) -> None:
 
 def is_dead(run_id: str) -> bool:
     """Whether no process holds the run's lock; also where there never was one."""
-    try:
-        handle = _lock_file(run_id).open("r+")
-    except FileNotFoundError:
-        return True
-    with handle:
+    path = _lock_file(run_id)
+    return not (path.exists() and is_locked(path))
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock of this file."""
+    with path.open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-        return True
+        except BlockingIOError:
+            return True
+        return False
 
 
 class SlotsOfTheLiving(SqlEventLogStorage):
@@ -84,7 +86,7 @@ def bury_the_dead(instance: DagsterInstance, *, shell_is_ours: bool) -> list[str
     """Marks killed runs as failed and gives their ids. `shell_is_ours`: the caller holds the home's `run` lock, so that no other run of a
     `ccm` command is alive, also none that was killed before it claimed anything."""
     buried = []
-    for run in _unfinished(instance):
+    for run in unfinished(instance):
         if run.run_id in _held:
             continue
         is_killed = _lock_file(run.run_id).exists() and is_dead(run.run_id)
@@ -97,5 +99,6 @@ def bury_the_dead(instance: DagsterInstance, *, shell_is_ours: bool) -> list[str
     return buried
 
 
-def _unfinished(instance: DagsterInstance) -> Iterable[Any]:
+def unfinished(instance: DagsterInstance) -> Iterable[Any]:
+    """Runs that have begun and not ended."""
     return instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]))

@@ -19,6 +19,7 @@ from orchestration.command import (  # noqa: F401
     differences,
     explain,
     imports,
+    keeping,
     nights,
     office,
     reports,

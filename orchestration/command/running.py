@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from orchestration.house import House, write_private
+from orchestration.house import House, HouseError, write_private
+from orchestration.practices import load_practices
 
 DAGSTER_YAML = """\
 # Written by ccm. Telemetry is off; one run at a time holds the warehouse.
@@ -88,23 +89,31 @@ class Pipeline:
         self, month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None, propose_only: bool = False
     ) -> JobResult:
         """The month-end job: gate, packets (or only proposals), marts."""
+        from orchestration.close.calendar import key_of
         from orchestration.schedules.jobs import close_config
 
-        return self._run("month_end", close_config(month, approved_by, practice_ids, waiver, propose_only), None)
+        wanted = practice_ids or list(load_practices(self.house.practices_yaml))
+        if not wanted:
+            raise HouseError(f"{self.house.practices_yaml}: has no practice")
+        config = close_config(approved_by, wanted, waiver, propose_only)
+        return self._run("month_end", config, key_of(wanted[0], month), month)
 
     def respond(self) -> JobResult:
         """The respond job: what the payers put into inbox/ is taken in and posted, and the marts are published."""
         return self._run("respond", {}, None)
 
-    def _run(self, job: str, config: dict[str, Any], night: str | None) -> JobResult:
+    def _run(self, job: str, config: dict[str, Any], partition: str | None, month: date | None = None) -> JobResult:
+        from orchestration.close.calendar import register
         from orchestration.command.living_runs import FROM_SHELL, bury_the_dead
 
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         with self.house.lock("run"), self._dagster.DagsterInstance.get() as instance:
             bury_the_dead(instance, shell_is_ours=True)
+            if month:
+                register(instance, load_practices(self.house.practices_yaml), [month])
             result = self._defs.resolve_job_def(job).execute_in_process(
                 run_config={**config, **quiet},
-                partition_key=night,
+                partition_key=partition,
                 instance=instance,
                 tags={FROM_SHELL: "yes"},
                 raise_on_error=False,

@@ -16,6 +16,7 @@ from orchestration.house import House
 FORMATS = ("csv", "csv.gz", "parquet")
 # Nights that there can be: those of the fee schedules and the business calendar. Another year is a slip of the pen, and would be the practice's "today".
 FIRST_NIGHT, LAST_NIGHT = date(2019, 1, 1), date(2045, 12, 31)
+COMPLETE = "_SUCCESS"  # an empty file by which whoever drops a night says that all of it is there
 _NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -52,9 +53,13 @@ class LandedTable:
 
 
 def discover(
-    house: House, practice_ids: Iterable[str], up_to: date | None = None, notes: list[str] | None = None
+    house: House,
+    practice_ids: Iterable[str],
+    up_to: date | None = None,
+    notes: list[str] | None = None,
+    since: date | None = None,
 ) -> list[LandedTable]:
-    """Every landed table of these practices up to a night (included), by practice, night and table.
+    """Every landed table of these practices from `since` up to `up_to` (both included), by practice, night and table.
 
     What is no extract table is left alone and named in `notes`, and so is a folder that cannot be listed; names that begin with a
     dot are not even named.
@@ -73,11 +78,13 @@ def discover(
                     f"landing/{practice_id}/{night_folder.name}: no night from {FIRST_NIGHT} to {LAST_NIGHT}; left alone; name the folder by its night"
                 )
                 continue
-            if up_to is not None and night > up_to:
+            if (up_to is not None and night > up_to) or (since is not None and night < since):
                 continue
             found: dict[str, list[tuple[str, os.DirEntry[str]]]] = {}
             for entry in _listing(Path(night_folder.path), f"landing/{practice_id}/{night}", said):
                 table, _, form = entry.name.partition(".")
+                if entry.name == COMPLETE:
+                    continue
                 if table in known and form in FORMATS:
                     found.setdefault(table, []).append((form, entry))
                 else:
