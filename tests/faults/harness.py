@@ -85,10 +85,12 @@ def struck_after(home: Path, seconds: float, command: Sequence[str]) -> int:
 
 
 def content(home: Path) -> dict[str, object]:
-    """What must not depend on a crash: every file of every packet without a clock, and every row of every published mart."""
+    """What must not depend on a crash: every file of every packet without a clock, every row of every published mart, every work list."""
     found: dict[str, object] = {
         str(path.relative_to(home)): path.read_bytes() for path in sorted(home.glob("closes/*/*/v*/*")) if path.name not in CLOCKS
     }
+    found |= {str(path.relative_to(home)): path.read_bytes() for path in sorted(home.glob("worklists/*/*.csv"))}
+    found["reports"] = sorted(str(path.relative_to(home)) for path in home.glob("reports/*/*.html"))
     half = [str(path.relative_to(home)) for path in home.rglob("*.tmp")] if (home / "marts.duckdb").exists() else []
     found["half-written"] = half
     if (home / "marts.duckdb").exists():

@@ -6,6 +6,7 @@ A sample: `make kill` strikes the whole commands a hundred times.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -110,6 +111,23 @@ def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_
     assert not list(home.glob(f"closes/highpines/{MONTH}/v*")) and not list(home.glob("closes/**/*.tmp"))
     assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).returncode == 0
     assert packet(home) == undisturbed[0]
+
+
+def test_a_night_with_nothing_new_writes_what_a_run_killed_behind_its_publication_did_not(next_night, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    lists = {path: path.read_bytes() for path in home.glob("worklists/*/*.csv")}
+    reports = {path for path in home.glob("reports/*/*.html")}
+    shutil.rmtree(home / "worklists" / "hudson")
+    shutil.rmtree(home / "reports")
+    # A process that is no more, and one that is: only the first one's scratch goes.
+    dead, living = home / ".state" / "verdicts" / ".dbt.json.4999999.tmp", home / "reports" / f".a.html.{os.getpid()}.tmp"
+    dead.write_text("")
+    living.parent.mkdir()
+    living.write_text("")
+    assert ccm("nightly", home=home).code == 0
+    assert {path: path.read_bytes() for path in home.glob("worklists/*/*.csv")} == lists
+    nights = {path for path in reports if path.stem.count("-") == 2 and "-v" not in path.stem}
+    assert nights & set(home.glob("reports/*/*.html")) and not dead.exists() and living.exists()
 
 
 def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_night, undisturbed, tmp_path):
