@@ -25,6 +25,7 @@ GROUPS = {
     "payments": "payments",
     "answers": "payments",
     "office": "office",
+    "holds": "holds",
     "marts": "office",
 }
 

@@ -29,7 +29,7 @@ def lines(home):
 
 @pytest.fixture
 def home(tmp_path):
-    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "home" / "landing").mkdir(parents=True, mode=0o700)
     return tmp_path / "home"
 
 
@@ -76,6 +76,9 @@ def test_a_home_that_is_only_made_by_the_command_has_both_lines(tmp_path):
     one = access.Access(House(tmp_path / "new"), "demo", {}).start()
     assert not (tmp_path / "new").exists()
     (tmp_path / "new").mkdir()
+    access.Access(House(tmp_path / "new"), "restore", {}).start()
+    assert not list((tmp_path / "new").iterdir())
+    (tmp_path / "new" / "landing").mkdir()
     one.end(0)
     assert [line["event"] for line in lines(tmp_path / "new")] == ["start", "end"]
 
