@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export CCM_HOME ?= $(CURDIR)/data
 WORKERS ?= 2
+# Bytecode is kept, also where the environment says otherwise: each of the hundreds of commands that the tests run would compile the house anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: setup demo test check format lock browser
 
@@ -45,6 +47,8 @@ format: setup
 lock: setup
 	$(BIN)/uv pip compile --quiet --no-emit-index-url --no-annotate --no-strip-extras --generate-hashes --universal --python-version 3.11 \
 		--group dev pyproject.toml -o requirements.lock
+	echo 'datacontract-cli[duckdb]==1.2.8' | $(BIN)/uv pip compile --quiet --no-emit-index-url --no-annotate --generate-hashes --universal \
+		--python-version 3.11 --custom-compile-command 'make lock' - -o requirements-datacontract.lock
 
 # Long runs, apart from `make test`.
 SEEDS ?= 100 105
@@ -75,3 +79,42 @@ KILLS ?= 100
 .PHONY: kill
 kill: setup
 	$(BIN)/python -m tests.faults.harness --kills $(KILLS)
+
+# A thousand nights of hostile extracts: every file and row accounted for.
+NIGHTS ?= 1000
+SEED ?= 1
+.PHONY: fuzz-extracts fuzz-orders bench-big-file
+fuzz-extracts: setup
+	$(BIN)/python -m tests.hostile.fuzz --nights $(NIGHTS) --seed $(SEED)
+
+# The same nights in other orders: the same marts.
+POPULATIONS ?= 5
+fuzz-orders: setup
+	$(BIN)/python -m tests.properties.orders --populations $(POPULATIONS) --seed $(SEED)
+
+# What taking in one huge file holds in memory; writes and removes the file under BIG_FILE_FOLDER.
+GIGABYTES ?= 5
+BIG_FILE_FOLDER ?= /tmp
+bench-big-file: setup
+	$(BIN)/python -m benchmarks.big_file --gigabytes $(GIGABYTES) --form csv --folder $(BIG_FILE_FOLDER)
+	$(BIN)/python -m benchmarks.big_file --gigabytes $(GIGABYTES) --form csv.gz --folder $(BIG_FILE_FOLDER)
+
+# Makes the present contracts the released ones; refuses where a breaking change has no new major version and no entry in their changelog.
+.PHONY: contracts-release contracts-check
+contracts-release: setup
+	$(BIN)/python -m orchestration.contract_releases --write
+
+# datacontract-cli over every contract, with data. It pins typer below ours, so it has an environment of its own.
+VENV_DATACONTRACT := .venv-datacontract
+$(VENV_DATACONTRACT)/.installed: requirements-datacontract.lock
+	$(PYTHON) -m venv $(VENV_DATACONTRACT)
+	$(VENV_DATACONTRACT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-datacontract.lock
+	touch $@
+
+contracts-check: setup $(VENV_DATACONTRACT)/.installed
+	$(BIN)/python -m tests.contracts.datacontract_check --command $(VENV_DATACONTRACT)/bin/datacontract
+
+# One practice's landing made vile: the others' marts and packets are what they were, byte by byte.
+.PHONY: isolation
+isolation: setup
+	$(BIN)/python -m tests.holds.isolation $(or $(SEED),1)

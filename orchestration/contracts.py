@@ -123,7 +123,8 @@ def _files(folder: str) -> list[Path]:
     return files
 
 
-def _load(path: Path) -> OpenDataContractStandard:
+def load_contract(path: Path) -> OpenDataContractStandard:
+    """One contract file as it stands. Raises HouseError when it is no valid ODCS contract of one schema, named like the file."""
     try:
         contract = OpenDataContractStandard.from_file(str(path))
     except (ValidationError, YAMLError, TypeError, OSError) as error:
@@ -135,7 +136,7 @@ def _load(path: Path) -> OpenDataContractStandard:
 
 
 def _properties(contract: OpenDataContractStandard) -> list[SchemaProperty]:
-    assert contract.schema_ and contract.schema_[0].properties  # _load saw to it
+    assert contract.schema_ and contract.schema_[0].properties  # load_contract saw to it
     return contract.schema_[0].properties
 
 
@@ -144,7 +145,8 @@ def _key(properties: list[SchemaProperty]) -> tuple[str, ...]:
     return tuple(str(p.name) for p in sorted(keys, key=lambda p: p.primaryKeyPosition or 1))
 
 
-def _vocabulary(column: SchemaProperty) -> tuple[str, ...] | None:
+def vocabulary_of(column: SchemaProperty) -> tuple[str, ...] | None:
+    """The only values of a column, or None where it may have any."""
     for rule in column.quality or []:
         if rule.metric == "invalidValues":
             return tuple(str(value) for value in (rule.arguments or {}).get("validValues", ()))
@@ -152,7 +154,7 @@ def _vocabulary(column: SchemaProperty) -> tuple[str, ...] | None:
 
 
 def _extract(path: Path) -> ExtractContract:
-    contract = _load(path)
+    contract = load_contract(path)
     custom: dict[str | None, Any] = {p.property: p.value for p in contract.customProperties or []}
     if custom.get("delivery") not in ("snapshot", "changes") or custom.get("extract") not in (
         "panel",
@@ -169,7 +171,7 @@ def _extract(path: Path) -> ExtractContract:
                 name=str(column.name),
                 kind=_KINDS[column.logicalType],
                 required=bool(column.required),
-                vocabulary=_vocabulary(column),
+                vocabulary=vocabulary_of(column),
                 phi=column.classification == "phi",
                 description=column.description or "",
             )
@@ -186,7 +188,7 @@ def _extract(path: Path) -> ExtractContract:
 
 
 def _mart(path: Path) -> MartContract:
-    contract = _load(path)
+    contract = load_contract(path)
     properties = _properties(contract)
     return MartContract(
         mart=path.name.removesuffix(".odcs.yaml"),
@@ -196,7 +198,7 @@ def _mart(path: Path) -> MartContract:
                 name=str(column.name),
                 type=str(column.physicalType),
                 required=bool(column.required),
-                vocabulary=_vocabulary(column),
+                vocabulary=vocabulary_of(column),
                 phi=column.classification == "phi",
                 description=column.description or "",
             )

@@ -8,9 +8,11 @@ from orchestration.answer.assets import make_published_marts, reports, worklists
 from orchestration.close.assets import make_close_assets
 from orchestration.house import House
 from orchestration.judge.assets import judge_extracts, judge_open_months
+from orchestration.judge.drift import judge_drift
+from orchestration.operate.sensors import SENSORS, extracts_came_in_time
 from orchestration.payers.assets import posted_answers, take_in_answers_assets
 from orchestration.practices import load_practices
-from orchestration.schedules.jobs import inbox_sensor, month_end_job, nightly_job, respond_job, schedules
+from orchestration.schedules.jobs import month_end_job, nightly_job, respond_job, schedules
 from orchestration.take_in.assets import take_in_assets
 from orchestration.transform.assets import make_dbt_assets
 
@@ -30,8 +32,8 @@ defs = dg.Definitions(
         take_in_answers_assets,
         posted_answers,
     ],
-    asset_checks=[judge_extracts, judge_open_months],
+    asset_checks=[judge_extracts, judge_open_months, judge_drift, extracts_came_in_time],
     jobs=[nightly_job, month_end_job, respond_job],
     schedules=schedules(practices),
-    sensors=[inbox_sensor],
+    sensors=SENSORS,
 )

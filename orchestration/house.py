@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
@@ -42,6 +43,11 @@ class House:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             except OSError as error:
                 raise HouseError(f"{folder}: cannot make this folder ({error.strerror}); check CCM_HOME") from None
+            # What lands may well be another user's; the rest is ours to write.
+            if folder not in (self.landing, self.inbox) and not os.access(folder, os.W_OK | os.X_OK):
+                raise HouseError(
+                    f"{folder}: cannot be written; give its owner the right to write there, then run the same command again"
+                )
         return self
 
     @property
@@ -79,6 +85,14 @@ class House:
                 f"--practice {practice_id}: is no practice's id (1 to 64 letters, digits, '-' and '_'); see practices.yaml"
             )
         return self.closes / practice_id
+
+    @property
+    def worklists(self) -> Path:
+        return self.root / "worklists"
+
+    @property
+    def reports(self) -> Path:
+        return self.root / "reports"
 
     @property
     def state(self) -> Path:
@@ -134,6 +148,34 @@ def move_into_place(scratch: Path, final: Path) -> None:
         path.chmod(0o700 if path.is_dir() else 0o600)
     scratch.rename(final)
     sync_folder(final.parent)
+
+
+def sweep(house: House) -> None:
+    """Removes what killed processes left half-written beside the data: scratch files (.<name>.<pid>.tmp) whose process is no more.
+
+    The lake, landing/ and inbox/ are not swept: taking in clears its own scratch, under its own lock.
+    """
+    places = (
+        house.root.glob(".*.tmp"),
+        *(
+            folder.rglob(".*.tmp")
+            for folder in (house.state, house.closes, house.worklists, house.reports, house.lake / "configuration")
+        ),
+    )
+    for path in chain.from_iterable(places):
+        pid = path.name.split(".")[-2]
+        if pid.isdecimal() and not _is_alive(int(pid)):
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def clear_scratch(folder: Path) -> None:

@@ -95,6 +95,43 @@ class ClaimFileSettings(_Strict):
     claims_per_transaction: int = Field(default=5_000, ge=1, le=5_000)
 
 
+MailAddress = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
+
+
+class Operations(_Strict):
+    """How a practice's nights are run. No claim depends on it, so no packet holds it."""
+
+    extracts_due: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "07:00"
+    due_days_after: int = Field(default=1, ge=0, le=7)  # the folder of a day is due at extracts_due so many days later
+    nights: Literal["every_day", "weekdays"] = "every_day"
+    quiet_minutes: int = Field(
+        default=15, ge=1, le=720
+    )  # a night's folder without _SUCCESS is complete when nothing changed for so long
+    notify: tuple[MailAddress, ...] = ()
+
+
+class SmtpSettings(_Strict):
+    host: Text
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: MailAddress
+    user: Text | None = None
+    password_file: Path | None = None
+
+
+class WebhookSettings(_Strict):
+    url: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])")]
+    token_file: Path | None = None
+
+
+class NoticeSettings(_Strict):
+    """Where notices go: `to` hears of every practice, a practice's own `operations.notify` of that practice. None: nothing is sent."""
+
+    smtp: SmtpSettings | None = None
+    webhook: WebhookSettings | None = None
+    to: tuple[MailAddress, ...] = ()
+
+
 class Practice(_Strict):
     """One practice as its operator describes it. Money in dollars, codes and numbers as text."""
 
@@ -120,6 +157,7 @@ class Practice(_Strict):
     attestations: dict[Text, date] = Field(default_factory=dict)
     close: Close = Field(default_factory=Close)
     claim_file: ClaimFileSettings | None = None
+    operations: Operations = Field(default_factory=Operations)
 
     @field_validator("npi")
     @classmethod
@@ -173,9 +211,9 @@ class Practice(_Strict):
         return next_month(month) + timedelta(days=self.close.first_day - 1)
 
     def canonical_json(self) -> str:
-        """This configuration in one form: every setting, keys sorted, no white space. Without a `claim_file` as before there was one, so that
-        packets of then keep their fingerprints."""
-        left_out = set() if self.claim_file else {"claim_file"}
+        """This configuration in one form: every setting that a claim can depend on, keys sorted, no white space. Without a `claim_file` as
+        before there was one, so that packets of then keep their fingerprints."""
+        left_out = {"operations"} if self.claim_file else {"operations", "claim_file"}
         return json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"))
 
     def fingerprint(self) -> str:
@@ -206,6 +244,7 @@ def _complaints(path: Path, entries: list[Any], error: ValidationError) -> str:
 
 class _File(_Strict):
     practices: list[Practice]
+    notices: NoticeSettings | None = None
 
     @model_validator(mode="after")
     def _unique(self) -> _File:
@@ -219,6 +258,15 @@ class _File(_Strict):
 
 def load_practices(path: Path) -> dict[str, Practice]:
     """All practices by id, in id order. Raises HouseError naming file, practice and key for anything that is not right."""
+    return practices_of(path, _content(path))
+
+
+def load_notices(path: Path) -> NoticeSettings | None:
+    """Where the installation's notices go; None when nowhere. Raises HouseError as `load_practices` does."""
+    return _parsed(path, _content(path)).notices
+
+
+def _content(path: Path) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -226,19 +274,21 @@ def load_practices(path: Path) -> dict[str, Practice]:
     except (OSError, UnicodeDecodeError) as error:
         raise HouseError(f"{path}: cannot be read ({type(error).__name__}); it must be readable UTF-8 text") from None
     try:
-        content = yaml.safe_load(text)
+        return yaml.safe_load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise HouseError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', 'cannot be parsed')}") from None
-    return practices_of(path, content)
 
 
 def practices_of(source: Path, content: Any) -> dict[str, Practice]:
     """Practices by id, in id order, from the content of a practices.yaml. Raises HouseError naming the source, the practice and the key."""
+    return {practice.practice_id: practice for practice in sorted(_parsed(source, content).practices, key=lambda p: p.practice_id)}
+
+
+def _parsed(source: Path, content: Any) -> _File:
     entries = content.get("practices") if isinstance(content, dict) else None
     try:
-        file = _File.model_validate(content)
+        return _File.model_validate(content)
     except ValidationError as error:
         raise HouseError(_complaints(source, entries if isinstance(entries, list) else [], error)) from None
-    return {practice.practice_id: practice for practice in sorted(file.practices, key=lambda p: p.practice_id)}

@@ -9,9 +9,9 @@
 {%- endmacro %}
 
 {#- One table of the lake, over all batches. Registers the lineage through source(). -#}
-{% macro from_lake(table) -%}
+{% macro from_lake(table, options='') -%}
     {%- do source('lake', table) -%}
-    read_parquet('{{ home() }}/lake/batches/*/{{ table }}.parquet'{{ reading(table) }})
+    read_parquet('{{ home() }}/lake/batches/*/{{ table }}.parquet'{{ reading(table) }}{{ ', ' ~ options if options }})
 {%- endmacro %}
 
 {#- What Python wrote for the models: the practice configuration, the rules' version, the claims of earlier closes. -#}
@@ -77,4 +77,16 @@
     from {{ from_answers(table) }} as lake
     inner join {{ ref('stg_answer_transactions') }} as transactions on lake.transaction_id = transactions.transaction_id
     where transactions.is_first
+{%- endmacro %}
+
+{#- What names a hold by its content, so that an acceptance (`ccm accept`) holds for this content and for no other. -#}
+{% macro hold_id(practice, kind, table, measure, column, line, content) -%}
+    sha256(concat_ws(
+        chr(31), {{ practice }}, {{ kind }}, {{ table }}, {{ measure }}, {{ column }}, cast({{ line }} as varchar), {{ content }}
+    ))
+{%- endmacro %}
+
+{#- Panel tables whose rows can be a reason not to bill. -#}
+{% macro deciding_panel_tables() -%}
+    ('coverages', 'consents', 'conditions', 'care_plans', 'stays')
 {%- endmacro %}

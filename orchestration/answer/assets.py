@@ -1,8 +1,12 @@
 """Publishing as a Dagster asset."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import dagster as dg
 
 from orchestration.answer.publish import publish
+from orchestration.close.calendar import register_published
 from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.transform.assets import WAREHOUSE_POOL
@@ -17,13 +21,24 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
         owners=["team:billing"],
         pool=WAREHOUSE_POOL,
         description="marts.duckdb: a read-only copy of every mart, replaced by one rename. Dashboards and `ccm status` read only this file.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                "night_finished",
+                asset=dg.AssetKey(["answer", "published_marts"]),
+                description="The last night went through to its publication. Red when it failed and every further try as well.",
+            )
+        ],
     )
     @discreet
-    def published_marts(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+    def published_marts(context: dg.AssetExecutionContext) -> Iterator[Any]:
         house = House.from_environment()
         with house.lock("warehouse"):
             counts = publish(house)
-        return dg.MaterializeResult(metadata={f"rows in {table}": count for table, count in counts.items()})
+        register_published(context.instance, house)
+        yield dg.MaterializeResult(
+            metadata={f"rows in {table}": count for table, count in counts.items()},
+            check_results=[dg.AssetCheckResult(passed=True)],
+        )
 
     return published_marts
 

@@ -78,7 +78,7 @@ def _of_nights(house: House, marts: Marts, nights: dict[str, dict[str, Any]]) ->
             if name not in facts.headline:
                 continue  # it has landed nothing that makes a month
             page = _page(nights[name], month, facts, waiting=waiting.get(name, []), close=None)
-            path = house.root / "reports" / name / f"{nights[name]['newest_night']}.html"
+            path = house.reports / name / f"{nights[name]['newest_night']}.html"
             made[name] = Report(name, month, None, path, _write_if_changed(path, page))
     return [made[name] for name in nights if name in made]
 
@@ -92,7 +92,7 @@ def _of_closes(house: House, marts: Marts, nights: dict[str, dict[str, Any]], mo
         # A practice that is no longer published keeps the reports that it has.
         if name not in nights or not _VERSION.fullmatch(packet.name):
             continue
-        path = house.root / "reports" / name / f"{packet.parent.name}-{packet.name}.html"
+        path = house.reports / name / f"{packet.parent.name}-{packet.name}.html"
         report = Report(name, date.fromisoformat(f"{packet.parent.name}-01"), int(packet.name[1:]), path, not path.exists())
         reports.append(report)
         if report.is_new:

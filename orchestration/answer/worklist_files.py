@@ -235,7 +235,7 @@ def write_worklists(house: House, practice_ids: Sequence[str] | None = None) -> 
 
 def _write(house: House, practice_id: str, night: date, groups: Sequence[str], items: Sequence[Item]) -> Written:
     team = capacity(house, practice_id)
-    target = house.root / "worklists" / practice_id / f"{night}.xlsx"
+    target = house.worklists / practice_id / f"{night}.xlsx"
     files = (target, target.with_suffix(".csv"))
     seal = house.state / "worklists" / f"{practice_id}.sha256"
     content = json.dumps([str(night), [asdict(item) for item in items], asdict(team) if team else None], default=str)
@@ -254,7 +254,7 @@ def write_with_names(house: House, practice_id: str, items: Sequence[Item]) -> t
     team = capacity(house, practice_id)
     wanted = {item.patient_id for item in items} | {row.patient_id for row in (team.plan if team else ())}
     known = people(house, practice_id, sorted(wanted))
-    target = house.root / "worklists" / practice_id / f"{night}-with-names.xlsx"
+    target = house.worklists / practice_id / f"{night}-with-names.xlsx"
     groups = list(dict.fromkeys(group for _, group in kinds(house)))
     write_private(target, xlsx(items, groups, team, night, known))
     write_private(target.with_suffix(".csv"), csv_text(items, known))

@@ -1,126 +1,230 @@
-"""The month's end as Dagster assets: the gate rules, the packets are written, the marts learn of the claims."""
+"""The month's end as Dagster assets: the gate rules, the packets are written, the marts learn of the claims.
 
+`gate/rulings` and `close/packets` are partitioned by practice and month, so that Dagster's grid is the calendar of closes. A run has one partition;
+`ccm close` for many practices is one run for the month whose other practices get their mark in the grid too.
+"""
+
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 from pydantic import Field
 
 from orchestration.answer.publish import publish
+from orchestration.close.calendar import CLOSES, key_of
 from orchestration.close.packet import Approval, Closed, close_month
 from orchestration.close.propose import Proposed, propose
 from orchestration.discretion import discreet
+from orchestration.engine import open_warehouse
 from orchestration.gate.gate import Ruling, rule_on
 from orchestration.house import House, HouseError
-from orchestration.practices import load_practices
+from orchestration.operate.notices import tell_of_closes
+from orchestration.practices import Practice, load_practices
 from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_claims
 from orchestration.transform.state import build_inputs
 
+GATE = dg.AssetKey(["gate", "rulings"])
+PACKETS = dg.AssetKey(["close", "packets"])
+MAY_CLOSE, NOTHING_WAITS = "may_close", "nothing_waits"
+PROPOSER = "proposed by schedule"
+Outcome = Closed | Proposed | Ruling  # a ruling: refused
+
 
 class CloseConfig(dg.Config):
-    """Which month to close, for whom, and in whose name."""
+    """Whom to close the run's month for, and in whose name. Without an approver nothing leaves the house: a proposal is written."""
 
-    month: str = Field(description="The month to close, YYYY-MM.")
-    approved_by: str = Field(description="Who approves these claims.")
-    practice_ids: list[str] | None = Field(default=None, description="Only these practices; all when empty.")
+    approved_by: str | None = Field(default=None, description="Who approves these claims. Empty: only a proposal is written.")
+    practice_ids: list[str] | None = Field(
+        default=None, description="These practices instead of the run's own: several practices' month in one run."
+    )
     waiver: str | None = Field(default=None, description="Why what is held goes out all the same.")
     propose_only: bool = Field(default=False, description="Only write what would be closed, for the approver to see.")
 
+    @property
+    def is_proposal(self) -> bool:
+        return self.propose_only or not (self.approved_by or "").strip()
 
-def _month(config: CloseConfig) -> date:
-    return date.fromisoformat(f"{config.month}-01")
+
+def _month(context: dg.AssetExecutionContext) -> date:
+    return date.fromisoformat(f"{_key(context)['month']}-01")
+
+
+def _key(context: dg.AssetExecutionContext) -> dict[str, str]:
+    key = context.partition_key
+    assert isinstance(key, dg.MultiPartitionKey)
+    return dict(key.keys_by_dimension)
+
+
+def _wanted(context: dg.AssetExecutionContext, config: CloseConfig, practices: dict[str, Practice]) -> list[str]:
+    own = _key(context)["practice"]
+    wanted = [own, *(name for name in config.practice_ids or () if name != own)]
+    unknown = [name for name in wanted if name not in practices]
+    if unknown:
+        raise dg.Failure(f"{', '.join(unknown)}: not in practices.yaml")
+    return wanted
+
+
+def _refusal(ruling: Ruling) -> dict[str, Any]:
+    return {"passed": ruling.may_close, "metadata": {"refusals": "; ".join(ruling.refusals) or "none"}}
+
+
+def _waiting(one: Outcome) -> dict[str, Any]:
+    said = _said(one)
+    return {
+        "passed": isinstance(one, Closed) and not one.held,
+        "severity": dg.AssetCheckSeverity.ERROR if isinstance(one, Ruling) else dg.AssetCheckSeverity.WARN,
+        "metadata": {name: str(value) for name, value in said.items()},
+    }
+
+
+def _checks(asset: dg.AssetKey, name: str, month: date, own: str, results: dict[str, dict[str, Any]]) -> Iterator[Any]:
+    """One check result per practice-month: the run's own, and those that came along with it."""
+    for practice_id, result in sorted(results.items()):
+        if practice_id == own:
+            yield dg.AssetCheckResult(asset_key=asset, check_name=name, **result)
+        else:
+            yield AssetCheckEvaluation(asset_key=asset, check_name=name, partition=key_of(practice_id, month), **result)
+
+
+def _said(one: Outcome) -> dict[str, Any]:
+    """What the grid shows of a practice-month: counts and dollars, no patient."""
+    if isinstance(one, Closed):
+        return {
+            "state": f"closed v{one.version}" if one.version else "nothing new to close",
+            "claims": one.claims,
+            "allowed": str(one.allowed_amount),
+            "held": one.held,
+            "packet": str(one.packet) if one.packet else "none",
+        }
+    if isinstance(one, Proposed):
+        totals = one.content["totals"]
+        return {
+            "state": f"proposed v{one.version}",
+            "claims": totals["claims"],
+            "allowed": totals["allowed_amount"],
+            "held": totals["held"],
+            "proposal": str(one.path),
+        }
+    return {"state": "refused", "reason": "; ".join(one.refusals)}
 
 
 def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
     @dg.asset(
-        key=["gate", "rulings"],
+        key=GATE,
         deps=marts,
         group_name="gate",
         owners=["team:billing"],
+        partitions_def=CLOSES,
+        # What a run found is for whoever started it; nothing is read from it later, so nothing of it stays on disk.
+        io_manager_def=dg.mem_io_manager,
         pool=WAREHOUSE_POOL,
         description="Per practice: may this month close, and if not, why not. Stands between the checked marts and every claim file.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                MAY_CLOSE,
+                asset=GATE,
+                partitions_def=CLOSES,
+                description="The month may close; if not, each refusal says what to do.",
+            )
+        ],
     )
     @discreet
-    def rulings(context: dg.AssetExecutionContext, config: CloseConfig) -> dg.Output[list[Ruling]]:
+    def rulings(context: dg.AssetExecutionContext, config: CloseConfig) -> Iterator[Any]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
-        wanted = config.practice_ids or list(practices)
+        month, own = _month(context), _key(context)["practice"]
         with house.lock("warehouse"):
             inputs = build_inputs(house)
-            results = [rule_on(house, practices[practice_id], _month(config), inputs) for practice_id in wanted]
+            results = [rule_on(house, practices[name], month, inputs) for name in _wanted(context, config, practices)]
         for ruling in results:
             for refusal in ruling.refusals:
                 context.log.warning(f"{ruling.practice_id}: {refusal}")
-        return dg.Output(
+        yield dg.Output(
             results,
             metadata={
                 "may close": ", ".join(r.practice_id for r in results if r.may_close) or "none",
                 "refused": ", ".join(r.practice_id for r in results if not r.may_close) or "none",
             },
         )
+        for ruling in results:
+            if ruling.practice_id != own:
+                yield dg.AssetMaterialization(GATE, partition=key_of(ruling.practice_id, month))
+        yield from _checks(GATE, MAY_CLOSE, month, own, {ruling.practice_id: _refusal(ruling) for ruling in results})
 
     @dg.asset(
-        key=["close", "packets"],
-        ins={"rulings": dg.AssetIn(["gate", "rulings"])},
+        key=PACKETS,
+        deps=[GATE],
         group_name="close",
         kinds={"x12"},
         owners=["team:billing"],
         tags={"phi": "yes"},
+        partitions_def=CLOSES,
+        io_manager_def=dg.mem_io_manager,
         pool=WAREHOUSE_POOL,
         description="closes/<practice>/<month>/v<N>/: claim file, claims, held, evidence, manifest and approval of each practice that may close.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                NOTHING_WAITS,
+                asset=PACKETS,
+                partitions_def=CLOSES,
+                description="Every claim of the month went out: nothing is refused, waits for an approver or is held for documentation.",
+            )
+        ],
     )
     @discreet
-    def packets(context: dg.AssetExecutionContext, config: CloseConfig, rulings: list[Ruling]) -> dg.Output[list[Any]]:
+    def packets(context: dg.AssetExecutionContext, config: CloseConfig) -> Iterator[Any]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
-        closed: list[Closed | Proposed | str] = []
+        month, own = _month(context), _key(context)["practice"]
+        outcomes: dict[str, Outcome] = {}
         with house.lock("warehouse"):
             # The gate ruled a step ago; what another run may have changed since is ruled on again, under the same lock as the close.
             inputs = build_inputs(house)
-            for ruling in rulings:
-                practice = practices[ruling.practice_id]
-                if not ruling.may_close:
-                    continue
+            for name in _wanted(context, config, practices):
                 try:
-                    again = rule_on(house, practice, ruling.month, inputs)
-                    if not again.may_close:
-                        raise HouseError("; ".join(again.refusals))
-                    if config.propose_only:
-                        closed.append(propose(house, practice, ruling.month, config.approved_by))
+                    ruling = rule_on(house, practices[name], month, inputs)
+                    if not ruling.may_close:
+                        outcomes[name] = ruling
+                    elif config.is_proposal:
+                        outcomes[name] = propose(house, practices[name], month, (config.approved_by or PROPOSER).strip())
                     else:
-                        closed.append(close_month(house, practice, ruling.month, Approval(config.approved_by, config.waiver)))
+                        approval = Approval(str(config.approved_by).strip(), config.waiver)
+                        outcomes[name] = close_month(house, practices[name], month, approval)
                 except HouseError as error:
                     # One practice's trouble never stops another's close.
-                    context.log.error(f"{ruling.practice_id}: {error}")
-                    closed.append(f"{ruling.practice_id}: {error}")
-        done = [one for one in closed if isinstance(one, Closed)]
-        return dg.Output(
-            closed,
-            metadata={
-                "claims": sum(one.claims for one in done),
-                "allowed": str(sum(one.allowed_amount for one in done)),
-                "held": sum(one.held for one in done),
-                "packets": ", ".join(f"{one.practice_id} v{one.version}" for one in done if one.version) or "none",
-            },
-        )
+                    context.log.error(f"{name}: {error}")
+                    outcomes[name] = Ruling(name, month, (str(error),))
+        tell_of_closes(house, practices, month, {name: _said(one) for name, one in outcomes.items()})
+        # A proposal is no close: the grid stays empty until claims went out or there was none to send.
+        for name, one in sorted(outcomes.items()):
+            if isinstance(one, Closed) and name != own:
+                yield dg.AssetMaterialization(PACKETS, partition=key_of(name, month), metadata=_said(one))
+        mine = outcomes[own]
+        if isinstance(mine, Ruling) and config.practice_ids is None:
+            # Red in the grid: this practice-month alone. With several practices in one run the check is red, and the others go on.
+            raise dg.Failure(f"{own} {month:%Y-%m} is refused: {'; '.join(mine.refusals)}")
+        yield dg.Output(outcomes, metadata=_said(mine))
+        yield from _checks(PACKETS, NOTHING_WAITS, month, own, {name: _waiting(one) for name, one in outcomes.items()})
 
     @dg.asset(
         key=["close", "posted_claims"],
-        ins={"packets": dg.AssetIn(["close", "packets"])},
+        deps=[PACKETS],
         group_name="close",
         owners=["team:billing"],
         pool=WAREHOUSE_POOL,
         description="The marts after the close: what went out is claimed, and published.",
     )
     @discreet
-    def posted_claims(context: dg.AssetExecutionContext, packets: list[Any]) -> dg.MaterializeResult[None]:
+    def posted_claims(context: dg.AssetExecutionContext, config: CloseConfig) -> dg.MaterializeResult[None]:
         from orchestration.answer.worklist_files import write_worklists
 
         house = House.from_environment()
-        if packets and all(isinstance(one, Proposed) for one in packets):
+        if config.is_proposal:
             return dg.MaterializeResult()  # a proposal changes no mart
         with house.lock("warehouse"):
-            if any(isinstance(one, Closed) and one.version for one in packets):
+            if packets_unknown_to(house):
                 bad = [result.unique_id for result in rebuild_claims(house) if result.is_bad]
                 if bad:
                     raise dg.Failure(f"the marts could not be rebuilt after the close ({bad[0]}); run `ccm nightly --full`")
@@ -130,3 +234,19 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult()
 
     return [rulings, packets, posted_claims]
+
+
+def packets_unknown_to(house: House) -> bool:
+    """Whether a packet is on disk that the warehouse has not heard of."""
+    with open_warehouse(house) as warehouse:
+        known = {
+            (practice_id, month, version)
+            for practice_id, month, version in warehouse.execute(
+                "select practice_id, strftime(month, '%Y-%m'), close_version from staging.stg_closes"
+            ).fetchall()
+        }
+    on_disk = {
+        (path.parents[2].name, path.parents[1].name, int(path.parent.name[1:]))
+        for path in house.closes.glob("*/*/v[0-9]*/manifest.json")
+    }
+    return bool(on_disk - known)

@@ -134,6 +134,7 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
             "select procedure_code from rules.rule_bands where is_base union select procedure_code from rules.rule_apcm_levels"
         ).fetchall()
     }
+    hidden = _quarantined_facts(warehouse, practice.practice_id)
     by_patient: dict[str, list[dict[str, Any]]] = {}
     for code in codes:
         by_patient.setdefault(code["patient_id"], []).append(code)
@@ -146,6 +147,11 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
         if decision["decision"] == "held" and not (waived and own and decision["reason"] != "month_open"):
             held.append(Held(patient_id, month, decision["reason"], _detail(decision["reason"]), Decimal(decision["stake"])))
             continue
+        if patient_id in hidden:
+            # No waiver and no final day lets it go: the claim may be one that must not be made.
+            worth = sum((code["allowed_amount"] or Decimal(0) for code in own), Decimal(0))
+            held.append(Held(patient_id, month, "quarantined_facts", hidden[patient_id], worth))
+            continue
         if any(code["allowed_amount"] is None for code in own):
             held.append(Held(patient_id, month, "claim_error", "no fee schedule release covers its service date", Decimal(0)))
             continue
@@ -154,6 +160,31 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
         claims.append(claim)
         lines += claim_lines
     return Draft(tuple(claims), tuple(lines), tuple(held))
+
+
+# So many rows of a patient are named; the mart close_holds has them all.
+ROWS_TOLD = 5
+
+
+def _quarantined_facts(warehouse: duckdb.DuckDBPyConnection, practice_id: str) -> dict[str, str]:
+    """patient_id -> which rows in quarantine may hide a reason not to bill, of those that nobody accepted: table, line and column, no values."""
+    rows = warehouse.execute(
+        """
+        select patient_id, table_name, extract_date, line_number, column_name from intermediate.int_quarantined_facts
+        where practice_id = ? and not is_accepted order by patient_id, table_name, extract_date, line_number
+        """,
+        [practice_id],
+    ).fetchall()
+    told: dict[str, list[str]] = {}
+    for patient_id, table, night, line, column in rows:
+        told.setdefault(patient_id, []).append(f"{table} of {night} line {line}" + (f" ({column})" if column else ""))
+    return {
+        patient_id: "in quarantine: "
+        + "; ".join(lines[:ROWS_TOLD])
+        + (f"; and {len(lines) - ROWS_TOLD} more" if len(lines) > ROWS_TOLD else "")
+        + ". Land a snapshot without the fault, or accept the row (ccm accept)"
+        for patient_id, lines in told.items()
+    }
 
 
 def _detail(reason: str) -> str:

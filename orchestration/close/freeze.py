@@ -7,6 +7,7 @@
   configuration/<table>.parquet       charges, rule version
   history.parquet                     this practice's earlier claims of the month, as int_claims__history had them
   rules/<seed>.parquet                every rule row that was loaded
+  accepted.json                       what somebody accepted that this close rests on, where there is such
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.contracts import extract_contracts
@@ -30,9 +32,11 @@ SNAPSHOTS = ("coverages", "conditions", "consents", "care_plans", "assessments",
 # Time within so many days of the month can share a midnight or a visit's day with it.
 MARGIN_DAYS = 2
 
-_FILES = (
-    "select * exclude (is_usable, is_newest_version, is_in_force) from staging.stg_files where practice_id = ? order by file_id"
-)
+# When a file was dropped is no part of what was in it.
+_FILES = """
+    select * exclude (is_usable, is_newest_version, is_in_force) replace (0 as mtime_ns, 0 as ctime_ns)
+    from staging.stg_files where practice_id = ? order by extract_date, table_name, version
+"""
 
 # Of the snapshots: each patient's last row, and one presence in the month.
 _PATIENTS = """
@@ -50,14 +54,20 @@ _PATIENTS = """
 _QUARANTINED_PRESENCES = """
     select file_id, practice_id, extract_date, table_name, line_number, column_name, reason, patient_id
     from staging.stg_quarantine
-    where practice_id = ? and table_name = 'patients' and patient_id is not null and is_in_force
+    where practice_id = $practice and table_name = 'patients' and patient_id is not null and is_in_force
     qualify
         row_number() over (partition by patient_id order by extract_date desc, line_number) = 1
         or (
-            date_trunc('month', extract_date) = ?
+            date_trunc('month', extract_date) = $month
             and row_number() over (partition by patient_id, date_trunc('month', extract_date) order by extract_date desc, line_number) = 1
         )
     order by patient_id, extract_date, line_number
+"""
+# And what may hide a reason not to bill: the rows for which the close holds a claim.
+_QUARANTINED_FACTS = """
+    select file_id, practice_id, extract_date, table_name, line_number, column_name, 'in quarantine' as reason, patient_id
+    from intermediate.int_quarantined_facts where practice_id = $practice
+    order by patient_id, table_name, extract_date, line_number
 """
 _SNAPSHOT = """
     select facts.*
@@ -111,14 +121,23 @@ class Frozen:
         return sorted(name for name in self.files if name.startswith(f"{folder}/"))
 
 
-def freeze(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date, claimed_elsewhere: Mapping[str, str]) -> bytes:
+def freeze(
+    warehouse: duckdb.DuckDBPyConnection,
+    practice: Practice,
+    month: date,
+    claimed_elsewhere: Mapping[str, str],
+    accepted: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
     """The inputs.zip of one practice's month (its first day), from the warehouse that the close reads."""
     name = practice.practice_id
     first = month - timedelta(days=MARGIN_DAYS)
     last = next_month(month) + timedelta(days=MARGIN_DAYS - 1)
     queries: dict[str, tuple[str, Any]] = {
         "lake/files": (_FILES, [name]),
-        "lake/quarantine": (_QUARANTINED_PRESENCES, [name, month]),
+        "lake/quarantine": (
+            f"select * from ({_QUARANTINED_PRESENCES}) union all select * from ({_QUARANTINED_FACTS})",
+            {"practice": name, "month": month},
+        ),
         "lake/patients": (_PATIENTS, [name, month]),
         "lake/care_team": (_CARE_TEAM, [name]),
         "lake/services": (_SERVICES, [name]),
@@ -131,14 +150,36 @@ def freeze(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date
         "practice.json": practice.canonical_json().encode(),
         "claimed_elsewhere.json": json.dumps(dict(claimed_elsewhere), sort_keys=True).encode(),
     }
+    if accepted:
+        files["accepted.json"] = json.dumps([dict(one) for one in accepted], sort_keys=True).encode()
+    numbers = file_numbers(warehouse, name)
     for path, (sql, parameters) in queries.items():
-        files[f"{path}.parquet"] = parquet(warehouse.execute(sql, parameters).to_arrow_table())
+        files[f"{path}.parquet"] = parquet(numbered(warehouse.execute(sql, parameters).to_arrow_table(), numbers))
     for (seed,) in warehouse.execute(
         "select table_name from duckdb_tables() where schema_name = 'rules' order by table_name"
     ).fetchall():
         # Every column is in the order, so that the bytes do not depend on how the seed was loaded.
         files[f"rules/{seed}.parquet"] = parquet(warehouse.execute(f'select * from rules."{seed}" order by all').to_arrow_table())
     return _zip(files)
+
+
+def file_numbers(warehouse: duckdb.DuckDBPyConnection, practice_id: str) -> dict[int, int]:
+    """file_id -> 1, 2, ... by night, table and version: the practice's own count. The lake's ids count what every practice landed, and when it was
+    taken in; a packet must depend on neither."""
+    rows = warehouse.execute(
+        "select file_id from staging.stg_files where practice_id = ? order by extract_date, table_name, version", [practice_id]
+    ).fetchall()
+    return {file_id: number for number, (file_id,) in enumerate(rows, 1)}
+
+
+def numbered(table: pa.Table, numbers: Mapping[int, int]) -> pa.Table:
+    """The table with the practice's own numbers in the place of the lake's file ids, where it has such a column."""
+    if "file_id" not in table.column_names:
+        return table
+    places = pc.index_in(table["file_id"], value_set=pa.array(list(numbers), pa.int64()))
+    return table.set_column(
+        table.column_names.index("file_id"), table.field("file_id"), pa.array(list(numbers.values()), pa.int64()).take(places)
+    )
 
 
 def thaw(content: bytes) -> Frozen:

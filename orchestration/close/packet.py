@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from orchestration.close import transitions
 from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
-from orchestration.close.freeze import freeze, parquet
+from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.versions import versions
 from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import scrub
@@ -84,6 +84,8 @@ class Ground:
     inputs: bytes  # inputs.zip
     claimed_elsewhere: Mapping[str, str]
     software: Mapping[str, str]
+    has_own_file_numbers: bool = True  # packets of before there were such name files by the lake's ids
+    accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
 def close_month(house: House, practice: Practice, month: date, approval: Approval) -> Closed:
@@ -99,15 +101,17 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
         version = (earlier[-1] if earlier else 0) + 1
         with open_warehouse(house) as warehouse:
             elsewhere = claimed_elsewhere(house, warehouse, practice, month)
+            accepted = accepted_holds(warehouse, practice, month)
             ground = Ground(
                 practice=practice,
                 configuration=practice.canonical_json(),
                 month=month,
                 version=version,
                 waived=approval.waiver is not None,
-                inputs=freeze(warehouse, practice, month, elsewhere),
+                inputs=freeze(warehouse, practice, month, elsewhere, accepted),
                 claimed_elsewhere=elsewhere,
                 software=software_versions(),
+                accepted=accepted,
             )
             due = drafted(warehouse, ground)
             _refuse_second_claims(house, practice, month, due)
@@ -169,9 +173,10 @@ def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, ne
     files["claims.csv"] = _csv(Line, due.lines)
     files["held.csv"] = _csv(Held, due.held)
     files["claim_subjects.parquet"] = _subjects(practice, due)
-    files |= evidence(warehouse, practice.practice_id, month)
+    numbers = file_numbers(warehouse, practice.practice_id) if ground.has_own_file_numbers else None
+    files |= evidence(warehouse, practice.practice_id, month, numbers)
     rules = warehouse.execute("select distinct rules_version from marts.practice_nights").fetchall()
-    manifest = {
+    manifest: dict[str, Any] = {
         "practice_id": practice.practice_id,
         "month": f"{month:%Y-%m}",
         "version": ground.version,
@@ -195,6 +200,10 @@ def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, ne
             "held": len(due.held),
         },
     }
+    if ground.has_own_file_numbers:
+        manifest["file_numbers"] = "of the practice, by night, table and version"
+    if ground.accepted:
+        manifest["accepted"] = [dict(one) for one in ground.accepted]
     files["manifest.json"] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
     return Packet(due, files)
 
@@ -244,6 +253,22 @@ def claimed_elsewhere(house: House, warehouse: duckdb.DuckDBPyConnection, practi
         if by is not None and (by[0], by[2]) != (practice.practice_id, patient_id):
             found[patient_id] = f"{by[0]} {by[1]}"
     return found
+
+
+def accepted_holds(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> list[dict[str, Any]]:
+    """What was accepted that would have held this month's close or a claim of it, with who accepted it and why; by table, night and line."""
+    cursor = warehouse.execute(
+        """
+        select hold_id, kind, table_name, cast(extract_date as varchar) as extract_date, measure, column_name, line_number, patient_id,
+            explanation, accepted_by, accepted_why
+        from marts.close_holds
+        where practice_id = ? and is_accepted and (last_month_held is null or last_month_held >= ?)
+        order by kind, table_name, extract_date, measure, column_name, line_number
+        """,
+        [practice.practice_id, month],
+    )
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _refuse_second_claims(house: House, practice: Practice, month: date, due: Draft) -> None:
@@ -410,14 +435,19 @@ _EVIDENCE = {
 }
 
 
-def evidence(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, bytes]:
-    """The marts of this practice-month as Parquet, in a fixed order, so that the bytes are fixed too."""
-    return {
-        f"{name}.parquet": parquet(
-            warehouse.execute(sql, {k: v for k, v in (("p", practice_id), ("m", month)) if f"${k}" in sql}).to_arrow_table()
-        )
-        for name, sql in _EVIDENCE.items()
-    }
+def evidence(
+    warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date, numbers: Mapping[int, int] | None
+) -> dict[str, bytes]:
+    """The marts of this practice-month as Parquet, in a fixed order, so that the bytes are fixed too. `numbers`: `freeze.file_numbers`."""
+    files = {}
+    for name, sql in _EVIDENCE.items():
+        table = warehouse.execute(sql, {k: v for k, v in (("p", practice_id), ("m", month)) if f"${k}" in sql}).to_arrow_table()
+        if numbers is not None:
+            table = numbered(table, numbers)
+            if name == "landed_files":
+                table = table.sort_by("file_id")
+        files[f"{name}.parquet"] = parquet(table)
+    return files
 
 
 def _releases(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, list[str]]:

@@ -28,7 +28,7 @@ from orchestration.transform.configuration import Closed, configuration_tables
 _NEEDED = (
     "patient_month_decisions", "minute_ledger", "patient_month_minutes", "eligibility", "claimable_codes", "undocumented_time",
     "patient_month_evidence", "patient_facts", "time_entry_facts", "fee_schedule_prices", "landed_files", "practice_nights",
-    "int_claim_subjects", "int_scenario_changes", "int_candidates__priced",
+    "int_claim_subjects", "int_scenario_changes", "int_candidates__priced", "int_quarantined_facts",
 )  # fmt: skip
 _GIVEN = "int_claims__history"
 
@@ -67,6 +67,8 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         inputs=(packet / "inputs.zip").read_bytes(),
         claimed_elsewhere=frozen.json("claimed_elsewhere.json"),
         software=manifest["software"],
+        has_own_file_numbers="file_numbers" in manifest,
+        accepted=_accepted(frozen),
     )
     with tempfile.TemporaryDirectory(prefix="ccm-rebuild-") as folder:
         warehouse = frozen_warehouse(frozen, practice, manifest["rules_version"], Path(folder))
@@ -103,7 +105,8 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
         columns = [("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT")]
         described = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns + lake_columns(contracts[table]))
         con.execute(f"copy (select {described} limit 0) to '{_quoted(batch / table)}.parquet' (format parquet)")
-    for name, table in configuration_tables({practice.practice_id: practice}, rules_version, Closed()).items():
+    accepted = [{**one, "practice_id": practice.practice_id} for one in _accepted(frozen)]
+    for name, table in configuration_tables({practice.practice_id: practice}, rules_version, Closed(), accepted).items():
         path = scratch / "lake" / "configuration" / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         pq.write_table(table, path)
@@ -130,6 +133,11 @@ def _frozen_bytes(packet: Path, manifest: dict[str, Any]) -> bytes:
     if hashlib.sha256(content).hexdigest() != manifest["outputs"].get("inputs.zip"):
         raise HouseError(f"{path}: is not what the manifest names; restore the packet from the backup")
     return content
+
+
+def _accepted(frozen: Frozen) -> list[dict[str, Any]]:
+    """What the close had from `ccm accept`; packets of before there was such a thing have none."""
+    return list(frozen.json("accepted.json")) if "accepted.json" in frozen.files else []
 
 
 def _number(manifest: dict[str, Any]) -> int:

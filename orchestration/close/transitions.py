@@ -93,13 +93,20 @@ def _released(folder: Path, version: int, manifest: dict[str, Any], approval: di
         for row in _rows(folder / f"v{earlier}" / "held.csv"):
             held[row["patient_id"]] = row["reason"]
     claimed = sorted({row["patient_id"] for row in _rows(folder / f"v{version}" / "claims.csv")} & set(held))
+    accepted = {one["patient_id"] for one in manifest.get("accepted", ())}
     if approval["waiver"]:
         how = "waived"
     elif manifest["newest_night"] >= manifest.get("final_day", "9999-12-31"):
         how = "final_day"
     else:
         how = "documented"
-    return [{"patient_id": patient_id, "was": held[patient_id], "by": how} for patient_id in claimed]
+    found = []
+    for patient_id in claimed:
+        by = how
+        if held[patient_id] == "quarantined_facts":  # no waiver and no day releases it
+            by = "accepted" if patient_id in accepted else "mended"
+        found.append({"patient_id": patient_id, "was": held[patient_id], "by": by})
+    return found
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

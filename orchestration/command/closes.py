@@ -24,6 +24,7 @@ def run_close(
 ) -> tuple[list[dict[str, Any]], bool]:
     """Closes a month; one dict per practice (closed, nothing new, or refused with its reasons), and whether any was refused."""
     from orchestration.close.propose import Proposed
+    from orchestration.gate.gate import Ruling
 
     if practice is not None and practice not in practices:
         raise HouseError(f"--practice {practice}: not in practices.yaml; it has {', '.join(practices)}")
@@ -31,20 +32,16 @@ def run_close(
     if not result.success:
         raise HouseError("the close did not finish:\n" + "\n".join(f"  {line}" for line in result.errors))
     rows: list[dict[str, Any]] = []
-    for ruling in result.outputs["gate__rulings"]:
-        if not ruling.may_close:
+    for one in result.outputs["close__packets"].values():
+        if isinstance(one, Ruling):
             rows.append(
                 {
-                    "practice_id": ruling.practice_id,
+                    "practice_id": one.practice_id,
                     "month": f"{month:%Y-%m}",
                     "outcome": "refused",
-                    "reasons": list(ruling.refusals),
+                    "reasons": list(one.refusals),
                 }
             )
-    for one in result.outputs["close__packets"]:
-        if isinstance(one, str):
-            practice_id, _, reason = one.partition(": ")
-            rows.append({"practice_id": practice_id, "month": f"{month:%Y-%m}", "outcome": "refused", "reasons": [reason]})
             continue
         if isinstance(one, Proposed):
             rows.append(

@@ -9,14 +9,17 @@ from orchestration import access as access_record
 
 # Each of these adds its subcommands to the app.
 from orchestration.command import (  # noqa: F401
+    accept,
     access,
     answers,
+    check,
     claim_files,
     closes,
     demo,
     differences,
     explain,
     imports,
+    keeping,
     nights,
     office,
     reports,

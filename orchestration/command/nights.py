@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
-from orchestration.house import House, HouseError
+from orchestration.house import House, HouseError, sweep
 from orchestration.practices import Practice, load_practices
 
 
@@ -22,13 +22,20 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
 
     With nothing new and the marts up to date there is nothing to run.
     """
+    from orchestration.answer.report import write_reports
+    from orchestration.answer.worklist_files import write_worklists
     from orchestration.command.running import Pipeline, work_to_do
     from orchestration.transform.state import build_inputs, is_up_to_date
 
+    with house.lock("run"):
+        sweep(house)
     work = work_to_do(house, _zones(practices), up_to)
     if work is None:
         raise HouseError(f"{house.landing}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv")
     if not work.is_new and not full and (house.lake / "batches").exists() and is_up_to_date(house, build_inputs(house)):
+        # The marts stand; what hangs on them may not, if the last run was killed behind its publication.
+        write_worklists(house)
+        write_reports(house)
         return pipeline
     pipeline = pipeline or Pipeline(house)
     result = pipeline.nightly(work.night, full=full)
@@ -50,7 +57,7 @@ def nightly(
     started = time.monotonic()
     with err.status("Taking in, judging, rebuilding, publishing ..."):
         run_nightly(house, practices, night_of(date), full)
-    summary = _night_summary(house)
+    summary = _night_summary(house, practices, night_of(date))
     if as_json:
         print_json(summary)
         return
@@ -60,17 +67,30 @@ def nightly(
     )
     for line in summary["rejected"]:
         out.print(f"Rejected {line}", style="red")
+    for line in summary["left_alone"]:
+        out.print(f"Not taken in {line}", style="yellow")
     for line in summary["failed_checks"]:
         out.print(f"Check failed {line}", style="red")
+    for line in summary["held_until_accepted"]:
+        out.print(f"Holds the close {line}", style="red")
+    if summary["quarantined_facts"]:
+        out.print(
+            f"Holds claims {summary['quarantined_facts']} rows in quarantine may hide a reason not to bill; `ccm accept --list`",
+            style="red",
+        )
     for line in summary["undocumented_overdue"]:
         out.print(f"Document before the close {line}", style="red")
     out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
     out.print("Next: `ccm status`, `ccm worklist`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
 
 
-def _night_summary(house: House) -> dict[str, Any]:
+def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:
     from orchestration.engine import open_marts
     from orchestration.gate import verdicts
+    from orchestration.take_in.landing import discover
+
+    left_alone: list[str] = []
+    discover(house, practices, up_to, left_alone)
 
     with open_marts(house) as marts:
         rows = marts.execute(
@@ -83,6 +103,14 @@ def _night_summary(house: House) -> dict[str, Any]:
             from quarantine where line_number = 0 group by practice_id, extract_date, table_name order by all
             """
         ).fetchall()
+        # A rejected file stands above already.
+        holds = marts.execute(
+            """
+            select practice_id || ' ' || extract_date || ' ' || table_name || ': ' || explanation || ' (' || measure || ')' from close_holds
+            where kind = 'drift' and not is_accepted order by practice_id, extract_date, table_name, measure, column_name
+            """
+        ).fetchall()
+        hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
     failed = [
         f"{finding.asset} {finding.check} ({', '.join(finding.practice_ids) or 'all practices'}): {finding.detail}"
         for source in ("dbt", "great_expectations")
@@ -100,7 +128,10 @@ def _night_summary(house: House) -> dict[str, Any]:
         "rows_superseded": int(rows[4] or 0),
         "newest_night": newest,
         "rejected": [row[0] for row in rejected],
+        "left_alone": left_alone,
         "failed_checks": failed,
+        "held_until_accepted": [row[0] for row in holds],
+        "quarantined_facts": hidden,
         "undocumented_overdue": overdue,
         "marts": house.marts,
     }

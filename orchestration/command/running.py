@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ from datetime import date
 from typing import Any
 
 from orchestration.house import House, HouseError, write_private
+from orchestration.practices import load_practices
 
 DAGSTER_YAML = """\
 # Written by ccm. Telemetry is off; one run at a time holds the warehouse.
@@ -90,19 +92,34 @@ class Pipeline:
         self, month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None, propose_only: bool = False
     ) -> JobResult:
         """The month-end job: gate, packets (or only proposals), marts."""
+        from orchestration.close.calendar import key_of
         from orchestration.schedules.jobs import close_config
 
-        return self._run("month_end", close_config(month, approved_by, practice_ids, waiver, propose_only), None)
+        wanted = practice_ids or list(load_practices(self.house.practices_yaml))
+        if not wanted:
+            raise HouseError(f"{self.house.practices_yaml}: has no practice")
+        config = close_config(approved_by, wanted, waiver, propose_only)
+        return self._run("month_end", config, key_of(wanted[0], month), month)
 
     def respond(self) -> JobResult:
         """The respond job: what the payers put into inbox/ is taken in and posted, and the marts are published."""
         return self._run("respond", {}, None)
 
-    def _run(self, job: str, config: dict[str, Any], night: str | None) -> JobResult:
+    def _run(self, job: str, config: dict[str, Any], partition: str | None, month: date | None = None) -> JobResult:
+        from orchestration.close.calendar import register
+        from orchestration.command.living_runs import FROM_SHELL, bury_the_dead
+
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         with self.house.lock("run"), self._dagster.DagsterInstance.get() as instance:
+            bury_the_dead(instance, shell_is_ours=True)
+            if month:
+                register(instance, load_practices(self.house.practices_yaml), [month])
             result = self._defs.resolve_job_def(job).execute_in_process(
-                run_config={**config, **quiet}, partition_key=night, instance=instance, raise_on_error=False
+                run_config={**config, **quiet},
+                partition_key=partition,
+                instance=instance,
+                tags={FROM_SHELL: "yes"},
+                raise_on_error=False,
             )
         outputs: dict[str, Any] = {}
         if result.success:
@@ -114,7 +131,10 @@ class Pipeline:
             if event.is_step_failure:
                 error = event.step_failure_data.error
                 cause = error.cause or error if error else None
-                errors.append(f"{event.step_key}: {cause.message.strip().splitlines()[-1] if cause else 'failed'}")
+                text = cause.message.strip().splitlines()[-1] if cause else "failed"
+                if cause and issubclass(getattr(builtins, cause.cls_name or "", Exception), OSError):
+                    text += "; make room or give access, then run the same command again, nothing is half done"
+                errors.append(f"{event.step_key}: {text}")
         return JobResult(result.success, outputs, errors)
 
 

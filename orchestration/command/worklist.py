@@ -77,7 +77,7 @@ def _known(option: str, value: str | None, known: list[str]) -> None:
 
 
 def _files(house: House, practice_ids: list[str], nights: dict[str, date]) -> list[Path]:
-    paths = [house.root / "worklists" / practice_id / f"{nights[practice_id]}.xlsx" for practice_id in practice_ids]
+    paths = [house.worklists / practice_id / f"{nights[practice_id]}.xlsx" for practice_id in practice_ids]
     return [path for path in paths if path.exists()]
 
 

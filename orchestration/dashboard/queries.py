@@ -370,6 +370,24 @@ QUARANTINE = Query(
     from quarantine where line_number > 0 and {_here(month=False)} group by all order by rows desc, table_name, reason limit 100
     """,
 )
+HOLDS = Query(
+    "holds",
+    f"""
+    select practice_id, extract_date, table_name, kind, coalesce(nullif(measure, ''), kind) as measure, explanation, count(*) as holds,
+        bool_and(is_accepted) as is_accepted, any_value(accepted_by) as accepted_by
+    from close_holds where {_here(month=False)} group by all order by is_accepted, extract_date desc, practice_id, table_name, measure limit 100
+    """,
+    frozenset({"close_holds"}),
+)
+DRIFT = Query(
+    "drift",
+    f"""
+    select extract_date, practice_id, table_name, measure, is_harmful, explanation
+    from extract_drift where measure <> 'rejected_file' and {_here(month=False)}
+    order by extract_date desc, is_harmful desc, practice_id, table_name, measure, column_name limit 100
+    """,
+    frozenset({"extract_drift"}),
+)
 # Every version counts: a night that was landed again is no longer missing, but it did fail.
 FAILED_FILES = Query(
     "failed_files",

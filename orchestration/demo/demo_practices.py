@@ -76,6 +76,7 @@ class DemoPractice:
             "receiver": {"id": self.mac, "name": self.contractor},
             "payer": {"id": self.mac, "name": "MEDICARE PART B"},
             "close": {"first_day": 3, "final_day": 20},
+            "operations": {"nights": "weekdays"},
         } | self.settings
 
 

@@ -16,10 +16,6 @@ from orchestration.gate import verdicts
 from orchestration.house import House
 from orchestration.practices import Practice, next_month
 
-PANEL = (
-    "patients", "coverages", "conditions", "consents", "care_plans", "assessments", "stays", "care_team", "outreach",
-)  # fmt: skip
-
 
 @dataclass(frozen=True)
 class Ruling:
@@ -44,6 +40,7 @@ def rule_on(house: House, practice: Practice, month: date, build_inputs: str) ->
     if house.warehouse.exists():
         with open_warehouse(house) as warehouse:
             refusals += _by_completeness(warehouse, practice, month)
+            refusals += _by_holds(warehouse, practice, month)
     return Ruling(practice.practice_id, month, tuple(refusals))
 
 
@@ -99,23 +96,32 @@ def _by_completeness(warehouse: duckdb.DuckDBPyConnection, practice: Practice, m
             refusals.append(
                 f"{table}: the newest accepted file is {'missing' if newest is None else f'of {newest}'}, not after {month_end}; land it and run `ccm nightly`"
             )
-    for table, night, reason in _rows(
+    return refusals
+
+
+def _by_holds(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> list[str]:
+    """Files that stand rejected, and drift that may do harm: until mended, or accepted with `ccm accept`."""
+    if not _rows(warehouse, "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'close_holds'", []):
+        return []  # built by an earlier version: its verdict is not of the present project, which refuses by itself
+    refusals = []
+    for kind, table, night, measure, explanation, is_acceptable in _rows(
         warehouse,
         """
-        select rejected.table_name, rejected.extract_date, rejected.reason
-        from staging.stg_files as rejected
-        where rejected.practice_id = ? and rejected.is_newest_version and rejected.outcome = 'rejected'
-            and not (
-                list_contains(?, rejected.table_name)
-                and exists (
-                    select 1 from staging.stg_files as later
-                    where later.practice_id = rejected.practice_id and later.table_name = rejected.table_name
-                        and later.outcome = 'accepted' and later.is_newest_version and later.extract_date > rejected.extract_date
-                )
-            )
-        order by rejected.extract_date, rejected.table_name
+        select kind, table_name, extract_date, measure, explanation, is_acceptable from marts.close_holds
+        where practice_id = ? and holds_what = 'practice' and not is_accepted and (last_month_held is null or last_month_held >= ?)
+        order by kind desc, extract_date, table_name, measure, column_name
         """,
-        [name, list(PANEL)],
+        [practice.practice_id, month],
     ):
-        refusals.append(f"{table} of {night} stands rejected ({reason}); land that night's file again and run `ccm nightly`")
+        accept = f"ccm accept --practice {practice.practice_id} --night {night} --table {table}"
+        if kind == "rejected_file":
+            instead = f", or accept its loss: `{accept} --by NAME --reason TEXT`" if is_acceptable else ""
+            refusals.append(
+                f"{table} of {night} stands rejected ({explanation}); land that night's file again and run `ccm nightly`{instead}"
+            )
+        else:
+            refusals.append(
+                f"{table} of {night}: {explanation} ({measure}); land the file as it should be and run `ccm nightly`, or if it is right: "
+                f"`{accept} --measure {measure} --by NAME --reason TEXT`"
+            )
     return refusals

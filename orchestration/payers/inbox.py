@@ -154,7 +154,8 @@ def take_in_answers(house: House, progress: Progress | None = None) -> Taken | N
     house.prepare()
     ensure_tables(house)
     with house.lock("answers"):
-        clear_scratch(answers_folder(house))
+        for folder in (answers_folder(house), *answers_folder(house).glob("originals/*")):
+            clear_scratch(folder)
         wanted = pending(house)[:FILES_A_BATCH]
         if not wanted:
             return None

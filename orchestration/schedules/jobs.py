@@ -1,28 +1,28 @@
-"""The jobs, their schedules in each practice's time zone, and the sensor on inbox/."""
+"""The jobs, and their schedules in each practice's time zone."""
 
-import hashlib
-import time
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
 
 import dagster as dg
 
+from orchestration.close.calendar import CLOSES, key_of, register
 from orchestration.close.versions import versions
 from orchestration.house import House
-from orchestration.payers.inbox import pending
 from orchestration.practices import Practice, load_practices
 from orchestration.take_in.assets import NIGHTS
 
 NIGHTLY_HOUR, MONTH_END_HOUR = 2, 5
-INBOX_SECONDS = 60
+NIGHT_OF = "ccm/night_of"  # whose night a run is: tries of the same night have it in common
 
 # One process for a run's steps: starting a process per step costs more than the steps do.
 IN_PROCESS = dg.in_process_executor
 
 nightly_job = dg.define_asset_job(
     "nightly",
-    selection=(dg.AssetSelection.all() - dg.AssetSelection.groups("gate", "close", "answers")),
+    selection=dg.AssetSelection.all()
+    - dg.AssetSelection.groups("gate", "close", "answers")
+    - dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["lake", "files"]), "extracts_came_in_time")),
     executor_def=IN_PROCESS,
     partitions_def=NIGHTS,
     description="Takes in what landed, judges it, rebuilds the marts, publishes them.",
@@ -31,7 +31,8 @@ month_end_job = dg.define_asset_job(
     "month_end",
     selection=dg.AssetSelection.groups("gate", "close") | dg.AssetSelection.keys(["answer", "reports"]),
     executor_def=IN_PROCESS,
-    description="Closes a month for the practices whose gate is open, publishes the marts, reports.",
+    partitions_def=CLOSES,
+    description="Closes a practice's month if its gate is open, publishes the marts, reports. Without an approver it proposes.",
 )
 respond_job = dg.define_asset_job(
     "respond",
@@ -41,24 +42,10 @@ respond_job = dg.define_asset_job(
 )
 
 
-@dg.sensor(
-    name="inbox",
-    job=respond_job,
-    minimum_interval_seconds=INBOX_SECONDS,
-    default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Posts what the payers put into inbox/, once nobody has written to it for a minute.",
-)
-def inbox_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
-    house = House.from_environment()
-    waiting = [(path.relative_to(house.inbox).as_posix(), path.stat()) for path in pending(house) if path.exists()]
-    if not waiting:
-        yield dg.SkipReason("nothing new in inbox/")
-    elif time.time() - max(stat.st_mtime for _, stat in waiting) < INBOX_SECONDS:
-        yield dg.SkipReason(f"{len(waiting)} files in inbox/, the newest written less than {INBOX_SECONDS} seconds ago")
-    else:
-        # The same files are tried once: what is wrong with them is in the run, not in another try.
-        text = "\n".join(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}" for name, stat in waiting)
-        yield dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())
+def night_config(practice_ids: list[str], up_to: date | None = None) -> dict[str, Any]:
+    """Run configuration of the nightly job for these practices; `up_to` when the run's partition is an earlier night."""
+    config: dict[str, Any] = {"practice_ids": practice_ids}
+    return {"ops": {"take_in": {"config": {**config, "up_to": up_to.isoformat()} if up_to else config}}}
 
 
 def schedules(practices: dict[str, Practice]) -> list[dg.ScheduleDefinition]:
@@ -91,7 +78,8 @@ def _nightly_in(zone: str) -> dg.ScheduleDefinition:
         return dg.RunRequest(
             run_key=f"{zone} {night}",
             partition_key=night,
-            run_config={"ops": {"take_in": {"config": {"practice_ids": [p.practice_id for p in _practices_in(zone)]}}}},
+            run_config=night_config([p.practice_id for p in _practices_in(zone)]),
+            tags={NIGHT_OF: zone},
         )
 
     return nightly
@@ -108,42 +96,40 @@ def _month_end_in(zone: str) -> dg.ScheduleDefinition:
     def month_end(context: dg.ScheduleEvaluationContext) -> Iterator[Any]:
         today = context.scheduled_execution_time.date()
         month = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
+        register(context.instance, [practice.practice_id for practice in _practices_in(zone)], [month])
         yield from month_end_requests(House.from_environment(), _practices_in(zone), month, today)
 
     return month_end
 
 
 def month_end_requests(house: House, practices: list[Practice], month: date, today: date) -> Iterator[Any]:
-    """A close for each practice whose standing approver lets the schedule write claims; the others wait for `ccm close --approved-by`."""
-    due = [p for p in practices if today >= p.first_close_day(month) and p.close.standing_approver]
-    # A month that is closed is tried again until its final day: what was held may have been documented since.
-    due = [p for p in due if today.day <= p.close.final_day or not versions(house, p.practice_id, month)]
-    for practice in due:
+    """One run per practice whose month is due: a close where a standing approver lets the schedule write claims, else a proposal, which waits
+    for `ccm close --approved-by` or an approver's name in the launchpad.
+
+    Daily until the close's final day: what was held may have been documented since, what was proposed may have changed.
+    """
+    asked = False
+    for practice in practices:
+        is_closed = bool(versions(house, practice.practice_id, month))
+        if today < practice.first_close_day(month) or (is_closed and today.day > practice.close.final_day):
+            continue
+        approver = practice.close.standing_approver
+        if is_closed and not approver:
+            continue  # the supplement is the approver's: `ccm status` and the work list say what became claimable
+        asked = True
         yield dg.RunRequest(
             run_key=f"{practice.practice_id} {month:%Y-%m} {today}",
-            run_config=close_config(month, str(practice.close.standing_approver), [practice.practice_id], None),
-            tags={"practice": practice.practice_id, "month": f"{month:%Y-%m}"},
+            partition_key=key_of(practice.practice_id, month),
+            run_config=close_config(str(approver) if approver else None, None, None),
+            tags={"ccm/practice": practice.practice_id, "ccm/month": f"{month:%Y-%m}"},
         )
-    if not due:
-        waiting = [
-            p.practice_id for p in practices if today >= p.first_close_day(month) and not versions(house, p.practice_id, month)
-        ]
-        yield dg.SkipReason(
-            f"{month:%Y-%m} waits for an approver: {', '.join(waiting)}; run `ccm close --month {month:%Y-%m} --approved-by NAME`"
-            if waiting
-            else f"nothing to close for {month:%Y-%m}"
-        )
+    if not asked:
+        yield dg.SkipReason(f"nothing is due for {month:%Y-%m}")
 
 
 def close_config(
-    month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None, propose_only: bool = False
+    approved_by: str | None, practice_ids: list[str] | None, waiver: str | None, propose_only: bool = False
 ) -> dict[str, Any]:
-    """Run configuration of the month_end job."""
-    config = {
-        "month": f"{month:%Y-%m}",
-        "approved_by": approved_by,
-        "practice_ids": practice_ids,
-        "waiver": waiver,
-        "propose_only": propose_only,
-    }
-    return {"ops": {"gate__rulings": {"config": config}, "close__packets": {"config": config}}}
+    """Run configuration of the month_end job; its month and practice are the run's partition."""
+    config = {"approved_by": approved_by, "practice_ids": practice_ids, "waiver": waiver, "propose_only": propose_only}
+    return {"ops": {op: {"config": config} for op in ("gate__rulings", "close__packets", "close__posted_claims")}}

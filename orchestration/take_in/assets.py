@@ -71,6 +71,8 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
     report = take_in(house, zones, up_to=date.fromisoformat(config.up_to) if config.up_to else partition)
     files = report.files if report else []
     context.log.info(f"Batch {report.batch}: {len(files)} files taken in." if report else "No landed file is new or changed.")
+    for note in report.notes if report else ():
+        context.log.warning(note)
     # Late and earlier nights of the same batch get their mark in the grid too; only nights with a file do.
     for table, night in sorted({(file.table_name, file.extract_date) for file in files}):
         if night != partition:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,9 @@ from orchestration.take_in.zones import zone_days
 
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
 SAY_LAND_AGAIN = "correct the file and land it again"
+# What DuckDB may hold while files are taken in; what is more goes to disk beside the lake. Python and Arrow hold some 0.5 GB besides.
+MEMORY = "CCM_TAKE_IN_MEMORY"
+MEMORY_UNLESS_SAID = "1GB"
 
 Progress = Callable[[str, int, int], None]
 """Called with what is being read, how many files are done, and of how many."""
@@ -56,6 +58,7 @@ class FileRecord:
     rows_quarantined: int
     rows_superseded: int
     extra_columns: tuple[str, ...]
+    missing_columns: tuple[str, ...] | None = None  # optional columns that the file has not; None: it was not noted yet
 
     @property
     def key(self) -> tuple[str, date, str]:
@@ -66,7 +69,9 @@ _LEDGER = pa.schema(
     [
         pa.field(
             f.name,
-            {"int": pa.int64(), "date": pa.date32(), "tuple[str, ...]": pa.list_(pa.string())}.get(str(f.type), pa.string()),
+            {"int": pa.int64(), "date": pa.date32()}.get(
+                str(f.type), pa.list_(pa.string()) if str(f.type).startswith("tuple[str, ...]") else pa.string()
+            ),
         )
         for f in fields(FileRecord)
     ]
@@ -111,7 +116,16 @@ def batch_folder(house: House, batch: int) -> Path:
 def ledger(house: House) -> list[FileRecord]:
     """Every version of every file ever taken in, by file_id. Raises HouseError when a batch is damaged."""
     rows = ledger_rows(batch_folder(house, batch) for batch in batch_numbers(house))
-    return [FileRecord(**{**row, "extra_columns": tuple(row["extra_columns"] or ())}) for row in rows]
+    return [
+        FileRecord(
+            **{
+                **row,
+                "extra_columns": tuple(row["extra_columns"] or ()),
+                "missing_columns": None if row.get("missing_columns") is None else tuple(row["missing_columns"]),
+            }
+        )
+        for row in rows
+    ]
 
 
 def ledger_rows(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
@@ -196,18 +210,40 @@ def take_in(
         wanted = _pending(landed, practices, newest)[:FILES_A_BATCH]
         if not wanted:
             return None
-        batch = batch_numbers(house)[-1] + 1
-        with _scratch(house, batch) as scratch, _engine(scratch) as engine:
-            taking = _Batch(engine, batch, practices, newest, scratch, progress or (lambda what, done, of: None), len(wanted))
-            for table, contract in extract_contracts().items():
-                own = [(place, one) for place, one in enumerate(wanted) if one.table == table]
-                taking.take(contract, own)
-            notes += taking.notes
-            if not taking.records:
-                return None
-            records = sorted(taking.records, key=lambda record: record.file_id)
-            _finish(house, batch, scratch, engine, records, taking.written)
-        return BatchReport(batch, records, _totals(records), notes)
+        return _take_batch(house, wanted, practices, newest, notes, progress)
+
+
+def take_in_files(house: House, files: list[LandedTable], practices: Mapping[str, str]) -> BatchReport:
+    """Takes in files wherever they lie, as the first batch of a lake that is there for them alone (`ccm check`).
+
+    `practices`: practice_id of each file -> IANA time zone. A file that changes while it is read is in the report's notes only.
+    """
+    house.prepare()
+    notes: list[str] = []
+    return _take_batch(house, files, practices, {}, notes, None) or BatchReport(0, [], {}, notes)
+
+
+def _take_batch(
+    house: House,
+    wanted: list[LandedTable],
+    practices: Mapping[str, str],
+    newest: Mapping[tuple[str, date, str], FileRecord],
+    notes: list[str],
+    progress: Progress | None,
+) -> BatchReport | None:
+    """None when every file changed while it was read."""
+    batch = (batch_numbers(house) or [0])[-1] + 1
+    with _scratch(house, batch) as scratch, _engine(scratch) as engine:
+        taking = _Batch(engine, batch, practices, newest, scratch, progress or (lambda what, done, of: None), len(wanted))
+        for table, contract in extract_contracts().items():
+            own = [(place, one) for place, one in enumerate(wanted) if one.table == table]
+            taking.take(contract, own)
+        notes += taking.notes
+        if not taking.records:
+            return None
+        records = sorted(taking.records, key=lambda record: record.file_id)
+        _finish(house, batch, scratch, engine, records, taking.written)
+    return BatchReport(batch, records, _totals(records), notes)
 
 
 def _totals(records: list[FileRecord]) -> dict[str, dict[str, int]]:
@@ -237,7 +273,14 @@ def _spill(scratch: Path) -> Path:
 
 @contextmanager
 def _engine(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    engine = connect(config={"temp_directory": str(_spill(scratch))})
+    config: dict[str, str | int | float | list[str]] = {
+        "temp_directory": str(_spill(scratch)),
+    }
+    memory = os.environ.get(MEMORY) or MEMORY_UNLESS_SAID
+    try:
+        engine = connect(config={**config, "memory_limit": memory})
+    except duckdb.Error:
+        raise HouseError(f"{MEMORY}={memory!r}: no size that DuckDB knows; write it like 1GB or 800MB") from None
     try:
         engine.execute("set TimeZone = 'UTC'")
         engine.execute("set enable_progress_bar = false")
@@ -266,7 +309,14 @@ def _finish(
     if not records:
         engine.execute(_quarantine_table())
     _copy(engine, "select * from quarantined order by file_id, line_number", scratch / "quarantine.parquet")
-    rows = [{**asdict(record), "extra_columns": list(record.extra_columns)} for record in records]
+    rows = [
+        {
+            **asdict(record),
+            "extra_columns": list(record.extra_columns),
+            "missing_columns": None if record.missing_columns is None else list(record.missing_columns),
+        }
+        for record in records
+    ]
     pq.write_table(pa.Table.from_pylist(rows, schema=_LEDGER), scratch / "files.parquet", compression="zstd")
     for path in scratch.iterdir():
         _sync(path)
@@ -291,6 +341,10 @@ def _source(path: Path) -> str:
 def _sync(path: Path) -> None:
     with path.open("rb") as handle:
         os.fsync(handle.fileno())
+
+
+def _broke_off(error: Exception) -> str:
+    return f"cannot be read to its end ({type(error).__name__}); land the whole file again"
 
 
 @dataclass
@@ -410,30 +464,34 @@ class _Batch:
 
     def _stage_one(self, contract: ExtractContract, place: int, one: LandedTable, found: reader.Scan) -> None:
         """One file, record by record. A file that breaks off halfway gives nothing: its Scan gets the fault."""
-        failed: list[Exception] = []
-
-        def batches() -> Iterator[pa.RecordBatch]:
-            try:
-                if one.format == "parquet":
-                    yield from reader.parquet_batches(one.files[0], found, contract)
-                else:
-                    yield from reader.csv_batches(one, found, contract)
-            except Exception as error:  # whatever a damaged file does must not stop the others
-                failed.append(error)
-
-        schema = reader.scratch_schema(contract)
-        rows = pa.RecordBatchReader.from_batches(schema, batches())
-        self.engine.execute("begin")
-        self.engine.register("rows_of_one", rows)
         names = ", ".join(
             f"nullif({typed.name(name)}, '')" if kind == "VARCHAR" else typed.name(name)
             for name, kind in typed.staged_columns(contract)
         )
-        self.engine.execute(f"insert into staged select 0, {place}, line_number, fault, {names} from rows_of_one")
+        is_parquet = one.format == "parquet"
+        batches = reader.parquet_batches(one.files[0], found, contract) if is_parquet else reader.csv_batches(one, found, contract)
+        with self._rows(reader.scratch_schema(contract), batches) as failed:
+            self.engine.execute(f"insert into staged select 0, {place}, line_number, fault, {names} from rows_of_one")
+        if failed:
+            found.fault = _broke_off(failed[0])
+
+    @contextmanager
+    def _rows(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[list[Exception]]:
+        """A transaction in which `batches` are the view rows_of_one. Whatever breaks off the reading is in the list that is given,
+        and nothing is kept: a damaged file must not stop the others."""
+        failed: list[Exception] = []
+
+        def guarded() -> Iterator[pa.RecordBatch]:
+            try:
+                yield from batches
+            except Exception as error:
+                failed.append(error)
+
+        self.engine.execute("begin")
+        self.engine.register("rows_of_one", pa.RecordBatchReader.from_batches(schema, guarded()))
+        yield failed
         self.engine.unregister("rows_of_one")
         self.engine.execute("rollback" if failed else "commit")
-        if failed:
-            found.fault = f"cannot be read to its end ({type(failed[0]).__name__}); land the whole file again"
 
     # judging: text to types, faults to quarantine, one row a key
 
@@ -490,22 +548,20 @@ class _Batch:
             found = scans[place]
             file_id = self.number * 1_000_000 + place
             common = (file_id, one.practice_id, one.extract_date, contract.table)
+            if found.fault is None and found.column_fault is not None:
+                insert = "insert into quarantined select ?, ?, ?, ?, line_number, ?, ?, null from "
+                given = [*common, *found.column_fault]
+                if one.format == "parquet" or found.plain:
+                    self.engine.execute(f"{insert} (select range + 2 as line_number from range(?))", [*given, found.rows])
+                    continue
+                with self._rows(reader.LINES, reader.line_batches(one)) as failed:
+                    self.engine.execute(f"{insert} rows_of_one", given)
+                if failed:
+                    found.fault = _broke_off(failed[0])
+                else:
+                    found.rows = int(self._one("select count(*) from quarantined where file_id = ?", [file_id]))
             if found.fault is not None:
                 self.engine.execute("insert into quarantined values (?, ?, ?, ?, 0, null, ?, null)", [*common, found.fault])
-            elif found.column_fault is not None:
-                lines = "select range + 2 as line_number from range(?)"
-                given: Any = found.rows
-                if one.format != "parquet" and not found.plain:
-                    lines = "select unnest(?::bigint[]) as line_number"
-                    try:
-                        given = [line for line, _, _ in reader.csv_records(one)]
-                    except (OSError, EOFError, zlib.error):
-                        raise HouseError(f"landing/{one.file_name}: went away while it was read; run again") from None
-                    found.rows = len(given)
-                self.engine.execute(
-                    f"insert into quarantined select ?, ?, ?, ?, line_number, ?, ?, null from ({lines})",
-                    [*common, *found.column_fault, given],
-                )
 
     def _quarantine_rows(self, contract: ExtractContract) -> None:
         known = ", ".join(
@@ -602,6 +658,7 @@ class _Batch:
                     rows_quarantined=bad,
                     rows_superseded=lost.get(file_id, 0),
                     extra_columns=() if is_rejected else found.extra_columns,
+                    missing_columns=None if is_rejected else tuple(name for name in contract.names if name not in found.positions),
                 )
             )
         # received = accepted + quarantined + superseded holds by the sum above; that as much was written is
@@ -611,8 +668,8 @@ class _Batch:
                 f"{contract.table}: the rows written are not those accounted for; report this fault, nothing was taken in"
             )
 
-    def _one(self, query: str) -> Any:
-        row = self.engine.execute(query).fetchone()
+    def _one(self, query: str, given: list[Any] | None = None) -> Any:
+        row = self.engine.execute(query, given or []).fetchone()
         assert row is not None
         return row[0]
 
@@ -638,9 +695,10 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
                     paths = [no_pattern(batch_folder(house, batch) / f"{table}.parquet") for batch in batches]
                     listed = ", ".join(typed.literal(path) for path in paths)
                     path = scratch / f"{table}.parquet"
+                    more = "" if table == "files" else reading()
                     _copy(
                         engine,
-                        f"select * from read_parquet([{listed}]{'' if table == 'files' else reading()}) where practice_id = {typed.literal(practice_id)}",
+                        f"select * from read_parquet([{listed}]{more}, union_by_name = true) where practice_id = {typed.literal(practice_id)}",
                         path,
                         for_others=True,
                     )

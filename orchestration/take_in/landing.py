@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from orchestration.contracts import extract_contracts
-from orchestration.house import House, HouseError
+from orchestration.house import House
 
 FORMATS = ("csv", "csv.gz", "parquet")
+# Nights that there can be: those of the fee schedules and the business calendar. Another year is a slip of the pen, and would be the practice's "today".
+FIRST_NIGHT, LAST_NIGHT = date(2019, 1, 1), date(2045, 12, 31)
+COMPLETE = "_SUCCESS"  # an empty file by which whoever drops a night says that all of it is there
 _NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -50,27 +53,38 @@ class LandedTable:
 
 
 def discover(
-    house: House, practice_ids: Iterable[str], up_to: date | None = None, notes: list[str] | None = None
+    house: House,
+    practice_ids: Iterable[str],
+    up_to: date | None = None,
+    notes: list[str] | None = None,
+    since: date | None = None,
 ) -> list[LandedTable]:
-    """Every landed table of these practices up to a night (included), by practice, night and table.
+    """Every landed table of these practices from `since` up to `up_to` (both included), by practice, night and table.
 
-    What is no extract table is left alone and named in `notes`; names that begin with a dot are not even named.
-    Raises HouseError when a folder cannot be listed.
+    What is no extract table is left alone and named in `notes`, and so is a folder that cannot be listed; names that begin with a
+    dot are not even named.
     """
     known = extract_contracts()
     said = [] if notes is None else notes
     landed: list[LandedTable] = []
     for practice_id in sorted(practice_ids):
-        for night_folder in _listing(house.landing / practice_id):
+        for night_folder in _listing(house.landing / practice_id, f"landing/{practice_id}", said):
             night = _night(night_folder.name)
-            if night is None or not night_folder.is_dir():
-                said.append(f"landing/{practice_id}/{night_folder.name}: no folder of a night (YYYY-MM-DD); left alone")
+            if night is None or not night_folder.is_dir(follow_symlinks=False):
+                said.append(f"landing/{practice_id}/{night_folder.name}: no folder of a night (YYYY-MM-DD, no link); left alone")
                 continue
-            if up_to is not None and night > up_to:
+            if not FIRST_NIGHT <= night <= LAST_NIGHT:
+                said.append(
+                    f"landing/{practice_id}/{night_folder.name}: no night from {FIRST_NIGHT} to {LAST_NIGHT}; left alone; name the folder by its night"
+                )
+                continue
+            if (up_to is not None and night > up_to) or (since is not None and night < since):
                 continue
             found: dict[str, list[tuple[str, os.DirEntry[str]]]] = {}
-            for entry in _listing(Path(night_folder.path)):
+            for entry in _listing(Path(night_folder.path), f"landing/{practice_id}/{night}", said):
                 table, _, form = entry.name.partition(".")
+                if entry.name == COMPLETE:
+                    continue
                 if table in known and form in FORMATS:
                     found.setdefault(table, []).append((form, entry))
                 else:
@@ -108,18 +122,30 @@ def _landed(practice_id: str, night: date, table: str, entries: list[tuple[str, 
     )
 
 
+def lone(path: Path, table: str, practice_id: str, night: date) -> LandedTable | None:
+    """A file that lies somewhere else, as if it had landed; None when there is none. Its name must end in one of FORMATS."""
+    with os.scandir(path.parent) as entries:
+        entry = next((entry for entry in entries if entry.name == path.name), None)
+    form = next(form for form in FORMATS if path.name.lower().endswith(f".{form}"))
+    return _landed(practice_id, night, table, [(form, entry)]) if entry else None
+
+
 def _stamp(found: list[os.stat_result]) -> tuple[int, int, int]:
     return sum(s.st_size for s in found), max(s.st_mtime_ns for s in found), max(s.st_ctime_ns for s in found)
 
 
-def _listing(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _listing(folder: Path, name: str, notes: list[str]) -> list[os.DirEntry[str]]:
+    """What lies in a folder, by name. One that cannot be listed is named in `notes`: it is one practice's trouble, the others go on."""
     try:
         with os.scandir(folder) as entries:
-            yield from sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except FileNotFoundError:
-        return
+        return []
     except OSError as error:
-        raise HouseError(f"{folder}: cannot be listed ({error.strerror}); it must be a folder that this user may read") from None
+        notes.append(
+            f"{name}: cannot be listed ({error.strerror}), nothing in it is taken in; make it a folder that this user may read"
+        )
+        return []
 
 
 def _night(name: str) -> date | None:

@@ -8,8 +8,10 @@ import gzip
 import hashlib
 import io
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,13 +24,18 @@ from orchestration.take_in.landing import LandedTable
 
 LONGEST = 64 * 1024 * 1024  # bytes of one line, characters of one field
 _CHUNK = 1024 * 1024
+_LONGEST_PLAIN = 4 * _CHUNK
+_LONGEST_HEADER = 4 * _CHUNK  # with the blank lines before it
 _RECORDS_A_BATCH = 20_000
+_ROWS_MEASURED = 16
+_BYTES_A_BATCH = 32 * 1024 * 1024  # of text, so that rows with long notes come in smaller batches
 _AFTER_QUOTES, _BEFORE_QUOTES = {b"", b",", b"\n", b"\r"}, {b"", b",", b"\n"}
 
 TORN = "cannot be unpacked to its end (truncated or damaged gzip); land the whole file again"
 WRONG_COUNT = "wrong number of columns; quote values that hold commas or line breaks, and land the file again"
 NOT_UTF8 = "bytes that are not UTF-8; save the file as UTF-8 and land it again"
 HAS_NUL = "holds a NUL byte; export the row again"
+BAD_HEADER = "the header's quoting is not RFC 4180 (a quote out of place or never closed); correct it and land the file again"
 BAD_QUOTES = "quoting that is not RFC 4180 (a quote out of place or never closed); correct the row and land the file again"
 
 
@@ -40,14 +47,14 @@ class Unreadable(Exception):
 class Scan:
     """What one pass over a file's bytes found out. `fault`: no row can be read (line 0).
 
-    `column_fault`: (column, reason) when the header rejects the file. `rows` counts records behind the header,
+    `column_fault`: (column or None, reason) when the header rejects the file. `rows` counts records behind the header,
     known only
     of a `plain` file: one whose rows DuckDB and the csv module are sure to see alike. `positions`: column -> place.
     """
 
     sha256: str | None = None
     fault: str | None = None
-    column_fault: tuple[str, str] | None = None
+    column_fault: tuple[str | None, str] | None = None
     header: tuple[str, ...] = ()
     rows: int = 0
     plain: bool = True
@@ -115,32 +122,40 @@ def scan(landed: LandedTable, contract: ExtractContract) -> Scan:
             sha256=digest(landed),
             fault=f"cannot be read ({error.strerror or 'damaged'}); check the file and land it again",
         )
+    except Exception as error:  # whatever a damaged file does must not stop the others
+        return Scan(sha256=digest(landed), fault=f"cannot be read ({type(error).__name__}); check the file and land it again")
 
 
 def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
     pending = b""
-    inside = False  # within quotes
-    breaks = pairs = returns = 0
+    is_begun = inside = False  # inside: within quotes
+    breaks = pairs = returns = commas = 0
     ended = b"\n"
     while True:
         data = stream.read(_CHUNK)
         pending += data
-        if not found.header and not pending:
+        if not is_begun and not pending:
             raise Unreadable("is empty (0 bytes); land the file again")
         if data and (cut := pending.rfind(b"\n") + 1) == 0:
             if len(pending) > LONGEST:
                 raise Unreadable(f"has a line of more than {LONGEST} bytes: no extract; land a CSV file")
             continue
         chunk, pending = (pending[:cut], pending[cut:]) if data else (pending, b"")
-        if not found.header:
-            chunk = _begin(chunk, found, contract)
+        if not is_begun:
+            begun = _begin(chunk, found, contract, is_all=not data or len(chunk) > _LONGEST_HEADER)
+            if begun is None:
+                pending = chunk + pending
+                continue
+            chunk, is_begun = begun, True
         if chunk and found.plain:
-            found.plain = b"\x00" not in chunk and _is_utf8(chunk)
+            # A line of many chunks is cut into far more pieces than memory likes: it is read record by record.
+            found.plain = len(chunk) <= _LONGEST_PLAIN and b"\x00" not in chunk and _is_utf8(chunk)
         if chunk and found.plain:
             stretches, ends_inside = _outside_quotes(chunk, inside)
             # A NUL stands for what is quoted, so that no two line breaks meet which are none of a blank line.
             outside = b"\x00".join(stretches)
             breaks += outside.count(b"\n")
+            commas += outside.count(b",")
             is_start = ended == b"\n" and not inside
             found.plain = (
                 b"\n\n" not in outside
@@ -158,23 +173,32 @@ def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
     records = breaks + (ended != b"\n")
     if inside or returns != pairs or (returns and pairs != breaks):
         found.plain = False
+    # DuckDB overlooks one comma too many at a row's end, not one too few.
+    if commas != records * (len(found.header) - 1):
+        found.plain = False
     found.rows = records - 1
 
 
-def _begin(chunk: bytes, found: Scan, contract: ExtractContract) -> bytes:
-    """Reads the header off the first chunk; gives the chunk without its byte order mark."""
+def _begin(chunk: bytes, found: Scan, contract: ExtractContract, is_all: bool) -> bytes | None:
+    """Reads the header off the beginning; gives it without its byte order mark, or None where the header does not end in it
+    and more is to come."""
     if chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in chunk[:2]:
         raise Unreadable("is UTF-16; save the file as UTF-8 and land it again")
     if chunk.startswith(b"\xef\xbb\xbf"):
         chunk = chunk[3:]
-    if not chunk:
+    if not chunk and is_all:
         raise Unreadable("holds nothing but a byte order mark; land the file again")
     text = chunk.decode("utf-8", "surrogateescape")
     csv.field_size_limit(LONGEST)
     try:
-        header = next((record for record in csv.reader(io.StringIO(text, newline="")) if not _is_blank(record)), None)
-    except csv.Error:
-        header = None
+        header = next((record for record in csv.reader(io.StringIO(text, newline=""), strict=True) if not _is_blank(record)), None)
+    except csv.Error as error:
+        if not is_all and str(error) == "unexpected end of data":
+            return None
+        found.plain, found.column_fault = False, (None, BAD_HEADER)
+        return chunk
+    if header is None and not is_all:
+        return None
     if header is None:
         raise Unreadable("has no header row; land the file again")
     if not text.partition("\n")[0].strip(" \t\r"):
@@ -207,7 +231,8 @@ def _judge_header(names: list[str], found: Scan, contract: ExtractContract) -> N
 
 
 def _printable(name: str) -> str:
-    return name.encode("utf-8", "replace").decode("utf-8").replace("\x00", "?")
+    """A name out of a file as it may be shown: nothing in it that moves a terminal's cursor or is no text."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
 def _is_blank(record: Sequence[str]) -> bool:
@@ -244,6 +269,8 @@ def _fills_fields(outside: list[bytes], starts_inside: bool, ends_inside: bool) 
 
 # --- records, for files that are not plain --------------------------------------------------------------------------
 
+LINES = pa.schema([pa.field("line_number", pa.int64())])
+
 
 def scratch_schema(contract: ExtractContract) -> pa.Schema:
     """line_number, fault, then the contract's columns as text; the note is measured before it goes anywhere."""
@@ -263,26 +290,51 @@ def measure_note(text: str | None) -> tuple[int | None, str | None]:
     return len(text), hashlib.sha256(text.encode()).hexdigest()
 
 
+class _Lines:
+    """Lines of a text, some of which may be given back to be read again."""
+
+    def __init__(self, text: Iterator[str]) -> None:
+        self.text = text
+        self.waiting: deque[str] = deque()
+        self.taken: list[str] = []  # since the record began
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self.waiting.popleft() if self.waiting else next(self.text)
+        self.taken.append(line)
+        return line
+
+    def give_back_all_but_the_first(self) -> None:
+        self.waiting.extendleft(reversed(self.taken[1:]))
+
+
 def csv_records(landed: LandedTable) -> Iterator[tuple[int, list[str] | None, str | None]]:
     """(line number, fields, fault) of each row behind the header, as a spreadsheet counts lines.
 
-    Fields are None where a record cannot be cut into fields. Blank lines count and are no rows. Raises
-    OSError, EOFError, zlib.error.
+    Fields are None where a record cannot be cut into fields: then its first line alone is the row at fault, and what a quote that
+    was never closed would have swallowed is read from the next line on. Blank lines count and are no rows. Raises OSError,
+    EOFError, zlib.error.
     """
     csv.field_size_limit(LONGEST)
     with landed.files[0].open("rb") as handle:
         raw: Any = gzip.GzipFile(fileobj=handle) if landed.format == "csv.gz" else handle
-        text = io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline="")
-        reader = csv.reader(text, strict=True)
+        lines = _Lines(io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline=""))
+        reader = csv.reader(lines, strict=True)
         line, width = 0, 0
         while True:
             line += 1
+            lines.taken.clear()
             try:
                 record = next(reader)
             except StopIteration:
                 return
             except csv.Error:
-                yield line, None, BAD_QUOTES
+                lines.give_back_all_but_the_first()
+                if width:
+                    yield line, None, BAD_QUOTES
+                width = width or -1  # a header at fault rejects the file whatever its rows are
                 continue
             if _is_blank(record):
                 continue
@@ -315,7 +367,9 @@ def csv_batches(landed: LandedTable, found: Scan, contract: ExtractContract) -> 
     places = [(name, found.positions.get(name)) for name in contract.names]
     patient = found.positions.get("patient_id")
     rows: list[list[Any]] = []
+    held = 0
     for line, record, fault in csv_records(landed):
+        held += sum(map(len, record or ()))
         row: list[Any] = [line, fault]
         for name, place in places:
             value = None if record is None or place is None else (record[place : place + 1] or [""])[0] or None
@@ -323,11 +377,18 @@ def csv_batches(landed: LandedTable, found: Scan, contract: ExtractContract) -> 
             value = value if is_readable else None
             row.extend(measure_note(value) if name == NOTE else (value,))
         rows.append(row)
-        if len(rows) == _RECORDS_A_BATCH:
+        if len(rows) == _RECORDS_A_BATCH or held > _BYTES_A_BATCH:
             yield _batch(rows, schema)
-            rows = []
+            rows, held = [], 0
     if rows:
         yield _batch(rows, schema)
+
+
+def line_batches(landed: LandedTable) -> Iterator[pa.RecordBatch]:
+    """The line numbers of a CSV file's rows, as batches of LINES. Raises as `csv_records`."""
+    records = csv_records(landed)
+    while lines := [line for line, _, _ in islice(records, _RECORDS_A_BATCH)]:
+        yield pa.RecordBatch.from_arrays([pa.array(lines, pa.int64())], schema=LINES)
 
 
 def _batch(rows: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:
@@ -346,10 +407,11 @@ def _scan_parquet(landed: LandedTable, contract: ExtractContract) -> Scan:
     try:
         with pq.ParquetFile(landed.files[0]) as file:
             schema, found.rows = file.schema_arrow, file.metadata.num_rows
+            names = [_printable(name) for name in schema.names]
     except (pa.ArrowException, OSError, ValueError):
         found.fault = "is no readable Parquet file (damaged, encrypted or cut short); land the whole file again"
         return found
-    _judge_header([_printable(name) for name in schema.names], found, contract)
+    _judge_header(names, found, contract)
     if found.column_fault is None:
         for name, place in found.positions.items():
             if pa.types.is_nested(schema.field(place).type):
@@ -369,7 +431,7 @@ def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Itera
     kinds = {column.name: column.kind for column in contract.columns}
     line = 2
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=_RECORDS_A_BATCH, columns=names):
+        for batch in _parquet_parts(file, names):
             size = batch.num_rows
             bad = pa.repeat(pa.scalar(None, pa.string()), size)
             texts: dict[str, pa.Array] = {}
@@ -398,6 +460,19 @@ def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Itera
                     columns.append(text.cast(pa.string()))
             line += size
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _parquet_parts(file: pq.ParquetFile, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """The rows, in batches that hold about _BYTES_A_BATCH: a row group's size on disk says too little where a long value repeats, so that
+    its first rows are measured."""
+    for group in range(file.num_row_groups):
+        told = file.metadata.row_group(group)
+        if not told.num_rows:
+            continue
+        first = next(file.iter_batches(batch_size=_ROWS_MEASURED, columns=names, row_groups=[group]))
+        bytes_a_row = max(told.total_byte_size / told.num_rows, first.nbytes / max(first.num_rows, 1), 1)
+        batch_size = int(min(_RECORDS_A_BATCH, max(1, _BYTES_A_BATCH / bytes_a_row)))
+        yield from file.iter_batches(batch_size=batch_size, columns=names, row_groups=[group])
 
 
 def _as_text(values: pa.Array, is_date: bool) -> tuple[pa.Array, pa.Array | None]:

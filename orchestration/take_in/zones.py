@@ -23,7 +23,7 @@ def _offset(zone: ZoneInfo, local: datetime) -> int:
 
 
 @cache
-def _days(name: str) -> tuple[list[int], list[int], list[int]]:
+def _days(name: str) -> tuple[pa.Array, pa.Array, pa.Array]:
     """Of each day: the offset before its switch, the second of the day it comes at (past the day's end: none),
     the one after."""
     zone = ZoneInfo(name)
@@ -41,7 +41,7 @@ def _days(name: str) -> tuple[list[int], list[int], list[int]]:
                 else:
                     high = middle
             switches[day] = high
-    return offsets[:-1], switches, offsets[1:]
+    return tuple(pa.array(values, pa.int64()) for values in (offsets[:-1], switches, offsets[1:]))
 
 
 def zone_days(names: list[str]) -> pa.Table:
@@ -54,11 +54,6 @@ def zone_days(names: list[str]) -> pa.Table:
     days = pa.array(range(first, first + _DAYS), pa.int32()).cast(pa.date32())
     parts = []
     for number, name in enumerate(names):
-        before, switch, after = _days(name)
-        columns = [
-            pa.array([number] * _DAYS, pa.int64()),
-            days,
-            *(pa.array(c, pa.int64()) for c in (before, switch, after)),
-        ]
+        columns = [pa.repeat(pa.scalar(number, pa.int64()), _DAYS), days, *_days(name)]
         parts.append(pa.table(columns, names=["zone", "day", "offset_before", "switch_second", "offset_after"]))
     return pa.concat_tables(parts)

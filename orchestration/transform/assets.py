@@ -26,6 +26,7 @@ GROUPS = {
     "payments": "payments",
     "answers": "payments",
     "office": "office",
+    "holds": "holds",
     "marts": "office",
 }
 

@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration.close import acceptances
 from orchestration.house import DBT_PROJECT, House, write_private
 from orchestration.payers.inbox import ensure_tables
 from orchestration.payers.sent import sent_file
@@ -164,8 +165,10 @@ def read_closes(house: House) -> Closed:
     return found
 
 
-def configuration_tables(practices: Mapping[str, Practice], rules: str, closed: Closed) -> dict[str, pa.Table]:
-    """The tables of lake/configuration by name."""
+def configuration_tables(
+    practices: Mapping[str, Practice], rules: str, closed: Closed, accepted: Iterable[Mapping[str, str]] = ()
+) -> dict[str, pa.Table]:
+    """The tables of lake/configuration by name. `accepted`: rows as `acceptances.in_force` gives them."""
     return {
         "practices": pa.Table.from_pylist(
             [
@@ -191,6 +194,7 @@ def configuration_tables(practices: Mapping[str, Practice], rules: str, closed: 
         "claim_lines": pa.Table.from_pylist(closed.claim_lines, schema=CLAIM_LINES),
         "closes": pa.Table.from_pylist(closed.closes, schema=CLOSES),
         "proposals": pa.Table.from_pylist(closed.proposals, schema=PROPOSALS),
+        "acceptances": acceptances.table(accepted),
     }
 
 
@@ -200,7 +204,9 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
     Sees to it that the payers' answers have their tables, too, also before the first of them came."""
     ensure_tables(house)
     digest = hashlib.sha256()
-    tables = configuration_tables(practices, rules_version(), read_closes(house)) | office_tables(house)
+    tables = configuration_tables(practices, rules_version(), read_closes(house), acceptances.in_force(house)) | office_tables(
+        house
+    )
     for name, table in tables.items():
         content = _parquet(table)
         # A proposal changes nothing that a claim rests on: the close it proposes must not wait for another night.

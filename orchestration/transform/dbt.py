@@ -8,10 +8,12 @@ import io
 import json
 import logging
 import os
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from orchestration.discretion import told
 from orchestration.engine import is_on, reading
@@ -19,6 +21,14 @@ from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+# What dbt made of the project when it was last parsed. It names no home, so that all homes of this checkout share it.
+PARSED = DBT_PROJECT / "target" / "parsed"
+STAMP, MANIFEST, PARSED_PROJECT = "manifest.sha256", "manifest.json", "partial_parse.msgpack"
+_parsed: dict[str, bytes] = {}
 
 
 @dataclass(frozen=True)
@@ -50,7 +60,7 @@ def project_fingerprint() -> str:
 def seeds_fingerprint() -> str:
     """SHA-256 over the seeds and how they are typed: they are loaded again only when this changes."""
     digest = hashlib.sha256()
-    for path in sorted((DBT_PROJECT / "seeds").rglob("*")):
+    for path in sorted([*(DBT_PROJECT / "seeds").rglob("*"), *(DBT_PROJECT / "settings").rglob("*")]):
         if path.is_file():
             digest.update(f"{path.name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -61,15 +71,54 @@ def target_folder(house: House) -> Path:
 
 
 def ensure_manifest(house: House) -> Path:
-    """The manifest of the project as it is now; parsed again only when a file of the project has changed."""
-    manifest = target_folder(house) / "manifest.json"
-    stamp = target_folder(house) / "manifest.sha256"
-    wanted = project_fingerprint()
-    if not manifest.exists() or not stamp.exists() or stamp.read_text() != wanted:
+    """The manifest of the project as it is now. Parsed only when a file of the project has changed since any home of this checkout parsed it:
+    parsing takes longer than a small practice's models."""
+    target, wanted = target_folder(house), _wanted()
+    if not _holds(target, wanted):
         with house.lock("dbt"):
-            invoke(house, ["parse"])
-            write_private(stamp, wanted)
-    return manifest
+            if _holds(PARSED, wanted):
+                _copy(PARSED, target, wanted)
+            else:
+                invoke(house, ["parse"])
+                write_private(target / STAMP, wanted)
+                # A checkout that may not be written to is no fault: then each home parses for itself.
+                with contextlib.suppress(OSError):
+                    _copy(target, PARSED, wanted)
+    return target / MANIFEST
+
+
+def _wanted() -> str:
+    """Names the project, where it lies (dbt keeps the path of its seeds) and the dbt that reads it."""
+    text = f"{project_fingerprint()}\0{DBT_PROJECT}\0{version('dbt-core')}\0{version('dbt-duckdb')}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _holds(folder: Path, wanted: str) -> bool:
+    stamp = folder / STAMP
+    return stamp.exists() and stamp.read_text() == wanted and (folder / MANIFEST).exists() and (folder / PARSED_PROJECT).exists()
+
+
+def _copy(source: Path, target: Path, wanted: str) -> None:
+    """The stamp is written last and taken away first: where it stands, the rest is whole."""
+    (target / STAMP).unlink(missing_ok=True)
+    for name in (MANIFEST, PARSED_PROJECT):
+        write_private(target / name, (source / name).read_bytes())
+    write_private(target / STAMP, wanted)
+
+
+def _manifest(house: House) -> Manifest:
+    """dbt's own object of the parsed project, a fresh one for each command: dbt writes into it as it compiles."""
+    wanted = _wanted()
+    if wanted not in _parsed:
+        from dbt.contracts.graph.manifest import Manifest
+        from dbt.parser.manifest import extended_mashumuro_decoder
+
+        content = (ensure_manifest(house).parent / PARSED_PROJECT).read_bytes()
+        manifest = Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)
+        manifest.build_flat_graph()
+        _parsed[wanted] = pickle.dumps(manifest)
+    made: Manifest = pickle.loads(_parsed[wanted])
+    return made
 
 
 @contextlib.contextmanager
@@ -122,11 +171,15 @@ def invoke(house: House, arguments: Sequence[str]) -> list[NodeResult]:
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
+    # A parsing writes the manifest; the others are given it, and write what they compiled but not the manifest again.
+    is_parsing = arguments[0] == "parse"
+    manifest = None if is_parsing else _manifest(house)
     with _environment(house), _without_values(), contextlib.redirect_stdout(io.StringIO()):
         try:
-            outcome = dbtRunner().invoke(
+            outcome = dbtRunner(manifest).invoke(
                 [
                     "--quiet",
+                    "--write-json" if is_parsing else "--no-write-json",
                     "--log-level-file",
                     "info",
                     "--no-version-check",

@@ -74,7 +74,7 @@ def held_rows(house: House) -> list[dict[str, object]]:
 
 
 def dismissals_path(house: House) -> Path:
-    return house.root / "worklists" / "dismissals.jsonl"
+    return house.worklists / "dismissals.jsonl"
 
 
 def read_dismissals(house: House) -> list[dict[str, Any]]:

@@ -43,10 +43,6 @@ def scratch_home(house: House) -> Iterator[House]:
             _link(house.lake / "batches", scratch.lake / "batches", set())
             if (house.lake / "configuration").exists():
                 shutil.copytree(house.lake / "configuration", scratch.lake / "configuration")
-            parsed = dbt.target_folder(house) / "partial_parse.msgpack"
-            if parsed.exists():  # saves dbt the parsing of what has not changed; dbt itself judges what has
-                dbt.target_folder(scratch).mkdir(parents=True, mode=0o700)
-                shutil.copy2(parsed, dbt.target_folder(scratch))
             yield scratch
         finally:
             shutil.rmtree(root, ignore_errors=True)  # takes away the links, not what they point to

@@ -22,9 +22,9 @@ from orchestration.close.x12.validate import judge, silence_pyx12
 from orchestration.demo.payer import answer, sent_packets
 from orchestration.gate.gate import rule_on
 from orchestration.house import House
+from orchestration.operate.sensors import inbox_sensor
 from orchestration.payers.inbox import take_in_answers
 from orchestration.practices import load_practices
-from orchestration.schedules.jobs import inbox_sensor
 from orchestration.transform.state import build_inputs, is_up_to_date
 from tests.answers.letters import acknowledgment, claim_statuses, file, paid_in_full, remittance
 from tests.pipeline.homes import ccm, copy, rows

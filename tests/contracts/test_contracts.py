@@ -53,6 +53,7 @@ GRAINS = {
     "stage_durations": "practice_id stage_number", "revenue_waterfall": "practice_id month step_number",
     "enrollment_benchmark": "practice_id month", "revenue_table": "practice_id patients",
     "capacity": "practice_id", "capacity_plan": "practice_id patient_id",
+    "extract_drift": "practice_id extract_date table_name measure column_name", "close_holds": "practice_id hold_id",
 }  # fmt: skip
 FILES = sorted(DATA_CONTRACTS.glob("*/*.odcs.yaml"))
 

@@ -2,13 +2,14 @@
 steps and at random moments; and what writes durably (taking in, closing, publishing) at each of its durable steps. Prints a line a strike; exits 1
 when one came out otherwise.
 
-The homes are small (a few generated practices of one closed month); three stages are made once, undisturbed:
-landed -> night (taken in and published) -> closed (and, where the command is there, answered).
+The homes are small (a few generated practices of one closed month); the stages are made once, undisturbed:
+landed -> night (taken in and published) -> closed, the payer's answers in the inbox -> answered.
 """
 
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import random
@@ -18,12 +19,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import duckdb
 
+from orchestration.demo.payer import PAID_AFTER, answer
+from orchestration.house import House
 from tests.pipeline.homes import CCM, copy
 from tests.properties.strategies import write_home
 
@@ -44,10 +48,21 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, "CCM_HOME": str(home), "COLUMNS": "200", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
-def ccm(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def ccm(home: Path, *arguments: str, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(CCM), *arguments], env=environment(home), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
-    )
+        [str(CCM), *arguments],
+        env=environment(home), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, preexec_fn=before,
+    )  # fmt: skip
+
+
+_LIBC = ctypes.CDLL(None)
+_PR_CAPBSET_DROP, _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH = 24, 1, 2
+
+
+def heed_permissions() -> None:
+    """In a child before its program starts: root, too, is then kept out by a file's permissions. Nothing happens where it is not root."""
+    for capability in (_CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH):
+        _LIBC.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
 def struck(home: Path, mode: str, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -70,10 +85,12 @@ def struck_after(home: Path, seconds: float, command: Sequence[str]) -> int:
 
 
 def content(home: Path) -> dict[str, object]:
-    """What must not depend on a crash: every file of every packet without a clock, and every row of every published mart."""
+    """What must not depend on a crash: every file of every packet without a clock, every row of every published mart, every work list."""
     found: dict[str, object] = {
         str(path.relative_to(home)): path.read_bytes() for path in sorted(home.glob("closes/*/*/v*/*")) if path.name not in CLOCKS
     }
+    found |= {str(path.relative_to(home)): path.read_bytes() for path in sorted(home.glob("worklists/*/*.csv"))}
+    found["reports"] = sorted(str(path.relative_to(home)) for path in home.glob("reports/*/*.html"))
     half = [str(path.relative_to(home)) for path in home.rglob("*.tmp")] if (home / "marts.duckdb").exists() else []
     found["half-written"] = half
     if (home / "marts.duckdb").exists():
@@ -102,10 +119,18 @@ def stages(folder: Path, seed: int, practices: int) -> tuple[list[Stage], dict[s
     closed = copy(night, folder / "closed")
     done = ccm(closed, *close)
     assert done.returncode in (0, 3) and list(closed.glob("closes/*/*/v1/claims.837")), done.stdout + done.stderr
-    nightly = ("nightly",)
+    assert answer(House(closed), date.max - PAID_AFTER)
+    answered = copy(closed, folder / "answered")
+    done = ccm(answered, "respond")
+    assert done.returncode == 0 and "posted" in done.stdout, done.stdout + done.stderr
+    nightly, respond = ("nightly",), ("respond",)
     return (
-        [Stage("night", landed, nightly, (nightly,)), Stage("close", night, close, (nightly, close))],
-        {"night": content(night), "close": content(closed)},
+        [
+            Stage("night", landed, nightly, (nightly,)),
+            Stage("close", night, close, (nightly, close)),
+            Stage("respond", closed, respond, (respond,)),
+        ],
+        {"night": content(night), "close": content(closed), "respond": content(answered)},
     )
 
 
@@ -176,6 +201,7 @@ def parts(folder: Path) -> list[Part]:
         Part("take_in", folder / "landed", ("part:take_in",)),
         Part("close", folder / "night", ("part:close", practice, month)),
         Part("publish", folder / "night", ("part:publish",)),
+        Part("answers", folder / "closed", ("part:answers",)),
     ]
 
 
@@ -183,8 +209,8 @@ def kept(home: Path) -> dict[str, object]:
     """What a part leaves: packets, marts and the lake's rows (the ledger of files has times of the copied files)."""
     batches = {
         str(path.relative_to(home)): path.read_bytes()
-        for path in sorted(home.glob("lake/batches/*/*.parquet"))
-        if path.name != "files.parquet"
+        for path in sorted([*home.glob("lake/batches/*/*.parquet"), *home.glob("lake/answers/**/*")])
+        if path.is_file() and (*path.relative_to(home).parts[:2], path.name) != ("lake", "batches", "files.parquet")
     }
     return {**content(home), **batches}
 

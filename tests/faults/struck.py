@@ -50,7 +50,15 @@ def take_in() -> None:
     take_in(house, {name: practice.time_zone for name, practice in practices.items()})
 
 
-PARTS: dict[str, Callable[..., None]] = {"close": close, "publish": publish, "take_in": take_in}
+def answers() -> None:
+    """What the payers answered comes into the lake."""
+    from orchestration.house import House
+    from orchestration.payers.inbox import take_in_answers
+
+    take_in_answers(House.from_environment())
+
+
+PARTS: dict[str, Callable[..., None]] = {"close": close, "publish": publish, "take_in": take_in, "answers": answers}
 
 
 def main() -> None:

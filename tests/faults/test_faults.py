@@ -6,6 +6,7 @@ A sample: `make kill` strikes the whole commands a hundred times.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -93,6 +94,16 @@ def test_a_night_killed_while_it_is_taken_in_leaves_no_batch_or_a_whole_one(demo
             assert made == (whole / "lake" / "batches" / batches[-1] / name).read_bytes(), (number, name)
 
 
+def test_answers_killed_while_they_are_kept_leave_nothing_half_written_once_they_are_taken_in(next_night, tmp_path):
+    home = shutil.copytree(next_night, tmp_path / "home", ignore=shutil.ignore_patterns("landing", "warehouse.duckdb", "closes"))
+    original = min(home.glob("inbox/*.835"))
+    (home / "inbox" / "later.835").write_text(original.read_text().replace("MEDICARE PART B", "MEDICARE PART B OHIO"))
+    assert harness.struck(home, "write:2", ("part:answers",)).returncode == -9
+    assert list(home.glob("lake/answers/**/.*.tmp"))
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", ("part:answers",)).returncode == 0
+    assert not list(home.glob("lake/answers/**/.*.tmp"))
+
+
 def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_night, undisturbed, tmp_path):
     home = copy(next_night, tmp_path / "home")
     done = harness.struck(home, "small:200000", ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee"))
@@ -100,6 +111,23 @@ def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_
     assert not list(home.glob(f"closes/highpines/{MONTH}/v*")) and not list(home.glob("closes/**/*.tmp"))
     assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).returncode == 0
     assert packet(home) == undisturbed[0]
+
+
+def test_a_night_with_nothing_new_writes_what_a_run_killed_behind_its_publication_did_not(next_night, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    lists = {path: path.read_bytes() for path in home.glob("worklists/*/*.csv")}
+    reports = {path for path in home.glob("reports/*/*.html")}
+    shutil.rmtree(home / "worklists" / "hudson")
+    shutil.rmtree(home / "reports")
+    # A process that is no more, and one that is: only the first one's scratch goes.
+    dead, living = home / ".state" / "verdicts" / ".dbt.json.4999999.tmp", home / "reports" / f".a.html.{os.getpid()}.tmp"
+    dead.write_text("")
+    living.parent.mkdir()
+    living.write_text("")
+    assert ccm("nightly", home=home).code == 0
+    assert {path: path.read_bytes() for path in home.glob("worklists/*/*.csv")} == lists
+    nights = {path for path in reports if path.stem.count("-") == 2 and "-v" not in path.stem}
+    assert nights & set(home.glob("reports/*/*.html")) and not dead.exists() and living.exists()
 
 
 def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_night, undisturbed, tmp_path):
@@ -124,6 +152,34 @@ def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_nig
     ]
     by_submitter = [path.read_text().splitlines() for path in home.glob("closes/.control_numbers/*")]
     assert numbers and all(len({json.loads(line)["control_number"] for line in lines}) == len(lines) for lines in by_submitter)
+
+
+def test_a_read_only_folder_is_named_keeps_nothing_half_done_and_spoils_no_rerun(next_night, undisturbed, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    command = ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee")
+    for folder in (home / "closes", home / "closes" / "highpines"):
+        folder.chmod(0o500)
+        done = harness.ccm(home, *command, before=harness.heed_permissions)
+        folder.chmod(0o700)
+        assert done.returncode == 1 and str(folder) in done.stderr and "then run the same command again" in done.stderr, folder
+        assert "Traceback" not in done.stderr + done.stdout
+        assert not list(home.glob(f"closes/highpines/{MONTH}/v*")) and not list(home.glob("closes/**/*.tmp"))
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).returncode == 0
+    assert packet(home) == undisturbed[0]
+
+
+def test_a_read_only_home_can_be_read_and_says_at_once_that_no_night_can_run(next_night, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    for folder in (home / ".state", home):
+        folder.chmod(0o500)
+    try:
+        night = harness.ccm(home, "nightly", before=harness.heed_permissions)
+        status = harness.ccm(home, "status", before=harness.heed_permissions)
+    finally:
+        for folder in (home, home / ".state"):
+            folder.chmod(0o700)
+    assert night.returncode == 1 and f"{home}: cannot be written" in night.stderr
+    assert status.returncode == 0 and "highpines" in status.stdout, status.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

@@ -21,6 +21,20 @@ def transitions(home, practice):
     return [json.loads(line) for line in (home / "closes" / practice / "transitions.jsonl").read_text().splitlines()]
 
 
+def payments(home):
+    """claim_id -> dates (YYYYMMDD) of the payments that decided it, from the 835s in the inbox."""
+    found = {}
+    for path in home.glob("inbox/*.835"):
+        paid_on = None
+        for segment in path.read_text().split("~"):
+            elements = segment.strip().split("*")
+            if elements[0] == "BPR":
+                paid_on = elements[16]
+            elif elements[0] == "CLP" and elements[2] != "22":
+                found.setdefault(elements[1], set()).add(paid_on)
+    return found
+
+
 def test_every_close_of_the_demo_is_recorded_once_with_who_when_and_hashes(demo):
     home, _ = demo
     for folder in home.glob("closes/[a-z]*"):
@@ -95,7 +109,9 @@ def test_the_calendar_has_every_practice_month_with_its_state(demo):
 def test_late_facts_about_a_claimed_month_show_as_money_to_reopen_or_refund_and_never_as_a_claim(demo):
     home, _ = demo
     changes = rows(home, "from post_close_changes")
+    decided = payments(home)
     assert {"reopen", "refund"} == {change["kind"] for change in changes}
+    assert any(change["claim_id"] in decided for change in changes if change["kind"] == "reopen")
     closed = {
         (r["practice_id"], f"{r['month']:%Y-%m}", r["close_version"])
         for r in rows(home, "select practice_id, month, close_version from claims")
@@ -117,13 +133,29 @@ def test_late_facts_about_a_claimed_month_show_as_money_to_reopen_or_refund_and_
             assert (change["investigation_until_on"] - change["found_on"]).days == 180
             assert (change["latest_due_on"] - change["found_on"]).days == 240
         else:
-            assert str(change["due_on"]) == f"{int(night[:4]) + 1}{night[4:]}"
+            determined = min(decided.get(change["claim_id"], {night.replace("-", "")}))
+            assert f"{change['due_on']:%Y%m%d}" == f"{int(determined[:4]) + 1}{determined[4:]}"
         # The row that did it is named.
         ran = ccm("diff", "--month", key[1], "--from", packet.name, "--practice", key[0], "--json", home=home)
         assert ran.code == 0, ran.err
         found = {c["patient_id"]: c for c in json.loads(ran.out)[0]["changes"]}[change["patient_id"]]
         assert any(cause.startswith("entry ") and ".csv line " in cause for cause in found["causes"])
         assert float(found["dollars"]) == pytest.approx(float(change["amount_now"] - change["claimed_amount"]))
+
+
+def test_a_paid_month_is_dated_by_the_payment_that_stands(demo):
+    home, _ = demo
+    decided = payments(home)
+    paid = rows(
+        home,
+        """
+        select claims.claim_id, strftime(stages.stage_since, '%Y%m%d') as since
+        from enrollment_status as stages inner join claims using (practice_id, patient_id, month) where stages.stage = 'paid'
+        """,
+    )
+    assert paid and all(row["since"] in decided[row["claim_id"]] for row in paid)
+    steps = rows(home, "select patients, share_of_previous, median_days from stage_durations where stage = 'paid'")
+    assert any(step["patients"] > 0 and step["median_days"] > 0 for step in steps)
 
 
 def test_a_diff_of_a_version_with_itself_is_empty(demo):

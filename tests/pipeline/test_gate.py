@@ -70,6 +70,11 @@ BREAK = {
 
 # Marts that may have no row of the practice at fault, with one to plant.
 PLANT = {
+    "close_holds": (
+        "insert into marts.close_holds by name (select '{p}' as practice_id, 'x' as hold_id, 'quarantined_row' as kind, 'claim' as holds_what, "
+        "'stays' as table_name, date '2026-10-01' as extract_date, '' as measure, '' as column_name, 'd' as explanation, "
+        "true as is_acceptable, false as is_accepted)"
+    ),
     "claim_audit": BREAK["no_claim_has_what_an_auditor_would_object_to"],
     "post_close_changes": (
         "insert into marts.post_close_changes by name (select '{p}' as practice_id, 'x' as patient_id, date '2026-10-01' as month, 'c' as claim_id, "

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
-from datetime import date, datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import cron_string_iterator
 
 from orchestration.house import House
 from tests.pipeline.homes import copy
@@ -21,7 +22,8 @@ def definitions(demo, tmp_path_factory):
     home = copy(demo[0], tmp_path_factory.mktemp("graph") / "home")
     before = os.environ.get("CCM_HOME")
     os.environ["CCM_HOME"] = str(home)
-    yield importlib.reload(importlib.import_module("orchestration.definitions")), House(home)
+    with dg.instance_for_test() as instance:
+        yield importlib.reload(importlib.import_module("orchestration.definitions")), House(home), instance
     if before is None:
         del os.environ["CCM_HOME"]
     else:
@@ -32,7 +34,7 @@ def context(definitions, tick):
     return dg.build_schedule_context(
         scheduled_execution_time=tick,
         repository_def=definitions[0].defs.get_repository_def(),
-        instance=dg.DagsterInstance.ephemeral(),
+        instance=definitions[2],
     )
 
 
@@ -48,7 +50,7 @@ def test_data_walks_once_from_the_lake_through_the_marts_and_the_gate_to_the_pac
     assert {"lake/time_entries", "staging/stg_files"} <= keys(graph, ["staging", "stg_time_entries"])
     groups = {graph.get(key).group_name for key in graph.materializable_asset_keys}
     assert groups == {
-        "take_in", "rules", "staging", "panel", "minutes", "decisions", "payments", "office", "gate", "close", "publish", "answers",
+        "take_in", "rules", "staging", "panel", "minutes", "decisions", "payments", "office", "holds", "gate", "close", "publish", "answers",
     }  # fmt: skip
     assert "answers/remittances" in keys(graph, ["marts", "remittances"]) and "answers/remittances" in keys(
         graph, ["answers", "posted_answers"]
@@ -78,18 +80,44 @@ def test_the_night_runs_at_two_in_each_time_zone_for_its_own_practices(definitio
     assert len(request.run_config["ops"]["take_in"]["config"]["practice_ids"]) == 1
 
 
-def test_the_month_end_schedule_closes_for_a_standing_approver_and_waits_for_the_others(definitions):
+def test_the_month_end_schedule_closes_for_a_standing_approver_and_proposes_for_the_others(definitions):
     defs, house = definitions[0].defs, definitions[1]
+    assert house.practices_yaml.exists()
     new_york = defs.resolve_schedule_def("month_end_america_new_york")
     tick = datetime(2026, 12, 3, 5, 0, tzinfo=ZoneInfo("America/New_York"))
     request = new_york.evaluate_tick(context(definitions, tick)).run_requests[0]
-    config = request.run_config["ops"]["close__packets"]["config"]
-    assert (config["month"], config["practice_ids"]) == ("2026-11", ["hudson"])
-    assert config["approved_by"]
+    assert request.partition_key == "2026-11|hudson"
+    assert request.run_config["ops"]["close__packets"]["config"]["approved_by"]
     chicago = defs.resolve_schedule_def("month_end_america_chicago")
     tick = datetime(2026, 12, 3, 5, 0, tzinfo=ZoneInfo("America/Chicago"))
-    evaluated = chicago.evaluate_tick(context(definitions, tick))
-    assert not evaluated.run_requests and "waits for an approver: prairie" in evaluated.skip_message
+    request = chicago.evaluate_tick(context(definitions, tick)).run_requests[0]
+    # Nobody approved: the run proposes, and the month waits for a name in the launchpad or `ccm close --approved-by`.
+    assert request.partition_key == "2026-11|prairie"
+    assert request.run_config["ops"]["close__packets"]["config"]["approved_by"] is None
+    # The same tick twice is the same run.
+    assert chicago.evaluate_tick(context(definitions, tick)).run_requests[0].run_key == request.run_key
     early = datetime(2026, 12, 2, 5, 0, tzinfo=ZoneInfo("America/New_York"))
     assert not new_york.evaluate_tick(context(definitions, early)).run_requests
-    assert house.practices_yaml.exists() and date(2026, 12, 3)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "America/Los_Angeles"])
+@pytest.mark.parametrize("around", [datetime(2026, 3, 6), datetime(2026, 10, 30)])
+def test_every_local_day_has_one_night_also_where_two_o_clock_does_not_exist_or_comes_twice(definitions, zone, around):
+    schedule = definitions[0].defs.resolve_schedule_def(f"nightly_{zone.lower().replace('/', '_')}")
+    ticks = cron_string_iterator(around.replace(tzinfo=ZoneInfo(zone)).timestamp(), schedule.cron_schedule, zone)
+    days = [next(ticks).astimezone(ZoneInfo(zone)) for _ in range(5)]
+    assert [day.date() for day in days] == [(around + timedelta(days=n)).date() for n in range(5)]
+    assert {day.hour for day in days} <= {2, 3}  # three, on the night when two o'clock is skipped
+
+
+def test_closes_are_partitioned_by_practice_and_month_and_their_checks_carry_the_partition(definitions):
+    graph = definitions[0].defs.resolve_asset_graph()
+    for key in (["gate", "rulings"], ["close", "packets"]):
+        partitions = graph.get(dg.AssetKey(key)).partitions_def
+        assert isinstance(partitions, dg.MultiPartitionsDefinition)
+        assert {dimension.name for dimension in partitions.partitions_defs} == {"month", "practice"}
+    checks = {key.name: graph.get_check_spec(key) for key in graph.asset_check_keys}
+    assert checks["may_close"].partitions_def and checks["nothing_waits"].partitions_def
+    # What reads the clock is asked by no nightly run: a night's outcome does not depend on when it runs.
+    nightly = definitions[0].defs.resolve_job_def("nightly")
+    assert nightly.nodes and not [node.name for node in nightly.nodes if "came_in_time" in node.name]

@@ -36,7 +36,7 @@ def test_a_new_lake_begins_with_an_empty_batch_that_names_every_column(home):
         ]  # fmt: skip
     assert [kind for _, kind, *_ in home.ask("describe select * from {files}")] == [
         "BIGINT", "VARCHAR", "DATE", "VARCHAR", "BIGINT", "VARCHAR", "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "BIGINT", "VARCHAR",
-        "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "VARCHAR[]",
+        "VARCHAR", "VARCHAR", "BIGINT", "BIGINT", "BIGINT", "BIGINT", "VARCHAR[]", "VARCHAR[]",
     ]  # fmt: skip
 
 
@@ -105,6 +105,30 @@ def test_what_is_no_extract_is_left_alone_and_named(home):
     assert [note.split(":")[0].split("/", 2)[2] for note in report.notes] == [
         "2026-02-01/patients.xlsx", "2026-02-01/recipes.csv", "2026-02-31", "readme.txt",
     ]  # fmt: skip
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_the_others_go_on(home):
+    home.land("care_plans", plans("a"))
+    (home.house.landing / "hilltop").write_text("a file where the practice's folder should be")
+    (home.house.landing / "lakeside" / "2026-02-02").symlink_to(home.house.landing / "lakeside" / "nowhere")
+    (home.house.landing / "lakeside" / "2026-02-03").symlink_to(home.house.landing / "lakeside" / "2026-02-03")
+    (home.house.landing / "lakeside" / "2026-02-04").symlink_to(home.path("care_plans").parent)
+    report = home.take_in(TWO)
+    assert [f.table_name for f in report.files] == ["care_plans"]
+    assert [note.split(":")[0] for note in report.notes] == [
+        "landing/hilltop",
+        *(f"landing/lakeside/2026-02-0{day}" for day in (2, 3, 4)),
+    ]
+    assert "cannot be listed" in report.notes[0]
+
+
+def test_a_parquet_file_with_a_column_name_that_is_no_text_is_rejected_and_the_others_go_on(home):
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"care_plan_id": ["a"], "patient_id": ["a"], "colour": ["b"]}), sink, store_schema=False)
+    home.land("care_plans", sink.getvalue().to_pybytes().replace(b"colour", b"c\xedlour"), form="parquet")
+    home.land("stays", csv_of("stays", [row("stays")]))
+    home.take_in()
+    assert home.ask("select table_name, outcome from {files} order by all") == [("care_plans", "rejected"), ("stays", "accepted")]
 
 
 def test_a_crash_leaves_nothing_to_see_and_the_next_run_takes_all_in(home, monkeypatch):

@@ -114,6 +114,17 @@ def test_a_header_alone_is_an_accepted_file_of_no_rows(home):
     assert home.counts() == [(0, 0, 0, 0)] and home.faults() == []
 
 
+@pytest.mark.parametrize(
+    "header",
+    ["\n" + PLAN.strip(), "  \n\n" + PLAN.strip(), PLAN.strip() + ',"mood\nor colour"', "\n" * 1_100_000 + PLAN],
+    ids=["a blank line before", "blanks before", "a line break in it", "a megabyte of blank lines before"],
+)
+def test_a_header_is_found_wherever_it_begins_and_ends(home, header):
+    home.land("care_plans", header)
+    home.take_in()
+    assert home.ask("select outcome, rows_received from {files}") == [("accepted", 0)]
+
+
 def test_a_bad_row_is_quarantined_with_its_line_and_the_others_go_on(home):
     good = "c{},p{},2026-01-05,,\n"
     text = (
@@ -169,6 +180,36 @@ def test_quotes_out_of_place_and_never_closed_cost_their_row_only(home):
     home.take_in()
     assert home.ask("select care_plan_id from {care_plans}") == [("c2",)]
     assert home.faults() == [(2, None, None), (4, None, None)]
+
+
+@pytest.mark.parametrize("form", ["csv", "csv.gz"])
+def test_a_row_with_one_empty_value_too_many_is_quarantined_however_the_file_is_read(home, form):
+    home.land("care_plans", PLAN + "c1,p1,2026-01-05,,\nc2,p2,2026-01-05,,,\nc3,p3,2026-01-05,,\n", form=form)
+    home.take_in()
+    assert home.ask("select care_plan_id from {care_plans} order by 1") == [("c1",), ("c3",)]
+    assert home.faults() == [(3, None, None)]
+
+
+@pytest.mark.parametrize(
+    "behind", ["", 'c9,say ""x,2026-01-05,,\n', 'c9,"p""9",2026-01-05,,\n'], ids=["no quote", "bare", "quoted"]
+)
+def test_a_quote_that_is_never_closed_does_not_swallow_the_rows_behind_it(home, behind):
+    rows = "".join(f"c{number},p{number},2026-01-05,,\n" for number in range(3, 8))
+    home.land("care_plans", PLAN + 'c2,"p2,2026-01-05,,\n' + rows + behind)
+    home.take_in()
+    assert home.faults() == [(2, None, None)]
+    assert [line for (line,) in home.ask("select line_number from {care_plans} order by 1")][:5] == [3, 4, 5, 6, 7]
+    assert home.counts()[0][0] == 6 + bool(behind)
+
+
+@pytest.mark.parametrize("name", ['"care"_plan_id', '"care_plan_id" ', '"care_plan_id'])
+def test_a_header_with_quotes_out_of_place_rejects_the_file_and_loses_no_row(home, name):
+    home.land("care_plans", PLAN.replace("care_plan_id", name) + "c1,p1,2026-01-05,,\nc2,p2,2026-01-05,,\n")
+    home.take_in()
+    assert home.counts() == [(2, 0, 2, 0)]
+    assert home.faults() == [(2, None, None), (3, None, None)]
+    [(outcome, reason)] = home.ask("select outcome, reason from {files}")
+    assert outcome == "rejected" and "header" in reason
 
 
 def test_a_nul_byte_costs_its_row_only(home):

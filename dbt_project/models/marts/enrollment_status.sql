@@ -88,6 +88,7 @@ joined as (
             when 'active' then stages.first_credited_on
             when 'claimable' then stages.first_threshold_on
             when 'claimed' then stages.claimed_on
+            when 'paid' then stages.paid_on
         end as stage_evidence_on,
         case states.state
             when 'enrolled' then stages.documented_consent_on

@@ -17,7 +17,8 @@ first_days as (
         min(case when has_care_plan then first_care_plan_on end) as care_plan,
         min(first_credited_on) as active,
         min(case when is_claimable then first_threshold_on end) as claimable,
-        min(case when is_claimed then claimed_on end) as claimed
+        min(case when is_claimed then claimed_on end) as claimed,
+        min(paid_on) as paid
     from {{ ref('int_patient_months__stages') }}
     group by practice_id, patient_id
 ),
@@ -39,6 +40,9 @@ steps as (
     from first_days
     union all
     select practice_id, 'claimed', claimable, claimed
+    from first_days
+    union all
+    select practice_id, 'paid', claimed, paid
     from first_days
 ),
 

@@ -1,9 +1,17 @@
 -- Which version of each landed file is in force: the newest accepted one. A patients file without a good row is an outage, not a panel of nobody.
-with files as (
+with landed as (
+    -- Batches of before there was this column do not have it.
+    select cast(null as varchar []) as missing_columns
+    where false
+    union all by name
+    select * from {{ from_lake('files', 'union_by_name = true') }}
+),
+
+files as (
     select
         lake.*,
         lake.outcome = 'accepted' and (lake.table_name <> 'patients' or lake.rows_accepted > 0) as is_usable
-    from {{ from_lake('files') }} as lake
+    from landed as lake
     inner join {{ from_configuration('practices') }} as practices on lake.practice_id = practices.practice_id
 )
 

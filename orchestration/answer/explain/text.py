@@ -33,6 +33,13 @@ def lines(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         f"{worth}; program {story['program']}; facts as of {story['facts_as_of']}; read from {story['source']}; {story['rules_version']}",
     )
     yield from _claim(story)
+    for hold in story["holds"]:
+        what = f"{hold['table_name']} of {hold['extract_date']}" + (f" line {hold['line_number']}" if hold["line_number"] else "")
+        if hold["accepted_by"]:
+            yield "", f"  accepted by {hold['accepted_by']} ({hold['accepted_why']}): {what}: {hold['explanation']}"
+        else:
+            whose = "this claim" if hold["kind"] == "quarantined_row" else "the practice's close"
+            yield "red", f"  holds {whose} until mended or accepted: {what}: {hold['explanation']}"
     for flag in story["flags"]:
         yield "yellow", f"  flag {flag['flag']}: {flag['meaning']} [{flag['citation']}]"
     yield from _gates(story)

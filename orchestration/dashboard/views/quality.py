@@ -48,6 +48,7 @@ def show(view: View) -> None:
         },
         empty="Every file could be taken in.",
     )
+    _holds(view)
     nights = view.frame(queries.ROWS_BY_NIGHT)
     st.subheader("Rows in quarantine by night")
     if nights["rows_quarantined"].sum():
@@ -89,6 +90,39 @@ def show(view: View) -> None:
     st.subheader("Rows of the newest nights")
     look.table(
         nights.sort_values("extract_date", ascending=False).head(NIGHTS_SHOWN), {"extract_date": ("Night", look.day), **COUNTS}
+    )
+
+
+def _holds(view: View) -> None:
+    """What waits before a close, and what else was out of the ordinary."""
+    if not (view.marts.has(queries.HOLDS) and view.marts.has(queries.DRIFT)):
+        return
+    st.subheader("Waits to be mended or accepted")
+    look.table(
+        view.frame(queries.HOLDS),
+        {
+            "extract_date": ("Night", look.day),
+            "practice_id": ("Practice", look.name),
+            "table_name": ("Table", look.name),
+            "measure": ("What", look.name),
+            "holds": ("Times", look.whole),
+            "explanation": ("What is wrong", look.text),
+            "is_accepted": ("Since then", lambda accepted: "✔ accepted" if accepted else "✘ holds the close or a claim"),
+            "accepted_by": ("By", look.text),
+        },
+        empty="Nothing holds a close or a claim.",
+    )
+    st.subheader("Out of the ordinary")
+    look.table(
+        view.frame(queries.DRIFT),
+        {
+            "extract_date": ("Night", look.day),
+            "practice_id": ("Practice", look.name),
+            "table_name": ("Table", look.name),
+            "measure": ("What", look.name),
+            "explanation": ("In numbers", look.text),
+        },
+        empty="Every night was like those before.",
     )
 
 

@@ -60,8 +60,10 @@ compared as (
 
 select
     compared.*,
-    closes.newest_night as closed_as_of
+    closes.newest_night as closed_as_of,
+    answered.determined_on
 from compared
 inner join {{ ref('stg_closes') }} as closes
     on compared.practice_id = closes.practice_id and compared.month = closes.month and compared.close_version = closes.close_version
+left join {{ ref('int_claims__answered') }} as answered on compared.claim_id = answered.claim_id
 where compared.claimed_codes <> compared.codes_now

@@ -67,7 +67,8 @@ steps as (
         basis.first_care_plan_on,
         first_minutes.first_credited_on,
         dated.first_threshold_on,
-        claims.claimed_on
+        claims.claimed_on,
+        case when claims.status = 'paid' then answered.paid_on end as paid_on
     from {{ ref('int_patient_months__basis') }} as basis
     inner join {{ ref('rule_programs') }} as programs on basis.program = programs.program
     inner join {{ ref('int_eligibility') }} as eligibility using (practice_id, patient_id, month)
@@ -83,6 +84,7 @@ steps as (
             and minutes.scenario = 'actual'
     left join {{ ref('int_claims__current') }} as claims
         on basis.practice_id = claims.practice_id and basis.patient_id = claims.patient_id and basis.month = claims.month
+    left join {{ ref('int_claims__answered') }} as answered on claims.claim_id = answered.claim_id
     left join {{ ref('int_candidates__dated') }} as dated
         on
             basis.practice_id = dated.practice_id

@@ -136,7 +136,18 @@ found as (
         held.detail as fact
     from {{ from_configuration('held') }} as held
     inner join stages using (practice_id, patient_id, month)
-    where held.reason = 'claim_error' and stages.decision = 'claimable'
+    where
+        stages.decision = 'claimable'
+        and (
+            held.reason = 'claim_error'
+            -- As long as a row in quarantine hides something and nobody has accepted it.
+            or (
+                held.reason = 'quarantined_facts'
+                and (held.practice_id, held.patient_id) in (
+                    select (facts.practice_id, facts.patient_id) from {{ ref('int_quarantined_facts') }} as facts where not facts.is_accepted
+                )
+            )
+        )
 ),
 
 -- What keeps the patient-month from its next stage comes first.

@@ -51,6 +51,7 @@ totals as (
         claim_id,
         sum(paid_amount) as paid_amount,
         max(payment_on) as answered_on,
+        min(case when kind = 'decision' then payment_on end) as determined_on,
         count(*) filter (where kind = 'decision') as decisions,
         count(*) filter (where kind = 'reversal') as reversals
     from postings

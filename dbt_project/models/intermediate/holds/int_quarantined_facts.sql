@@ -1,0 +1,49 @@
+-- Rows in quarantine that may hide a reason not to bill a patient: of the snapshot that the patient's facts are taken from. The close holds the claim
+-- until the row is mended (a later snapshot without the fault) or accepted.
+with quarantined as (
+    select
+        lake.practice_id,
+        lake.patient_id,
+        lake.table_name,
+        lake.extract_date,
+        lake.line_number,
+        lake.column_name,
+        files.sha256,
+        lake.file_id
+    from {{ from_lake('quarantine') }} as lake
+    inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
+    where files.is_in_force and lake.table_name in {{ deciding_panel_tables() }} and lake.patient_id is not null
+),
+
+named as (
+    select
+        quarantined.*,
+        {{ hold_id('quarantined.practice_id', "'quarantined_row'", 'quarantined.table_name', "''", "''", 'quarantined.line_number', 'quarantined.sha256') }}
+            as hold_id
+    from quarantined
+    inner join {{ ref('int_patients__current') }} as patients
+        on quarantined.practice_id = patients.practice_id and quarantined.patient_id = patients.patient_id
+    inner join {{ ref('int_panel__as_of') }} as as_of
+        on
+            patients.practice_id = as_of.practice_id
+            and patients.facts_night = as_of.facts_night
+            and quarantined.table_name = as_of.table_name
+            and quarantined.extract_date = as_of.extract_date
+)
+
+select
+    named.practice_id,
+    named.patient_id,
+    named.table_name,
+    named.extract_date,
+    named.line_number,
+    named.column_name,
+    named.sha256,
+    named.file_id,
+    named.hold_id,
+    acceptances.hold_id is not null as is_accepted,
+    acceptances.accepted_by,
+    acceptances.accepted_why
+from named
+left join {{ from_configuration('acceptances') }} as acceptances
+    on named.practice_id = acceptances.practice_id and named.hold_id = acceptances.hold_id

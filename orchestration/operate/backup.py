@@ -1,0 +1,195 @@
+"""Backups of a home: snapshots that share what has not changed, proved by their hashes before anything is restored.
+
+`<to>/<stamp>/home/...` is the home without what a night makes again (the warehouse, dbt's target, scratch); `<to>/<stamp>/manifest.json` has
+the SHA-256 of every file. A snapshot appears whole, by one rename. What is as it was in the snapshot before is a hard link to it, so that a
+nightly backup of years of history costs what the night brought.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from orchestration.house import House, HouseError, clear_scratch, sync_folder, write_private
+
+# While these are held nothing of the home changes but what lands.
+LOCKS = ("run", "lake", "answers", "warehouse", "control_numbers")
+# Made again by the next night, or scratch of this machine.
+LEFT_OUT = ("warehouse.duckdb", "warehouse.duckdb.wal", ".state/dbt", ".state/what-if", ".state/runs", ".state/backups.json")
+MANIFEST = "manifest.json"
+_CHUNK = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A finished backup: `files` in all, `new_files` and `new_bytes` that the one before did not have."""
+
+    folder: Path
+    files: int
+    bytes: int
+    new_files: int
+    new_bytes: int
+
+
+def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
+    """Writes a snapshot of the home below `to`. Waits for a running night. Raises HouseError for what a user can mend."""
+    to = to.expanduser().resolve()
+    if to == house.root or house.root in to.parents:
+        raise HouseError(f"{to}: a backup inside the home is lost with it; name a folder on another disk")
+    if not house.practices_yaml.exists():
+        raise HouseError(f"{house.root}: is no home (it has no practices.yaml)")
+    to.mkdir(parents=True, exist_ok=True, mode=0o700)
+    clear_scratch(to)
+    name = f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    final = to / name
+    if final.exists():
+        raise HouseError(f"{final}: exists already and is never overwritten; run again in a second")
+    before = snapshots(to)
+    known = _manifest(before[-1])["files"] if before else {}
+    scratch = to / f".{name}.{os.getpid()}.tmp"
+    files: dict[str, dict[str, Any]] = {}
+    new_files = new_bytes = 0
+    with contextlib.ExitStack() as locks:
+        for lock in LOCKS:
+            locks.enter_context(house.lock(lock))
+        try:
+            for path in _wanted(house):
+                relative = path.relative_to(house.root).as_posix()
+                stat = path.lstat()
+                target = scratch / "home" / relative
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                old = known.get(relative)
+                stamp = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+                # What SQLite still holds beside the file is no part of its stamp: a log is taken anew each time.
+                if old and path.suffix != ".db" and {key: old[key] for key in stamp} == stamp:
+                    os.link(before[-1] / "home" / relative, target)
+                    files[relative] = old
+                    continue
+                files[relative] = {**stamp, "sha256": _taken(path, target)}
+                new_files += 1
+                new_bytes += stat.st_size
+            content = {"home": house.root.name, "made_at": name, "files": dict(sorted(files.items()))}
+            write_private(scratch / MANIFEST, json.dumps(content, indent=1) + "\n")
+            scratch.rename(final)
+            sync_folder(to)
+        except OSError as error:
+            raise HouseError(f"{to}: the backup could not be written ({error.strerror}); free some disk, run again") from None
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        write_private(house.state / "backups.json", json.dumps({"folder": str(final), "made_at": name}) + "\n")
+    return Snapshot(final, len(files), sum(one["size"] for one in files.values()), new_files, new_bytes)
+
+
+def snapshots(to: Path) -> list[Path]:
+    """The finished snapshots below a folder, oldest first."""
+    return sorted(path.parent for path in to.glob(f"[0-9]*/{MANIFEST}"))
+
+
+def verify(snapshot: Path) -> list[str]:
+    """What of a snapshot is not as its manifest says; empty when all is. Reads every byte."""
+    files = _manifest(snapshot)["files"]
+    found = [f"{name}: is missing" for name in files if not (snapshot / "home" / name).is_file()]
+    found += [
+        f"{name}: its SHA-256 is another"
+        for name, one in files.items()
+        if (snapshot / "home" / name).is_file() and _sha256(snapshot / "home" / name) != one["sha256"]
+    ]
+    there = {path.relative_to(snapshot / "home").as_posix() for path in (snapshot / "home").rglob("*") if path.is_file()}
+    return sorted(found + [f"{name}: is not in the manifest" for name in there - files.keys()])
+
+
+def restore(snapshot: Path, house: House) -> int:
+    """Makes a home from a snapshot, once its hashes are proved; gives the number of files. The home must be empty or not exist.
+
+    The warehouse is not in it: `ccm nightly` makes it again from the lake, the marts as published are back at once.
+    """
+    if not (snapshot / MANIFEST).is_file():
+        raise HouseError(f"{snapshot}: is no snapshot of `ccm backup` (it has no {MANIFEST}); name one of <to>/<stamp>")
+    if house.root.exists() and any(house.root.iterdir()):
+        raise HouseError(f"{house.root}: is not empty; restore into a new folder and move it into place")
+    wrong = verify(snapshot)
+    if wrong:
+        raise HouseError(f"{snapshot}: is damaged, nothing was restored: {'; '.join(wrong[:5])}; take another snapshot")
+    files = _manifest(snapshot)["files"]
+    scratch = house.root.with_name(f".{house.root.name}.{os.getpid()}.tmp")
+    try:
+        for name, one in files.items():
+            target = scratch / name
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _copied(snapshot / "home" / name, target)
+            os.utime(target, ns=(one["mtime_ns"], one["mtime_ns"]))
+        if house.root.exists():
+            house.root.rmdir()
+        scratch.rename(house.root)
+        sync_folder(house.root.parent)
+    except OSError as error:
+        raise HouseError(f"{house.root}: could not be restored ({error.strerror}); free some disk, run again") from None
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    house.prepare()
+    return len(files)
+
+
+def _manifest(snapshot: Path) -> dict[str, Any]:
+    try:
+        content: dict[str, Any] = json.loads((snapshot / MANIFEST).read_text(encoding="utf-8"))
+        return content
+    except (OSError, ValueError) as error:
+        raise HouseError(f"{snapshot / MANIFEST}: cannot be read ({type(error).__name__})") from None
+
+
+def _wanted(house: House) -> Iterator[Path]:
+    for folder, folders, names in os.walk(house.root):
+        here = Path(folder)
+        folders[:] = sorted(name for name in folders if not _is_left_out(house, here / name))
+        for name in sorted(names):
+            path = here / name
+            if path.is_file() and not path.is_symlink() and not _is_left_out(house, path):
+                yield path
+
+
+def _is_left_out(house: House, path: Path) -> bool:
+    relative = path.relative_to(house.root).as_posix()
+    is_scratch = path.name.startswith(".") and path.name.endswith(".tmp")
+    return relative in LEFT_OUT or is_scratch or path.suffix == ".lock" or path.name.endswith((".db-wal", ".db-shm"))
+
+
+def _taken(path: Path, target: Path) -> str:
+    """Copies a file of the home; Dagster's event log as SQLite itself copies it, because a web server may write to it meanwhile."""
+    if path.suffix != ".db":
+        return _copied(path, target)
+    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(target)) as copy:
+        source.backup(copy)
+    target.chmod(0o600)
+    stat = path.stat()
+    os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    return _sha256(target)
+
+
+def _copied(source: Path, target: Path) -> str:
+    """Copies a file (0600) with its times; gives its SHA-256."""
+    digest = hashlib.sha256()
+    with source.open("rb") as reading, target.open("xb") as writing:
+        os.fchmod(writing.fileno(), 0o600)
+        while data := reading.read(_CHUNK):
+            digest.update(data)
+            writing.write(data)
+        writing.flush()
+        os.fsync(writing.fileno())
+    stat = source.stat()
+    os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    return digest.hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

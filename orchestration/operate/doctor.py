@@ -1,0 +1,316 @@
+"""What is wrong with an installation, and what to do about it. Only reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import duckdb
+from packaging.requirements import Requirement
+
+from orchestration.contracts import extract_contracts
+from orchestration.engine import open_database
+from orchestration.house import PROJECT_ROOT, House, HouseError
+from orchestration.operate.drops import due_night
+from orchestration.practices import Practice, load_practices
+from orchestration.take_in.lake import batch_folder, batch_numbers, ledger
+
+NIGHTS_BACK = 35
+LEAST_FREE_BYTES = 2 * 1024**3
+MOST_NAMED = 5
+BACKUP_IS_OLD = timedelta(days=2)
+DAEMON_IS_SILENT = timedelta(minutes=5)
+
+State = Literal["ok", "warning", "bad"]
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """One question and its answer; `remedy` is what to do, empty when it is well."""
+
+    question: str
+    state: State
+    said: str
+    remedy: str = ""
+
+
+def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
+    """Every question in order. One that cannot be answered is bad and says why; it keeps no other from being asked."""
+    moment = now or datetime.now(UTC)
+    practices: dict[str, Practice] = {}
+    found = [_versions(), *_configured(house, practices)]
+    questions: list[tuple[str, Callable[[], Iterator[Diagnosis]]]] = [
+        ("permissions", lambda: _permissions(house)),
+        ("time zones", lambda: _time_zones(practices)),
+        ("disk", lambda: _disk(house)),
+        ("leftovers", lambda: _leftovers(house)),
+        ("lake", lambda: _lake(house)),
+        ("nights", lambda: _nights(house, practices, moment)),
+        ("warehouse", lambda: _warehouse(house)),
+        ("closes", lambda: _closes(house)),
+        ("runs", lambda: _runs(house, moment)),
+        ("backup", lambda: _backup(house, moment)),
+    ]
+    for question, answer in questions:
+        try:
+            found += answer()
+        except (HouseError, OSError, duckdb.Error) as error:
+            said = str(error) if isinstance(error, HouseError) else f"cannot be looked at ({type(error).__name__})"
+            found.append(Diagnosis(question, "bad", said, "mend that first, then ask again"))
+    return found
+
+
+def _few(names: list[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def _versions() -> Diagnosis:
+    lock = PROJECT_ROOT / "requirements.lock"
+    wrong = []
+    for line in lock.read_text(encoding="utf-8").splitlines() if lock.exists() else ():
+        if not line[:1].isalnum():
+            continue  # a hash or a comment
+        pinned = Requirement(line.rstrip(" \\"))
+        if pinned.marker and not pinned.marker.evaluate():
+            continue
+        try:
+            installed = metadata.version(pinned.name)
+        except metadata.PackageNotFoundError:
+            continue  # an extra, or of the tests
+        if not pinned.specifier.contains(installed):
+            wrong.append(f"{pinned.name} {installed} instead of {str(pinned.specifier).lstrip('=')}")
+    if wrong:
+        return Diagnosis(
+            "versions", "bad", _few(wrong), "run `make setup` in a fresh checkout: a close names the versions it was made with"
+        )
+    return Diagnosis("versions", "ok", f"Python {sys.version.split()[0]}, DuckDB {duckdb.__version__}, as locked")
+
+
+def _configured(house: House, practices: dict[str, Practice]) -> Iterator[Diagnosis]:
+    try:
+        practices.update(load_practices(house.practices_yaml))
+        yield Diagnosis("practices.yaml", "ok", f"{len(practices)} practices")
+    except HouseError as error:
+        yield Diagnosis("practices.yaml", "bad", str(error), "correct it: no night and no close runs without it")
+
+
+def _permissions(house: House) -> Iterator[Diagnosis]:
+    open_ones, foreign = [], []
+    for folder, folders, names in os.walk(house.root):
+        for name in (*folders, *names):
+            path = Path(folder) / name
+            status = path.lstat()
+            if stat.S_ISLNK(status.st_mode):
+                continue
+            # Who drops extracts and answers may own them; nobody else may read them.
+            if status.st_uid != os.getuid() and house.landing not in path.parents and house.inbox not in path.parents:
+                foreign.append(path.relative_to(house.root).as_posix())
+            if status.st_mode & 0o077:
+                open_ones.append(path.relative_to(house.root).as_posix())
+    if stat.S_IMODE(house.root.stat().st_mode) & 0o077:
+        open_ones.insert(0, ".")
+    if open_ones:
+        yield Diagnosis(
+            "permissions", "bad", f"others may read {len(open_ones)} files or folders: {_few(open_ones)}",
+            f"chmod -R go= {house.root}",
+        )  # fmt: skip
+    if foreign:
+        yield Diagnosis(
+            "permissions",
+            "bad",
+            f"{len(foreign)} files are another user's: {_few(foreign)}",
+            "run every ccm as one user; chown them",
+        )
+    if not open_ones and not foreign:
+        yield Diagnosis("permissions", "ok", "only this user reads the home")
+
+
+def _time_zones(practices: dict[str, Practice]) -> Iterator[Diagnosis]:
+    try:
+        # The Energy Policy Act's rule, in force since 2007: data that does not know it is no data.
+        known = ZoneInfo("America/New_York").utcoffset(datetime(2026, 11, 1, 12)) == timedelta(hours=-5)
+        for practice in practices.values():
+            ZoneInfo(practice.time_zone)
+    except ZoneInfoNotFoundError as error:
+        yield Diagnosis("time zones", "bad", str(error), "install the system's tzdata or `pip install tzdata`")
+        return
+    if known:
+        yield Diagnosis(
+            "time zones", "ok", ", ".join(sorted({practice.time_zone for practice in practices.values()})) or "no practice yet"
+        )
+    else:
+        yield Diagnosis("time zones", "bad", "the time zone data does not know when daylight saving time ends", "update tzdata")
+
+
+def _disk(house: House) -> Iterator[Diagnosis]:
+    free = shutil.disk_usage(house.root).free
+    # A night writes the warehouse's tables anew and the marts beside the old ones.
+    wanted = max(LEAST_FREE_BYTES, 3 * sum(path.stat().st_size for path in (house.warehouse, house.marts) if path.exists()))
+    said = f"{free / 1024**3:.1f} GiB free"
+    if free < wanted:
+        yield Diagnosis(
+            "disk", "bad", f"{said}, a night may want {wanted / 1024**3:.1f}", "make room: `ccm tidy --dry-run` says what may go"
+        )
+    else:
+        yield Diagnosis("disk", "ok", said)
+
+
+def _leftovers(house: House) -> Iterator[Diagnosis]:
+    from orchestration.command.living_runs import is_locked
+
+    scratch = [path.relative_to(house.root).as_posix() for path in house.root.rglob(".*.tmp")]
+    held = sorted(path.stem for path in house.state.glob("*.lock") if is_locked(path))
+    if held:
+        yield Diagnosis(
+            "locks", "warning", f"held by a running process: {_few(held)}", "wait for it; a lock is free when its process ends"
+        )
+    else:
+        yield Diagnosis("locks", "ok", "none held: no night or close is running")
+    if scratch and not held:
+        yield Diagnosis("leftovers", "warning", f"{len(scratch)} of a killed run: {_few(scratch)}", "`ccm nightly` clears them")
+
+
+def _lake(house: House) -> Iterator[Diagnosis]:
+    numbers = batch_numbers(house)
+    if not numbers:
+        yield Diagnosis("lake", "warning", "nothing has been taken in yet", "land extracts, then `ccm nightly`")
+        return
+    gaps = sorted(set(range(numbers[-1] + 1)) - set(numbers))
+    names = {f"{table}.parquet" for table in (*extract_contracts(), "files", "quarantine")}
+    broken = [str(number) for number in numbers if not names <= {path.name for path in batch_folder(house, number).iterdir()}]
+    if gaps or broken:
+        said = (
+            f"batches missing: {_few([str(gap) for gap in gaps])}"
+            if gaps
+            else f"batches without all of their files: {_few(broken)}"
+        )
+        yield Diagnosis(
+            "lake", "bad", said, "restore them from the newest backup (`ccm restore` into a new folder, copy lake/batches)"
+        )
+        return
+    files = len(ledger(house))
+    yield Diagnosis("lake", "ok", f"{len(numbers) - 1} batches, {files} files")
+
+
+def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iterator[Diagnosis]:
+    landed: dict[str, set[date]] = {name: set() for name in practices}
+    rejected = []
+    for record in ledger(house):
+        if record.practice_id in landed:
+            landed[record.practice_id].add(record.extract_date)
+    for name, practice in practices.items():
+        nights = landed[name]
+        if not nights:
+            yield Diagnosis(
+                "nights", "warning", f"{name}: no night has been taken in", f"land it in {house.landing / name}/YYYY-MM-DD/"
+            )
+            continue
+        due = due_night(practice, now)
+        first = max(min(nights), due - timedelta(days=NIGHTS_BACK))
+        days = [
+            due - timedelta(days=number) for number in range((due - first).days + 1)
+        ]  # the newest first: those can still be asked for
+        missing = [
+            day.isoformat()
+            for day in days
+            if day not in nights and (practice.operations.nights == "every_day" or day.weekday() < 5)
+        ]
+        if missing:
+            rejected.append(name)
+            yield Diagnosis(
+                "nights", "warning", f"{name}: {len(missing)} of the last {len(days)} nights did not come: {_few(missing)}",
+                "ask whoever sends its extracts; nights may land late, in any order",
+            )  # fmt: skip
+    if practices and not rejected and all(landed.values()):
+        yield Diagnosis("nights", "ok", f"every practice's last {NIGHTS_BACK} nights came")
+
+
+def _warehouse(house: House) -> Iterator[Diagnosis]:
+    from orchestration.transform.state import build_inputs, is_up_to_date
+
+    for path, name in ((house.warehouse, "warehouse"), (house.marts, "marts")):
+        if not path.exists():
+            yield Diagnosis(name, "warning", f"{path.name} is not there", "`ccm nightly` makes it")
+            return
+        with open_database(path, "opened") as database:
+            database.execute("select count(*) from duckdb_tables()").fetchall()
+    if house.practices_yaml.exists() and not is_up_to_date(house, build_inputs(house)):
+        yield Diagnosis("marts", "warning", "something is newer than the published marts", "`ccm nightly`")
+    else:
+        yield Diagnosis("marts", "ok", "published from what is there now")
+
+
+def _closes(house: House) -> Iterator[Diagnosis]:
+    import hashlib
+
+    wrong, packets = [], 0
+    for path in sorted(house.closes.glob("*/*/v[0-9]*/manifest.json")):
+        packets += 1
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        for name, sha256 in manifest["outputs"].items():
+            file = path.parent / name
+            if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
+                wrong.append(f"{path.parent.relative_to(house.closes)}/{name}")
+    if wrong:
+        yield Diagnosis(
+            "closes",
+            "bad",
+            f"not as their manifest says: {_few(wrong)}",
+            "restore these packets from the backup: they are evidence",
+        )
+    else:
+        yield Diagnosis("closes", "ok", f"{packets} packets, every file as its manifest says")
+
+
+def _runs(house: House, now: datetime) -> Iterator[Diagnosis]:
+    import dagster as dg
+
+    from orchestration.command.living_runs import is_dead, unfinished
+    from orchestration.command.running import prepare_environment
+
+    if not (house.state / "dagster" / "dagster.yaml").exists():
+        yield Diagnosis("daemon", "warning", "Dagster has never run here", "`ccm ui`, or the services of deploy/")
+        return
+    prepare_environment(house)
+    with dg.DagsterInstance.get() as instance:
+        dead = [run.run_id for run in unfinished(instance) if is_dead(run.run_id)]
+        beats = [beat for beat in instance.get_daemon_heartbeats().values() if beat]
+    if dead:
+        yield Diagnosis(
+            "runs", "warning", f"{len(dead)} were killed before they ended", "`ccm nightly` marks them as failed and goes on"
+        )
+    newest = max((beat.timestamp for beat in beats), default=0.0)
+    age = now - datetime.fromtimestamp(newest, UTC)
+    if not newest or age > DAEMON_IS_SILENT:
+        said = f"no sign of life since {datetime.fromtimestamp(newest, UTC):%Y-%m-%d %H:%M} UTC" if newest else "has never run"
+        yield Diagnosis(
+            "daemon", "warning", f"the daemon that runs schedules and sensors {said}", "`ccm ui`, or start its service (deploy/)"
+        )
+    else:
+        yield Diagnosis("daemon", "ok", "schedules and sensors are running")
+
+
+def _backup(house: House, now: datetime) -> Iterator[Diagnosis]:
+    record = house.state / "backups.json"
+    if not record.exists():
+        yield Diagnosis("backup", "warning", "there is none", "`ccm backup --to FOLDER` on another disk, nightly")
+        return
+    content = json.loads(record.read_text(encoding="utf-8"))
+    made = datetime.strptime(content["made_at"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    if now - made > BACKUP_IS_OLD:
+        yield Diagnosis("backup", "warning", f"the newest is of {made:%Y-%m-%d %H:%M} UTC", "`ccm backup --to FOLDER`")
+    elif not Path(content["folder"]).is_dir():
+        yield Diagnosis("backup", "warning", f"{content['folder']} is not to be seen from here", "check its disk")
+    else:
+        yield Diagnosis("backup", "ok", f"of {made:%Y-%m-%d %H:%M} UTC")

@@ -1,0 +1,107 @@
+"""When what a practice dropped is complete, and which extracts are late. Only schedules and sensors ask: this is where the clock counts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+
+from orchestration.contracts import extract_contracts
+from orchestration.house import House
+from orchestration.practices import Practice
+from orchestration.take_in.lake import ledger, pending
+from orchestration.take_in.landing import COMPLETE, LandedTable, discover
+
+# A sensor looks at the newest nights; what is older and changed is taken in by the nightly schedule.
+DAYS_BACK = 7
+
+
+@dataclass(frozen=True)
+class Drops:
+    """What of landing/ is new or changed: of practices whose every such night is complete, and of those that still drop."""
+
+    ready: tuple[LandedTable, ...]
+    still: tuple[str, ...]
+
+    @property
+    def practice_ids(self) -> list[str]:
+        return sorted({one.practice_id for one in self.ready})
+
+
+def drops(house: House, practices: Mapping[str, Practice], now: datetime) -> Drops:
+    """New or changed nights of the last days. Complete: a `_SUCCESS` not older than the night's files, or nothing changed for the
+    practice's quiet_minutes. `now` has a time zone."""
+    since = (now - timedelta(days=DAYS_BACK)).date()
+    landed = discover(house, practices, since=since)
+    wanted = pending(house, landed, {name: practice.time_zone for name, practice in practices.items()})
+    by_practice: dict[str, list[LandedTable]] = {}
+    for one in wanted:
+        by_practice.setdefault(one.practice_id, []).append(one)
+    ready: list[LandedTable] = []
+    still = []
+    for name, tables in sorted(by_practice.items()):
+        nights = {one.extract_date for one in tables}
+        if all(_is_complete(house.landing / name / night.isoformat(), practices[name], now) for night in nights):
+            ready += tables
+        else:
+            still.append(name)
+    return Drops(tuple(ready), tuple(still))
+
+
+def _is_complete(folder: Path, practice: Practice, now: datetime) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            stats = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+        # The folder's own time tells of a file that was moved in with an old time of its own.
+        newest = max([folder.stat().st_mtime, *(max(s.st_mtime, s.st_ctime) for name, s in stats.items() if name != COMPLETE)])
+    except OSError:
+        return False  # taken away or not to be read now: asked again by the next tick
+    mark = stats.get(COMPLETE)
+    if mark is not None and mark.st_mtime >= max((s.st_mtime for name, s in stats.items() if name != COMPLETE), default=0.0):
+        return True
+    return now.timestamp() - newest >= practice.operations.quiet_minutes * 60
+
+
+@dataclass(frozen=True)
+class Late:
+    """An extract that did not come by its hour: the night that is due, and the newest one there is."""
+
+    practice_id: str
+    extract: str
+    due: date
+    newest: date | None
+
+    def __str__(self) -> str:
+        return f"{self.practice_id}: {self.extract} of {self.due} has not come; the newest is {f'of {self.newest}' if self.newest else 'missing'}"
+
+
+def late_extracts(house: House, practices: Mapping[str, Practice], now: datetime) -> list[Late]:
+    """Extracts whose newest accepted night is older than the one that is due by now, by practice and extract. `now` has a time zone."""
+    extract_of = {table: contract.extract for table, contract in extract_contracts().items()}
+    newest: dict[tuple[str, str], date] = {}
+    for record in ledger(house):
+        if record.outcome == "accepted":
+            key = record.practice_id, extract_of[record.table_name]
+            newest[key] = max(newest.get(key, record.extract_date), record.extract_date)
+    found = []
+    for name, practice in sorted(practices.items()):
+        due = due_night(practice, now)
+        for extract in dict.fromkeys(extract_of.values()):
+            there = newest.get((name, extract))
+            if there is None or there < due:
+                found.append(Late(name, extract, due, there))
+    return found
+
+
+def due_night(practice: Practice, now: datetime) -> date:
+    """The newest night whose extracts should be there: the practice's local day and hour, its weekdays where it works on weekdays only."""
+    local = now.astimezone(practice.zone)
+    settings = practice.operations
+    day = local.date() - timedelta(days=settings.due_days_after)
+    if local.time() < time.fromisoformat(settings.extracts_due):
+        day -= timedelta(days=1)
+    while settings.nights == "weekdays" and day.weekday() > 4:
+        day -= timedelta(days=1)
+    return day

@@ -1,0 +1,205 @@
+"""What starts runs by itself, besides the clock: a complete drop, a failed night, a late extract, a new practice, a payer's answer."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import dagster as dg
+
+from orchestration.close.calendar import MONTHS, PRACTICES, published_months
+from orchestration.command.living_runs import bury_the_dead
+from orchestration.house import House
+from orchestration.operate.drops import Late, drops, late_extracts
+from orchestration.operate.notices import Notice, tell
+from orchestration.payers.inbox import pending
+from orchestration.practices import load_practices
+from orchestration.schedules.jobs import night_config, nightly_job, respond_job
+from orchestration.take_in.assets import NIGHTS
+
+INBOX_SECONDS = 60
+# A failed night is tried again after so long; after the last of these somebody has to look.
+BACKOFF = (timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60))
+FIRST_RUN, ATTEMPT = "ccm/first_run", "ccm/attempt"
+NIGHT_FINISHED = dg.AssetCheckKey(dg.AssetKey(["answer", "published_marts"]), "night_finished")
+EXTRACTS_CAME = dg.AssetCheckKey(dg.AssetKey(["lake", "files"]), "extracts_came_in_time")
+
+
+def now() -> datetime:
+    """The clock of the sensors; tests put another in its place."""
+    return datetime.now(UTC)
+
+
+@dg.sensor(
+    name="landing",
+    job=nightly_job,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Starts a night when what a practice dropped is complete: a _SUCCESS file, or nothing changed for quiet_minutes.",
+)
+def landing_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
+    house = House.from_environment()
+    found = drops(house, load_practices(house.practices_yaml), now())
+    if not found.ready:
+        yield dg.SkipReason(f"still dropping: {', '.join(found.still)}" if found.still else "nothing new in landing/")
+        return
+    night = max(one.extract_date for one in found.ready)
+    # The same files are tried once; a failed night is the retry sensor's.
+    text = "\n".join(f"{one.file_name}\0{one.size_bytes}\0{one.mtime_ns}\0{one.ctime_ns}" for one in found.ready)
+    yield dg.RunRequest(
+        run_key=hashlib.sha256(text.encode()).hexdigest(),
+        partition_key=min(night.isoformat(), NIGHTS.get_last_partition_key() or night.isoformat()),
+        run_config=night_config(found.practice_ids, night),
+    )
+
+
+@dg.sensor(
+    name="inbox",
+    job=respond_job,
+    minimum_interval_seconds=INBOX_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Posts what the payers put into inbox/, once nobody has written to it for a minute.",
+)
+def inbox_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
+    house = House.from_environment()
+    waiting = [(path.relative_to(house.inbox).as_posix(), path.stat()) for path in pending(house) if path.exists()]
+    if not waiting:
+        yield dg.SkipReason("nothing new in inbox/")
+    elif time.time() - max(stat.st_mtime for _, stat in waiting) < INBOX_SECONDS:
+        yield dg.SkipReason(f"{len(waiting)} files in inbox/, the newest written less than {INBOX_SECONDS} seconds ago")
+    else:
+        # The same files are tried once: what is wrong with them is in the run, not in another try.
+        text = "\n".join(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}" for name, stat in waiting)
+        yield dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())
+
+
+@dg.sensor(
+    name="retry_night",
+    job=nightly_job,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tries a failed night again after 5, 20 and 60 minutes, then gives up loudly: a red check, an error in the log, a notice.",
+)
+def retry_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
+    bury_the_dead(context.instance, shell_is_ours=False)
+    given_up: list[str] = json.loads(context.cursor) if context.cursor else []
+    records = context.instance.get_run_records(dg.RunsFilter(job_name=nightly_job.name), limit=200)
+    # Newest first: of each night's tries only the newest counts, and a later night that went well makes good for an earlier one.
+    seen: set[str] = set()
+    asked = False
+    for record in records:
+        run = record.dagster_run
+        if run.status == dg.DagsterRunStatus.SUCCESS:
+            break
+        first = run.tags.get(FIRST_RUN, run.run_id)
+        if first in seen:
+            continue
+        seen.add(first)
+        if run.status != dg.DagsterRunStatus.FAILURE or first in given_up:
+            continue
+        attempt = int(run.tags.get(ATTEMPT, "0"))
+        if attempt < len(BACKOFF):
+            ended = record.end_time or record.update_timestamp.timestamp()
+            if now().timestamp() - ended >= BACKOFF[attempt].total_seconds():
+                asked = True
+                yield dg.RunRequest(
+                    run_key=f"retry {run.run_id}",
+                    partition_key=run.tags.get("dagster/partition"),
+                    run_config=run.run_config,
+                    tags={FIRST_RUN: first, ATTEMPT: str(attempt + 1)},
+                )
+            continue
+        given_up.append(first)
+        _give_up(context, run.tags.get("dagster/partition", "?"), run.run_id, attempt)
+    context.update_cursor(json.dumps(given_up[-100:]))
+    if not asked:
+        yield dg.SkipReason("no failed night waits for another try")
+
+
+def _give_up(context: dg.SensorEvaluationContext, night: str, run_id: str, attempts: int) -> None:
+    house = House.from_environment()
+    text = f"the night of {night} failed and {attempts} tries after it as well; see run {run_id} in Dagster, then `ccm doctor` and `ccm nightly`"
+    context.log.error(text)
+    context.instance.report_runless_asset_event(
+        dg.AssetCheckEvaluation(
+            asset_key=NIGHT_FINISHED.asset_key,
+            check_name=NIGHT_FINISHED.name,
+            passed=False,
+            metadata={"night": night, "run": run_id},
+        )
+    )
+    practices = load_practices(house.practices_yaml)
+    tell(house, practices, Notice("night_failed", (), f"the night of {night} failed", (text,)))
+
+
+@dg.sensor(
+    name="late_extracts",
+    minimum_interval_seconds=300,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="An extract that did not come by its hour (operations.extracts_due) makes a red check on lake/files, and a notice, once.",
+)
+def late_extracts_sensor(context: dg.SensorEvaluationContext) -> Any:
+    house = House.from_environment()
+    practices = load_practices(house.practices_yaml)
+    late = late_extracts(house, practices, now())
+    said = sorted(str(one) for one in late)
+    before: list[str] | None = json.loads(context.cursor) if context.cursor else None
+    if said == before:
+        return dg.SkipReason(f"{len(said)} extracts late, as before" if said else "every extract came")
+    for practice_id in sorted({one.practice_id for one in late}):
+        own = tuple(str(one) for one in late if one.practice_id == practice_id)
+        if set(own) - set(before or ()):
+            tell(house, practices, Notice("late_extract", (practice_id,), f"{practice_id}: extracts are late", own))
+    context.update_cursor(json.dumps(said))
+    passed, metadata = _came(late)
+    return dg.SensorResult(
+        asset_events=[
+            dg.AssetCheckEvaluation(
+                asset_key=EXTRACTS_CAME.asset_key, check_name=EXTRACTS_CAME.name, passed=passed, metadata=metadata
+            )
+        ]
+    )
+
+
+def _came(late: list[Late]) -> tuple[bool, dict[str, str]]:
+    return not late, {
+        "practices": ", ".join(sorted({one.practice_id for one in late})) or "none",
+        "late": "; ".join(str(one) for one in late) or "nothing",
+    }
+
+
+@dg.asset_check(
+    asset=EXTRACTS_CAME.asset_key,
+    name=EXTRACTS_CAME.name,
+    description="Every practice's panel, scheduling and time-log extract came by its hour (operations.extracts_due of practices.yaml). Reads the clock: "
+    "the sensor late_extracts keeps it up to date, no nightly run asks it, no close depends on it.",
+)
+def extracts_came_in_time() -> dg.AssetCheckResult:
+    house = House.from_environment()
+    passed, metadata = _came(late_extracts(house, load_practices(house.practices_yaml), now()))
+    return dg.AssetCheckResult(passed=passed, metadata=metadata)
+
+
+@dg.sensor(
+    name="calendar",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="A new practice of practices.yaml and a new month appear in the grid of closes by themselves.",
+)
+def calendar_sensor(context: dg.SensorEvaluationContext) -> Any:
+    house = House.from_environment()
+    practices = set(load_practices(house.practices_yaml)) - set(context.instance.get_dynamic_partitions("practices"))
+    months = {f"{month:%Y-%m}" for month in published_months(house)} - set(context.instance.get_dynamic_partitions("months"))
+    if not practices and not months:
+        return dg.SkipReason("nothing new")
+    return dg.SensorResult(
+        dynamic_partitions_requests=[
+            *([PRACTICES.build_add_request(sorted(practices))] if practices else []),
+            *([MONTHS.build_add_request(sorted(months))] if months else []),
+        ]
+    )
+
+
+SENSORS = [landing_sensor, inbox_sensor, retry_sensor, late_extracts_sensor, calendar_sensor]

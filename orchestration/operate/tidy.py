@@ -1,0 +1,89 @@
+"""What may go: old runs of Dagster, landed files that the lake holds, old backups. The lake and the closes stay: claims are kept for years
+(rules.md B7: 7 years, 10 for the False Claims Act's look-back), and every dollar answers from them.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import dagster as dg
+
+from orchestration.house import House, HouseError
+from orchestration.operate.backup import snapshots
+from orchestration.practices import load_practices
+from orchestration.take_in.lake import newest_files
+from orchestration.take_in.landing import discover
+from orchestration.take_in.reader import digest
+
+LEAST_RUN_DAYS, LEAST_LANDING_DAYS, LEAST_BACKUPS = 7, 40, 1
+_RUNS_A_TURN = 500
+
+
+@dataclass(frozen=True)
+class Tidied:
+    runs: int
+    landed_files: int
+    landed_bytes: int
+    backups: int
+
+
+def tidy(
+    house: House, now: datetime, run_days: int | None, landing_days: int | None, backups: tuple[Path, int] | None, dry: bool
+) -> Tidied:
+    """Removes finished runs and landed files older than so many days, and all but the newest backups; `dry` only counts.
+
+    A landed file goes only when the lake holds exactly these bytes as accepted, and its night is not the newest of its practice.
+    """
+    for name, given, least in (("--runs", run_days, LEAST_RUN_DAYS), ("--landing", landing_days, LEAST_LANDING_DAYS)):
+        if given is not None and given < least:
+            raise HouseError(f"{name} {given}: keeps less than {least} days; the office still asks about those")
+    if backups is not None and backups[1] < LEAST_BACKUPS:
+        raise HouseError(f"--keep-backups {backups[1]}: keep at least {LEAST_BACKUPS}")
+    runs = _runs(now - timedelta(days=run_days), dry) if run_days is not None else 0
+    files = _landed(house, (now - timedelta(days=landing_days)).date()) if landing_days is not None else []
+    old = snapshots(backups[0])[: -backups[1]] if backups else []
+    size = sum(path.stat().st_size for path in files)
+    if not dry:
+        for path in files:
+            path.unlink()
+            if not any(path.parent.iterdir()):
+                path.parent.rmdir()
+        for snapshot in old:
+            shutil.rmtree(snapshot)
+    return Tidied(runs, len(files), size, len(old))
+
+
+def _runs(before: datetime, dry: bool) -> int:
+    finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+    wanted = dg.RunsFilter(statuses=finished, created_before=before)
+    with dg.DagsterInstance.get() as instance:
+        if dry:
+            return instance.get_runs_count(wanted)
+        gone = 0
+        while runs := instance.get_runs(wanted, limit=_RUNS_A_TURN):
+            for run in runs:
+                instance.delete_run(run.run_id)
+            gone += len(runs)
+        return gone
+
+
+def _landed(house: House, before: date) -> list[Path]:
+    held = {record.key: record for record in newest_files(house)}
+    newest: dict[str, date] = {}
+    for practice_id, night, _ in held:
+        newest[practice_id] = max(newest.get(practice_id, night), night)
+    found = []
+    for one in discover(house, load_practices(house.practices_yaml), up_to=before - timedelta(days=1)):
+        record = held.get(one.key)
+        if record is None or record.outcome != "accepted" or one.extract_date >= newest[one.practice_id]:
+            continue
+        if len(one.files) == 1 and one.fault is None and digest(one) == record.sha256:
+            found.append(one.files[0])
+    return found
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,55 @@
+"""The pipeline without its shell, in seconds: landed files are taken in, and the models run over the lake as `ccm rebuild` runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import yaml
+
+from orchestration.house import House
+from orchestration.practices import load_practices
+from orchestration.rules.seeds import SEEDS
+from orchestration.take_in.lake import take_in
+from orchestration.transform import compiled
+from orchestration.transform.configuration import write_configuration
+
+MARTS = ("extract_drift", "close_holds")
+
+
+def build(home: Path, wanted: Iterable[str] = MARTS) -> duckdb.DuckDBPyConnection:
+    """Takes in what is new and computes the models wanted, with all that they stand on, in a connection of its own."""
+    house = House(home).prepare()
+    practices = load_practices(house.practices_yaml)
+    take_in(house, {name: practice.time_zone for name, practice in practices.items()})
+    write_configuration(house, practices)
+    con = duckdb.connect()
+    compiled.prepare(con)
+    con.execute("create schema settings")
+    types = _types()
+    for path in sorted([*SEEDS.rglob("*.csv"), *(SEEDS.parent / "settings").glob("*.csv")]):
+        schema = "settings" if path.parent.name == "settings" else "rules"
+        given = ", ".join(f"'{column}': '{kind}'" for column, kind in types.get(path.stem, {}).items())
+        typed = f", types = {{{given}}}" if given else ""
+        con.execute(f"create table {schema}.\"{path.stem}\" as select * from read_csv('{path}', header = true{typed})")
+    compiled.run(con, home, compiled.in_order(wanted))
+    return con
+
+
+@cache
+def _types() -> dict[str, dict[str, str]]:
+    """seed -> column -> type, as dbt loads them."""
+    return {
+        seed["name"]: seed.get("config", {}).get("column_types", {})
+        for path in (SEEDS.parent).glob("se*/**/*.yml")
+        for seed in yaml.safe_load(path.read_text())["seeds"]
+    }
+
+
+def rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    cursor = con.execute(sql)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -1,0 +1,249 @@
+"""What is out of the ordinary in a night's file is found, told with its numbers, and holds what it may harm."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+
+import pytest
+
+from orchestration.close import acceptances
+from orchestration.gate.gate import _by_holds
+from orchestration.house import House
+from orchestration.practices import load_practices
+
+from .bench import build, rows
+from .clinic import FIRST_NIGHT, NEWEST_NIGHT, Clinic, configure, nights, path_of, put, write
+
+pytestmark = pytest.mark.xdist_group("holds")
+
+OCTOBER, SEPTEMBER = date(2026, 10, 1), date(2026, 9, 1)
+
+
+def half_a_panel(clinic, home):
+    write(home, clinic.practice_id, NEWEST_NIGHT, "patients", clinic.panel()["patients"][:5])
+
+
+def a_quiet_tracker(clinic, home):
+    for night in nights(date(2026, 10, 20), date(2026, 10, 28)):
+        write(home, clinic.practice_id, night, "time_entries", [])
+
+
+def minutes_for_seconds(clinic, home):
+    for night in nights(date(2026, 10, 22), NEWEST_NIGHT):
+        rows = clinic.log(night)
+        changed = [{**row, "started_at": "", "ended_at": "", "duration_seconds": "10"} for row in rows]
+        write(home, clinic.practice_id, night, "time_entries", changed)
+
+
+def other_ids(clinic, home):
+    for night in nights(date(2026, 10, 22), NEWEST_NIGHT):
+        write(
+            home, clinic.practice_id, night, "time_entries", [{**r, "patient_id": "X" + r["patient_id"]} for r in clinic.log(night)]
+        )
+
+
+def no_more_notes(clinic, home):
+    for night in nights(date(2026, 10, 22), NEWEST_NIGHT):
+        write(home, clinic.practice_id, night, "time_entries", [{**row, "note_id": ""} for row in clinic.log(night)])
+
+
+def a_torn_last_line(clinic, home):
+    path = path_of(home, clinic.practice_id, NEWEST_NIGHT, "coverages")
+    path.write_bytes(path.read_bytes()[:-30])
+
+
+def a_renamed_column(clinic, home):
+    write(
+        home,
+        clinic.practice_id,
+        NEWEST_NIGHT,
+        "consents",
+        clinic.panel()["consents"],
+        without=("revoked_on",),
+        extra="revocation_date",
+    )
+
+
+def a_column_that_decides_nothing_gone(clinic, home):
+    write(home, clinic.practice_id, NEWEST_NIGHT, "patients", clinic.panel()["patients"], without=("middle_name",))
+
+
+def dates_as_in_america(clinic, home):
+    write(
+        home,
+        clinic.practice_id,
+        NEWEST_NIGHT,
+        "coverages",
+        [{**r, "effective_date": "01/01/2020"} for r in clinic.panel()["coverages"]],
+    )
+
+
+def a_new_word(clinic, home):
+    stays = clinic.panel()["stays"]
+    write(home, clinic.practice_id, NEWEST_NIGHT, "stays", [{**stays[0], "stay_type": "rehab"}, *stays[1:]])
+
+
+def files_of_nothing(clinic, home):
+    put(home, clinic.practice_id, date(2026, 10, 8), "time_entries", b"")
+    put(home, clinic.practice_id, date(2026, 10, 20), "conditions", b"")
+    put(home, clinic.practice_id, NEWEST_NIGHT, "stays", b"")
+
+
+def nothing(clinic, home):
+    pass
+
+
+# practice -> what happened there, and what is found: (measure, table, column, is it harmful)
+CASES = {
+    "steady": (nothing, set()),
+    "panel": (half_a_panel, {("rows", "patients", "", True)}),
+    "quiet": (a_quiet_tracker, {("rows_in_week", "time_entries", "", True)}),
+    "units": (minutes_for_seconds, {("minutes_per_staff_day", "time_entries", "", True)}),
+    "ids": (other_ids, {("unknown_patients", "time_entries", "", True)}),
+    "notes": (no_more_notes, {("entries_without_note", "time_entries", "", False)}),
+    "torn": (a_torn_last_line, {("rows_of_nobody", "coverages", "", True)}),
+    "renamed": (a_renamed_column, {("missing_column", "consents", "revoked_on", True), ("new_column", "consents", "", False)}),
+    "nameless": (a_column_that_decides_nothing_gone, {("missing_column", "patients", "middle_name", False)}),
+    "retyped": (
+        dates_as_in_america,
+        {("retyped_column", "coverages", "effective_date", True), ("quarantined_share", "coverages", "", True)},
+    ),
+    "word": (a_new_word, {("unknown_word", "stays", "stay_type", False)}),
+    "rejected": (files_of_nothing, {("rejected_file", t, "", True) for t in ("time_entries", "conditions", "stays")}),
+}
+
+
+def land(home, names=tuple(CASES)):
+    clinics = [Clinic(name, number % 10, patients=12) for number, name in enumerate(names, 1)]
+    for number, clinic in enumerate(clinics, 1):
+        clinic.number = number + 10
+        clinic.settings["tax_id"] = f"{123456780 + number}"
+    configure(home, clinics)
+    for clinic in clinics:
+        clinic.land(home)
+        CASES[clinic.practice_id][0](clinic, home)
+    return clinics
+
+
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory):
+    home = tmp_path_factory.mktemp("drift") / "home"
+    land(home)
+    with build(home) as con:
+        yield home, con
+
+
+def findings(con, practice):
+    return rows(con, f"select * from marts.extract_drift where practice_id = '{practice}' order by all")
+
+
+@pytest.mark.parametrize("practice", CASES)
+def test_each_kind_of_drift_is_found_and_nothing_else(spoiled, practice):
+    found = {(f["measure"], f["table_name"], f["column_name"], f["is_harmful"]) for f in findings(spoiled[1], practice)}
+    harmful = {one for one in found if one[3]}
+    assert harmful == {one for one in CASES[practice][1] if one[3]}
+    assert CASES[practice][1] <= found
+    # Before it is harmful it was worth a look: no other measure is.
+    assert {one[0] for one in found} == {one[0] for one in CASES[practice][1]}
+
+
+def test_the_numbers_are_told(spoiled):
+    (panel,) = findings(spoiled[1], "panel")
+    assert (panel["extract_date"], panel["value"], panel["usual"]) == (NEWEST_NIGHT, 5, 12)
+    assert panel["explanation"] == "5 patients on the panel; the most of the nights before was 12"
+    first = next(f for f in findings(spoiled[1], "quiet") if f["is_harmful"])
+    assert (first["value"], first["usual"], first["extract_date"]) == (0, 24, date(2026, 10, 22))
+    renamed = next(f for f in findings(spoiled[1], "renamed") if f["measure"] == "missing_column")
+    assert renamed["explanation"].endswith("perhaps the same under another name: revocation_date")
+
+
+def test_the_gate_says_what_holds_and_how_to_accept_it(spoiled):
+    home, con = spoiled
+    practices = load_practices(home / "practices.yaml")
+    assert _by_holds(con, practices["steady"], OCTOBER) == []
+    (said,) = _by_holds(con, practices["panel"], OCTOBER)
+    assert said == (
+        "patients of 2026-11-04: 5 patients on the panel; the most of the nights before was 12 (rows); land the file as it should be and run "
+        "`ccm nightly`, or if it is right: `ccm accept --practice panel --night 2026-11-04 --table patients --measure rows --by NAME --reason TEXT`"
+    )
+    for harmless in ("notes", "nameless", "word"):
+        assert _by_holds(con, practices[harmless], OCTOBER) == []
+    assert all("rows_in_week" in said for said in _by_holds(con, practices["quiet"], OCTOBER))
+
+
+def test_what_a_log_left_out_holds_its_month_and_those_before_but_no_later_one(spoiled):
+    home, con = spoiled
+    quiet = load_practices(home / "practices.yaml")["quiet"]
+    assert _by_holds(con, quiet, OCTOBER) and _by_holds(con, quiet, SEPTEMBER)
+    assert _by_holds(con, quiet, date(2026, 11, 1)) == []
+
+
+def test_a_rejected_log_file_can_be_accepted_as_lost_and_a_panel_file_only_be_landed(spoiled):
+    home, con = spoiled
+    practice = load_practices(home / "practices.yaml")["rejected"]
+    log, panel = sorted(_by_holds(con, practice, OCTOBER), key=lambda said: "stays" in said)
+    assert log.startswith("time_entries of 2026-10-08 stands rejected (") and log.endswith(
+        "--table time_entries --by NAME --reason TEXT`"
+    )
+    assert panel.startswith("stays of 2026-11-04 stands rejected (") and "ccm accept" not in panel
+
+
+def accept(home, practice, found):
+    acceptances.record(House(home), practice, [{"hold_id": hold["hold_id"], "by": "R. Roe", "why": "is right"} for hold in found])
+
+
+def holds(con, practice):
+    return rows(con, f"select * from marts.close_holds where practice_id = '{practice}' and not is_accepted order by all")
+
+
+def test_an_acceptance_holds_for_its_content_and_is_the_new_usual_and_other_content_waits_again(tmp_path):
+    home = tmp_path / "home"
+    (clinic, _) = land(home, ("panel", "rejected"))
+    con = build(home)
+    (waiting,) = holds(con, "panel")
+    accept(home, "panel", [waiting])
+    lost = [hold for hold in holds(con, "rejected") if hold["is_acceptable"]]
+    accept(home, "rejected", holds(con, "rejected"))
+    con = build(home)
+    assert holds(con, "panel") == []
+    (accepted,) = rows(con, "select accepted_by, accepted_why from marts.close_holds where practice_id = 'panel'")
+    assert accepted == {"accepted_by": "R. Roe", "accepted_why": "is right"}
+    assert [hold["table_name"] for hold in holds(con, "rejected")] == ["stays"] and len(lost) == 1  # a panel file is not let go
+    # The next night's panel of five is as usual; one of two is not.
+    later = NEWEST_NIGHT + timedelta(days=1)
+    write(home, "panel", later, "patients", clinic.panel()["patients"][:5])
+    assert holds(build(home), "panel") == []
+    # The same night with other content, and another torn file in the place of the lost one.
+    write(home, "panel", NEWEST_NIGHT, "patients", clinic.panel()["patients"][:4])
+    path_of(home, "panel", later, "patients").unlink()
+    put(home, "rejected", date(2026, 10, 8), "time_entries", b"entry_id\n")
+    clinic.land_night(home, NEWEST_NIGHT + timedelta(days=2), as_panel=False)
+    con = build(home)
+    assert [hold["table_name"] for hold in holds(con, "rejected") if hold["is_acceptable"]] == ["time_entries"]
+    assert {f["measure"] for f in findings(con, "panel") if f["extract_date"] == NEWEST_NIGHT} >= {"rows", "landed_again"}
+
+
+def test_in_whatever_order_the_nights_are_taken_in_the_findings_are_the_same(tmp_path):
+    names = ("panel", "quiet", "rejected", "renamed")
+    query = "select * from {} order by all"
+    at_once, in_turn = tmp_path / "at_once", tmp_path / "in_turn"
+    land(at_once, names)
+    with build(at_once) as con:
+        wanted = [rows(con, query.format(f"marts.{mart}")) for mart in ("extract_drift", "close_holds")]
+    land(in_turn, names)
+    every = [path for path in (in_turn / "landing").glob("*/*") if path.is_dir()]
+    random.Random(6).shuffle(every)
+    away = tmp_path / "away"
+    for folder in every:
+        (away / folder.parent.name).mkdir(parents=True, exist_ok=True)
+        folder.rename(away / folder.parent.name / folder.name)
+    con = None
+    for part in range(3):
+        for folder in every[part::3]:
+            (folder.parent).mkdir(parents=True, exist_ok=True)
+            (away / folder.parent.name / folder.name).rename(folder)
+        con = build(in_turn)
+    assert con is not None
+    assert [rows(con, query.format(f"marts.{mart}")) for mart in ("extract_drift", "close_holds")] == wanted
+    assert len(wanted[0]) > 5 and FIRST_NIGHT < NEWEST_NIGHT

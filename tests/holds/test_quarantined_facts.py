@@ -1,0 +1,157 @@
+"""A row in quarantine that may hide a reason not to bill holds its patient's claim until it is mended or accepted, and a rebuild knows why."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from decimal import Decimal
+
+import pytest
+
+from orchestration.close import acceptances
+from orchestration.close.freeze import freeze
+from orchestration.close.packet import Ground, accepted_holds, compose, drafted, software_versions
+from orchestration.close.rebuild import _NEEDED, rebuild
+from orchestration.house import House, write_private
+from orchestration.practices import load_practices
+
+from .bench import build, rows
+from .clinic import NEWEST_NIGHT, PANEL_NIGHTS, Clinic, configure, path_of, write
+from .test_drift import OCTOBER
+
+pytestmark = pytest.mark.xdist_group("holds")
+
+MODELS = (*_NEEDED, "close_holds", "extract_drift")
+
+
+def spoil(row, column, value):
+    return {**row, column: value}
+
+
+@pytest.fixture
+def home(tmp_path):
+    """Six patients with one bad row each in the newest snapshots, one with a bad row in an older one, five without."""
+    home, clinic = tmp_path / "home", Clinic("alpha", 1)
+    configure(home, [clinic])
+    clinic.land(home)
+    panel = clinic.panel()
+    for table, number, column, value in (
+        ("coverages", 1, "effective_date", "soon"),
+        ("consents", 2, "documented", "yes"),
+        ("care_plans", 3, "established_on", ""),
+        ("stays", 4, "stay_type", "rehab"),
+        ("patients", 7, "birth_date", "unknown"),  # keeps the last good one: interface.md section 3
+    ):
+        panel[table] = [spoil(row, column, value) if row["patient_id"] == clinic.id(number) else row for row in panel[table]]
+        write(home, "alpha", NEWEST_NIGHT, table, panel[table])
+    # A third condition: the two that make the patient eligible stand.
+    odd = {"condition_id": "odd", "patient_id": clinic.id(5), "icd10_code": "I10", "clinical_status": "maybe"}
+    write(home, "alpha", NEWEST_NIGHT, "conditions", [*panel["conditions"], odd])
+    older = [spoil(row, "admitted_on", "") if row["patient_id"] == clinic.id(6) else row for row in clinic.panel()["stays"]]
+    write(home, "alpha", PANEL_NIGHTS[-2], "stays", older)
+    return home
+
+
+def close(home, con, waived=False):
+    """The files of the packet that a close would write now."""
+    practice = load_practices(home / "practices.yaml")["alpha"]
+    accepted = accepted_holds(con, practice, OCTOBER)
+    ground = Ground(
+        practice, practice.canonical_json(), OCTOBER, 1, waived, freeze(con, practice, OCTOBER, {}, accepted), {}, software_versions(), accepted=accepted
+    )  # fmt: skip
+    return compose(con, ground, drafted(con, ground), lambda: 7).files
+
+
+def table(content):
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+def put_packet(files, folder):
+    for name, content in files.items():
+        write_private(folder / name, content)
+    return folder
+
+
+def test_the_claims_of_patients_with_quarantined_facts_are_held_by_name_of_the_row_and_worth(home):
+    # A record that cannot be read accepts nothing and stops nobody.
+    write_private(acceptances.path_of(House(home), "alpha"), '{"hold_id": "x", "by": "me"}\nnonsense\n')
+    assert acceptances.in_force(House(home)) == []
+    with build(home, MODELS) as con:
+        files = close(home, con)
+    held = {row["patient_id"]: row for row in table(files["held.csv"]) if row["reason"] == "quarantined_facts"}
+    # 1, 2 and 3 have lost what a claim needs with the row: no claim is due.
+    assert held.keys() == {"1-P04", "1-P05"}
+    assert held["1-P04"]["detail"].startswith(
+        "in quarantine: stays of 2026-11-04 line 5 (stay_type). Land a snapshot without the fault"
+    )
+    assert held["1-P05"]["detail"].startswith("in quarantine: conditions of 2026-11-04 line 26 (clinical_status).")
+    claimed = {row["patient_id"] for row in table(files["claims.csv"])}
+    assert claimed == {f"1-P{n:02d}" for n in (6, 7, 8, 9, 10, 11, 12)}
+    allowed = {row["allowed_amount"] for row in table(files["claims.csv"])}
+    assert allowed and Decimal(held["1-P04"]["dollars_at_stake"]) > 100
+    assert b"rehab" not in files["held.csv"] and b"maybe" not in files["held.csv"]
+
+
+def test_no_waiver_and_no_final_day_releases_them(home):
+    practices = (home / "practices.yaml").read_text()
+    (home / "practices.yaml").write_text(practices + "  close: {first_day: 1, final_day: 2}\n")
+    with build(home, MODELS) as con:
+        held = table(close(home, con, waived=True)["held.csv"])
+    assert {row["patient_id"] for row in held} == {"1-P04", "1-P05"}
+
+
+def test_a_later_snapshot_without_the_fault_releases_the_claim(home):
+    write(home, "alpha", NEWEST_NIGHT, "stays", Clinic("alpha", 1).panel()["stays"])
+    with build(home, MODELS) as con:
+        files = close(home, con)
+    assert {row["patient_id"] for row in table(files["held.csv"])} == {"1-P05"}
+    assert "1-P04" in {row["patient_id"] for row in table(files["claims.csv"])}
+
+
+def test_an_accepted_row_goes_out_the_manifest_says_who_accepted_it_and_the_packet_rebuilds_from_itself(home, tmp_path):
+    with build(home, MODELS) as con:
+        held_all = put_packet(close(home, con), tmp_path / "before")
+        (hold,) = rows(con, "select hold_id from marts.close_holds where patient_id = '1-P04'")
+    acceptances.record(House(home), "alpha", [{"hold_id": hold["hold_id"], "by": "R. Roe", "why": "a day clinic, no stay"}])
+    with build(home, MODELS) as con:
+        accepted = put_packet(close(home, con), tmp_path / "after")
+    assert {row["patient_id"] for row in table((accepted / "held.csv").read_bytes())} == {"1-P05"}
+    (said,) = json.loads((accepted / "manifest.json").read_text())["accepted"]
+    assert (said["patient_id"], said["line_number"], said["accepted_by"], said["accepted_why"]) == (
+        "1-P04",
+        5,
+        "R. Roe",
+        "a day clinic, no stay",
+    )
+    assert "accepted" not in json.loads((held_all / "manifest.json").read_text())
+    for packet in (held_all, accepted):
+        assert rebuild(packet).is_same
+    # Another file has other lines: the acceptance is not for them.
+    path = path_of(home, "alpha", NEWEST_NIGHT, "stays")
+    path.write_bytes(path.read_bytes() + b"\n")
+    with build(home, MODELS) as con:
+        assert "1-P04" in {row["patient_id"] for row in table(close(home, con)["held.csv"])}
+
+
+def test_of_a_patient_who_left_the_last_snapshot_that_had_them_counts(home):
+    clinic = Clinic("alpha", 1)
+    write(home, "alpha", NEWEST_NIGHT, "patients", [row for row in clinic.panel()["patients"] if row["patient_id"] != clinic.id(6)])
+    with build(home, MODELS) as con:
+        assert "1-P06" in {row["patient_id"] for row in table(close(home, con)["held.csv"])}
+
+
+def test_a_packet_is_the_same_whatever_other_practices_landed_and_in_whatever_order_it_was_taken_in(home, tmp_path):
+    with build(home, MODELS) as con:
+        alone = close(home, con)
+    # Before it in the alphabet, and taken in before it.
+    other = tmp_path / "with_another"
+    first = Clinic("aaron", 2)
+    configure(other, [first, Clinic("alpha", 1)])
+    first.land(other)
+    build(other).close()
+    for path in sorted((home / "landing" / "alpha").glob("*/*"), reverse=True):
+        write_private(other / path.relative_to(home), path.read_bytes())
+    with build(other, MODELS) as con:
+        beside = close(other, con)
+    assert {name for name in alone if alone[name] != beside[name]} == set()

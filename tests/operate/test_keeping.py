@@ -1,0 +1,150 @@
+"""Backed up, destroyed, restored: the same marts and packets. The doctor names what is broken and what to do."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+import pytest
+
+from orchestration.house import House, HouseError
+from orchestration.operate.backup import backup, restore, snapshots, verify
+from orchestration.operate.doctor import examine
+from orchestration.practices import load_practices
+from orchestration.take_in.lake import pending, take_in
+from orchestration.take_in.landing import discover
+from tests.pipeline.homes import ccm, copy
+from tests.properties.strategies import write_home
+
+pytestmark = pytest.mark.xdist_group("office")
+
+
+def marts(home):
+    with duckdb.connect(str(home / "marts.duckdb"), read_only=True) as con:
+        tables = [row[0] for row in con.execute("select table_name from duckdb_tables() order by 1").fetchall()]
+        return {table: con.execute(f'select * from "{table}" order by all').fetchall() for table in tables}
+
+
+def packets(home):
+    return {str(path.relative_to(home)): path.read_bytes() for path in sorted(home.glob("closes/**/*")) if path.is_file()}
+
+
+@pytest.fixture
+def taken_in(tmp_path):
+    """A small home whose nights are in the lake; nothing is built."""
+    write_home(tmp_path / "home", seed=8, practices=2, defects=False)
+    house = House(tmp_path / "home").prepare()
+    take_in(house, {name: practice.time_zone for name, practice in load_practices(house.practices_yaml).items()})
+    return house
+
+
+def test_a_destroyed_demo_comes_back_with_the_same_marts_and_packets(demo, tmp_path):
+    home = copy(demo[0], tmp_path / "home")
+    before = marts(home), packets(home)
+    made = json.loads(ccm("backup", "--to", str(tmp_path / "backups"), "--json", home=home).out)
+    shutil.rmtree(home)
+    done = ccm("restore", made["folder"], home=home)
+    assert done.code == 0, done.err
+    # What was published can be read at once; the night makes the warehouse again, and says the same.
+    assert (marts(home), packets(home)) == before
+    assert not (home / "warehouse.duckdb").exists()
+    night = ccm("nightly", home=home)
+    assert night.code == 0, night.err
+    # Its last landed night had not been taken in; up to the night before everything is as it was.
+    assert packets(home) == before[1]
+    assert all((path.stat().st_mode & 0o077) == 0 for path in home.rglob("*"))
+    rebuilt = ccm("rebuild", "--practice", "hudson", "--month", "2026-09", home=home)
+    assert rebuilt.code == 0, rebuilt.out
+
+
+def test_a_second_backup_costs_what_is_new(taken_in, tmp_path):
+    first = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 1, tzinfo=UTC))
+    (taken_in.inbox / "new.835").write_text("ISA")
+    second = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 2, tzinfo=UTC))
+    assert (second.new_files, second.new_bytes) == (1, 3) and second.files == first.files + 1
+    same = "home/practices.yaml"
+    assert (first.folder / same).samefile(second.folder / same)
+    assert snapshots(tmp_path / "backups") == [first.folder, second.folder]
+    assert verify(second.folder) == []
+
+
+def test_a_damaged_snapshot_is_not_restored_and_a_home_in_use_is_not_overwritten(taken_in, tmp_path):
+    made = backup(taken_in, tmp_path / "backups")
+    with pytest.raises(HouseError, match="is not empty"):
+        restore(made.folder, taken_in)
+    victim = next((made.folder / "home" / "lake").rglob("*.parquet"))
+    victim.write_bytes(victim.read_bytes()[:-1] + b"?")
+    with pytest.raises(HouseError, match="is damaged, nothing was restored"):
+        restore(made.folder, House(tmp_path / "other"))
+    assert not (tmp_path / "other").exists()
+    with pytest.raises(HouseError, match="inside the home"):
+        backup(taken_in, taken_in.root / "backups")
+
+
+def test_what_was_restored_is_not_taken_in_again(taken_in, tmp_path):
+    made = backup(taken_in, tmp_path / "backups")
+    other = House(tmp_path / "other")
+    restore(made.folder, other)
+    zones = {name: practice.time_zone for name, practice in load_practices(other.practices_yaml).items()}
+    assert discover(other, zones) and not pending(other, discover(other, zones), zones)
+
+
+def said(house, question):
+    return [one for one in examine(house, datetime(2026, 11, 24, 12, tzinfo=UTC)) if one.question == question]
+
+
+def test_the_doctor_finds_nothing_bad_with_a_fresh_demo(demo, tmp_path):
+    found = examine(House(copy(demo[0], tmp_path / "home")))
+    assert [one for one in found if one.state == "bad"] == []
+    assert {one.question for one in found if one.state == "ok"} >= {"permissions", "time zones", "lake", "marts", "closes", "locks"}
+
+
+def test_the_doctor_names_everything_that_is_broken_and_what_to_do(demo, tmp_path):
+    home = copy(demo[0], tmp_path / "home")
+    (home / "lake" / "batches" / "000001" / "patients.parquet").unlink()
+    next(home.glob("closes/hudson/*/v1/claims.csv")).write_text("claim_id\n")
+    (home / "practices.yaml").chmod(0o644)
+    (home / "closes" / ".left.123.tmp").mkdir()
+    done = ccm("doctor", "--json", home=home)
+    assert done.code == 1 and "Traceback" not in done.err
+    found = {one["question"]: one for one in json.loads(done.out)}
+    assert found["permissions"]["state"] == "bad" and "practices.yaml" in found["permissions"]["said"]
+    assert found["permissions"]["remedy"] == f"chmod -R go= {home}"
+    assert found["lake"]["state"] == "bad" and "batches without all of their files: 1" in found["lake"]["said"]
+    assert found["closes"]["state"] == "bad" and "v1/claims.csv" in found["closes"]["said"]
+    assert found["leftovers"]["state"] == "warning" and found["daemon"]["state"] == "warning"
+    assert all(one["remedy"] for one in found.values() if one["state"] != "ok")
+
+
+def test_the_doctor_of_a_home_without_a_configuration_says_so_and_goes_on(taken_in):
+    taken_in.practices_yaml.write_text("practices: [{practice_id: x}]\n")
+    assert said(taken_in, "practices.yaml")[0].state == "bad"
+    assert said(taken_in, "lake")[0].state == "ok"
+
+
+def test_the_doctor_counts_the_nights_that_did_not_come(taken_in):
+    name, practice = next(iter(load_practices(taken_in.practices_yaml).items()))
+    nights = sorted(path.name for path in (taken_in.landing / name).iterdir())
+    noon = datetime.fromisoformat(f"{nights[-1]}T12:00:00").replace(tzinfo=practice.zone) + timedelta(days=4)
+    found = [one for one in examine(taken_in, noon) if one.question == "nights" and one.said.startswith(name)]
+    missing = (datetime.fromisoformat(nights[-1]) + timedelta(days=2)).date().isoformat()
+    assert found[0].state == "warning" and missing in found[0].said
+
+
+def test_landed_files_go_only_when_the_lake_holds_their_bytes(taken_in, tmp_path):
+    before = set(taken_in.landing.rglob("*.*"))
+    changed = sorted(before)[0]
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    done = ccm("tidy", "--landing", "40", "--json", home=taken_in.root)
+    assert done.code == 0, done.err
+    gone = before - set(taken_in.landing.rglob("*.*"))
+    newest = {
+        max(path.parent.name for path in before if path.parent.parent.name == name)
+        for name in {p.parent.parent.name for p in before}
+    }
+    assert gone and changed not in gone and not [path for path in gone if path.parent.name in newest]
+    assert json.loads(done.out)["landed_files"] == len(gone)
+    refused = ccm("tidy", "--landing", "3", home=taken_in.root)
+    assert refused.code == 1 and "keeps less than 40 days" in refused.err

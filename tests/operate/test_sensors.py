@@ -1,0 +1,205 @@
+"""What starts runs by itself: ticks of the sensors on real folders, missed and repeated ones too."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, date, datetime, timedelta
+
+import dagster as dg
+import pytest
+from dagster._core.test_utils import create_run_for_test
+
+from orchestration.close.calendar import CLOSES, key_of, register
+from orchestration.house import House
+from orchestration.operate import sensors
+from orchestration.operate.drops import due_night, late_extracts
+from orchestration.practices import load_practices
+from orchestration.schedules.jobs import nightly_job
+from orchestration.take_in.assets import take_in_assets
+from orchestration.take_in.lake import take_in
+from tests.properties.strategies import write_home
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+NIGHT = "2026-11-23"
+
+
+@pytest.fixture
+def house(tmp_path, monkeypatch):
+    """Two configured practices and an empty landing folder; the sensors' clock stands at NOW."""
+    root = tmp_path / "home"
+    write_home(root, seed=8, practices=2, defects=False)
+    house = House(root).prepare()
+    for practice in house.landing.iterdir():
+        practice.rename(tmp_path / practice.name)
+    monkeypatch.setenv("CCM_HOME", str(root))
+    monkeypatch.setattr(sensors, "now", lambda: NOW)
+    return house
+
+
+@pytest.fixture
+def practices(house):
+    return load_practices(house.practices_yaml)
+
+
+def drop(house, practice_id, night=NIGHT, table="care_team", minutes_ago=60, text="member_id,name,credential\nm1,Jane Doe,RN\n"):
+    path = house.landing / practice_id / night / f"{table}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    aged(path, minutes_ago)
+    return path
+
+
+def aged(path, minutes_ago):
+    """A file's times as of so many minutes before NOW. Its change time cannot be set: the sensor's clock moves instead."""
+    stamp = (NOW - timedelta(minutes=minutes_ago)).timestamp()
+    os.utime(path, (stamp, stamp))
+    os.utime(path.parent, (stamp, stamp))
+
+
+# As much of the graph as the sensors name: the whole of it would want dbt's manifest.
+DEFINITIONS = dg.Definitions(assets=[take_in_assets], asset_checks=[sensors.extracts_came_in_time], jobs=[nightly_job])
+
+
+def tick(sensor, instance=None, cursor=None):
+    repository = DEFINITIONS.get_repository_def()
+    with dg.build_sensor_context(
+        instance=instance or dg.DagsterInstance.ephemeral(), cursor=cursor, repository_def=repository
+    ) as context:
+        return sensor.evaluate_tick(context)
+
+
+@pytest.fixture
+def quiet(monkeypatch):
+    """The clock so much later than the files were written that everything is quiet."""
+    later = datetime.now(UTC) + timedelta(hours=1)
+    monkeypatch.setattr(sensors, "now", lambda: later)
+    return later
+
+
+def nights(now):
+    return (now - timedelta(days=1)).date().isoformat()
+
+
+def test_a_night_starts_when_its_folder_says_that_it_is_complete(house, practices, monkeypatch):
+    just_now = datetime.now(UTC) + timedelta(seconds=5)
+    monkeypatch.setattr(sensors, "now", lambda: just_now)
+    name, night = next(iter(practices)), nights(just_now)
+    path = house.landing / name / night / "care_team.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("member_id,name,credential\nm1,Jane Doe,RN\n")
+    assert f"still dropping: {name}" in tick(sensors.landing_sensor).skip_message
+    (path.parent / "_SUCCESS").touch()
+    request = tick(sensors.landing_sensor).run_requests[0]
+    assert request.partition_key == night
+    assert request.run_config["ops"]["take_in"]["config"] == {"practice_ids": [name], "up_to": night}
+    # A repeated tick asks for the same run, which Dagster starts once.
+    assert tick(sensors.landing_sensor).run_requests[0].run_key == request.run_key
+    # A file that comes after the mark makes the night incomplete again.
+    later = path.with_name("patients.csv")
+    later.write_text("patient_id\n")
+    stamp = just_now.timestamp() + 60
+    os.utime(later, (stamp, stamp))
+    assert "still dropping" in tick(sensors.landing_sensor).skip_message
+
+
+def test_a_night_without_a_mark_starts_once_nothing_changes_and_another_practice_that_drops_delays_only_itself(
+    house, practices, quiet
+):
+    done, dropping = sorted(practices)
+    night = nights(quiet)
+    drop(house, done, night)
+    other = drop(house, dropping, night)
+    both = tick(sensors.landing_sensor).run_requests[0]
+    assert both.run_config["ops"]["take_in"]["config"]["practice_ids"] == [done, dropping]
+    now = quiet.timestamp()
+    os.utime(other, (now, now))
+    one = tick(sensors.landing_sensor).run_requests[0]
+    assert one.run_config["ops"]["take_in"]["config"]["practice_ids"] == [done] and one.run_key != both.run_key
+    take_in(house, {name: practice.time_zone for name, practice in practices.items()})
+    assert "nothing new" in tick(sensors.landing_sensor).skip_message
+
+
+def test_the_mark_of_a_complete_night_is_no_unknown_file(house, practices):
+    name = next(iter(practices))
+    (drop(house, name).parent / "_SUCCESS").touch()
+    report = take_in(house, {name: practices[name].time_zone})
+    assert not report.notes and [file.table_name for file in report.files] == ["care_team"]
+
+
+def test_a_failed_night_is_tried_again_later_and_later_and_then_given_up_loudly(house, monkeypatch):
+    start = datetime.now(UTC)
+
+    def at(minutes):
+        monkeypatch.setattr(sensors, "now", lambda: start + timedelta(minutes=minutes))
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = create_run_for_test(
+            instance, "nightly", status=dg.DagsterRunStatus.FAILURE, run_config={"ops": {}}, tags={"dagster/partition": NIGHT}
+        )
+        first = run.run_id
+        for attempt, wait in enumerate((5, 20, 60)):
+            at(wait - 1)
+            assert not tick(sensors.retry_sensor, instance).run_requests, "too early"
+            at(wait + 1)
+            request = tick(sensors.retry_sensor, instance).run_requests[0]
+            assert (request.partition_key, request.run_key) == (NIGHT, f"retry {run.run_id}")
+            assert (request.tags[sensors.FIRST_RUN], request.tags[sensors.ATTEMPT]) == (first, str(attempt + 1))
+            # A tick that was missed loses nothing, a repeated one starts nothing twice: the key names the failed run.
+            assert tick(sensors.retry_sensor, instance).run_requests[0].run_key == request.run_key
+            run = create_run_for_test(
+                instance, "nightly", status=dg.DagsterRunStatus.FAILURE, run_config={"ops": {}},
+                tags={"dagster/partition": NIGHT, **request.tags},
+            )  # fmt: skip
+        at(1000)
+        data = tick(sensors.retry_sensor, instance)
+        assert not data.run_requests and first in data.cursor
+        record = instance.event_log_storage.get_asset_check_execution_history(sensors.NIGHT_FINISHED, limit=1)[0]
+        assert record.event.dagster_event.event_specific_data.passed is False
+        # Loudly, but once.
+        assert not tick(sensors.retry_sensor, instance, data.cursor).run_requests
+        assert len(instance.event_log_storage.get_asset_check_execution_history(sensors.NIGHT_FINISHED, limit=9)) == 1
+
+
+def test_a_night_that_went_well_since_makes_good_for_a_failed_one(house, monkeypatch):
+    monkeypatch.setattr(sensors, "now", lambda: datetime.now(UTC) + timedelta(hours=9))
+    with dg.DagsterInstance.ephemeral() as instance:
+        create_run_for_test(instance, "nightly", status=dg.DagsterRunStatus.FAILURE, tags={"dagster/partition": NIGHT})
+        create_run_for_test(instance, "nightly", status=dg.DagsterRunStatus.SUCCESS, tags={"dagster/partition": NIGHT})
+        assert "no failed night" in tick(sensors.retry_sensor, instance).skip_message
+
+
+def test_an_extract_that_did_not_come_by_its_hour_is_a_red_check_with_its_practice(house, practices):
+    name, other = sorted(practices)
+    for practice_id in practices:
+        for table in ("care_team", "appointments", "time_entries"):
+            drop(house, practice_id, "2026-11-23" if practice_id == name or table != "time_entries" else "2026-11-22", table)
+    take_in(house, {name: practice.time_zone for name, practice in practices.items()})
+    # Headers alone: only the care team's file is accepted, so that scheduling and time log are missing altogether.
+    late = late_extracts(house, practices, NOW)
+    assert {(one.practice_id, one.extract) for one in late} == {(n, e) for n in practices for e in ("scheduling", "time_log")}
+    with dg.DagsterInstance.ephemeral() as instance:
+        data = tick(sensors.late_extracts_sensor, instance)
+        event = data.asset_events[0]
+        assert not event.passed and event.metadata["practices"].value == f"{name}, {other}"
+        assert tick(sensors.late_extracts_sensor, instance, data.cursor).skip_message == "4 extracts late, as before"
+    assert not sensors.extracts_came_in_time().passed
+
+
+def test_the_night_that_is_due_follows_the_local_hour_and_the_practice_s_weekdays(practices):
+    practice = next(iter(practices.values())).model_copy(update={"time_zone": "America/Chicago"})
+    weekdays = practice.model_copy(update={"operations": practice.operations.model_copy(update={"nights": "weekdays"})})
+    before, after = datetime(2026, 11, 24, 12, 59, tzinfo=UTC), datetime(2026, 11, 24, 13, 0, tzinfo=UTC)
+    assert (due_night(practice, before), due_night(practice, after)) == (date(2026, 11, 22), date(2026, 11, 23))
+    assert due_night(weekdays, before) == date(2026, 11, 20)
+    # The hour is the wall's: it moves with daylight saving time.
+    assert due_night(practice, datetime(2026, 7, 1, 12, 0, tzinfo=UTC)) == date(2026, 6, 30)
+
+
+def test_a_new_practice_and_a_new_month_appear_in_the_grid_by_themselves(house, practices):
+    with dg.DagsterInstance.ephemeral() as instance:
+        added = tick(sensors.calendar_sensor, instance).dynamic_partitions_requests
+        assert [list(one.partition_keys) for one in added] == [sorted(practices)]
+        register(instance, practices, [date(2026, 10, 1)])
+        assert tick(sensors.calendar_sensor, instance).skip_message == "nothing new"
+        with dg.partition_loading_context(dynamic_partitions_store=instance):
+            assert set(CLOSES.get_partition_keys()) == {key_of(name, date(2026, 10, 1)) for name in practices}
