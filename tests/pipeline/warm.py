@@ -15,6 +15,7 @@ with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.St
     import dagster_dbt  # noqa: F401
     import dbt.adapters.duckdb
     import dbt.cli.main  # noqa: F401
+    import great_expectations.expectations  # noqa: F401
     import pyarrow.dataset  # noqa: F401
     import pyx12.x12n_document  # noqa: F401
 
