@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from pathlib import Path
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 DATA_CONTRACTS = PROJECT_ROOT / "data_contracts"
+
+PRACTICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # Every file of the home holds or points to protected health information: nobody but its owner reads it.
 os.umask(0o077)
@@ -75,6 +78,14 @@ class House:
     def closes(self) -> Path:
         return self.root / "closes"
 
+    def closes_of(self, practice_id: str) -> Path:
+        """The folder of a practice's closes. HouseError for what is no practice's id: it could lead elsewhere."""
+        if not PRACTICE_ID.fullmatch(practice_id):
+            raise HouseError(
+                f"--practice {practice_id}: is no practice's id (1 to 64 letters, digits, '-' and '_'); see practices.yaml"
+            )
+        return self.closes / practice_id
+
     @property
     def worklists(self) -> Path:
         return self.root / "worklists"
@@ -95,6 +106,11 @@ class House:
         with (self.state / f"{name}.lock").open("a") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
+
+
+def no_pattern(path: Path | str) -> str:
+    """A path that DuckDB takes as it stands: it would read a bracket or a star of the home's name as a pattern."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
 
 
 def write_private(path: Path, content: bytes | str) -> None:

@@ -1,13 +1,18 @@
+{#- The home's path inside a quoted pattern of DuckDB: what its name has of pattern signs and quotes stands for itself. -#}
+{% macro home() -%}
+    {{ env_var("CCM_HOME", "data") | replace("[", "[[]") | replace("*", "[*]") | replace("?", "[?]") | replace("'", "''") }}
+{%- endmacro %}
+
 {#- One table of the lake, over all batches. Registers the lineage through source(). -#}
 {% macro from_lake(table, options='') -%}
     {%- do source('lake', table) -%}
-    read_parquet('{{ env_var("CCM_HOME", "data") | replace("'", "''") }}/lake/batches/*/{{ table }}.parquet'{{ ', ' ~ options if options }})
+    read_parquet('{{ home() }}/lake/batches/*/{{ table }}.parquet'{{ ', ' ~ options if options }})
 {%- endmacro %}
 
 {#- What Python wrote for the models: the practice configuration, the rules' version, the claims of earlier closes. -#}
 {% macro from_configuration(table) -%}
     {%- do source('configuration', table) -%}
-    read_parquet('{{ env_var("CCM_HOME", "data") | replace("'", "''") }}/lake/configuration/{{ table }}.parquet')
+    read_parquet('{{ home() }}/lake/configuration/{{ table }}.parquet')
 {%- endmacro %}
 
 {#- Rows of a snapshot extract, of files in force. -#}
@@ -58,7 +63,7 @@
 {#- What the payers answered: one table of the facts taken in from inbox/, over all batches. -#}
 {% macro from_answers(table) -%}
     {%- do source('answers', table) -%}
-    read_parquet('{{ env_var("CCM_HOME", "data") | replace("'", "''") }}/lake/answers/batches/*/{{ table }}.parquet')
+    read_parquet('{{ home() }}/lake/answers/batches/*/{{ table }}.parquet')
 {%- endmacro %}
 
 {#- The details of a transaction's kind, of transactions that say something for the first time. -#}

@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration.answer.publish import publish
 from orchestration.close.calendar import register_published
+from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.transform.assets import WAREHOUSE_POOL
 
@@ -28,6 +29,7 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
             )
         ],
     )
+    @discreet
     def published_marts(context: dg.AssetExecutionContext) -> Iterator[Any]:
         house = House.from_environment()
         with house.lock("warehouse"):
@@ -49,6 +51,7 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
     owners=["team:billing"],
     description="worklists/<practice_id>/<night>.xlsx and .csv: what someone should do next, one pair of files per practice. No names.",
 )
+@discreet
 def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     from orchestration.answer.worklist_files import write_worklists
 
@@ -71,6 +74,7 @@ def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     owners=["team:billing"],
     description="reports/<practice_id>/<night>.html and <YYYY-MM>-v<N>.html: a one-file page per night and per close, for the manager's mail. No names.",
 )
+@discreet
 def reports(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     from orchestration.answer.report import write_reports
 

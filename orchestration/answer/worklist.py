@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import duckdb
 
-from orchestration.house import House, HouseError
+from orchestration.house import House, HouseError, no_pattern
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def people(house: House, practice_id: str, patient_ids: Sequence[str]) -> dict[s
             where practice_id = ? and list_contains(?, patient_id)
             qualify row_number() over (partition by patient_id order by extract_date desc, file_id desc, line_number desc) = 1
             """,
-            [str(house.lake / "batches" / "*" / "patients.parquet"), practice_id, list(patient_ids)],
+            [f"{no_pattern(house.lake)}/batches/*/patients.parquet", practice_id, list(patient_ids)],
         ).fetchall()
     return {
         patient_id: Person(f"{last}, {' '.join(part for part in (first, middle) if part)}", phone or "")

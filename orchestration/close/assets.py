@@ -17,6 +17,7 @@ from orchestration.answer.publish import publish
 from orchestration.close.calendar import CLOSES, key_of
 from orchestration.close.packet import Approval, Closed, close_month
 from orchestration.close.propose import Proposed, propose
+from orchestration.discretion import discreet
 from orchestration.gate.gate import Ruling, rule_on
 from orchestration.house import House, HouseError
 from orchestration.operate.notices import tell_of_closes
@@ -129,6 +130,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
             )
         ],
     )
+    @discreet
     def rulings(context: dg.AssetExecutionContext, config: CloseConfig) -> Iterator[Any]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
@@ -171,6 +173,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
             )
         ],
     )
+    @discreet
     def packets(context: dg.AssetExecutionContext, config: CloseConfig) -> Iterator[Any]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
@@ -213,6 +216,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         pool=WAREHOUSE_POOL,
         description="The marts after the close: what went out is claimed, and published.",
     )
+    @discreet
     def posted_claims(context: dg.AssetExecutionContext, config: CloseConfig) -> dg.MaterializeResult[None]:
         from orchestration.answer.worklist_files import write_worklists
 

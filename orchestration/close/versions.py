@@ -10,13 +10,13 @@ from orchestration.house import House, HouseError
 
 def versions(house: House, practice_id: str, month: date) -> list[int]:
     """Versions of this practice-month that are complete, ascending."""
-    folder = house.closes / practice_id / f"{month:%Y-%m}"
+    folder = house.closes_of(practice_id) / f"{month:%Y-%m}"
     return sorted(int(path.parent.name[1:]) for path in folder.glob("v[0-9]*/manifest.json"))
 
 
 def packet_folder(house: House, practice_id: str, month: date, version: int | None) -> Path:
     """The folder of a version (the newest when None). HouseError when there is none."""
-    folder = house.closes / practice_id / f"{month:%Y-%m}"
+    folder = house.closes_of(practice_id) / f"{month:%Y-%m}"
     found = versions(house, practice_id, month)
     if not found:
         raise HouseError(f"{folder}: {practice_id} {month:%Y-%m} is not closed; `ccm status` shows which months are")

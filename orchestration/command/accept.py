@@ -6,11 +6,10 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from orchestration.answer.holds import Hold
-from orchestration.command.common import Home, Json, app, day_of, err, house_of, out, print_json
+from orchestration.command.common import Home, Json, Screen, app, day_of, err, house_of, out, print_json
 
 
 @app.command()
@@ -64,7 +63,7 @@ def _print(waiting: list[Hold], as_json: bool) -> None:
             f"the claim of {hold.patient_id}" if hold.holds_what == "claim" else "the close",
             hold.explanation + ("" if hold.is_acceptable else "; cannot be accepted: stands until a later file is"),
         )
-    Console(width=max(out.width, 180), highlight=False, markup=False).print(table)
+    Screen(width=max(out.width, 180)).print(table)
     out.print(
         f"{len(waiting)} wait. `ccm accept --practice P --night N --table T [--measure M] [--line L] --by NAME --reason TEXT`"
         if waiting

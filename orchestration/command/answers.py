@@ -107,9 +107,9 @@ def print_answers(house: House, files: list[dict[str, Any]], totals: dict[str, A
             line += f", ${file['posted_amount']:,.2f} posted"
             line += f", ${file['unmatched_amount']:,.2f} of strangers" if file["claims_unmatched"] else ""
             line += f", ${file['held_amount']:,.2f} held" if file["held_amount"] else ""
-        out.print(line, style="red" if bad else None, markup=False)
+        out.print(line, style="red" if bad else None)
         if file["reason"] or file.get("faults"):
-            out.print(f"   {file['reason'] or file['first_fault']}", markup=False)
+            out.print(f"   {file['reason'] or file['first_fault']}")
     if totals.get("claims"):
         stand = ", ".join(f"{row['claims']} {status}" for status, row in totals["claims"].items())
         out.print(f"Claims: {stand}.")

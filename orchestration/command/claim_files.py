@@ -32,6 +32,6 @@ def scrub(files: Annotated[list[Path], typer.Argument(help="837P files.")], as_j
         for name, faults in found.items():
             out.print(f"{name}: {f'{len(faults)} faults' if faults else 'no fault'}")
             for fault in faults:
-                out.print(f"  {fault['message']}", markup=False)
+                out.print(f"  {fault['message']}")
     if any(found.values()):
         raise typer.Exit(1)

@@ -77,7 +77,7 @@ def run_close(
 def print_close(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["outcome"] == "refused":
-            out.print(f"[red]{row['practice_id']} {row['month']}: refused[/red]")
+            out.print(f"{row['practice_id']} {row['month']}: refused", style="red")
             for reason in row["reasons"]:
                 out.print(f"   {reason}")
         elif row["outcome"] == "proposed":
@@ -87,16 +87,17 @@ def print_close(rows: list[dict[str, Any]]) -> None:
                 f"${totals['allowed_amount']} allowed, {totals['held']} held"
             )
             for patient_id, why in row["held"].items():
-                out.print(f"   held {patient_id}: {why['reason']}, ${why['dollars_at_stake']} at stake", markup=False)
+                out.print(f"   held {patient_id}: {why['reason']}, ${why['dollars_at_stake']} at stake")
             for what, patients in row["changes"].items():
-                out.print(f"   {what} since the proposal before: {', '.join(patients)}", markup=False)
+                out.print(f"   {what} since the proposal before: {', '.join(patients)}")
             out.print(f"   {row['proposal']}")
         elif row["outcome"] == "nothing new":
             out.print(f"{row['practice_id']} {row['month']}: nothing new to close, {row['held']} held")
         else:
             out.print(
-                f"[green]{row['practice_id']} {row['month']}: closed v{row['version']}[/green], {row['claims']} claims, "
-                f"${row['allowed_amount']:,.2f} allowed, {row['held']} held"
+                f"{row['practice_id']} {row['month']}: closed v{row['version']}, {row['claims']} claims, "
+                f"${row['allowed_amount']:,.2f} allowed, {row['held']} held",
+                style="green",
             )
             out.print(f"   {row['claim_file'] or row['packet']}")
 

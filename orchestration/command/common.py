@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -10,23 +11,76 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
+from orchestration import access
 from orchestration.house import House, HouseError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Chronic Care Management billing capture.")
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# What a terminal would obey instead of showing: control characters, and the marks that turn the direction of writing.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+class Screen(Console):
+    """Shows text as it stands: ids, names and paths of extracts and settings are never markup, and never a command to the terminal."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **settings)
+
+    def render_str(self, text: str, **settings: Any) -> Text:
+        """Every text that is printed comes through here, the cells of tables as well."""
+        return super().render_str(_OBEYED.sub(lambda found: repr(found[0])[1:-1], text), **settings)
+
+
+out = Screen(soft_wrap=True)
+err = Screen(stderr=True, soft_wrap=True)
 
 REFUSED = 3
 
-Home = Annotated[Path | None, typer.Option("--home", help="The home folder; else CCM_HOME, else ./data of the checkout.")]
+_asked: list[typer.Context] = []
+
+
+def _remember(context: typer.Context, home: Path | None) -> Path | None:
+    """The option that every command on a home has tells which command it is, and with which options."""
+    _asked[:] = [context]
+    return home
+
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="The home folder; else CCM_HOME, else ./data of the checkout.", callback=_remember),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
+# What of a command's options says on whose data it worked, by the name that the access record gives it. Free text and paths are not among them.
+_RECORDED = {
+    "practice": "practice_id", "patient": "patient_id", "month": "month", "version": "version", "date": "night", "kind": "kind",
+    "items": "items", "reference": "reference", "approved_by": "by", "by": "by",
+}  # fmt: skip
+_RECORDED_FLAGS = ("full", "propose", "with_names", "dismissed", "entry", "live")
+
+
 def house_of(home: Path | None) -> House:
-    """The home that --home names, else CCM_HOME, else `data/` of the checkout."""
-    return House(home.expanduser().resolve()) if home else House.from_environment()
+    """The home that --home names, else CCM_HOME, else `data/` of the checkout. Every command asks here, so here its access is recorded."""
+    house = House(home.expanduser().resolve()) if home else House.from_environment()
+    for context in _asked:
+        asked = {name: value for one in _upwards(context) for name, value in one.params.items()}
+        about = {
+            **{said: asked[name] for name, said in _RECORDED.items() if asked.get(name) is not None},
+            **{name: True for name in _RECORDED_FLAGS if asked.get(name) is True},
+        }
+        recorded = access.begin(house, context.command_path.partition(" ")[2], about)
+        if recorded.trouble:
+            # Who may only read the home may still read it: that they did is said where they see it.
+            err.print(recorded.trouble)
+    return house
+
+
+def _upwards(context: Any) -> list[Any]:
+    """A command's contexts, the outermost first."""
+    return [*(_upwards(context.parent) if context.parent else []), context]
 
 
 def day_of(option: str, text: str | None, what: str = "day") -> date | None:

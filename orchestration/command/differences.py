@@ -91,14 +91,13 @@ def _print(difference: Difference) -> None:
     for name, (one, other) in difference.totals.items():
         out.print(f"  {name}: {one:,} -> {other:,} ({other - one:+,})")
     for said in (*difference.rules, *difference.settings):
-        out.print(f"  {said}", style="yellow", markup=False)
+        out.print(f"  {said}", style="yellow")
     for change in difference.changes:
         one, other = change.before, change.after
         out.print(
             f"  {change.patient_id}: {one['decision']} ({one['reason']}) -> {other['decision']} ({other['reason']}), "
             f"{one['credited_seconds'] // 60} -> {other['credited_seconds'] // 60} minutes, "
             f"{', '.join(one['codes']) or 'no code'} -> {', '.join(other['codes']) or 'no code'}, {change.dollars:+.2f} dollars",
-            markup=False,
         )
         for cause in change.causes:
-            out.print(f"      {cause}", markup=False)
+            out.print(f"      {cause}")

@@ -48,6 +48,6 @@ def explain(
         print_json(story)
         return
     for style, line in lines(story):
-        out.print(line, style=style or None, markup=False)
+        out.print(line, style=style or None)
     if html is not None:
         out.print(f"\nPrintable page: {html}")

@@ -28,4 +28,4 @@ def import_synthea_command(
     if as_json:
         print_json(report.to_json())
     else:
-        out.print(report.to_text(), markup=False)
+        out.print(report.to_text())

@@ -11,7 +11,7 @@ import typer
 from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
 from orchestration.house import HouseError
 
-MARKS = {"ok": "[green]ok     [/green]", "warning": "[yellow]warning[/yellow]", "bad": "[red]bad    [/red]"}
+STYLES = {"ok": "green", "warning": "yellow", "bad": "red"}
 
 
 @app.command()
@@ -101,9 +101,9 @@ def doctor(home: Home = None, as_json: Json = False) -> None:
         print_json([asdict(one) for one in found])
     else:
         for one in found:
-            out.print(f"{MARKS[one.state]} {one.question}: ", end="")
-            out.print(one.said, markup=False)
+            out.print(f"{one.state:7}", style=STYLES[one.state], end=" ")
+            out.print(f"{one.question}: {one.said}")
             if one.remedy:
-                out.print(f"        -> {one.remedy}", markup=False)
+                out.print(f"        -> {one.remedy}")
     if any(one.state == "bad" for one in found):
         raise typer.Exit(1)

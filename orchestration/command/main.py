@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-import traceback
-from datetime import UTC, datetime
-from pathlib import Path
+
+from orchestration import access as access_record
 
 # Each of these adds its subcommands to the app.
 from orchestration.command import (  # noqa: F401
     accept,
+    access,
     answers,
     check,
     claim_files,
@@ -30,40 +30,43 @@ from orchestration.command import (  # noqa: F401
     worklist,
 )
 from orchestration.command.common import app, err
-from orchestration.house import House, HouseError, write_private
+from orchestration.discretion import record
+from orchestration.house import House, HouseError
 
 
 def main() -> None:
     """Console script. A HouseError is printed as it is; anything else is our defect: its traceback goes to a private file."""
     # A log that cannot be written (a full disk) is no reason for a traceback over the message that says so.
     logging.raiseExceptions = False
+    code = 1
+    try:
+        code = _run()
+    finally:
+        access_record.finish(code)
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The command's exit code."""
     try:
         app(standalone_mode=True)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except HouseError as error:
-        err.print(f"ccm: {error}", markup=False, style="red")
-        sys.exit(1)
+        err.print(f"ccm: {error}", style="red")
     except KeyboardInterrupt:
         err.print("ccm: stopped; run the same command again, nothing is half done")
-        sys.exit(130)
+        return 130
     except OSError as error:
         err.print(
             f"ccm: {error.filename or 'a file of the home'}: {error.strerror or type(error).__name__}; make room or give access, then run the same "
             "command again, nothing is half done",
-            markup=False,
             style="red",
         )
-        sys.exit(1)
     except Exception as error:
-        log = House.from_environment().state / "ccm-errors.log"
-        # The frames without the message: a library's message may quote a value of a patient.
-        frames = "".join(traceback.format_tb(error.__traceback__))
-        text = f"{datetime.now(UTC).isoformat()} {type(error).__name__}\n{frames}\n"
-        try:
-            write_private(log, (log.read_text() if log.exists() else "") + text)
-        except OSError:
-            log = Path("(could not be written)")
+        log = record(House.from_environment(), "ccm", error)
         err.print(
             f"ccm: {type(error).__name__}: this is a defect of ccm, not of your data; the details are in {log}",
             style="red",
         )
-        sys.exit(1)
+    return 1

@@ -7,7 +7,6 @@ from datetime import date
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
 from orchestration.house import House, HouseError, sweep
@@ -67,19 +66,20 @@ def nightly(
         f"{summary['rows_accepted']:,} rows accepted, {summary['rows_quarantined']:,} in quarantine, {summary['rows_superseded']:,} superseded."
     )
     for line in summary["rejected"]:
-        out.print(f"[red]Rejected[/red] {escape(line)}")
+        out.print(f"Rejected {line}", style="red")
     for line in summary["left_alone"]:
-        out.print(f"[yellow]Not taken in[/yellow] {escape(line)}")
+        out.print(f"Not taken in {line}", style="yellow")
     for line in summary["failed_checks"]:
-        out.print(f"[red]Check failed[/red] {line}")
+        out.print(f"Check failed {line}", style="red")
     for line in summary["held_until_accepted"]:
-        out.print(f"[red]Holds the close[/red] {escape(line)}")
+        out.print(f"Holds the close {line}", style="red")
     if summary["quarantined_facts"]:
         out.print(
-            f"[red]Holds claims[/red] {summary['quarantined_facts']} rows in quarantine may hide a reason not to bill; `ccm accept --list`"
+            f"Holds claims {summary['quarantined_facts']} rows in quarantine may hide a reason not to bill; `ccm accept --list`",
+            style="red",
         )
     for line in summary["undocumented_overdue"]:
-        out.print(f"[red]Document before the close[/red] {line}")
+        out.print(f"Document before the close {line}", style="red")
     out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
     out.print("Next: `ccm status`, `ccm worklist`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from orchestration.command.common import Home, Json, app, house_of, out, print_json
+from orchestration.command.common import Home, Json, Screen, app, house_of, out, print_json
 from orchestration.practices import load_practices
 
 
@@ -54,4 +53,4 @@ def print_status(rows: list[dict[str, Any]]) -> None:
             f"${row['not_captured_amount']:,.2f}",
             "closed v" + str(row["close_version"]) if row["close_version"] else f"{row['days_to_close']} days",
         )
-    Console(width=max(out.width, 150), highlight=False).print(table)
+    Screen(width=max(out.width, 150)).print(table)

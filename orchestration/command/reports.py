@@ -38,6 +38,6 @@ def report(
         )
         return
     for one in reports:
-        out.print(f"{one.path}{'' if one.is_new else '  (as before)'}", markup=False)
+        out.print(f"{one.path}{'' if one.is_new else '  (as before)'}")
     if not reports:
         out.print("Nothing to report: no such month is closed.")

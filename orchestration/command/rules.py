@@ -65,13 +65,12 @@ def load_fees(
         return
     _print_loading(loading)
     if written:
-        out.print(f"Written: {', '.join(path.name for path in written)} in {target}", markup=False)
+        out.print(f"Written: {', '.join(path.name for path in written)} in {target}")
         if write:
-            out.print("The next `ccm nightly` prices with them. Review the change of the seeds and commit it.", markup=False)
+            out.print("The next `ccm nightly` prices with them. Review the change of the seeds and commit it.")
     elif not loading.is_empty:
         err.print(
             "Nothing is written: give --write to add these rows to the project's seeds, or --out FOLDER to look at them.",
-            markup=False,
         )
 
 
@@ -82,16 +81,14 @@ def _dollars(amount: object) -> str:
 def _print_loading(loading: Loading) -> None:
     for file in loading.files:
         released = f", released {file['released_on']}" if file["released_on"] else ""
-        out.print(
-            f"{file['file']}: {file['release']}{released}, {file['rows_read']:,} rows read, sha256 {file['sha256']}", markup=False
-        )
+        out.print(f"{file['file']}: {file['release']}{released}, {file['rows_read']:,} rows read, sha256 {file['sha256']}")
     for notice in loading.notices:
-        out.print(f"  {notice}", markup=False)
+        out.print(f"  {notice}")
     for seed, rows in loading.additions.items():
         span = (
             f" for service dates {min(r['effective_from'] for r in rows)} to {max(r['effective_to'] for r in rows)}" if rows else ""
         )
-        out.print(f"{seed}: {len(rows):,} rows to add{span}", markup=False)
+        out.print(f"{seed}: {len(rows):,} rows to add{span}")
     if not loading.amounts:
         out.print("No national amount of a claimable code changes.")
     else:
@@ -109,7 +106,6 @@ def _print_loading(loading: Loading) -> None:
         for c in some:
             out.print(
                 f"  MAC {c.mac} {c.state} {c.locality} from {c.service_date}: {_dollars(c.before)} -> {_dollars(c.after)}",
-                markup=False,
             )
         if len(loading.localities) > len(some):
             out.print("  ... all of them with --json")
@@ -127,10 +123,10 @@ def document(
     if check:
         stale = stale_pages(folder)
         for path in stale:
-            out.print(f"{path}: is not what the seeds say; run `make docs`", markup=False)
+            out.print(f"{path}: is not what the seeds say; run `make docs`")
         if stale:
             raise typer.Exit(1)
-        out.print(f"{folder}: says what the seeds say", markup=False)
+        out.print(f"{folder}: says what the seeds say")
         return
     changed = write_pages(folder)
-    out.print(f"{folder}: {len(changed)} pages changed" if changed else f"{folder}: says what the seeds say already", markup=False)
+    out.print(f"{folder}: {len(changed)} pages changed" if changed else f"{folder}: says what the seeds say already")

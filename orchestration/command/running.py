@@ -44,6 +44,9 @@ class JobResult:
 
 def prepare_environment(house: House) -> None:
     """Points Dagster, dbt and Great Expectations at this home and keeps them from calling out."""
+    if any(letter == "?" or not letter.isprintable() for letter in str(house.root)):
+        # Dagster puts it into a database's URL.
+        raise HouseError(f"{str(house.root)!r}: a home's path has no question mark and no control character; name another folder")
     house.prepare()
     dagster_home = house.state / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -61,12 +61,11 @@ def _print_practice(found: dict[str, Any]) -> None:
     out.print(
         f"{found['practice_id']}: {found['differing']:,} of {found['patient_months']:,} patient-months differ, "
         f"${dollars['before']:,.2f} -> ${dollars['after']:,.2f} ({dollars['difference']:+,.2f})",
-        markup=False,
     )
     if not found["differing"]:
         return
     kinds = ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in found["differing_in"].items() if count)
-    out.print(f"  They differ in: {kinds}", markup=False)
+    out.print(f"  They differ in: {kinds}")
     _table("By decision", ["decision", "patients", "dollars"], [
         [row["decision"], _change(row["patients_before"], row["patients_after"]), _change(f"${row['dollars_before']:,.2f}", f"${row['dollars_after']:,.2f}")]
         for row in found["decisions"]

@@ -47,15 +47,13 @@ def why(
                 f"{line['line_id']}: {line['procedure_code']} x {line['units']} on {line['service_date']}, ${line['charge_amount']} charged, "
                 f"${line['allowed_amount']} allowed; claim {line['claim_id']}, {one.practice_id} {one.month:%Y-%m} v{one.version}",
                 style="bold",
-                markup=False,
             )
         for answer in answers:
             out.print(
                 "  payer: " + ", ".join(f"{name} {value}" for name, value in answer.items() if value not in (None, [], "")),
-                markup=False,
             )
         for style, text in lines(story):
-            out.print(text, style=style or None, markup=False)
+            out.print(text, style=style or None)
 
 
 def _answers(house: House, own: list[ClaimLine]) -> list[dict[str, Any]]:
@@ -94,5 +92,4 @@ def _entry(house: House, entry_id: str, practice: str | None, as_json: bool) -> 
         out.print(
             f"{row['line_id']}: {row['procedure_code']} x {row['units']}, {row['month']} v{row['close_version']}, "
             f"{row['credited_seconds']} credited seconds of this entry",
-            markup=False,
         )

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
-from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
+from orchestration.command.common import Home, Json, Screen, app, err, house_of, out, print_json
 from orchestration.house import House, HouseError
 
 worklists = typer.Typer(
@@ -61,7 +60,7 @@ def worklist(
             print_json({"files": files})
         else:
             for path in files:
-                out.print(str(path), markup=False)
+                out.print(str(path))
             err.print("With names and phone numbers: for the office alone; delete them when the work is done.")
         return
     if as_json:
@@ -69,7 +68,7 @@ def worklist(
         return
     _print(items, nights)
     for path in _files(house, sorted({item.practice_id for item in items}), nights):
-        out.print(str(path), markup=False)
+        out.print(str(path))
 
 
 def _known(option: str, value: str | None, known: list[str]) -> None:
@@ -98,10 +97,10 @@ def _print(items: list[Any], nights: dict[str, date]) -> None:
             item.detail,
             item.item_id,
         )
-    Console(width=max(out.width, 180), highlight=False, markup=False).print(table)
+    Screen(width=max(out.width, 180)).print(table)
     total = sum((item.dollars_at_stake for item in items), start=0)
     more = f"; the first {SHOWN} are shown, --json has them all" if len(items) > SHOWN else ""
-    out.print(f"{len(items)} items, ${total:,.2f}{more}.", markup=False)
+    out.print(f"{len(items)} items, ${total:,.2f}{more}.")
 
 
 @worklists.command("dismiss")
@@ -142,6 +141,6 @@ def dismiss(
         )
         return
     for item in done.items:
-        out.print(f"{item.practice_id} {item.item_id}: put off until {done.until}.", markup=False)
+        out.print(f"{item.practice_id} {item.item_id}: put off until {done.until}.")
     if not done.is_listed:
         out.print("Landed files or settings wait to be taken in: `ccm nightly` takes it off the list.")

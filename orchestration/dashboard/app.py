@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import traceback
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
+from pathlib import Path
 from typing import Literal
 
 import duckdb
 import streamlit as st
 
-from orchestration.dashboard import look, queries
+from orchestration import access
+from orchestration.dashboard import look, password, queries
 from orchestration.dashboard.marts import Marts, View, open_marts
 from orchestration.dashboard.views import claims, closes, enrollment, gap, minutes, overview, quality, undocumented, work
-from orchestration.house import House, HouseError, write_private
+from orchestration.discretion import record
+from orchestration.house import House, HouseError
 
 ALL_PRACTICES, ALL_MONTHS = "All practices", "All months"
 
@@ -46,25 +50,77 @@ def main() -> None:
     st.set_page_config(page_title="CCM billing capture", layout="wide", initial_sidebar_state="expanded")
     st.html(look.CSS)
     house = House.from_environment()
+    try:
+        if not _may_see(house):
+            return
+    except HouseError as error:
+        _friendly("Nothing is shown", str(error))
+        return
     made = {page.path: st.Page(_nothing, title=page.title, url_path=page.path, default=page is PAGES[0]) for page in PAGES}
     chosen = st.navigation(list(made.values()))
     page = next((page for page in PAGES if made[page.path] == chosen), PAGES[0])
     try:
         with open_marts(house) as marts:
-            page.show(_view(house, marts, page))
+            view = _view(house, marts, page)
+            _note(house, page, view)
+            page.show(view)
     except HouseError as error:
         _friendly("Nothing to show yet", str(error))
     except duckdb.Error as error:
-        _record(house, error)
+        record(house, "dashboard", error)
         _friendly(
             "These marts are of another version",
             f"{house.marts}: lacks something that this page shows; run `ccm nightly --full`, which publishes everything again",
         )
     except Exception as error:
-        _record(house, error)
+        record(house, "dashboard", error)
         _friendly(
             "A defect of ccm, not of your data", f"{type(error).__name__}; the details are in {house.state / 'ccm-errors.log'}"
         )
+
+
+def _may_see(house: House) -> bool:
+    """Whether this visitor may see a page: on this machine alone everybody, else who gave the password. Asks for it."""
+    file = os.environ.get(password.VARIABLE)
+    if file is None:
+        address = st.get_option("server.address")
+        if address is not None and not password.is_this_machine(address):
+            raise HouseError(f"the dashboard is open to {address} without a password; start it with `ccm dashboard`")
+        return True
+    content = password.read_password(Path(file))
+    # A password that was changed is asked for again.
+    if st.session_state.get("gave the password of") == content:
+        return True
+    st.title("CCM billing capture")
+    with st.form("password", border=False):
+        given = st.text_input("Password", type="password", autocomplete="current-password")
+        sent = st.form_submit_button("Show the dashboard")
+    if sent:
+        if password.is_password(content, given):
+            st.session_state["gave the password of"] = content
+            st.rerun()
+        access.note(house, "dashboard", page="password refused", visitor=st.context.ip_address)
+        time.sleep(1)
+        st.error("That is not the password.")
+    return False
+
+
+def _note(house: House, page: Page, view: View) -> None:
+    """Records what is shown, once until something else is asked for."""
+    shown = (page.path, view.practice, view.month)
+    if st.session_state.get("noted") == shown:
+        return
+    trouble = access.note(
+        house,
+        "dashboard",
+        page=page.path,
+        practice_id=view.practice,
+        month=None if view.month is None else f"{view.month:%Y-%m}",
+        visitor=st.context.ip_address,
+    )
+    if trouble:
+        st.warning(trouble)
+    st.session_state["noted"] = shown
 
 
 def _nothing() -> None:
@@ -112,14 +168,6 @@ def _friendly(title: str, says: str) -> None:
     st.title(title)
     st.info(says)
     st.caption("Then reload this page. The dashboard reads only marts.duckdb and never waits for a run.")
-
-
-def _record(house: House, error: Exception) -> None:
-    """The frames without the message, as `ccm` does: a library's message may quote a value of a patient."""
-    log = house.state / "ccm-errors.log"
-    frames = "".join(traceback.format_tb(error.__traceback__))
-    entry = f"{datetime.now(UTC).isoformat()} dashboard {type(error).__name__}\n{frames}\n"
-    write_private(log, (log.read_text() if log.exists() else "") + entry)
 
 
 main()

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.contracts import extract_contracts
+from orchestration.discretion import discreet
 from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
@@ -51,6 +52,7 @@ def _result(asset: dg.AssetKey, name: str, findings: Iterable[Finding]) -> dg.As
     ],
     can_subset=True,
 )
+@discreet
 def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     """Judges the batches that nobody has judged yet. Failures stand until their file is landed again."""
     from orchestration.judge.expectations import judge_batch
@@ -85,6 +87,7 @@ def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     specs=[dg.AssetCheckSpec(name, asset=UNDOCUMENTED, description=text) for name, text in MONTH_CHECKS.items()],
     can_subset=True,
 )
+@discreet
 def judge_open_months(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     """Undocumented time in the months that may still close, while there is time to mend it: a warning from the first day, red from five business
     days before the close may begin, for the practices at fault by name. It refuses no close: what the time would change is held."""

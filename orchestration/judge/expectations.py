@@ -17,7 +17,7 @@ import pandas as pd
 
 from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.gate.verdicts import Finding
-from orchestration.house import House
+from orchestration.house import House, no_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -93,7 +93,7 @@ def profile(house: House, contract: ExtractContract, batch: int) -> pd.DataFrame
             where files.table_name = ? and files.outcome = 'accepted'
             order by files.practice_id, files.extract_date
             """,
-            [str(folder / f"{contract.table}.parquet"), str(folder / "files.parquet"), contract.table],
+            [no_pattern(folder / f"{contract.table}.parquet"), no_pattern(folder / "files.parquet"), contract.table],
         ).df()
     return frame.fillna(0)
 

@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.answer.publish import publish
+from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.payers.inbox import take_in_answers
 from orchestration.transform.assets import AFTER_ANSWERS, WAREHOUSE_POOL, rebuild, rebuild_everything
@@ -41,6 +42,7 @@ _TABLES = {
     ],
     pool="answers",
 )
+@discreet
 def take_in_answers_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
     """Takes in every new file of inbox/ as one batch: facts only, append-only, each content once."""
     taken = take_in_answers(House.from_environment())
@@ -63,6 +65,7 @@ def take_in_answers_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
     pool=WAREHOUSE_POOL,
     description="The marts after the payers' answers: statuses, payments, denials; published, with the work lists.",
 )
+@discreet
 def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     # The spreadsheet library takes a moment to load, and only the runs that write one need it.
     from orchestration.answer.worklist_files import write_worklists

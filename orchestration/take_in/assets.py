@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.contracts import extract_contracts
+from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import take_in
@@ -57,6 +58,7 @@ def _specs() -> list[dg.AssetSpec]:
 
 
 @dg.multi_asset(specs=_specs(), name="take_in", backfill_policy=dg.BackfillPolicy.single_run(), pool="lake")
+@discreet
 def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> Iterator[Any]:
     """Takes in every landed night up to the run's last partition that is new or changed: one batch, one Parquet file per table."""
     house = House.from_environment()

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.contracts import ExtractContract, extract_contracts, lake_columns
-from orchestration.house import House, HouseError, clear_scratch, move_into_place, sync_folder
+from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, sync_folder
 from orchestration.take_in import reader, typed
 from orchestration.take_in.landing import LandedTable, discover
 from orchestration.take_in.zones import zone_days
@@ -335,11 +335,6 @@ def _sync(path: Path) -> None:
         os.fsync(handle.fileno())
 
 
-def _no_glob(path: Path) -> str:
-    """A path that DuckDB takes as it stands: it would read a bracket of the home's name as a pattern."""
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in str(path))
-
-
 def _broke_off(error: Exception) -> str:
     return f"cannot be read to its end ({type(error).__name__}); land the whole file again"
 
@@ -430,7 +425,7 @@ class _Batch:
         header = scans[files[0][0]].header
         texts = {name: f"c{place}" for name, place in scans[files[0][0]].positions.items()}
         types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
-        paths = [_no_glob(one.files[0]) for _, one in files]
+        paths = [no_pattern(one.files[0]) for _, one in files]
         try:
             self.engine.execute(
                 f"insert into staged select {group}, file_index, null, null, "
@@ -689,7 +684,7 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
             scratch.mkdir(parents=True, mode=0o700)
             with _engine(house.lake / f".give.{os.getpid()}.tmp") as engine:
                 for table in (*extract_contracts(), "files", "quarantine") if batches else ():
-                    paths = [_no_glob(batch_folder(house, batch) / f"{table}.parquet") for batch in batches]
+                    paths = [no_pattern(batch_folder(house, batch) / f"{table}.parquet") for batch in batches]
                     listed = ", ".join(typed.literal(path) for path in paths)
                     path = scratch / f"{table}.parquet"
                     _copy(
@@ -720,7 +715,7 @@ def forget_practice(house: House, practice_id: str) -> dict[str, int]:
                 # the ledger goes last: while it names the practice, there may be something left to delete
                 for table in (*extract_contracts(), "quarantine", "files"):
                     path = batch_folder(house, batch) / f"{table}.parquet"
-                    source = f"read_parquet({typed.literal(_no_glob(path))})"
+                    source = f"read_parquet({typed.literal(no_pattern(path))})"
                     row = engine.execute(f"select count(*) from {source} where practice_id = ?", [practice_id]).fetchone()
                     if not row or not row[0]:
                         continue

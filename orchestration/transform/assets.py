@@ -9,6 +9,7 @@ import duckdb
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_assets
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
+from orchestration.discretion import discreet
 from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
@@ -121,6 +122,7 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
     translator = Translator()
 
     @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="transform_and_decide", pool=WAREHOUSE_POOL)
+    @discreet
     def transform_and_decide(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
         home = House.from_environment()
         # The pool keeps the runs of one Dagster apart; the lock keeps a `ccm` at the shell apart from them as well.

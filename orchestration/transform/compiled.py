@@ -11,7 +11,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.house import House, HouseError
+from orchestration.house import House, HouseError, no_pattern
 from orchestration.transform import dbt
 
 SCHEMAS = ("rules", "staging", "intermediate", "marts")
@@ -29,7 +29,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Project:
-    """All models by name, and the home folder whose path stands in their SQL."""
+    """All models by name, and the home folder as its path stands in their SQL."""
 
     models: dict[str, Model]
     root: str
@@ -55,7 +55,12 @@ def _compile(fingerprint: str) -> Project:
                 path.read_text(encoding="utf-8"),
                 tuple(parent.split(".")[-1] for parent in sorted(node["depends_on"]["nodes"]) if parent.startswith("model.")),
             )
-        return Project(models, str(house.root))
+        return Project(models, _in_sql(house.root))
+
+
+def _in_sql(home: Path) -> str:
+    """A home's path as the macro `home` of the dbt project writes it."""
+    return no_pattern(home).replace("'", "''")
 
 
 def project() -> Project:
@@ -84,7 +89,7 @@ def run(con: duckdb.DuckDBPyConnection, home: Path, models: Iterable[Model]) -> 
     """Builds the models as tables in this connection, from the lake of `home`. `prepare` comes first."""
     root = project().root
     for model in models:
-        sql = model.sql.replace(root, str(home).replace("'", "''"))
+        sql = model.sql.replace(root, _in_sql(home))
         con.execute(f'create or replace table {model.schema}."{model.name}" as {sql}')
 
 

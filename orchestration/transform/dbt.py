@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from orchestration.discretion import told
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
@@ -144,6 +145,31 @@ def _environment(house: House) -> Iterator[None]:
                 os.environ[name] = value
 
 
+@contextlib.contextmanager
+def _without_values() -> Iterator[None]:
+    """While dbt runs, what DuckDB says of a failed statement is told without the values it may quote: dbt writes it to its log and results."""
+    import duckdb
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt_common.exceptions import DbtRuntimeError
+
+    name = "exception_handler"
+    before = getattr(DuckDBConnectionManager, name)
+
+    @contextlib.contextmanager
+    def handler(self: Any, sql: str, connection_name: str = "master") -> Iterator[None]:
+        with before(self, sql, connection_name):
+            try:
+                yield
+            except duckdb.Error as error:
+                raise DbtRuntimeError(told(error)) from None
+
+    setattr(DuckDBConnectionManager, name, handler)
+    try:
+        yield
+    finally:
+        setattr(DuckDBConnectionManager, name, before)
+
+
 def invoke(house: House, arguments: Sequence[str]) -> list[NodeResult]:
     """One dbt command. Raises HouseError when dbt could not run at all; failing tests and models are in the results."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -152,7 +178,7 @@ def invoke(house: House, arguments: Sequence[str]) -> list[NodeResult]:
     # A parsing writes the manifest; the others are given it, and write what they compiled but not the manifest again.
     is_parsing = arguments[0] == "parse"
     manifest = None if is_parsing else _manifest(house)
-    with _environment(house), contextlib.redirect_stdout(io.StringIO()):
+    with _environment(house), _without_values(), contextlib.redirect_stdout(io.StringIO()):
         try:
             outcome = dbtRunner(manifest).invoke(
                 [

@@ -23,7 +23,7 @@ from orchestration.transform.configuration import write_configuration
 # The two marts that are compared; every model in front of them is built, no other.
 MODELS = ("patient_month_decisions", "claimable_codes")
 # Made anew in the scratch, never linked.
-_OWN = {".state", "lake", "warehouse.duckdb", "warehouse.duckdb.wal", "marts.duckdb"}
+_OWN = {".state", "lake", "warehouse.duckdb", "warehouse.duckdb.wal", "marts.duckdb", "access.jsonl"}
 
 
 @contextmanager

@@ -27,11 +27,11 @@ def home(demo, tmp_path_factory) -> Path:
 
 
 def bytes_of(home: Path) -> dict[str, str]:
-    """Every file of the home by its hash, but the lock that a what-if takes."""
+    """Every file of the home by its hash, but the lock that a what-if takes and the record of every access."""
     return {
         str(path.relative_to(home)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(home.rglob("*"))
-        if path.is_file() and path.name != "what-if.lock"
+        if path.is_file() and path.name not in ("what-if.lock", "access.jsonl")
     }
 
 

@@ -94,7 +94,7 @@ def claimed_in(house: House, practice_id: str, patient_id: str, month: date) -> 
     """The newest packet whose claims have this patient-month."""
     found = None
     for packet in sorted(
-        (path.parent for path in (house.closes / practice_id / f"{month:%Y-%m}").glob("v[0-9]*/manifest.json")),
+        (path.parent for path in (house.closes_of(practice_id) / f"{month:%Y-%m}").glob("v[0-9]*/manifest.json")),
         key=lambda path: int(path.name[1:]),
     ):
         if claim_lines(packet, patient_id):
