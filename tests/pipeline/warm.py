@@ -6,7 +6,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import sys
+from pathlib import Path
 
+# Without a file of its own the main module looks interactive to DuckDB, which then draws a progress bar into what is printed.
+sys.modules["__main__"].__file__ = str(Path(sys.executable).with_name("ccm"))
 os.environ.update(COLUMNS="200", GX_ANALYTICS_ENABLED="false", DBT_SEND_ANONYMOUS_USAGE_STATS="false", DO_NOT_TRACK="1")
 
 # Consoles decide on colours as they are made; no command of the tests has a terminal.
