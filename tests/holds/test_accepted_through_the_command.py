@@ -26,23 +26,21 @@ def test_a_harmful_drift_and_an_unreadable_row_wait_for_a_name_and_a_reason(tmp_
     configure(home, [clinic])
     clinic.land(home)
     panel = clinic.panel()
-    # The newest night: a stay without a type, and a column of the coverages that no longer comes.
+    # The newest night: a stay without a type, and a column of the consents that no longer comes.
     faulty = [{**row, "stay_type": "rehab"} if row["patient_id"] == clinic.id(4) else row for row in panel["stays"]]
     write(home, "alpha", NEWEST_NIGHT, "stays", faulty)
-    write(
-        home, "alpha", NEWEST_NIGHT, "coverages", [{k: v for k, v in row.items() if k != "priority"} for row in panel["coverages"]]
-    )
+    write(home, "alpha", NEWEST_NIGHT, "consents", panel["consents"], without=("revoked_on",))
     night = ccm("nightly", home=home)
     assert night.code == 0 and "Holds the close" in night.out, night.out + night.err
 
     refused = ccm(*CLOSE, home=home)
     reasons = json.loads(refused.out)[0]["reasons"]
-    assert refused.code == 3 and any("priority" in reason and "ccm accept" in reason for reason in reasons)
+    assert refused.code == 3 and any("revoked_on" in reason and "ccm accept" in reason for reason in reasons)
     waiting = {(one["table_name"], one["line_number"]) for one in json.loads(ccm("accept", "--list", "--json", home=home).out)}
-    assert ("coverages", None) in waiting and "stays" in {table for table, _ in waiting}
+    assert ("consents", None) in waiting and "stays" in {table for table, _ in waiting}
 
     said = ("--practice", "alpha", "--night", str(NEWEST_NIGHT), "--by", "R. Roe")
-    done = ccm("accept", *said, "--table", "coverages", "--reason", "Medicare pays first for all of them", home=home)
+    done = ccm("accept", *said, "--table", "consents", "--reason", "the EHR moved it; nobody revoked", home=home)
     assert done.code == 0, done.err
     closed = json.loads(ccm(*CLOSE, home=home).out)[0]
     assert closed["outcome"] == "closed" and closed["held"] >= 1, closed
