@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.homes import Ran, ccm, copy
+from tests.pipeline.homes import Ran, copy, installed_ccm
 
 # One worker makes the demo; what does not need it comes first on the other, what shares it last.
 _FIRST = ("demo", "properties", "mutation")
@@ -53,10 +53,10 @@ def once(shared: Path, name: str, build: Callable[[Path], Ran]) -> tuple[Path, R
 @pytest.fixture(scope="session")
 def demo(shared: Path) -> tuple[Path, Ran]:
     """The demo home and what `ccm demo` printed. Never changed by a test: copy it first."""
-    return once(shared, "demo", lambda home: ccm("demo", home=home))
+    return once(shared, "demo", lambda home: installed_ccm("demo", home=home))
 
 
 @pytest.fixture(scope="session")
 def next_night(demo: tuple[Path, Ran], shared: Path) -> Path:
     """The demo home a night later: its last landed night is taken in. Never changed by a test: copy it first."""
-    return once(shared, "next_night", lambda home: ccm("nightly", home=copy(demo[0], home)))[0]
+    return once(shared, "next_night", lambda home: installed_ccm("nightly", home=copy(demo[0], home)))[0]

@@ -34,8 +34,6 @@ class Hold:
     last_month_held: date | None
     is_acceptable: bool
     is_accepted: bool
-    accepted_by: str | None
-    accepted_why: str | None
 
     @property
     def what(self) -> str:
@@ -113,10 +111,9 @@ def record_acceptance(house: House, wanted: Wanted, by: str | None, reason: str 
     waiting = [hold for hold in meant if not hold.is_accepted]
     about = f"{wanted.practice_id} {wanted.table} of {wanted.night}"
     if not waiting:
-        already = next((hold for hold in meant if hold.is_accepted), None)
         raise HouseError(
-            f"{about}: accepted already by {already.accepted_by}"
-            if already
+            f"{about}: accepted already; {acceptances.path_of(house, wanted.practice_id)} says by whom"
+            if meant
             else f"{about}: nothing waits to be accepted there; `ccm accept --list` shows what does"
         )
     missing = set(wanted.lines) - {hold.line_number for hold in meant}

@@ -261,7 +261,7 @@ def accepted_holds(warehouse: duckdb.DuckDBPyConnection, practice: Practice, mon
         """
         select hold_id, kind, table_name, cast(extract_date as varchar) as extract_date, measure, column_name, line_number, patient_id,
             explanation, accepted_by, accepted_why
-        from marts.close_holds
+        from intermediate.int_close_holds
         where practice_id = ? and is_accepted and (last_month_held is null or last_month_held >= ?)
         order by kind, table_name, extract_date, measure, column_name, line_number
         """,

@@ -374,7 +374,7 @@ HOLDS = Query(
     "holds",
     f"""
     select practice_id, extract_date, table_name, kind, coalesce(nullif(measure, ''), kind) as measure, explanation, count(*) as holds,
-        bool_and(is_accepted) as is_accepted, any_value(accepted_by) as accepted_by
+        bool_and(is_accepted) as is_accepted
     from close_holds where {_here(month=False)} group by all order by is_accepted, extract_date desc, practice_id, table_name, measure limit 100
     """,
     frozenset({"close_holds"}),

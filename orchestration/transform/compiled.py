@@ -44,7 +44,9 @@ def _compile(fingerprint: str) -> Project:
         bad = [result.unique_id for result in results if result.is_bad]
         if bad:
             raise HouseError(f"the dbt project does not compile: {bad[0]}")
-        manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads(
+            dbt.ensure_manifest(house).read_text(encoding="utf-8")
+        )  # not written by a process that had it in memory
         models = {}
         for node in manifest["nodes"].values():
             if node["resource_type"] != "model":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import io
 import json
@@ -76,14 +77,10 @@ def ensure_manifest(house: House) -> Path:
     target, wanted = target_folder(house), _wanted()
     if not _holds(target, wanted):
         with house.lock("dbt"):
-            if _holds(PARSED, wanted):
-                _copy(PARSED, target, wanted)
-            else:
+            if not _copy(PARSED, target, wanted):
                 invoke(house, ["parse"])
                 write_private(target / STAMP, wanted)
-                # A checkout that may not be written to is no fault: then each home parses for itself.
-                with contextlib.suppress(OSError):
-                    _copy(target, PARSED, wanted)
+                _copy(target, PARSED, wanted)
     return target / MANIFEST
 
 
@@ -98,12 +95,21 @@ def _holds(folder: Path, wanted: str) -> bool:
     return stamp.exists() and stamp.read_text() == wanted and (folder / MANIFEST).exists() and (folder / PARSED_PROJECT).exists()
 
 
-def _copy(source: Path, target: Path, wanted: str) -> None:
-    """The stamp is written last and taken away first: where it stands, the rest is whole."""
-    (target / STAMP).unlink(missing_ok=True)
-    for name in (MANIFEST, PARSED_PROJECT):
-        write_private(target / name, (source / name).read_bytes())
-    write_private(target / STAMP, wanted)
+def _copy(source: Path, target: Path, wanted: str) -> bool:
+    """Copies what was parsed to or from the checkout's folder, under that folder's lock; False where it is not there or may not be written to: then each
+    home parses for itself. The stamp is taken away first and written last: where it stands, the rest is whole."""
+    with contextlib.suppress(OSError):
+        PARSED.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (PARSED / "lock").open("a") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            if not _holds(source, wanted):
+                return False
+            (target / STAMP).unlink(missing_ok=True)
+            for name in (MANIFEST, PARSED_PROJECT):
+                write_private(target / name, (source / name).read_bytes())
+            write_private(target / STAMP, wanted)
+            return True
+    return False
 
 
 def _manifest(house: House) -> Manifest:

@@ -3,7 +3,7 @@
 It lives in an environment of its own (.venv-datacontract), because it pins typer below ours. The data: accepted extracts and marts of a few
 made-up practices, as Parquet in a temporary folder (it reads CSV through DuckDB's sniffer, which gives up on good files with commas in quotes).
 Each contract is copied there with a `servers` entry that names its file, and without the physical type of lists and JSON, whose names it does
-not know; nothing else of it is changed.
+not know, and without the vocabulary of a list's items; nothing else of it is changed.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def with_server(contract: Path, target: Path, data: Path) -> Path:
             del column["physicalType"], column["items"]
         elif column.get("physicalType", "").endswith("[]"):
             del column["physicalType"]  # the logical type says as much
+            column.pop("quality", None)  # it would hold the list itself, not its items, against the vocabulary
     told["servers"] = [{"server": "here", "type": "local", "path": str(data), "format": "parquet"}]
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True), encoding="utf-8")

@@ -116,7 +116,7 @@ def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_
 def test_a_night_with_nothing_new_writes_what_a_run_killed_behind_its_publication_did_not(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home")
     lists = {path: path.read_bytes() for path in home.glob("worklists/*/*.csv")}
-    reports = {path for path in home.glob("reports/*/*.html")}
+    reports = set(home.glob("reports/*/*.html"))
     shutil.rmtree(home / "worklists" / "hudson")
     shutil.rmtree(home / "reports")
     # A process that is no more, and one that is: only the first one's scratch goes.

@@ -37,10 +37,9 @@ def house(tmp_path):
                 """
                 insert into close_holds by name select 'alpha' as practice_id, ? as hold_id, ? as kind, ? as table_name, ? as extract_date,
                     case ? when 'drift' then 'rows' else '' end as measure, '' as column_name, ? as line_number, 'told' as explanation,
-                    case ? when 'quarantined_row' then 'claim' else 'practice' end as holds_what, ? as is_acceptable, ? is not null as is_accepted,
-                    ? as accepted_by
+                    case ? when 'quarantined_row' then 'claim' else 'practice' end as holds_what, ? as is_acceptable, ? is not null as is_accepted
                 """,
-                [hold_id, kind, table, NIGHT, kind, line, kind, acceptable, accepted, accepted],
+                [hold_id, kind, table, NIGHT, kind, line, kind, acceptable, accepted],
             )
     return House(home)
 
@@ -56,7 +55,7 @@ def house(tmp_path):
         (Wanted("alpha", NIGHT, "patients", "minutes"), "R. Roe", "right", "nothing waits to be accepted there"),
         (Wanted("alpha", NIGHT, "consents", None, (7, 8)), "R. Roe", "right", "line 8 is no row that waits"),
         (Wanted("alpha", NIGHT, "stays"), "R. Roe", "right", "a rejected panel file cannot be accepted"),
-        (Wanted("alpha", NIGHT, "time_entries"), "R. Roe", "right", "accepted already by R. Roe"),
+        (Wanted("alpha", NIGHT, "time_entries"), "R. Roe", "right", "accepted already; "),
         (MEANT, None, "right", "--by: say the name"),
         (MEANT, "  ", "right", "--by: say the name"),
         (MEANT, "R. Roe", "", "--reason: say why"),

@@ -207,7 +207,7 @@ def test_an_acceptance_holds_for_its_content_and_is_the_new_usual_and_other_cont
     accept(home, "rejected", holds(con, "rejected"))
     con = build(home)
     assert holds(con, "panel") == []
-    (accepted,) = rows(con, "select accepted_by, accepted_why from marts.close_holds where practice_id = 'panel'")
+    (accepted,) = rows(con, "select accepted_by, accepted_why from intermediate.int_close_holds where practice_id = 'panel'")
     assert accepted == {"accepted_by": "R. Roe", "accepted_why": "is right"}
     assert [hold["table_name"] for hold in holds(con, "rejected")] == ["stays"] and len(lost) == 1  # a panel file is not let go
     # The next night's panel of five is as usual; one of two is not.

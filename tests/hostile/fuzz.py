@@ -8,6 +8,7 @@ written outside the lake; a second run takes nothing in. Prints what became of e
 from __future__ import annotations
 
 import argparse
+import hashlib
 import os
 import re
 import sys
@@ -30,7 +31,7 @@ from rich.table import Table
 
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import House
-from orchestration.take_in.lake import batch_folder, newest_files, take_in
+from orchestration.take_in.lake import FileRecord, batch_folder, newest_files, take_in
 from tests.hostile.drafts import MARKER, TABLES, Draft, good_draft
 from tests.hostile.mutations import MUTATIONS
 from tests.hostile.second_reader import Expected, Unsaid, expected_of, unreadable
@@ -160,14 +161,8 @@ def _one_home(root: Path, rng: Random, nights: int, label: str, tally: Tally) ->
         found = {(r.practice_id, r.extract_date, r.table_name): r for r in report.files} if report else {}
         held = {(r.practice_id, r.extract_date, r.table_name): r for r in newest_files(house)}
         for key in sorted(landed.keys() ^ found.keys()):
-            if (
-                key in landed
-                and key in held
-                and held[key].sha256 is None
-                and held[key].outcome == "rejected"
-                and _gives_nothing(landed[key][1])
-            ):
-                continue  # there was nothing to read the night before either
+            if key in landed and key in held and _is_the_same_again(landed[key][1], held[key]):
+                continue  # no new version
             tally.findings.append(
                 f"{label}, run {going}: {key} {landed[key][0].mutations if key in landed else ''} is only in {'landing/' if key in landed else 'the ledger'}"
             )
@@ -213,11 +208,14 @@ def _expected(path: Path, draft: Draft, zone: str) -> Expected | None:
         return None
 
 
-def _gives_nothing(path: Path) -> bool:
+def _is_the_same_again(path: Path, held: FileRecord) -> bool:
+    """Whether a file landed again has the bytes it had, or gives none, as before."""
     try:
-        return path.is_symlink() or not path.is_file() or path.open("rb").close() is not None
+        has_bytes = not path.is_symlink() and path.is_file()
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest() if has_bytes else None
     except PermissionError:
-        return True
+        sha256 = None
+    return sha256 == held.sha256
 
 
 def _make_readable(root: Path) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import duckdb
@@ -23,17 +27,50 @@ class Ran:
     err: str
 
 
-def ccm(*arguments: str, home: Path) -> Ran:
+def _environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "CCM_HOME": str(home), "COLUMNS": "200"}
+
+
+def installed_ccm(*arguments: str, home: Path) -> Ran:
     """Runs the installed command on a home, as a user would."""
     done = subprocess.run(
-        [str(CCM), *arguments],
-        env={**os.environ, "CCM_HOME": str(home), "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
+        [str(CCM), *arguments], env=_environment(home), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
     )
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+_warm: ForkServerContext = multiprocessing.get_context("forkserver")
+_warm.set_forkserver_preload(["tests.pipeline.warm"])
+
+
+def ccm(*arguments: str, home: Path) -> Ran:
+    """The same in a process of its own that starts with the libraries imported (tests/pipeline/warm.py): their import takes longer than most commands.
+
+    Its arguments, environment, files, output and exit code are those of the installed command.
+    """
+    with tempfile.TemporaryDirectory(prefix="ccm-ran-") as folder:
+        printed = [Path(folder) / name for name in ("out", "err")]
+        process = _warm.Process(
+            target=_main, args=(arguments, _environment(home), str(Path.cwd()), [str(path) for path in printed])
+        )
+        process.start()
+        process.join()
+        said = [path.read_text(encoding="utf-8") for path in printed]
+    assert process.exitcode is not None
+    return Ran(process.exitcode, *said)
+
+
+def _main(arguments: tuple[str, ...], environment: dict[str, str], folder: str, printed: list[str]) -> None:
+    for stream, path in zip((1, 2), printed, strict=True):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), stream)
+    sys.stdout, sys.stderr = (io.TextIOWrapper(os.fdopen(fd, "wb", closefd=False), "utf-8", write_through=True) for fd in (1, 2))
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(folder)
+    sys.argv = [str(CCM), *arguments]
+    from orchestration.command.main import main
+
+    sys.exit(main())  # as the console script does
 
 
 def rows(home: Path, sql: str) -> list[dict[str, object]]:

@@ -132,7 +132,7 @@ def wreck(root: Path, office: Office) -> None:
     )
     (folder / "assessments.parquet").write_bytes(buffer.getvalue())
     (folder / "care_plans.parquet").write_bytes(b"PAR1Zqxnot parquet at allPAR1")
-    (folder / "Zqxstranger.csv").write_text("Zqx\n")
+    (folder / "stranger.csv").write_text("Zqx\n")
 
 
 def answers(root: Path) -> None:

@@ -56,8 +56,9 @@ def raw(house):
 
 
 def test_neither_the_lake_nor_the_databases_can_be_read_without_the_key(house, key):
-    assert not found_in(house.root, but=("landing/",))
     for name, content in raw(house).items():
+        # Whole words: three letters of a marker stand in ciphertext by chance.
+        assert not [word for word in (b"zqxlast", b"zqxfirst", b"zqxstreet") if word in content.lower()], name
         if name.endswith(".parquet"):
             assert content.startswith(b"PAR1" if name.endswith("files.parquet") else b"PARE"), name
         if name.endswith(".duckdb"):

@@ -1,100 +1,18 @@
--- What keeps a practice's close, or one patient's claim, in the house until it is mended or accepted (`ccm accept`), and what was accepted.
-with rejected as (
-    select
-        files.practice_id,
-        files.table_name,
-        files.extract_date,
-        files.reason,
-        coalesce(files.sha256, sha256(concat_ws(chr(31), files.file_name, cast(files.version as varchar), files.reason))) as content,
-        files.table_name in ('appointments', 'services', 'time_entries') as is_acceptable
-    from {{ ref('stg_files') }} as files
-    left join (
-        select
-            practice_id,
-            table_name,
-            max(extract_date) as newest_accepted
-        from {{ ref('stg_files') }}
-        where is_newest_version and outcome = 'accepted'
-        group by practice_id, table_name
-    ) as accepted
-        on files.practice_id = accepted.practice_id and files.table_name = accepted.table_name
-    where
-        files.is_newest_version
-        and files.outcome = 'rejected'
-        -- A panel file stands until a later one is accepted; what was lost of a log is not in any later file.
-        and (
-            files.table_name in ('appointments', 'services', 'time_entries')
-            or accepted.newest_accepted is null
-            or accepted.newest_accepted < files.extract_date
-        )
-),
-
-holds as (
-    select
-        practice_id,
-        'rejected_file' as kind,
-        table_name,
-        extract_date,
-        '' as measure,
-        '' as column_name,
-        null as line_number,
-        null as patient_id,
-        reason as explanation,
-        is_acceptable,
-        cast(null as date) as last_month_held,
-        {{ hold_id('practice_id', "'rejected_file'", 'table_name', "''", "''", 'extract_date', 'content') }} as hold_id
-    from rejected
-    union all
-    select
-        practice_id,
-        'drift' as kind,
-        table_name,
-        extract_date,
-        measure,
-        column_name,
-        null as line_number,
-        null as patient_id,
-        explanation,
-        true as is_acceptable,
-        -- What a night's changes left out is missing in that month and those before; a snapshot decides everything until the next one.
-        case when not is_snapshot then {{ month_of('extract_date') }} end as last_month_held,
-        hold_id
-    from {{ ref('int_extract_findings') }}
-    where is_harmful and (not is_snapshot or extract_date = newest_file_night)
-    union all
-    select
-        practice_id,
-        'quarantined_row' as kind,
-        table_name,
-        extract_date,
-        '' as measure,
-        coalesce(column_name, '') as column_name,
-        line_number,
-        patient_id,
-        'in quarantine' || coalesce(' for its ' || column_name, '') || ': it may hide a reason not to bill' as explanation,
-        true as is_acceptable,
-        cast(null as date) as last_month_held,
-        hold_id
-    from {{ ref('int_quarantined_facts') }}
-)
-
+-- What keeps a practice's close, or one patient's claim, in the house until it is mended or accepted (`ccm accept`), and what was accepted. Who accepted
+-- it and why stands in the record (closes/<practice_id>/acceptances.jsonl): no person's name is in a mart.
 select
-    holds.practice_id,
-    holds.hold_id,
-    holds.kind,
-    case when holds.kind = 'quarantined_row' then 'claim' else 'practice' end as holds_what,
-    holds.table_name,
-    holds.extract_date,
-    holds.measure,
-    holds.column_name,
-    holds.line_number,
-    holds.patient_id,
-    holds.explanation,
-    holds.last_month_held,
-    holds.is_acceptable,
-    acceptances.hold_id is not null and holds.is_acceptable as is_accepted,
-    acceptances.accepted_by,
-    acceptances.accepted_why
-from holds
-left join {{ from_configuration('acceptances') }} as acceptances
-    on holds.practice_id = acceptances.practice_id and holds.hold_id = acceptances.hold_id
+    practice_id,
+    hold_id,
+    kind,
+    holds_what,
+    table_name,
+    extract_date,
+    measure,
+    column_name,
+    line_number,
+    patient_id,
+    explanation,
+    last_month_held,
+    is_acceptable,
+    is_accepted
+from {{ ref('int_close_holds') }}

@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 import pyarrow.parquet as pq
 
+from orchestration.close import acceptances
 from orchestration.close.freeze import thaw
 from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
@@ -45,6 +46,7 @@ class Source:
     packet: Path | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
     approval: Mapping[str, Any] = field(default_factory=dict)
+    acceptances: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by hold_id, of the live marts: who and why
 
     def rows(self, sql: str, parameters: list[Any] | None = None) -> list[Row]:
         cursor = self.connection.execute(sql, parameters or [])
@@ -65,7 +67,8 @@ def of_marts(house: House, practice_id: str) -> Iterator[Source]:
     if practice_id not in practices:
         raise HouseError(f"--practice {practice_id}: not in practices.yaml; it has {', '.join(practices)}")
     with open_marts(house) as connection:
-        yield Source(connection, practices[practice_id].model_dump(mode="json"), "marts.duckdb")
+        accepted = {row["hold_id"]: row for row in acceptances.in_force(house) if row["practice_id"] == practice_id}
+        yield Source(connection, practices[practice_id].model_dump(mode="json"), "marts.duckdb", acceptances=accepted)
 
 
 @contextmanager

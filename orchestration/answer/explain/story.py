@@ -92,22 +92,30 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
     }
 
 
-_HELD = "kind, table_name, extract_date, measure, column_name, line_number, explanation, accepted_by, accepted_why"
-
-
 def _holds(source: Source, practice_id: str, patient_id: str, month: date) -> list[Row]:
     """What keeps this claim or the practice's close in the house, or did until somebody accepted it: rows in quarantine, drift, lost files."""
+    told = ("kind", "table_name", "extract_date", "measure", "column_name", "line_number", "explanation")
     if source.packet is not None:  # with what stood open there would have been no close; the claims held then stand in held.csv
-        accepted = [row for row in source.manifest.get("accepted", ()) if row["patient_id"] in (None, patient_id)]
-        return [{name: row[name] for name in _HELD.split(", ")} for row in accepted]
-    return source.rows(
-        f"""
-        select {_HELD} from close_holds
+        rows = [row for row in source.manifest.get("accepted", ()) if row["patient_id"] in (None, patient_id)]
+        return [{name: row[name] for name in (*told, "accepted_by", "accepted_why")} for row in rows]
+    rows = source.rows(
+        """
+        select * from close_holds
         where practice_id = ? and (patient_id is null or patient_id = ?) and (last_month_held is null or last_month_held >= ?)
         order by kind, table_name, extract_date, measure, column_name, line_number
         """,
         [practice_id, patient_id, month],
     )
+    return [
+        {
+            **{name: row[name] for name in told},
+            **{
+                name: source.acceptances.get(row["hold_id"], {}).get(name) if row["is_accepted"] else None
+                for name in ("accepted_by", "accepted_why")
+            },
+        }
+        for row in rows
+    ]
 
 
 def days_of(bits: int, month: date) -> str:

@@ -108,7 +108,6 @@ def _holds(view: View) -> None:
             "holds": ("Times", look.whole),
             "explanation": ("What is wrong", look.text),
             "is_accepted": ("Since then", lambda accepted: "✔ accepted" if accepted else "✘ holds the close or a claim"),
-            "accepted_by": ("By", look.text),
         },
         empty="Nothing holds a close or a claim.",
     )
