@@ -72,6 +72,12 @@ def _plainly(where: str, error: Exception) -> Exception:
 
     if isinstance(error, HouseError | dg.Failure | dg.RetryRequested):
         return error
+    if isinstance(error, OSError):
+        # A path and the system's words, no value.
+        return HouseError(
+            f"{error.filename or 'a file of the home'}: {error.strerror or type(error).__name__}; make room or give access, then run the same "
+            "command again, nothing is half done"
+        )
     log = record(House.from_environment(), where, error)
     return HouseError(f"{told(error)}: this is a defect of ccm, not of your data; the details are in {log}")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import json
 import logging
 import os
@@ -132,8 +131,6 @@ class Pipeline:
                 error = event.step_failure_data.error
                 cause = error.cause or error if error else None
                 text = cause.message.strip().splitlines()[-1] if cause else "failed"
-                if cause and issubclass(getattr(builtins, cause.cls_name or "", Exception), OSError):
-                    text += "; make room or give access, then run the same command again, nothing is half done"
                 errors.append(f"{event.step_key}: {text}")
         return JobResult(result.success, outputs, errors)
 

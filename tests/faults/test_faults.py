@@ -54,7 +54,7 @@ def undisturbed(next_night, tmp_path_factory):
 
 def test_a_close_killed_at_any_durable_step_is_finished_by_the_next_one_with_the_same_bytes(next_night, undisturbed, tmp_path):
     expected, steps = undisturbed
-    for number in sorted({1, 2, 3, steps // 3, steps // 2, steps - 3, steps - 1, steps}):
+    for number in sorted({1, 3, steps // 2, steps - 1, steps}):
         home = closable(next_night, tmp_path / str(number))
         done = harness.struck(home, f"write:{number}", CLOSE)
         assert done.returncode == -9, (number, done.stderr)
@@ -115,9 +115,10 @@ def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_
 
 def test_a_night_with_nothing_new_writes_what_a_run_killed_behind_its_publication_did_not(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home")
+    newest = max(path.name for path in home.glob("worklists/hudson/*.csv"))
     lists = {path: path.read_bytes() for path in home.glob("worklists/*/*.csv")}
     reports = set(home.glob("reports/*/*.html"))
-    shutil.rmtree(home / "worklists" / "hudson")
+    (home / "worklists" / "hudson" / newest).unlink()
     shutil.rmtree(home / "reports")
     # A process that is no more, and one that is: only the first one's scratch goes.
     dead, living = home / ".state" / "verdicts" / ".dbt.json.4999999.tmp", home / "reports" / f".a.html.{os.getpid()}.tmp"

@@ -28,15 +28,25 @@ def build(home: Path, wanted: Iterable[str] = MARTS) -> duckdb.DuckDBPyConnectio
     write_configuration(house, practices)
     con = duckdb.connect()
     compiled.prepare(con)
-    con.execute("create schema settings")
-    types = _types()
-    for path in sorted([*SEEDS.rglob("*.csv"), *(SEEDS.parent / "settings").glob("*.csv")]):
-        schema = "settings" if path.parent.name == "settings" else "rules"
-        given = ", ".join(f"'{column}': '{kind}'" for column, kind in types.get(path.stem, {}).items())
-        typed = f", types = {{{given}}}" if given else ""
-        con.execute(f"create table {schema}.\"{path.stem}\" as select * from read_csv('{path}', header = true{typed})")
+    for path in sorted(SEEDS.rglob("*.csv")):
+        load(con, "rules", path)
+    load_settings(con)
     compiled.run(con, home, compiled.in_order(wanted))
     return con
+
+
+def load(con: duckdb.DuckDBPyConnection, schema: str, path: Path) -> None:
+    """A seed as dbt loads it."""
+    given = ", ".join(f"'{column}': '{kind}'" for column, kind in _types().get(path.stem, {}).items())
+    typed = f", types = {{{given}}}" if given else ""
+    con.execute(f"create table {schema}.\"{path.stem}\" as select * from read_csv('{path}', header = true{typed})")
+
+
+def load_settings(con: duckdb.DuckDBPyConnection) -> None:
+    """The settings of the house, which are no rules."""
+    con.execute("create schema settings")
+    for path in sorted((SEEDS.parent / "settings").glob("*.csv")):
+        load(con, "settings", path)
 
 
 @cache

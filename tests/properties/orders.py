@@ -26,6 +26,7 @@ from orchestration.practices import load_practices
 from orchestration.take_in.lake import take_in
 from orchestration.transform import compiled, dbt
 from orchestration.transform.configuration import write_configuration
+from tests.holds.bench import load_settings
 from tests.properties.strategies import Clinic, configure, population
 
 Marts = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
@@ -167,6 +168,7 @@ class Kitchen:
             tables = "select schema_name, table_name from duckdb_tables() where database_name = 'seeds' and table_name like 'rule\\_%' escape '\\'"
             for schema, table in con.execute(tables).fetchall():
                 con.execute(f'create view rules."{table}" as from seeds."{schema}"."{table}"')
+            load_settings(con)
             compiled.run(con, house.root, self.models)
             con.execute(
                 "create table main.names as select file_id, practice_id || ' ' || extract_date || ' ' || table_name || ' v' || version as name "
