@@ -10,8 +10,9 @@ import pytest
 
 from tests.pipeline.homes import Ran, copy, installed_ccm
 
-# One worker makes the demo; what does not need it comes first on the other, what shares it last.
-_FIRST = ("demo", "properties", "mutation")
+# One worker makes the demo; what does not need it comes first on the other; what shares it comes last, the longest first, so that neither waits.
+_FIRST = ("demo", "properties", "protection", "worked", "mutation")
+_LAST = ("gate", "faults", "office_days", "answers", "claim_audit", "close_states", "keeping", "rebuild")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,7 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         group = (marker.args or tuple(marker.kwargs.values()))[0] if marker else None
         if group in _FIRST:
             return _FIRST.index(group)
-        return len(_FIRST) if group is None else len(_FIRST) + 1
+        if group is None:
+            return len(_FIRST)
+        return len(_FIRST) + 1 + (_LAST.index(group) if group in _LAST else len(_LAST))
 
     items.sort(key=place)
 

@@ -30,6 +30,13 @@ PACKETS = dg.AssetKey(["close", "packets"])
 MAY_CLOSE, NOTHING_WAITS = "may_close", "nothing_waits"
 PROPOSER = "proposed by schedule"
 Outcome = Closed | Proposed | Ruling  # a ruling: refused
+# What the runs of this process found, for the command that started them. Nothing reads it later, so nothing of it stays on disk.
+_found: dict[str, dict[str, Outcome]] = {}
+
+
+def outcomes_of(run_id: str) -> dict[str, Outcome]:
+    """practice_id -> what a run of this process came to; given once."""
+    return _found.pop(run_id, {})
 
 
 class CloseConfig(dg.Config):
@@ -117,7 +124,6 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         group_name="gate",
         owners=["team:billing"],
         partitions_def=CLOSES,
-        # What a run found is for whoever started it; nothing is read from it later, so nothing of it stays on disk.
         io_manager_def=dg.mem_io_manager,
         pool=WAREHOUSE_POOL,
         description="Per practice: may this month close, and if not, why not. Stands between the checked marts and every claim file.",
@@ -162,6 +168,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         tags={"phi": "yes"},
         partitions_def=CLOSES,
         io_manager_def=dg.mem_io_manager,
+        output_required=False,
         pool=WAREHOUSE_POOL,
         description="closes/<practice>/<month>/v<N>/: claim file, claims, held, evidence, manifest and approval of each practice that may close.",
         check_specs=[
@@ -201,11 +208,14 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         for name, one in sorted(outcomes.items()):
             if isinstance(one, Closed) and name != own:
                 yield dg.AssetMaterialization(PACKETS, partition=key_of(name, month), metadata=_said(one))
+        _found[context.run_id] = outcomes
         mine = outcomes[own]
         if isinstance(mine, Ruling) and config.practice_ids is None:
             # Red in the grid: this practice-month alone. With several practices in one run the check is red, and the others go on.
             raise dg.Failure(f"{own} {month:%Y-%m} is refused: {'; '.join(mine.refusals)}")
-        yield dg.Output(outcomes, metadata=_said(mine))
+        # Without an output there is no mark in the grid, and nothing to post: nothing went out.
+        if any(isinstance(one, Closed) for one in outcomes.values()):
+            yield dg.Output(None, metadata=_said(mine))
         yield from _checks(PACKETS, NOTHING_WAITS, month, own, {name: _waiting(one) for name, one in outcomes.items()})
 
     @dg.asset(

@@ -13,10 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from orchestration.house import House
+from orchestration.take_in.lake import ledger
 from tests.faults import harness
 from tests.pipeline.homes import CCM, ccm, copy, rows
+from tests.properties.strategies import write_home
 
-pytestmark = pytest.mark.xdist_group("closes")
+pytestmark = pytest.mark.xdist_group("faults")
 
 MONTH = "2026-10"
 CLOSE = ("part:close", "highpines", MONTH)
@@ -153,6 +156,18 @@ def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_nig
     ]
     by_submitter = [path.read_text().splitlines() for path in home.glob("closes/.control_numbers/*")]
     assert numbers and all(len({json.loads(line)["control_number"] for line in lines}) == len(lines) for lines in by_submitter)
+
+
+def test_two_nightlies_at_once_take_each_file_in_once(tmp_path):
+    home = tmp_path / "home"
+    write_home(home, seed=8, practices=1, defects=False)
+    with ThreadPoolExecutor(2) as pool:
+        done = list(pool.map(lambda _: harness.ccm(home, "nightly"), range(2)))
+    assert [one.returncode for one in done] == [0, 0], [one.stderr for one in done]
+    landed = {path.relative_to(home / "landing").as_posix() for path in home.glob("landing/*/*/*.*")}
+    taken = [record.file_name for record in ledger(House(home))]
+    assert len(taken) == len(set(taken)) and set(taken) == landed
+    assert rows(home, "select sum(rows_received) as n from row_accounting")[0]["n"] > 0
 
 
 def test_a_read_only_folder_is_named_keeps_nothing_half_done_and_spoils_no_rerun(next_night, undisturbed, tmp_path):

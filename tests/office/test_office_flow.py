@@ -15,7 +15,7 @@ from orchestration.answer.worklist import work_items
 from orchestration.house import House, HouseError
 from tests.pipeline.homes import ccm, copy, rows
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("office_days")
 
 PRACTICE, LATE = "hudson", "highpines"
 

@@ -15,7 +15,7 @@ from openpyxl import load_workbook
 from orchestration.practices import load_practices, next_month
 from tests.pipeline.homes import ccm, rows
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("office_days")
 
 TIME_KINDS = ("missing_note", "open_timer", "visit_without_time", "staff_overlap", "runaway_timer")
 

@@ -18,7 +18,7 @@ from orchestration.take_in.landing import discover
 from tests.pipeline.homes import ccm, copy
 from tests.properties.strategies import write_home
 
-pytestmark = pytest.mark.xdist_group("office")
+pytestmark = pytest.mark.xdist_group("keeping")
 
 
 def marts(home):

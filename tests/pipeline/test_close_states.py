@@ -9,7 +9,7 @@ import pytest
 
 from tests.pipeline.homes import ccm, copy, rows
 
-pytestmark = pytest.mark.xdist_group("closes")
+pytestmark = pytest.mark.xdist_group("close_states")
 
 
 def lines(packet):

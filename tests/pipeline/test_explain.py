@@ -10,7 +10,7 @@ import pytest
 
 from tests.pipeline.homes import ccm, rows
 
-pytestmark = pytest.mark.xdist_group("closes")
+pytestmark = pytest.mark.xdist_group("explain")
 
 
 def explain(home, row, *more):

@@ -17,7 +17,7 @@ from orchestration.transform import dbt
 from orchestration.transform.assets import findings_of
 from tests.pipeline.homes import ccm, copy
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("gate")
 
 OCTOBER = date(2026, 10, 1)
 AT_FAULT, INNOCENT = "hudson", "prairie"

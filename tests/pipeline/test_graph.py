@@ -14,7 +14,7 @@ from dagster._utils.schedules import cron_string_iterator
 from orchestration.house import House
 from tests.pipeline.homes import copy
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("graph")
 
 
 @pytest.fixture(scope="module")

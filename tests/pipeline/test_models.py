@@ -12,7 +12,7 @@ from orchestration.house import House
 from orchestration.transform import dbt
 from tests.pipeline.homes import copy
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("models")
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from orchestration.close.rebuild import rebuild
 from orchestration.house import HouseError
 from tests.pipeline.homes import ccm
 
-pytestmark = pytest.mark.xdist_group("closes")
+pytestmark = pytest.mark.xdist_group("rebuild")
 
 
 @pytest.fixture

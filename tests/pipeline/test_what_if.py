@@ -16,7 +16,7 @@ from orchestration.what_if.run import Question, what_if
 from tests.pipeline.homes import ccm, copy, rows
 from tests.second_opinion.prices import Reference
 
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = pytest.mark.xdist_group("what_if")
 
 OCTOBER = date(2026, 10, 1)
 

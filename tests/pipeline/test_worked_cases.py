@@ -14,7 +14,7 @@ SHARED = PROJECT_ROOT.parent / "shared"
 CASES = SHARED / "spec" / "cases" / "cases.json"
 
 pytestmark = [
-    pytest.mark.xdist_group("properties"),
+    pytest.mark.xdist_group("worked"),
     pytest.mark.skipif(not CASES.exists(), reason="the specification is not beside this checkout"),
 ]
 

@@ -20,7 +20,7 @@ from orchestration.access import append, read, since
 from orchestration.house import House
 from tests.pipeline.homes import ccm
 
-pytestmark = pytest.mark.xdist_group("protection")
+pytestmark = pytest.mark.xdist_group("access")
 
 
 def lines(home):
