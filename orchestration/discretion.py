@@ -41,6 +41,14 @@ def told(error: BaseException) -> str:
     return type(error).__name__
 
 
+def refused_by_the_system(error: OSError) -> str:
+    """A path, the system's words and what to do: no value of a patient is among them."""
+    return (
+        f"{error.filename or 'a file of the home'}: {error.strerror or type(error).__name__}; make room or give access, then run the same "
+        "command again, nothing is half done"
+    )
+
+
 def record(house: House, where: str, error: BaseException) -> str:
     """Adds the frames of an error, without its message, to .state/ccm-errors.log (0600); gives the path, or a word when it cannot be written."""
     log = house.state / "ccm-errors.log"
@@ -73,11 +81,7 @@ def _plainly(where: str, error: Exception) -> Exception:
     if isinstance(error, HouseError | dg.Failure | dg.RetryRequested):
         return error
     if isinstance(error, OSError):
-        # A path and the system's words, no value.
-        return HouseError(
-            f"{error.filename or 'a file of the home'}: {error.strerror or type(error).__name__}; make room or give access, then run the same "
-            "command again, nothing is half done"
-        )
+        return HouseError(refused_by_the_system(error))
     log = record(House.from_environment(), where, error)
     return HouseError(f"{told(error)}: this is a defect of ccm, not of your data; the details are in {log}")
 

@@ -90,3 +90,8 @@
 {% macro deciding_panel_tables() -%}
     ('coverages', 'consents', 'conditions', 'care_plans', 'stays')
 {%- endmacro %}
+
+{#- Tables whose nights bring only what changed: what a lost night had is in no later file. -#}
+{% macro log_tables() -%}
+    ('appointments', 'services', 'time_entries')
+{%- endmacro %}

@@ -16,6 +16,15 @@
     date_diff('second', {{ earlier }}, {{ later }})
 {%- endmacro %}
 
+{#- How long an entry lasts: between its clock times, else as long as it says (interface.md section 3). -#}
+{% macro elapsed_seconds(entries) -%}
+    case
+        when {{ entries }}.started_at is not null and {{ entries }}.ended_at is not null
+            then {{ seconds_between(entries ~ '.started_at', entries ~ '.ended_at') }}
+        else {{ entries }}.duration_seconds
+    end
+{%- endmacro %}
+
 {% macro month_of(day) -%}
     cast(date_trunc('month', {{ day }}) as date)
 {%- endmacro %}

@@ -20,7 +20,7 @@ from orchestration.discretion import discreet
 from orchestration.engine import open_warehouse
 from orchestration.gate.gate import Ruling, rule_on
 from orchestration.house import House, HouseError
-from orchestration.operate.notices import tell_of_closes
+from orchestration.notices import tell_of_closes
 from orchestration.practices import Practice, load_practices
 from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_claims
 from orchestration.transform.state import build_inputs
@@ -124,7 +124,6 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         group_name="gate",
         owners=["team:billing"],
         partitions_def=CLOSES,
-        io_manager_def=dg.mem_io_manager,
         pool=WAREHOUSE_POOL,
         description="Per practice: may this month close, and if not, why not. Stands between the checked marts and every claim file.",
         check_specs=[
@@ -147,8 +146,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         for ruling in results:
             for refusal in ruling.refusals:
                 context.log.warning(f"{ruling.practice_id}: {refusal}")
-        yield dg.Output(
-            results,
+        yield dg.MaterializeResult(
             metadata={
                 "may close": ", ".join(r.practice_id for r in results if r.may_close) or "none",
                 "refused": ", ".join(r.practice_id for r in results if not r.may_close) or "none",
@@ -167,7 +165,6 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         owners=["team:billing"],
         tags={"phi": "yes"},
         partitions_def=CLOSES,
-        io_manager_def=dg.mem_io_manager,
         output_required=False,
         pool=WAREHOUSE_POOL,
         description="closes/<practice>/<month>/v<N>/: claim file, claims, held, evidence, manifest and approval of each practice that may close.",
@@ -215,7 +212,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
             raise dg.Failure(f"{own} {month:%Y-%m} is refused: {'; '.join(mine.refusals)}")
         # Without an output there is no mark in the grid, and nothing to post: nothing went out.
         if any(isinstance(one, Closed) for one in outcomes.values()):
-            yield dg.Output(None, metadata=_said(mine))
+            yield dg.MaterializeResult(metadata=_said(mine))
         yield from _checks(PACKETS, NOTHING_WAITS, month, own, {name: _waiting(one) for name, one in outcomes.items()})
 
     @dg.asset(

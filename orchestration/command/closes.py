@@ -32,7 +32,7 @@ def run_close(
     if not result.success:
         raise HouseError("the close did not finish:\n" + "\n".join(f"  {line}" for line in result.errors))
     rows: list[dict[str, Any]] = []
-    for one in result.outputs["close__packets"].values():
+    for one in result.outcomes.values():
         if isinstance(one, Ruling):
             rows.append(
                 {

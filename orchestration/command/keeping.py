@@ -70,7 +70,7 @@ def tidy(
     as_json: Json = False,
 ) -> None:
     """Removes what may go: old runs, landed files the lake holds, old backups. The lake and the closes stay for ever."""
-    from orchestration.command.running import prepare_environment
+    from orchestration.operate.instance import prepare_environment
     from orchestration.operate.tidy import tidy as remove
     from orchestration.operate.tidy import utc_now
 

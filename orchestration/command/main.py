@@ -30,7 +30,7 @@ from orchestration.command import (  # noqa: F401
     worklist,
 )
 from orchestration.command.common import app, err
-from orchestration.discretion import record
+from orchestration.discretion import record, refused_by_the_system
 from orchestration.house import House, HouseError
 
 
@@ -58,11 +58,7 @@ def _run() -> int:
         err.print("ccm: stopped; run the same command again, nothing is half done")
         return 130
     except OSError as error:
-        err.print(
-            f"ccm: {error.filename or 'a file of the home'}: {error.strerror or type(error).__name__}; make room or give access, then run the same "
-            "command again, nothing is half done",
-            style="red",
-        )
+        err.print(f"ccm: {refused_by_the_system(error)}", style="red")
     except Exception as error:
         log = record(House.from_environment(), "ccm", error)
         err.print(

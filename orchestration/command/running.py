@@ -2,60 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from orchestration.house import House, HouseError, write_private
+from orchestration.house import House, HouseError
+from orchestration.operate.instance import prepare_environment
 from orchestration.practices import load_practices
-
-DAGSTER_YAML = """\
-# Written by ccm. Telemetry is off; one run at a time holds the warehouse.
-event_log_storage:
-  module: orchestration.command.event_log
-  class: OpenSqliteEventLogStorage
-  config:
-    base_dir: {base_dir}
-telemetry:
-  enabled: false
-nux:
-  enabled: false
-concurrency:
-  pools:
-    default_limit: 1
-    granularity: op
-"""
 
 
 @dataclass(frozen=True)
 class JobResult:
-    """How a job ended; `outputs` by op name, for those that have one."""
+    """How a job ended; `outcomes`: practice_id -> what the close came to (closed, proposed or refused), of a month-end that went through."""
 
     success: bool
-    outputs: Mapping[str, Any]
+    outcomes: Mapping[str, Any]
     errors: Sequence[str]
-
-
-def prepare_environment(house: House) -> None:
-    """Points Dagster, dbt and Great Expectations at this home and keeps them from calling out."""
-    if any(letter == "?" or not letter.isprintable() for letter in str(house.root)):
-        # Dagster puts it into a database's URL.
-        raise HouseError(f"{str(house.root)!r}: a home's path has no question mark and no control character; name another folder")
-    house.prepare()
-    dagster_home = house.state / "dagster"
-    dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    settings = dagster_home / "dagster.yaml"
-    wanted = DAGSTER_YAML.format(base_dir=json.dumps(str(dagster_home / "history")))
-    if not settings.exists() or settings.read_text() != wanted:
-        write_private(settings, wanted)
-    os.environ["CCM_HOME"] = str(house.root)
-    os.environ["DAGSTER_HOME"] = str(dagster_home)
-    os.environ.update(DBT_SEND_ANONYMOUS_USAGE_STATS="false", DO_NOT_TRACK="1", GX_ANALYTICS_ENABLED="false")
 
 
 class Pipeline:
@@ -121,7 +86,7 @@ class Pipeline:
     def _run(self, job: str, config: dict[str, Any], partition: str | None, month: date | None = None) -> JobResult:
         from orchestration.close.assets import outcomes_of
         from orchestration.close.calendar import register
-        from orchestration.command.living_runs import FROM_SHELL, bury_the_dead
+        from orchestration.operate.living_runs import FROM_SHELL, bury_the_dead
 
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
         with self.house.lock("run"), self._dagster.DagsterInstance.get() as instance:
@@ -135,7 +100,6 @@ class Pipeline:
                 tags={FROM_SHELL: "yes"},
                 raise_on_error=False,
             )
-        outputs: dict[str, Any] = {"close__packets": outcomes_of(result.run_id)} if result.success else {}
         errors = []
         for event in result.all_events:
             if event.is_step_failure:
@@ -143,7 +107,7 @@ class Pipeline:
                 cause = error.cause or error if error else None
                 text = cause.message.strip().splitlines()[-1] if cause else "failed"
                 errors.append(f"{event.step_key}: {text}")
-        return JobResult(result.success, outputs, errors)
+        return JobResult(result.success, outcomes_of(result.run_id) if result.success else {}, errors)
 
 
 @dataclass(frozen=True)

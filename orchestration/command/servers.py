@@ -27,9 +27,9 @@ def ui(
     home: Home = None,
 ) -> None:
     """Dagster's web interface on 127.0.0.1, with the schedules on."""
-    from orchestration.command.running import prepare_environment
     from orchestration.dashboard.password import is_this_machine
     from orchestration.house import PROJECT_ROOT
+    from orchestration.operate.instance import prepare_environment
 
     if not is_this_machine(address):
         raise HouseError(

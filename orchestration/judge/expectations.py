@@ -7,9 +7,11 @@ ever reaches a report.
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
@@ -17,15 +19,20 @@ import pandas as pd
 from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.engine import connect, open_warehouse, reading
 from orchestration.gate.verdicts import Finding
-from orchestration.house import House, no_pattern
+from orchestration.house import DBT_PROJECT, House, no_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
-# More than this share of a file's rows in quarantine is a sign that something is wrong with the extract, not with its rows.
-QUARANTINE_SHARE = 0.2
+
+@cache
+def quarantine_share() -> float:
+    """The share of a file's rows in quarantine that is worth a look: the settings' row for every table (drift_limits.csv)."""
+    with (DBT_PROJECT / "settings" / "drift_limits.csv").open(encoding="utf-8", newline="") as handle:
+        rows = [row for row in csv.DictReader(handle) if (row["measure"], row["table_name"]) == ("quarantined_share", "*")]
+    return float(rows[0]["noticed_above"])
 
 
 @dataclass(frozen=True)
@@ -54,9 +61,9 @@ def contract_rules(contract: ExtractContract) -> list[Rule]:
     rules.append(
         Rule(
             "quarantine__share",
-            QUARANTINE_SHARE,
+            quarantine_share(),
             "warn",
-            f"at most {QUARANTINE_SHARE:.0%} of a file's rows in quarantine",
+            f"at most {quarantine_share():.0%} of a file's rows in quarantine",
         )
     )
     return rules

@@ -167,7 +167,7 @@ def _disk(house: House) -> Iterator[Diagnosis]:
 
 
 def _leftovers(house: House) -> Iterator[Diagnosis]:
-    from orchestration.command.living_runs import is_locked
+    from orchestration.operate.living_runs import is_locked
 
     scratch = [path.relative_to(house.root).as_posix() for path in house.root.rglob(".*.tmp")]
     held = sorted(path.stem for path in house.state.glob("*.lock") if is_locked(path))
@@ -276,8 +276,8 @@ def _closes(house: House) -> Iterator[Diagnosis]:
 def _runs(house: House, now: datetime) -> Iterator[Diagnosis]:
     import dagster as dg
 
-    from orchestration.command.living_runs import is_dead, unfinished
-    from orchestration.command.running import prepare_environment
+    from orchestration.operate.instance import prepare_environment
+    from orchestration.operate.living_runs import is_dead, unfinished
 
     if not (house.state / "dagster" / "dagster.yaml").exists():
         yield Diagnosis("daemon", "warning", "Dagster has never run here", "`ccm ui`, or the services of deploy/")

@@ -10,10 +10,10 @@ from typing import Any
 import dagster as dg
 
 from orchestration.close.calendar import MONTHS, PRACTICES, published_months
-from orchestration.command.living_runs import bury_the_dead
 from orchestration.house import House
+from orchestration.notices import Notice, tell
 from orchestration.operate.drops import Late, drops, late_extracts
-from orchestration.operate.notices import Notice, tell
+from orchestration.operate.living_runs import bury_the_dead
 from orchestration.payers.inbox import pending
 from orchestration.practices import load_practices
 from orchestration.schedules.jobs import night_config, nightly_job, respond_job

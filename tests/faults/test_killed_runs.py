@@ -10,9 +10,9 @@ import sys
 import dagster as dg
 import pytest
 
-from orchestration.command.living_runs import bury_the_dead, is_dead
-from orchestration.command.running import prepare_environment
 from orchestration.house import House
+from orchestration.operate.instance import prepare_environment
+from orchestration.operate.living_runs import bury_the_dead, is_dead
 
 JOB = """
 import os, signal, sys

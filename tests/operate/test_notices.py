@@ -13,7 +13,7 @@ import yaml
 from aiosmtpd.controller import Controller
 
 from orchestration.house import House, HouseError
-from orchestration.operate.notices import Notice, tell, tell_of_closes
+from orchestration.notices import Notice, tell, tell_of_closes
 from orchestration.practices import load_practices
 from tests.properties.strategies import write_home
 

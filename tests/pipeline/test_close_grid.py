@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from orchestration.close.assets import GATE, MAY_CLOSE, NOTHING_WAITS, PACKETS
-from orchestration.command.running import prepare_environment
 from orchestration.house import House
+from orchestration.operate.instance import prepare_environment
 from tests.pipeline.homes import copy, rows
 
 pytestmark = pytest.mark.xdist_group("grid")

@@ -6,9 +6,9 @@ import dagster as dg
 import pytest
 from dagster._core.storage.event_log import SqliteEventLogStorage
 
-from orchestration.command.event_log import BURST_EVENTS, OpenSqliteEventLogStorage
-from orchestration.command.running import prepare_environment
 from orchestration.house import House
+from orchestration.operate.event_log import BURST_EVENTS, OpenSqliteEventLogStorage
+from orchestration.operate.instance import prepare_environment
 
 CHECKS = [f"check_{number}" for number in range(BURST_EVENTS)]
 

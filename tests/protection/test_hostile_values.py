@@ -14,8 +14,8 @@ import yaml
 from orchestration.close.x12.reader import read
 from orchestration.close.x12.validate import judge
 from orchestration.command.common import Screen
-from orchestration.command.running import prepare_environment
 from orchestration.house import House, HouseError, no_pattern
+from orchestration.operate.instance import prepare_environment
 from orchestration.practices import load_practices
 from tests.pipeline.homes import ccm, rows
 from tests.protection.conftest import MONTH, ODD

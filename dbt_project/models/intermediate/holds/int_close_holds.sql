@@ -6,7 +6,7 @@ with rejected as (
         files.extract_date,
         files.reason,
         coalesce(files.sha256, sha256(concat_ws(chr(31), files.file_name, cast(files.version as varchar), files.reason))) as content,
-        files.table_name in ('appointments', 'services', 'time_entries') as is_acceptable
+        files.table_name in {{ log_tables() }} as is_acceptable
     from {{ ref('stg_files') }} as files
     left join (
         select
@@ -23,7 +23,7 @@ with rejected as (
         and files.outcome = 'rejected'
         -- A panel file stands until a later one is accepted; what was lost of a log is not in any later file.
         and (
-            files.table_name in ('appointments', 'services', 'time_entries')
+            files.table_name in {{ log_tables() }}
             or accepted.newest_accepted is null
             or accepted.newest_accepted < files.extract_date
         )

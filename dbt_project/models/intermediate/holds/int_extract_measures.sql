@@ -208,163 +208,51 @@ faulty_columns as (
         ) as last_unknown_word
     from nights
     inner join faults on nights.file_id = faults.file_id
+),
+
+gone_columns as (
+    select
+        columns_before.*,
+        coalesce('; new in the same file, perhaps the same under another name: ' || new_columns.names, '') as names
+    from columns_before
+    left join new_columns on columns_before.file_id = new_columns.file_id
+    where columns_before.is_missing and columns_before.was_there
 )
 
-select
-    practice_id,
-    table_name,
-    extract_date,
-    is_snapshot,
-    newest_file_night,
-    'rows' as measure,
-    '' as column_name,
-    cast(rows_present as double) as value,
-    cast(most_rows as double) as usual,
-    rows_present / nullif(most_rows, 0) as compared,
-    cast(most_rows as double) as basis,
-    '' as names,
-    sha256 as content
-from snapshots_before
+{{ drift_measure('snapshots_before', "'rows'", 'rows_present', 'rows_present / nullif(most_rows, 0)', 'most_rows', usual='most_rows') }}
 where not is_beginning and most_rows is not null
 union all
-select
-    practice_id,
-    table_name,
-    extract_date,
-    is_snapshot,
-    newest_file_night,
-    measure,
-    '' as column_name,
-    value,
-    usual,
-    case when measure in ('rows_in_week', 'minutes_per_staff_day') then value / nullif(usual, 0) else value - usual end as compared,
-    coalesce(basis, usual) as basis,
-    '' as names,
-    content
-from usual_rates
+{{ drift_measure(
+    'usual_rates', 'measure', 'value',
+    "case when measure in ('rows_in_week', 'minutes_per_staff_day') then value / nullif(usual, 0) else value - usual end",
+    'coalesce(basis, usual)', usual='usual', content='content'
+) }}
 where value is not null and usual is not null
 union all
-select
-    practice_id,
-    table_name,
-    extract_date,
-    is_snapshot,
-    newest_file_night,
-    'quarantined_share' as measure,
-    '' as column_name,
-    rows_quarantined / rows_received as value,
-    median(rows_quarantined / rows_received) over (
-        partition by practice_id, table_name order by extract_date
-        range between interval {{ var('drift_nights') }} day preceding and interval 1 day preceding
-    ) as usual,
-    rows_quarantined / rows_received as compared,
-    rows_received as basis,
-    '' as names,
-    sha256 as content
-from nights
+{{ drift_measure(
+    'nights', "'quarantined_share'", 'rows_quarantined / rows_received', 'rows_quarantined / rows_received', 'rows_received',
+    usual="median(rows_quarantined / rows_received) over (
+            partition by practice_id, table_name order by extract_date
+            range between interval " ~ var('drift_nights') ~ " day preceding and interval 1 day preceding
+        )"
+) }}
 where rows_received > 0
 union all
-select
-    practice_id,
-    table_name,
-    extract_date,
-    is_snapshot,
-    newest_file_night,
-    'rows_of_nobody' as measure,
-    '' as column_name,
-    rows_of_nobody as value,
-    null as usual,
-    rows_of_nobody as compared,
-    rows_of_nobody as basis,
-    '' as names,
-    sha256 as content
-from nights
+{{ drift_measure('nights', "'rows_of_nobody'", 'rows_of_nobody', 'rows_of_nobody', 'rows_of_nobody') }}
 where rows_of_nobody > 0 and table_name in {{ deciding_panel_tables() }}
 union all
-select
-    columns_before.practice_id,
-    columns_before.table_name,
-    columns_before.extract_date,
-    columns_before.is_snapshot,
-    columns_before.newest_file_night,
-    'missing_column' as measure,
-    columns_before.column_name,
-    columns_before.rows_received as value,
-    null as usual,
-    1 as compared,
-    1 as basis,
-    coalesce('; new in the same file, perhaps the same under another name: ' || new_columns.names, '') as names,
-    columns_before.sha256 as content
-from columns_before
-left join new_columns on columns_before.file_id = new_columns.file_id
-where columns_before.is_missing and columns_before.was_there
+{{ drift_measure('gone_columns', "'missing_column'", 'rows_received', '1', '1', column_name='column_name', names='names') }}
 union all
-select
-    practice_id,
-    table_name,
-    extract_date,
-    is_snapshot,
-    newest_file_night,
-    'new_column' as measure,
-    '' as column_name,
-    len(new_columns) as value,
-    null as usual,
-    1 as compared,
-    1 as basis,
-    names,
-    sha256 as content
-from new_columns
+{{ drift_measure('new_columns', "'new_column'", 'len(new_columns)', '1', '1', names='names') }}
 union all
-select
-    practice_id,
-    table_name,
-    extract_date,
-    is_snapshot,
-    newest_file_night,
-    'unknown_word' as measure,
-    column_name,
-    unknown_words as value,
-    null as usual,
-    1 as compared,
-    unknown_words as basis,
-    '' as names,
-    sha256 as content
-from faulty_columns
+{{ drift_measure('faulty_columns', "'unknown_word'", 'unknown_words', '1', 'unknown_words', column_name='column_name') }}
 where
     unknown_words > 0
     and first_night < extract_date
     and (last_unknown_word is null or last_unknown_word < extract_date - {{ var('drift_nights') }})
 union all
-select
-    practice_id,
-    table_name,
-    extract_date,
-    is_snapshot,
-    newest_file_night,
-    'retyped_column' as measure,
-    column_name,
-    malformed as value,
-    null as usual,
-    malformed / rows_received as compared,
-    rows_received as basis,
-    '' as names,
-    sha256 as content
-from faulty_columns
+{{ drift_measure('faulty_columns', "'retyped_column'", 'malformed', 'malformed / rows_received', 'rows_received', column_name='column_name') }}
 where malformed > 0 and first_night < extract_date
 union all
-select
-    practice_id,
-    table_name,
-    extract_date,
-    is_snapshot,
-    newest_file_night,
-    'landed_again' as measure,
-    '' as column_name,
-    version as value,
-    null as usual,
-    1 as compared,
-    1 as basis,
-    '' as names,
-    sha256 as content
-from nights
+{{ drift_measure('nights', "'landed_again'", 'version', '1', '1') }}
 where version > 1 and extract_date < newest_night

@@ -27,11 +27,7 @@ timed as (
         entries.note_id is null and entries.note_sha256 is null as is_undocumented,
         patients.patient_id is null as is_unknown_patient,
         members.member_id is null as is_unknown_member,
-        case
-            when entries.started_at is not null and entries.ended_at is not null
-                then {{ seconds_between('entries.started_at', 'entries.ended_at') }}
-            else entries.duration_seconds
-        end as elapsed_seconds
+        {{ elapsed_seconds('entries') }} as elapsed_seconds
     from {{ ref('stg_time_entries') }} as entries
     left join {{ ref('int_patients__current') }} as patients
         on entries.practice_id = patients.practice_id and entries.patient_id = patients.patient_id
@@ -62,7 +58,7 @@ select
     files.file_id,
     files.sha256,
     files.version,
-    files.table_name not in ('appointments', 'services', 'time_entries') as is_snapshot,
+    files.table_name not in {{ log_tables() }} as is_snapshot,
     files.rows_received,
     files.rows_accepted,
     files.rows_quarantined,

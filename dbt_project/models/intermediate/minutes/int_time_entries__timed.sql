@@ -4,11 +4,7 @@ with zoned as (
     select
         entries.* exclude (file_id, line_number, extract_date, is_current),
         practices.time_zone,
-        case
-            when entries.started_at is not null and entries.ended_at is not null
-                then {{ seconds_between('entries.started_at', 'entries.ended_at') }}
-            else entries.duration_seconds
-        end as elapsed_seconds
+        {{ elapsed_seconds('entries') }} as elapsed_seconds
     from {{ ref('stg_time_entries') }} as entries
     inner join {{ ref('stg_practices') }} as practices on entries.practice_id = practices.practice_id
     where entries.is_current

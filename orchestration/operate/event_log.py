@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import StaticPool
 
-from orchestration.command.living_runs import SlotsOfTheLiving
+from orchestration.operate.living_runs import SlotsOfTheLiving
 
 # Events that come by the hundred in one go, of every model and check. What ends a step, or a run, comes after them.
 BURSTS = {
