@@ -18,7 +18,8 @@ from typing import Any
 
 import duckdb
 
-from orchestration.house import House, HouseError, no_pattern
+from orchestration import storage
+from orchestration.house import House, HouseError
 
 KEY, KEY_FILE = "CCM_ENCRYPTION_KEY", "CCM_ENCRYPTION_KEY_FILE"
 SHORTEST = 32
@@ -69,6 +70,8 @@ def connect(house: House | None = None, config: Mapping[str, Any] | None = None)
         settings.setdefault("temp_directory", str(house.state / "spill"))
     con = duckdb.connect(":memory:", config=settings)
     unlock(con)
+    if house is not None and house.lake_url is not None:
+        reach(con)
     return con
 
 
@@ -83,13 +86,19 @@ def unlock(con: duckdb.DuckDBPyConnection) -> None:
     _quietly(con, f"pragma add_parquet_key('{_PARQUET_KEY}', '{parquet}')", "the key could not be given to DuckDB")
 
 
+def reach(con: duckdb.DuckDBPyConnection) -> None:
+    """Gives a connection the way to the lake's batches in object storage, for its own lifetime."""
+    con.execute(f"load '{_httpfs()}'")
+    _quietly(con, storage.secret(), "the credentials of object storage could not be given to DuckDB")
+
+
 def _httpfs() -> str:
     found = util.find_spec("duckdb_extension_httpfs")
     places = [Path(place) for place in (found.submodule_search_locations or ())] if found else []
     for place in places:
         for path in place.glob(f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension"):
             return str(path).replace("'", "''")
-    raise HouseError(f"encryption needs duckdb-extension-httpfs {duckdb.__version__}; `make setup` installs it")
+    raise HouseError(f"encryption and object storage need duckdb-extension-httpfs {duckdb.__version__}; `make setup` installs it")
 
 
 def _quietly(con: duckdb.DuckDBPyConnection, statement: str, says: str) -> None:
@@ -119,7 +128,7 @@ def attach(con: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: 
         raise HouseError(_misfit(path, secret)) from None
 
 
-def _misfit(path: Path, secret: str | None) -> str:
+def _misfit(path: Path | str, secret: str | None) -> str:
     if secret is None:
         return f"{path}: is encrypted; set {KEY_FILE} (or {KEY}) to the key that this home was made with"
     return (
@@ -166,11 +175,9 @@ def reading() -> str:
 def ensure_key_fits(house: House) -> None:
     """Raises HouseError when the home was begun with another key, or without one, or is encrypted and no key is set."""
     secret = key()
-    first = house.lake / "batches" / "000000" / "patients.parquet"
-    try:
-        with first.open("rb") as handle:
-            begun = handle.read(4)
-    except OSError:
+    first = storage.table(house, 0, "patients")
+    begun = storage.first_bytes(house, 0, "patients", 4)
+    if begun is None:
         return  # no night has been taken in: the first decides
     if (begun == b"PARE") != (secret is not None):
         if secret is None:
@@ -180,8 +187,8 @@ def ensure_key_fits(house: House) -> None:
             "land the extracts there"
         )
     if secret is not None:
-        with connect() as con:
+        with connect(house) as con:
             try:
-                con.execute(f"select count(*) from read_parquet(?{reading()})", [no_pattern(first)]).fetchall()
+                con.execute(f"select count(*) from read_parquet(?{reading()})", [first]).fetchall()
             except duckdb.Error:
                 raise HouseError(_misfit(first, secret)) from None

@@ -11,10 +11,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from urllib.parse import unquote
 
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
 DATA_CONTRACTS = PROJECT_ROOT / "data_contracts"
+
+# Where the landed extracts and the lake's batches are, when not in the home.
+LANDING, LAKE = "CCM_LANDING", "CCM_LAKE"
+_S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*/?")
 
 PRACTICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -31,11 +36,33 @@ class House:
     """Paths of one home folder. Creating it makes nothing; `prepare` makes the folders (0700)."""
 
     root: Path
+    lake_url: str | None = None  # s3://bucket/prefix with the lake's batches
+    landing_url: str | None = None  # s3://bucket/prefix that is read as landing/
+    landing_folder: Path | None = None  # landing/ on another disk
+
+    @classmethod
+    def at(cls, root: Path) -> House:
+        """A home folder with the landing and the lake that CCM_LANDING and CCM_LAKE name. Raises HouseError for what is neither a URL nor a folder."""
+        lake, landing = (os.environ.get(name) or None for name in (LAKE, LANDING))
+        for name, url in ((LAKE, lake), (LANDING, landing)):
+            if url is not None and url.startswith("s3://") and not _S3_URL.fullmatch(url):
+                raise HouseError(f"{name}: is no URL like s3://bucket/prefix (letters, digits, '.', '-', '_', '='); correct it")
+        if lake is not None and not lake.startswith("s3://"):
+            raise HouseError(
+                f"{LAKE}: names no object storage (s3://bucket/prefix); for another disk mount it as lake/ of the home"
+            )
+        root = root.expanduser().resolve()
+        if landing is None or landing.startswith("s3://"):
+            return cls(root, lake and lake.rstrip("/"), landing and landing.rstrip("/"))
+        folder = Path(unquote(landing.removeprefix("file://"))).expanduser()
+        if not folder.is_absolute():
+            raise HouseError(f"{LANDING}: name a folder by its whole path, file:///folder or s3://bucket/prefix")
+        return cls(root, lake and lake.rstrip("/"), None, folder)
 
     @classmethod
     def from_environment(cls) -> House:
         """The home named by CCM_HOME, else `data/` of the checkout."""
-        return cls(Path(os.environ.get("CCM_HOME") or PROJECT_ROOT / "data").expanduser().resolve())
+        return cls.at(Path(os.environ.get("CCM_HOME") or PROJECT_ROOT / "data"))
 
     def prepare(self) -> House:
         for folder in (self.root, self.landing, self.inbox, self.lake, self.closes, self.state):
@@ -56,7 +83,7 @@ class House:
 
     @property
     def landing(self) -> Path:
-        return self.root / "landing"
+        return self.landing_folder or self.root / "landing"
 
     @property
     def inbox(self) -> Path:

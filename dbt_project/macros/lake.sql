@@ -8,10 +8,27 @@
     {%- if table != 'files' %}{{ env_var("CCM_READING", "") }}{% endif -%}
 {%- endmacro %}
 
+{#- The files of one table of the lake: of all batches on disk, or of those in object storage that have a ledger (orchestration/storage.py). -#}
+{% macro batches_of(table) -%}
+    {%- set prefix = env_var("CCM_LAKE_PREFIX", "") -%}
+    {%- if not prefix -%}
+        '{{ home() }}/lake/batches/*/{{ table }}.parquet'
+    {%- else -%}
+        [
+        {%- for range_of in env_var("CCM_LAKE_BATCHES").split(",") -%}
+            {%- set ends = range_of.split("-") -%}
+            {%- for number in range(ends[0] | int, ends[1] | int + 1) -%}
+                '{{ prefix }}/{{ "%06d" | format(number) }}/{{ table }}.parquet',
+            {%- endfor -%}
+        {%- endfor -%}
+        ]
+    {%- endif -%}
+{%- endmacro %}
+
 {#- One table of the lake, over all batches. Registers the lineage through source(). -#}
 {% macro from_lake(table, options='') -%}
     {%- do source('lake', table) -%}
-    read_parquet('{{ home() }}/lake/batches/*/{{ table }}.parquet'{{ reading(table) }}{{ ', ' ~ options if options }})
+    read_parquet({{ batches_of(table) }}{{ reading(table) }}{{ ', ' ~ options if options }})
 {%- endmacro %}
 
 {#- What Python wrote for the models: the practice configuration, the rules' version, the claims of earlier closes. -#}

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 import duckdb
 
-from orchestration import engine
-from orchestration.house import House, HouseError, no_pattern
+from orchestration import engine, storage
+from orchestration.house import House, HouseError
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,8 @@ def capacity(house: House, practice_id: str) -> Capacity | None:
 
 def people(house: House, practice_id: str, patient_ids: Sequence[str]) -> dict[str, Person]:
     """Names and phone numbers by patient id, from the newest accepted panel rows in the lake. They stand in no mart and no staging table."""
-    if not (house.lake / "batches").exists():
+    numbers = storage.batch_numbers(house)
+    if not numbers:
         return {}
     with engine.connect(house) as con:
         rows = con.execute(
@@ -159,7 +160,7 @@ def people(house: House, practice_id: str, patient_ids: Sequence[str]) -> dict[s
             where practice_id = ? and list_contains(?, patient_id)
             qualify row_number() over (partition by patient_id order by extract_date desc, file_id desc, line_number desc) = 1
             """,
-            [f"{no_pattern(house.lake)}/batches/*/patients.parquet", practice_id, list(patient_ids)],
+            [[storage.table(house, batch, "patients") for batch in numbers], practice_id, list(patient_ids)],
         ).fetchall()
     return {
         patient_id: Person(f"{last}, {' '.join(part for part in (first, middle) if part)}", phone or "")

@@ -17,12 +17,13 @@ def run_respond(house: House, pipeline: Any = None) -> tuple[Any, list[dict[str,
     """
     from orchestration.command.running import Pipeline
     from orchestration.payers.inbox import ensure_tables, ledger, pending
+    from orchestration.storage import batch_numbers
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     load_practices(house.practices_yaml)
     ensure_tables(house)
     before = {record.file_id for record in ledger(house)}
-    has_nights = (house.lake / "batches").exists()
+    has_nights = bool(batch_numbers(house))
     if not pending(house) and (not has_nights or is_up_to_date(house, build_inputs(house))):
         return pipeline, []
     pipeline = pipeline or Pipeline(house)

@@ -65,7 +65,7 @@ _RECORDED_FLAGS = ("full", "propose", "with_names", "dismissed", "entry", "live"
 
 def house_of(home: Path | None) -> House:
     """The home that --home names, else CCM_HOME, else `data/` of the checkout. Every command asks here, so here its access is recorded."""
-    house = House(home.expanduser().resolve()) if home else House.from_environment()
+    house = House.at(home) if home else House.from_environment()
     for context in _asked:
         asked = {name: value for one in _upwards(context) for name, value in one.params.items()}
         about = {

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from orchestration.house import House, write_private
+from orchestration.storage import LEDGER, batch_numbers, ledger_folder
 
 Source = Literal["great_expectations", "great_expectations_months", "dbt"]
 
@@ -70,14 +71,14 @@ def load(house: House, source: Source) -> Verdict | None:
 
 def batches(house: House) -> list[int]:
     """The lake's batches, ascending."""
-    return sorted(int(path.name) for path in (house.lake / "batches").glob("[0-9]*"))
+    return batch_numbers(house)
 
 
 def lake_fingerprint(house: House) -> str:
     """Names the state of the lake: every batch by the hash of its ledger, which holds every landed file's hash."""
     digest = hashlib.sha256()
     for batch in batches(house):
-        ledger = house.lake / "batches" / f"{batch:06d}" / "files.parquet"
+        ledger = ledger_folder(house, batch) / LEDGER
         digest.update(f"{batch}\0".encode() + hashlib.sha256(ledger.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from orchestration import storage
 from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.engine import connect, open_warehouse, reading
 from orchestration.gate.verdicts import Finding
-from orchestration.house import DBT_PROJECT, House, no_pattern
+from orchestration.house import DBT_PROJECT, House
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +72,6 @@ def contract_rules(contract: ExtractContract) -> list[Rule]:
 
 def profile(house: House, contract: ExtractContract, batch: int) -> pd.DataFrame:
     """One row per file of a batch: file_id, practice_id, extract_date and one count per rule of the contract."""
-    folder = house.lake / "batches" / f"{batch:06d}"
     counts = []
     for column in contract.columns:
         name = column.name
@@ -100,7 +100,7 @@ def profile(house: House, contract: ExtractContract, batch: int) -> pd.DataFrame
             where files.table_name = ? and files.outcome = 'accepted'
             order by files.practice_id, files.extract_date
             """,
-            [no_pattern(folder / f"{contract.table}.parquet"), no_pattern(folder / "files.parquet"), contract.table],
+            [storage.table(house, batch, contract.table), storage.table(house, batch, "files"), contract.table],
         ).df()
     return frame.fillna(0)
 

@@ -23,7 +23,8 @@ from orchestration.engine import open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.operate.drops import due_night
 from orchestration.practices import Practice, load_practices
-from orchestration.take_in.lake import batch_folder, batch_numbers, ledger
+from orchestration.storage import batch_numbers, contents
+from orchestration.take_in.lake import ledger
 
 NIGHTS_BACK = 35
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -188,7 +189,8 @@ def _lake(house: House) -> Iterator[Diagnosis]:
         return
     gaps = sorted(set(range(numbers[-1] + 1)) - set(numbers))
     names = {f"{table}.parquet" for table in (*extract_contracts(), "files", "quarantine")}
-    broken = [str(number) for number in numbers if not names <= {path.name for path in batch_folder(house, number).iterdir()}]
+    there = contents(house)
+    broken = [str(number) for number in numbers if not names <= there[number]]
     if gaps or broken:
         said = (
             f"batches missing: {_few([str(gap) for gap in gaps])}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from orchestration.contracts import extract_contracts
 from orchestration.house import House
 from orchestration.practices import Practice
+from orchestration.storage import Prefix, listed
 from orchestration.take_in.lake import ledger, pending
 from orchestration.take_in.landing import COMPLETE, LandedTable, discover
 
@@ -43,11 +44,20 @@ def drops(house: House, practices: Mapping[str, Practice], now: datetime) -> Dro
     still = []
     for name, tables in sorted(by_practice.items()):
         nights = {one.extract_date for one in tables}
-        if all(_is_complete(house.landing / name / night.isoformat(), practices[name], now) for night in nights):
+        if all(_has_all(house, practices[name], night, now) for night in nights):
             ready += tables
         else:
             still.append(name)
     return Drops(tuple(ready), tuple(still))
+
+
+def _has_all(house: House, practice: Practice, night: date, now: datetime) -> bool:
+    if house.landing_url is None:
+        return _is_complete(house.landing / practice.practice_id / night.isoformat(), practice, now)
+    there = listed(Prefix.of(house.landing_url), f"{practice.practice_id}/{night}/")
+    newest = max((one.modified_ns for one in there if not one.name.endswith(f"/{COMPLETE}")), default=0)
+    mark = next((one.modified_ns for one in there if one.name.endswith(f"/{COMPLETE}")), -1)
+    return mark >= newest or now.timestamp() - max(newest, mark) / 1e9 >= practice.operations.quiet_minutes * 60
 
 
 def _is_complete(folder: Path, practice: Practice, now: datetime) -> bool:

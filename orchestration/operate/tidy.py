@@ -40,6 +40,10 @@ def tidy(
     for name, given, least in (("--runs", run_days, LEAST_RUN_DAYS), ("--landing", landing_days, LEAST_LANDING_DAYS)):
         if given is not None and given < least:
             raise HouseError(f"{name} {given}: keeps less than {least} days; the office still asks about those")
+    if landing_days is not None and house.landing_url is not None:
+        raise HouseError(
+            f"--landing: {house.landing_url} is object storage; give the bucket a lifecycle rule of at least {LEAST_LANDING_DAYS} days"
+        )
     if backups is not None and backups[1] < LEAST_BACKUPS:
         raise HouseError(f"--keep-backups {backups[1]}: keep at least {LEAST_BACKUPS}")
     runs = _runs(now - timedelta(days=run_days), dry) if run_days is not None else 0

@@ -10,6 +10,7 @@ from orchestration.answer.publish import publish
 from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.payers.inbox import take_in_answers
+from orchestration.storage import batch_numbers
 from orchestration.transform.assets import AFTER_ANSWERS, WAREHOUSE_POOL, rebuild, rebuild_everything
 from orchestration.transform.state import build_inputs, is_up_to_date, only_answers_are_new
 
@@ -72,7 +73,7 @@ def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
 
     house = House.from_environment()
     with house.lock("warehouse"):
-        if not (house.lake / "batches").exists():
+        if not batch_numbers(house):
             context.log.warning("The answers are taken in; they are posted by the first `ccm nightly`.")
             return dg.MaterializeResult()
         inputs = build_inputs(house)

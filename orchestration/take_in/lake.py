@@ -17,11 +17,13 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration import storage
 from orchestration.contracts import ExtractContract, extract_contracts, lake_columns
 from orchestration.engine import connect, ensure_key_fits, reading, written
 from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, sync_folder
+from orchestration.storage import batch_numbers
 from orchestration.take_in import reader, typed
-from orchestration.take_in.landing import LandedTable, discover
+from orchestration.take_in.landing import LandedTable, discover, fetched, release, spool
 from orchestration.take_in.zones import zone_days
 
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
@@ -103,19 +105,13 @@ class BatchReport:
 # --- the ledger -------------------------------------------------------------------------------------------------------
 
 
-def batch_numbers(house: House) -> list[int]:
-    """Numbers of the batches in the lake, ascending."""
-    folder = house.lake / "batches"
-    return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()) if folder.exists() else []
-
-
 def batch_folder(house: House, batch: int) -> Path:
     return house.lake / "batches" / f"{batch:06d}"
 
 
 def ledger(house: House) -> list[FileRecord]:
     """Every version of every file ever taken in, by file_id. Raises HouseError when a batch is damaged."""
-    rows = ledger_rows(batch_folder(house, batch) for batch in batch_numbers(house))
+    rows = ledger_rows(storage.ledger_folder(house, batch) for batch in batch_numbers(house))
     return [
         FileRecord(
             **{
@@ -199,6 +195,8 @@ def take_in(
     ensure_key_fits(house)
     with house.lock("lake"):
         clear_scratch(house.lake)
+        shutil.rmtree(spool(house), ignore_errors=True)
+        storage.sweep(house)
         if not batch_numbers(house):
             with _scratch(house, 0) as scratch, _engine(scratch) as engine:
                 _finish(house, 0, scratch, engine, [], {})
@@ -272,13 +270,13 @@ def _spill(scratch: Path) -> Path:
 
 
 @contextmanager
-def _engine(scratch: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def _engine(scratch: Path, house: House | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
     config: dict[str, str | int | float | list[str]] = {
         "temp_directory": str(_spill(scratch)),
     }
     memory = os.environ.get(MEMORY) or MEMORY_UNLESS_SAID
     try:
-        engine = connect(config={**config, "memory_limit": memory})
+        engine = connect(house, {**config, "memory_limit": memory})
     except duckdb.Error:
         raise HouseError(f"{MEMORY}={memory!r}: no size that DuckDB knows; write it like 1GB or 800MB") from None
     try:
@@ -320,7 +318,10 @@ def _finish(
     pq.write_table(pa.Table.from_pylist(rows, schema=_LEDGER), scratch / "files.parquet", compression="zstd")
     for path in scratch.iterdir():
         _sync(path)
-    move_into_place(scratch, batch_folder(house, batch))
+    if house.lake_url is None:
+        move_into_place(scratch, batch_folder(house, batch))
+    else:
+        storage.publish(house, scratch, batch)
 
 
 def _quarantine_table() -> str:
@@ -335,7 +336,11 @@ def _copy(engine: duckdb.DuckDBPyConnection, query: str, path: Path, *, for_othe
 
 def _source(path: Path) -> str:
     """A table of the lake to select from. The ledger has no row of a patient and is never encrypted."""
-    return f"read_parquet({typed.literal(no_pattern(path))}{'' if path.stem == 'files' else reading()})"
+    return _read(no_pattern(path), path.stem)
+
+
+def _read(file: str, table: str) -> str:
+    return f"read_parquet({typed.literal(file)}{'' if table == 'files' else reading()})"
 
 
 def _sync(path: Path) -> None:
@@ -378,6 +383,8 @@ class _Batch:
         if not files:
             return
         self.progress(contract.table, self.done, self.of)
+        tables, changed = fetched([one for _, one in files])
+        files = [(place, one) for (place, _), one in zip(files, tables, strict=True)]
         with ThreadPoolExecutor(2) as pool:  # hashing and reading release the interpreter
             scans = dict(
                 zip(
@@ -390,11 +397,12 @@ class _Batch:
         self.engine.execute(f"create table staged (grp INTEGER, place BIGINT, line_number BIGINT, fault VARCHAR, {columns})")
         readable = [(place, one) for place, one in files if scans[place].fault is None and scans[place].column_fault is None]
         groups = self._stage(contract, readable, scans)
-        unreliable = {place for place, one in files if not one.is_as_it_was()}
+        unreliable = {place for order, (place, one) in enumerate(files) if order in changed or not one.is_as_it_was()}
         for place, one in files:
             if place in unreliable:
                 self.notes.append(f"landing/{one.file_name}: changed while it was read; it is taken in by the next run")
         self._judge(contract, [item for item in files if item[0] not in unreliable], scans, groups)
+        release(tables)
         self.done += len(files)
         self.progress(contract.table, self.done, self.of)
 
@@ -690,14 +698,12 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
         batches = batch_numbers(house)
         try:
             scratch.mkdir(parents=True, mode=0o700)
-            with _engine(house.lake / f".give.{os.getpid()}.tmp") as engine:
+            with _engine(house.lake / f".give.{os.getpid()}.tmp", house) as engine:
                 for table in (*extract_contracts(), "files", "quarantine") if batches else ():
                     path = scratch / f"{table}.parquet"
                     # Not read_parquet's union_by_name: with encryption_config DuckDB 1.5.5 breaks off inside.
                     wanted = f"where practice_id = {typed.literal(practice_id)}"
-                    each = [
-                        f"select * from {_source(batch_folder(house, batch) / f'{table}.parquet')} {wanted}" for batch in batches
-                    ]
+                    each = [f"select * from {_read(storage.table(house, batch, table), table)} {wanted}" for batch in batches]
                     _copy(engine, " union all by name ".join(each), path, for_others=True)
                     counts[table] = pq.read_metadata(path).num_rows
             move_into_place(scratch, folder)
@@ -717,12 +723,14 @@ def forget_practice(house: House, practice_id: str) -> dict[str, int]:
     counts: Counter[str] = Counter()
     with house.lock("lake"):
         clear_scratch(house.lake)
-        with _engine(house.lake / f".forget.{os.getpid()}.tmp") as engine:
+        with _engine(house.lake / f".forget.{os.getpid()}.tmp", house) as engine:
             for batch in batch_numbers(house):
                 # the ledger goes last: while it names the practice, there may be something left to delete
                 for table in (*extract_contracts(), "quarantine", "files"):
                     path = batch_folder(house, batch) / f"{table}.parquet"
-                    source = _source(path)
+                    if house.lake_url is not None:
+                        path = house.lake / path.name
+                    source = _read(storage.table(house, batch, table), table)
                     row = engine.execute(f"select count(*) from {source} where practice_id = ?", [practice_id]).fetchone()
                     if not row or not row[0]:
                         continue
@@ -736,7 +744,10 @@ def forget_practice(house: House, practice_id: str) -> dict[str, int]:
                         )
                         scratch.chmod(0o600)
                         _sync(scratch)
-                        scratch.replace(path)
+                        if house.lake_url is None:
+                            scratch.replace(path)
+                        else:
+                            storage.replace(house, batch, scratch, path.name)
                     finally:
                         scratch.unlink(missing_ok=True)
                     sync_folder(path.parent)

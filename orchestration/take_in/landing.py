@@ -6,12 +6,14 @@ import os
 import re
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from orchestration import storage
 from orchestration.contracts import extract_contracts
 from orchestration.house import House
+from orchestration.storage import StoredObject
 
 FORMATS = ("csv", "csv.gz", "parquet")
 # Nights that there can be: those of the fee schedules and the business calendar. Another year is a slip of the pen, and would be the practice's "today".
@@ -38,6 +40,9 @@ class LandedTable:
     mtime_ns: int
     ctime_ns: int
     fault: str | None = None
+    # Of a landing in object storage: what was listed. `files` then name where they are fetched to while they are read; the time of change is
+    # the ETag as a number.
+    objects: tuple[StoredObject, ...] = ()
 
     @property
     def key(self) -> tuple[str, date, str]:
@@ -45,6 +50,8 @@ class LandedTable:
 
     def is_as_it_was(self) -> bool:
         """Whether disk still holds what was discovered: a drop may go on while its file is being read."""
+        if self.objects:
+            return True  # what was fetched is a copy of our own, of the very object that was listed
         try:
             found = [path.lstat() for path in self.files]
         except OSError:
@@ -67,6 +74,10 @@ def discover(
     known = extract_contracts()
     said = [] if notes is None else notes
     landed: list[LandedTable] = []
+    if house.landing_url is not None:
+        for practice_id in sorted(practice_ids):
+            landed += _landed_objects(house, practice_id, up_to, since, said)
+        return landed
     for practice_id in sorted(practice_ids):
         for night_folder in _listing(house.landing / practice_id, f"landing/{practice_id}", said):
             night = _night(night_folder.name)
@@ -93,6 +104,85 @@ def discover(
                 if (one := _landed(practice_id, night, table, entries)) is not None:
                     landed.append(one)
     return landed
+
+
+def _landed_objects(house: House, practice_id: str, up_to: date | None, since: date | None, notes: list[str]) -> list[LandedTable]:
+    """What `discover` says of one practice whose landing is in object storage. A prefix that it may not list is its own trouble."""
+    assert house.landing_url is not None
+    place, known = storage.Prefix.of(house.landing_url), extract_contracts()
+    found: dict[tuple[date, str], list[tuple[str, StoredObject]]] = {}
+    try:
+        there = storage.listed(place, f"{practice_id}/", after=f"{practice_id}/{since}" if since else None)
+    except storage.StorageError as error:
+        if error.is_general:
+            raise
+        notes.append(f"landing/{practice_id}: cannot be listed, nothing in it is taken in ({error})")
+        return []
+    for one in there:
+        _, day, *rest = one.name.split("/")
+        name = "/".join(rest)
+        night = _night(day)
+        if day.startswith(".") or name.startswith(".") or name in ("", COMPLETE):
+            continue
+        table, _, form = name.partition(".")
+        if night is None or not FIRST_NIGHT <= night <= LAST_NIGHT:
+            notes.append(
+                f"landing/{one.name}: in no night from {FIRST_NIGHT} to {LAST_NIGHT} (<practice>/YYYY-MM-DD/<table>.csv); left alone"
+            )
+        elif (up_to is not None and night > up_to) or (since is not None and night < since):
+            continue
+        elif table in known and form in FORMATS:
+            found.setdefault((night, table), []).append((form, one))
+        else:
+            notes.append(f"landing/{one.name}: no extract table; left alone")
+    return [_landed_object(house, practice_id, night, table, objects) for (night, table), objects in sorted(found.items())]
+
+
+def _landed_object(house: House, practice_id: str, night: date, table: str, found: list[tuple[str, StoredObject]]) -> LandedTable:
+    forms, objects = zip(*found, strict=True)
+    return LandedTable(
+        practice_id=practice_id,
+        extract_date=night,
+        table=table,
+        files=tuple(spool(house) / one.name for one in objects),
+        file_name=", ".join(one.name for one in objects),
+        format=forms[0],
+        size_bytes=sum(one.size_bytes for one in objects),
+        mtime_ns=max(one.modified_ns for one in objects),
+        ctime_ns=max(one.mark for one in objects),
+        fault=f"came as {' and '.join(forms)} in one night; keep one of them" if len(forms) > 1 else None,
+        objects=objects,
+    )
+
+
+def spool(house: House) -> Path:
+    """Where landed objects are fetched to while they are read; swept by the next night."""
+    return house.state / "landing"
+
+
+def fetched(landed: list[LandedTable]) -> tuple[list[LandedTable], set[int]]:
+    """The same tables, with what lies in object storage fetched for reading, and the places of those that are another object by now.
+
+    What may not be fetched has a fault: the file is rejected, and asked for again the next night."""
+    wanted = [(place, one) for place, one in enumerate(landed) if one.objects and one.fault is None]
+    words = storage.fetch_all([(one.objects[0], one.files[0]) for _, one in wanted])
+    tables, changed = list(landed), set()
+    for (place, one), word in zip(wanted, words, strict=True):
+        if word is None:
+            continue
+        if storage.has_changed(word):
+            changed.add(place)
+        fault = f"cannot be fetched (object storage said {word}); give the account the right to read it"
+        tables[place] = replace(one, fault=fault)
+    return tables, changed
+
+
+def release(landed: Iterable[LandedTable]) -> None:
+    """Removes what `fetched` brought."""
+    for one in landed:
+        if one.objects:
+            for path in one.files:
+                path.unlink(missing_ok=True)
 
 
 def _landed(practice_id: str, night: date, table: str, entries: list[tuple[str, os.DirEntry[str]]]) -> LandedTable | None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from orchestration import storage
 from orchestration.contracts import NOTE, NOTE_STORED, ExtractContract
 from orchestration.take_in.landing import LandedTable
 
@@ -87,13 +88,20 @@ def digest(landed: LandedTable) -> str | None:
     """SHA-256 of the landed bytes (of several files: one after the other); None where there are none to be had."""
     total = hashlib.sha256()
     try:
-        for path in landed.files:
+        for one in landed.objects:
+            for data in storage.chunks(one):
+                total.update(data)
+        for path in () if landed.objects else landed.files:
             if path.is_symlink() or not path.is_file():
                 return None
             with path.open("rb") as handle:
                 while data := handle.read(_CHUNK):
                     total.update(data)
     except OSError:
+        return None
+    except storage.StorageError as error:
+        if error.is_general:
+            raise
         return None
     return total.hexdigest()
 

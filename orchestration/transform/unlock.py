@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import duckdb
@@ -17,6 +18,8 @@ class Plugin(BasePlugin):
     def configure_connection(self, conn: duckdb.DuckDBPyConnection) -> None:
         house = House.from_environment()
         engine.unlock(conn)
+        if os.environ.get("CCM_LAKE_PREFIX"):
+            engine.reach(conn)
         conn.execute("set temp_directory = ?", [str(house.state / "spill")])
         engine.attach(conn, house.warehouse, "warehouse", read_only=False)
 

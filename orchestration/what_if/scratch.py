@@ -16,6 +16,7 @@ from pathlib import Path
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError
 from orchestration.practices import Practice
+from orchestration.storage import batch_numbers
 from orchestration.transform import dbt
 from orchestration.transform.configuration import write_configuration
 
@@ -28,19 +29,20 @@ _OWN = {".state", "lake", "warehouse.duckdb", "warehouse.duckdb.wal", "marts.duc
 @contextmanager
 def scratch_home(house: House) -> Iterator[House]:
     """A scratch home for the time of the block. One at a time per home; what a killed run left is cleared first."""
-    if not any((house.lake / "batches").glob("[0-9]*")):
-        raise HouseError(f"{house.lake}: nothing is taken in yet; run `ccm nightly` first")
+    if not batch_numbers(house):
+        raise HouseError(f"{house.lake_url or house.lake}: nothing is taken in yet; run `ccm nightly` first")
     with house.lock("what-if"):
         root = house.state / "what-if"
         shutil.rmtree(root, ignore_errors=True)
         try:
-            scratch = House(root).prepare()
+            scratch = House(root, house.lake_url).prepare()
             for folder in (scratch.landing, scratch.inbox, scratch.closes):
                 folder.rmdir()
             _link(house.root, root, _OWN)
             _link(house.lake, scratch.lake, {"batches", "configuration"})
-            (scratch.lake / "batches").mkdir(mode=0o700)
-            _link(house.lake / "batches", scratch.lake / "batches", set())
+            if house.lake_url is None:
+                (scratch.lake / "batches").mkdir(mode=0o700)
+                _link(house.lake / "batches", scratch.lake / "batches", set())
             if (house.lake / "configuration").exists():
                 shutil.copytree(house.lake / "configuration", scratch.lake / "configuration")
             yield scratch
