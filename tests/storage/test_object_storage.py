@@ -1,0 +1,209 @@
+"""Landing and the lake's batches in object storage: the same marts and packets as on disk, and nothing half written ever counts."""
+
+from __future__ import annotations
+
+import gzip
+import shutil
+from datetime import date
+
+import pytest
+
+from orchestration import storage
+from orchestration.engine import connect
+from orchestration.house import House, HouseError
+from orchestration.practices import load_practices
+from orchestration.take_in.lake import forget_practice, give_practice, ledger, take_in
+from orchestration.take_in.landing import discover
+from tests.faults.harness import closable, content
+from tests.pipeline.homes import ccm, copy
+from tests.properties.strategies import write_home
+from tests.storage.conftest import SECRET
+
+CHICAGO = {"lakeside": "America/Chicago"}
+
+
+def test_a_home_in_object_storage_gives_the_marts_and_packets_of_one_on_disk(bucket, tmp_path, monkeypatch):
+    disk = tmp_path / "disk"
+    write_home(disk, seed=8, practices=2, defects=False)
+    away = copy(disk, tmp_path / "away")
+    bucket.land(away / "landing")
+    shutil.rmtree(away / "landing")
+    with monkeypatch.context() as patch:
+        patch.delenv("CCM_LANDING")
+        patch.delenv("CCM_LAKE")
+        assert ccm("nightly", home=disk).code == 0
+        close = ("close", "--month", closable(disk), "--approved-by", "Ann Lee")
+        assert ccm(*close, home=disk).code in (0, 3)
+    for command in (("nightly",), close):
+        ran = ccm(*command, home=away)
+        assert ran.code in (0, 3), ran.err + ran.out
+    expected, found = content(disk), content(away)
+    assert any(name.endswith("claims.837") for name in expected)
+    assert {name: expected[name] for name in compared(expected)} == {name: found[name] for name in compared(found)}
+    # The data is where it was asked for, and only there.
+    assert not (away / "lake" / "batches").exists() and not list((away / "landing").iterdir())
+    assert not list((away / ".state" / "landing").rglob("*.*"))
+    practice = next(iter(load_practices(disk / "practices.yaml")))
+    seen = House.at(away)
+    with connect(seen) as con:
+        given = give_practice(seen, practice, tmp_path / "given")
+        assert con.execute("select count(*) from read_parquet(?)", [storage.table(seen, 1, "files")]).fetchone() is not None
+    assert given["files"] > 0
+    # No credential has been written anywhere.
+    for path in away.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+    # A home that has forgotten where its lake is says so instead of looking empty.
+    with monkeypatch.context() as patch:
+        patch.delenv("CCM_LAKE")
+        ran = ccm("nightly", home=away)
+    assert ran.code != 0 and "set CCM_LAKE to it" in ran.err
+
+
+def compared(found: dict[str, object]) -> list[str]:
+    """What both homes must have alike: marts and packets; when it was approved is the clock's."""
+    return sorted(name for name in found if not name.startswith(("lake/", ".state", "landing")) and not name.endswith("approval.json"))
+
+
+@pytest.fixture
+def house(bucket, tmp_path):
+    return House.at(tmp_path / "home").prepare()
+
+
+def land(bucket, text="1,2026-02-01\n", night="2026-02-01", practice="lakeside", form="csv"):
+    data = f"patient_id,extract_date\n{text}".encode()
+    bucket.put(f"drops/{practice}/{night}/patients.{form}", gzip.compress(data) if form == "csv.gz" else data)
+
+
+def test_what_is_as_it_was_is_not_fetched_again_and_a_changed_object_is_a_new_version(bucket, house, monkeypatch):
+    land(bucket)
+    land(bucket, night="2026-02-02", form="csv.gz")
+    report = take_in(house, CHICAGO)
+    assert [record.version for record in report.files] == [1, 1] and all(record.sha256 for record in report.files)
+    fetched = []
+    whole = storage.chunks
+    monkeypatch.setattr(storage, "chunks", lambda one: fetched.append(one.key) or whole(one))
+    assert take_in(house, CHICAGO) is None and fetched == []
+    # The same bytes put again are fetched once to see that they are the same; other bytes are a new version.
+    land(bucket, text="2,2026-02-01\n")
+    report = take_in(house, CHICAGO)
+    assert [(record.version, record.file_name) for record in report.files] == [(2, "lakeside/2026-02-01/patients.csv")]
+    assert {key for key in fetched if key.startswith("drops/")} == {"drops/lakeside/2026-02-01/patients.csv"}
+
+
+def test_a_writer_killed_before_the_ledger_leaves_nothing_that_counts_and_the_next_night_sweeps_it(bucket, house, monkeypatch):
+    land(bucket)
+    take_in(house, CHICAGO)
+    land(bucket, night="2026-02-02")
+
+    def killed(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    client = storage._client()
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "put_object", lambda **given: killed() if given["Key"].endswith("files.parquet") else {})
+        with pytest.raises(KeyboardInterrupt):
+            take_in(house, CHICAGO)
+    left = bucket.names("clinic/lake/batches/000002/")
+    assert left and not any(name.endswith("files.parquet") for name in left)
+    assert storage.batch_numbers(house) == [0, 1] and len(ledger(house)) == 1
+    bucket.put("clinic/lake/batches/000007/patients.parquet", b"left by a writer of old")
+    report = take_in(house, CHICAGO)
+    assert report.batch == 2 and storage.batch_numbers(house) == [0, 1, 2]
+    assert not bucket.names("clinic/lake/batches/000007/")
+
+
+def test_one_practices_unreadable_object_or_prefix_stops_only_that_practice(bucket, house, monkeypatch):
+    from botocore.exceptions import ClientError
+
+    land(bucket)
+    land(bucket, practice="hillside")
+    land(bucket, practice="farside")
+    client = storage._client()
+    get, pages = client.get_object, client.get_paginator
+
+    def denied(name):
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": SECRET}}, name)
+
+    class Pages:
+        def paginate(self, **given):
+            return denied("ListObjectsV2") if "/farside/" in given["Prefix"] else pages("list_objects_v2").paginate(**given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "get_object", lambda **given: denied("GetObject") if "/hillside/" in given["Key"] else get(**given))
+        patch.setattr(client, "get_paginator", lambda name: Pages())
+        report = take_in(house, CHICAGO | {"hillside": "America/Chicago", "farside": "America/Chicago"})
+    said = {record.practice_id: record.reason for record in report.files}
+    assert said.keys() == {"lakeside", "hillside"} and "AccessDenied" in said["hillside"]
+    assert any("farside: cannot be listed" in note for note in report.notes)
+    assert SECRET not in f"{said}{report.notes}"
+    # Once it may be read it is taken in, though nothing of the object has changed.
+    report = take_in(house, CHICAGO | {"hillside": "America/Chicago", "farside": "America/Chicago"})
+    assert {record.practice_id: record.version for record in report.files} == {"farside": 1, "hillside": 2}
+
+
+def test_an_object_that_changes_while_it_is_read_is_left_to_the_next_night(bucket, house, monkeypatch):
+    land(bucket)
+    listing = discover(house, CHICAGO)
+    land(bucket, text="2,2026-02-01\n")
+    monkeypatch.setattr("orchestration.take_in.lake.discover", lambda *given: listing)
+    assert take_in(house, CHICAGO) is None and storage.batch_numbers(house) == [0]
+    monkeypatch.undo()
+
+
+def test_a_forgotten_practice_is_in_no_object(bucket, house):
+    land(bucket)
+    land(bucket, practice="hillside")
+    take_in(house, CHICAGO | {"hillside": "America/Chicago"})
+    assert forget_practice(house, "hillside")["files"] == 1
+    assert {record.practice_id for record in ledger(house)} == {"lakeside"}
+
+
+def test_a_second_home_cannot_write_the_same_lake(bucket, house, tmp_path):
+    land(bucket)
+    take_in(house, CHICAGO)
+    with pytest.raises(HouseError, match="is the lake of another home"):
+        take_in(House.at(tmp_path / "other").prepare(), CHICAGO)
+
+
+def test_a_missing_bucket_and_a_key_that_is_not_known_are_named_with_what_to_do_and_no_secret(bucket, tmp_path, monkeypatch, server):
+    home = tmp_path / "home"
+    write_home(home, seed=8, practices=1, defects=False)
+    with monkeypatch.context() as patch:
+        patch.setenv("CCM_LANDING", "s3://no-such-bucket-here/drops")
+        ran = ccm("nightly", home=home)
+    assert ran.code != 0 and "there is no such bucket; make it, or correct the URL" in ran.err and "Traceback" not in ran.err
+    with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_S3", "http://127.0.0.1:9")
+        ran = ccm("nightly", home=home)
+    assert ran.code != 0 and "cannot be reached; check AWS_ENDPOINT_URL_S3" in ran.err
+    with monkeypatch.context() as patch:
+        import requests
+
+        requests.post(f"{server}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
+        try:
+            ran = ccm("nightly", home=home)
+        finally:
+            requests.post(f"{server}/moto-api/reset-auth", data="inf", timeout=10).raise_for_status()
+    assert ran.code != 0 and "the access key is not known there" in ran.err and SECRET not in ran.err + ran.out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("CCM_LAKE", "/mnt/lake", "names no object storage"),
+        ("CCM_LAKE", "s3://bucket/a*b", "is no URL like"),
+        ("CCM_LANDING", "drops", "whole path"),
+    ],
+)
+def test_a_setting_that_is_no_place_is_refused(name, value, says, tmp_path, monkeypatch):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(HouseError, match=says):
+        House.at(tmp_path)
+
+
+def test_landing_may_be_a_folder_on_another_disk(tmp_path, monkeypatch):
+    monkeypatch.setenv("CCM_LANDING", f"file://{tmp_path}/other%20disk")
+    folder = tmp_path / "other disk" / "lakeside" / "2026-02-01"
+    folder.mkdir(parents=True)
+    (folder / "patients.csv").write_text("patient_id\n1\n")
+    assert [one.extract_date for one in discover(House.at(tmp_path / "home"), CHICAGO)] == [date(2026, 2, 1)]
