@@ -167,6 +167,8 @@ def _pending(
             continue
         stamp = (one.file_name, one.size_bytes, one.mtime_ns, one.ctime_ns)
         is_same = stamp == (held.file_name, held.size_bytes, held.mtime_ns, held.ctime_ns)
+        if one.objects:  # the ETag, which stands for the time of change, names the content: the same bytes put again are no news
+            is_same = (one.file_name, one.size_bytes, one.ctime_ns) == (held.file_name, held.size_bytes, held.ctime_ns)
         # A file that gave no bytes may give them now without a trace on disk: it is asked again.
         if is_same and (held.sha256 is not None or one.fault is not None):
             continue
