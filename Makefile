@@ -75,6 +75,11 @@ bench-dashboard: setup
 encrypted: setup
 	$(BIN)/python -m pytest -n 0 tests/protection/encrypted_home.py
 
+# A home in object storage beside one on disk: the same marts, the same packets.
+.PHONY: object-storage
+object-storage: setup
+	$(BIN)/python -m pytest -n 0 tests/storage/object_storage_home.py
+
 KILLS ?= 100
 .PHONY: kill
 kill: setup

@@ -14,56 +14,45 @@ from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import forget_practice, give_practice, ledger, take_in
 from orchestration.take_in.landing import discover
-from tests.faults.harness import closable, content
 from tests.pipeline.homes import ccm, copy
+from tests.pipeline.homes import rows as published_rows
 from tests.properties.strategies import write_home
 from tests.storage.conftest import SECRET
 
 CHICAGO = {"lakeside": "America/Chicago"}
 
 
-def test_a_home_in_object_storage_gives_the_marts_and_packets_of_one_on_disk(bucket, tmp_path, monkeypatch):
-    disk = tmp_path / "disk"
-    write_home(disk, seed=8, practices=2, defects=False)
-    away = copy(disk, tmp_path / "away")
+def test_a_night_in_object_storage_publishes_what_a_lake_on_disk_holds_and_keeps_no_credential(bucket, tmp_path, monkeypatch):
+    away = tmp_path / "away"
+    write_home(away, seed=8, practices=1, defects=False)
+    disk = House(copy(away, tmp_path / "disk"))
     bucket.land(away / "landing")
     shutil.rmtree(away / "landing")
-    with monkeypatch.context() as patch:
-        patch.delenv("CCM_LANDING")
-        patch.delenv("CCM_LAKE")
-        assert ccm("nightly", home=disk).code == 0
-        close = ("close", "--month", closable(disk), "--approved-by", "Ann Lee")
-        assert ccm(*close, home=disk).code in (0, 3)
-    for command in (("nightly",), close):
-        ran = ccm(*command, home=away)
-        assert ran.code in (0, 3), ran.err + ran.out
-    expected, found = content(disk), content(away)
-    assert any(name.endswith("claims.837") for name in expected)
-    assert {name: expected[name] for name in compared(expected)} == {name: found[name] for name in compared(found)}
+    ran = ccm("nightly", home=away)
+    assert ran.code == 0, ran.err + ran.out
+    take_in(disk, {name: practice.time_zone for name, practice in load_practices(disk.practices_yaml).items()})
+    on_disk = [(one.file_name, one.sha256, one.outcome, one.rows_accepted) for one in ledger(disk)]
+    seen = House.at(away)
+    assert [(one.file_name, one.sha256, one.outcome, one.rows_accepted) for one in ledger(seen)] == on_disk
+    with connect(seen) as con:
+        for table in ("patients", "time_entries", "quarantine"):
+            rows = [con.execute("from read_parquet(?)", [storage.table(house, 1, table)]).fetchall() for house in (disk, seen)]
+            assert rows[0] == rows[1], table
+    published = (
+        "select (select sum(rows_accepted) from row_accounting) as n, (select count(*) from patient_month_decisions) as months"
+    )
+    found = published_rows(away, published)[0]
+    assert found["n"] == sum(one[3] for one in on_disk) and found["months"] > 0
     # The data is where it was asked for, and only there.
     assert not (away / "lake" / "batches").exists() and not list((away / "landing").iterdir())
-    assert not list((away / ".state" / "landing").rglob("*.*"))
-    practice = next(iter(load_practices(disk / "practices.yaml")))
-    seen = House.at(away)
-    with connect(seen) as con:
-        given = give_practice(seen, practice, tmp_path / "given")
-        assert con.execute("select count(*) from read_parquet(?)", [storage.table(seen, 1, "files")]).fetchone() is not None
-    assert given["files"] > 0
-    # No credential has been written anywhere.
+    assert not [path for path in (away / ".state" / "landing").rglob("*") if path.is_file()]
+    # No credential has been written anywhere: not to dbt's target, the logs, or Dagster's event log.
     for path in away.rglob("*"):
         assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
     # A home that has forgotten where its lake is says so instead of looking empty.
-    with monkeypatch.context() as patch:
-        patch.delenv("CCM_LAKE")
-        ran = ccm("nightly", home=away)
-    assert ran.code != 0 and "set CCM_LAKE to it" in ran.err
-
-
-def compared(found: dict[str, object]) -> list[str]:
-    """What both homes must have alike: marts and packets; when it was approved is the clock's."""
-    return sorted(
-        name for name in found if not name.startswith(("lake/", ".state", "landing")) and not name.endswith("approval.json")
-    )
+    monkeypatch.delenv("CCM_LAKE")
+    with pytest.raises(HouseError, match="set CCM_LAKE to it"):
+        ledger(House.at(away))
 
 
 @pytest.fixture
