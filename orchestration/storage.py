@@ -229,6 +229,11 @@ def has_changed(code: str) -> bool:
 # --- the lake's batches -----------------------------------------------------------------------------------------------
 
 
+def batch_folder(house: House, batch: int) -> Path:
+    """Where a batch is on disk."""
+    return house.lake / "batches" / f"{batch:06d}"
+
+
 def batch_numbers(house: House) -> list[int]:
     """Numbers of the batches in the lake, ascending; in object storage of those whose ledger is there, with a copy of each ledger kept here.
 
@@ -236,7 +241,7 @@ def batch_numbers(house: House) -> list[int]:
     """
     _ensure_same_lake(house)
     if house.lake_url is None:
-        folder = house.lake / "batches"
+        folder = batch_folder(house, 0).parent
         return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdecimal()) if folder.exists() else []
     ledgers = {number: names[LEDGER] for number, names in _contents(house).items() if LEDGER in names}
     wanted = [(one, number) for number, one in ledgers.items() if _kept_etag(house, number) != one.etag]
@@ -249,7 +254,7 @@ def batch_numbers(house: House) -> list[int]:
 
 def ledger_folder(house: House, batch: int) -> Path:
     """The folder of this machine with a batch's files.parquet: the batch itself, or the copy that `batch_numbers` keeps."""
-    return (house.lake / "batches" if house.lake_url is None else house.state / "ledgers") / f"{batch:06d}"
+    return batch_folder(house, batch) if house.lake_url is None else house.state / "ledgers" / f"{batch:06d}"
 
 
 def _kept_etag(house: House, batch: int) -> str | None:
@@ -262,8 +267,7 @@ def _kept_etag(house: House, batch: int) -> str | None:
 def contents(house: House) -> dict[int, set[str]]:
     """The names of the files of each batch, with or without a ledger."""
     if house.lake_url is None:
-        folder = house.lake / "batches"
-        return {number: {path.name for path in (folder / f"{number:06d}").iterdir()} for number in batch_numbers(house)}
+        return {number: {path.name for path in batch_folder(house, number).iterdir()} for number in batch_numbers(house)}
     return {number: set(names) for number, names in _contents(house).items()}
 
 
@@ -279,7 +283,7 @@ def _contents(house: House) -> dict[int, dict[str, StoredObject]]:
 def table(house: House, batch: int, name: str) -> str:
     """A table of a batch as DuckDB's read_parquet names it."""
     if house.lake_url is None:
-        return no_pattern(house.lake / "batches" / f"{batch:06d}" / f"{name}.parquet")
+        return no_pattern(batch_folder(house, batch) / f"{name}.parquet")
     return Prefix.of(house.lake_url).url(f"batches/{batch:06d}/{name}.parquet")
 
 
@@ -287,20 +291,20 @@ def first_bytes(house: House, batch: int, name: str, length: int) -> bytes | Non
     """How a table's file begins; None when there is none."""
     if house.lake_url is None:
         try:
-            with (house.lake / "batches" / f"{batch:06d}" / f"{name}.parquet").open("rb") as handle:
+            with (batch_folder(house, batch) / f"{name}.parquet").open("rb") as handle:
                 return handle.read(length)
         except OSError:
             return None
     _ensure_same_lake(house)
-    place = Prefix.of(house.lake_url)
-    found = [one for one in listed(place, f"batches/{batch:06d}/") if one.name.endswith((f"/{name}.parquet", f"/{LEDGER}"))]
-    if len(found) < 2:
+    found = {one.name.rpartition("/")[2]: one for one in listed(Prefix.of(house.lake_url), f"batches/{batch:06d}/")}
+    if not {LEDGER, f"{name}.parquet"} <= found.keys():
         return None
-    return next(chunks(next(one for one in found if not one.name.endswith(f"/{LEDGER}"))))[:length]
+    return next(chunks(found[f"{name}.parquet"]))[:length]
 
 
 def publish(house: House, scratch: Path, batch: int) -> None:
-    """Writes a finished batch, its ledger last. Raises StorageError; then the batch does not count, and `sweep` clears it."""
+    """Writes a finished batch, its ledger last. Raises StorageError; then `sweep` clears what has no ledger, or, where only the answer to the ledger's
+    writing was lost, the batch is there and the next run goes on from it."""
     assert house.lake_url is not None
     for path in sorted(scratch.iterdir()):
         if path.name != LEDGER:

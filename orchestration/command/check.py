@@ -98,7 +98,8 @@ def _contract_of(path: Path, named: str | None) -> ExtractContract:
 
 def judge_files(files: list[tuple[Path, ExtractContract]], time_zone: str) -> list[Verdict]:
     """Takes the files in, each by its contract, into a private scratch folder that is gone afterwards. Raises HouseError."""
-    from orchestration.take_in.lake import batch_folder, take_in_files
+    from orchestration.storage import batch_folder
+    from orchestration.take_in.lake import take_in_files
 
     if time_zone not in available_timezones():
         raise HouseError(f"--time-zone {time_zone!r}: no IANA time zone; write one like America/Chicago")

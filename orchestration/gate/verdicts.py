@@ -69,15 +69,10 @@ def load(house: House, source: Source) -> Verdict | None:
         return None
 
 
-def batches(house: House) -> list[int]:
-    """The lake's batches, ascending."""
-    return batch_numbers(house)
-
-
 def lake_fingerprint(house: House) -> str:
     """Names the state of the lake: every batch by the hash of its ledger, which holds every landed file's hash."""
     digest = hashlib.sha256()
-    for batch in batches(house):
+    for batch in batch_numbers(house):
         ledger = ledger_folder(house, batch) / LEDGER
         digest.update(f"{batch}\0".encode() + hashlib.sha256(ledger.read_bytes()).digest())
     return digest.hexdigest()

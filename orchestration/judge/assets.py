@@ -56,12 +56,13 @@ def _result(asset: dg.AssetKey, name: str, findings: Iterable[Finding]) -> dg.As
 def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     """Judges the batches that nobody has judged yet. Failures stand until their file is landed again."""
     from orchestration.judge.expectations import judge_batch
+    from orchestration.storage import batch_numbers
     from orchestration.take_in.lake import newest_files
 
     house = House.from_environment()
     before = verdicts.load(house, "great_expectations")
     judged = set(before.batches) if before else set()
-    new = [batch for batch in verdicts.batches(house) if batch not in judged and batch > 0]
+    new = [batch for batch in batch_numbers(house) if batch not in judged and batch > 0]
     if not new and before and before.inputs == verdicts.lake_fingerprint(house):
         return
     in_force = {file.file_id for file in newest_files(house)}

@@ -6,12 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from pathlib import Path
 
 from orchestration.contracts import extract_contracts
 from orchestration.house import House
 from orchestration.practices import Practice
-from orchestration.storage import Prefix, listed
+from orchestration.storage import Prefix, StorageError, listed
 from orchestration.take_in.lake import ledger, pending
 from orchestration.take_in.landing import COMPLETE, LandedTable, discover
 
@@ -44,34 +43,48 @@ def drops(house: House, practices: Mapping[str, Practice], now: datetime) -> Dro
     still = []
     for name, tables in sorted(by_practice.items()):
         nights = {one.extract_date for one in tables}
-        if all(_has_all(house, practices[name], night, now) for night in nights):
+        if all(_is_complete(house, practices[name], night, now) for night in nights):
             ready += tables
         else:
             still.append(name)
     return Drops(tuple(ready), tuple(still))
 
 
-def _has_all(house: House, practice: Practice, night: date, now: datetime) -> bool:
-    if house.landing_url is None:
-        return _is_complete(house.landing / practice.practice_id / night.isoformat(), practice, now)
-    there = listed(Prefix.of(house.landing_url), f"{practice.practice_id}/{night}/")
-    newest = max((one.modified_ns for one in there if not one.name.endswith(f"/{COMPLETE}")), default=0)
-    mark = next((one.modified_ns for one in there if one.name.endswith(f"/{COMPLETE}")), -1)
-    return mark >= newest or now.timestamp() - max(newest, mark) / 1e9 >= practice.operations.quiet_minutes * 60
-
-
-def _is_complete(folder: Path, practice: Practice, now: datetime) -> bool:
+def _is_complete(house: House, practice: Practice, night: date, now: datetime) -> bool:
     try:
-        with os.scandir(folder) as entries:
-            stats = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
-        # The folder's own time tells of a file that was moved in with an old time of its own.
-        newest = max([folder.stat().st_mtime, *(max(s.st_mtime, s.st_ctime) for name, s in stats.items() if name != COMPLETE)])
+        marked, written, newest = (_times_on_disk if house.landing_url is None else _times_in_storage)(house, practice, night)
     except OSError:
         return False  # taken away or not to be read now: asked again by the next tick
-    mark = stats.get(COMPLETE)
-    if mark is not None and mark.st_mtime >= max((s.st_mtime for name, s in stats.items() if name != COMPLETE), default=0.0):
+    except StorageError as error:
+        if error.is_general:
+            raise
+        return False  # this practice's own trouble
+    if marked is not None and marked >= written:
         return True
     return now.timestamp() - newest >= practice.operations.quiet_minutes * 60
+
+
+# Both give, in seconds since 1970 (UTC): when the night was marked complete (None: it is not), when the newest of its files was written, and when
+# anything of it was last touched.
+
+
+def _times_on_disk(house: House, practice: Practice, night: date) -> tuple[float | None, float, float]:
+    folder = house.landing / practice.practice_id / night.isoformat()
+    with os.scandir(folder) as entries:
+        stats = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+    mark = stats.pop(COMPLETE, None)
+    # The folder's own time tells of a file that was moved in with an old time of its own.
+    newest = max([folder.stat().st_mtime, *(max(s.st_mtime, s.st_ctime) for s in stats.values())])
+    return mark.st_mtime if mark else None, max((s.st_mtime for s in stats.values()), default=0.0), newest
+
+
+def _times_in_storage(house: House, practice: Practice, night: date) -> tuple[float | None, float, float]:
+    assert house.landing_url is not None
+    below = f"{practice.practice_id}/{night}/"
+    times = {one.name.removeprefix(below): one.modified_ns / 1e9 for one in listed(Prefix.of(house.landing_url), below)}
+    mark = times.pop(COMPLETE, None)
+    written = max(times.values(), default=0.0)
+    return mark, written, max(written, mark or 0.0)
 
 
 @dataclass(frozen=True)

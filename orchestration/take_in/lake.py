@@ -21,7 +21,7 @@ from orchestration import storage
 from orchestration.contracts import ExtractContract, extract_contracts, lake_columns
 from orchestration.engine import connect, ensure_key_fits, reading, written
 from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, sync_folder
-from orchestration.storage import batch_numbers
+from orchestration.storage import batch_folder, batch_numbers
 from orchestration.take_in import reader, typed
 from orchestration.take_in.landing import LandedTable, discover, fetched, release, spool
 from orchestration.take_in.zones import zone_days
@@ -103,10 +103,6 @@ class BatchReport:
 
 
 # --- the ledger -------------------------------------------------------------------------------------------------------
-
-
-def batch_folder(house: House, batch: int) -> Path:
-    return house.lake / "batches" / f"{batch:06d}"
 
 
 def ledger(house: House) -> list[FileRecord]:

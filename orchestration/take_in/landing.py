@@ -121,9 +121,9 @@ def _landed_objects(house: House, practice_id: str, up_to: date | None, since: d
     for one in there:
         _, day, *rest = one.name.split("/")
         name = "/".join(rest)
-        night = _night(day)
-        if day.startswith(".") or name.startswith(".") or name in ("", COMPLETE):
-            continue
+        night = _night(day) if rest else None
+        if day.startswith(".") or name.startswith(".") or name == COMPLETE or one.name.endswith("/"):
+            continue  # the last: what stands for a folder in some tools
         table, _, form = name.partition(".")
         if night is None or not FIRST_NIGHT <= night <= LAST_NIGHT:
             notes.append(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import shutil
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from orchestration import storage
 from orchestration.engine import connect
 from orchestration.house import House, HouseError
+from orchestration.operate.drops import drops
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import forget_practice, give_practice, ledger, take_in
 from orchestration.take_in.landing import discover
@@ -133,6 +134,54 @@ def test_one_practices_unreadable_object_or_prefix_stops_only_that_practice(buck
     # Once it may be read it is taken in, though nothing of the object has changed.
     report = take_in(house, CHICAGO | {"hillside": "America/Chicago", "farside": "America/Chicago"})
     assert {record.practice_id: record.version for record in report.files} == {"farside": 1, "hillside": 2}
+
+
+def test_an_object_beside_the_nights_is_left_alone_and_named(bucket, house):
+    land(bucket)
+    for name in ("patients.csv", "2026-02-01/notes.txt", "1999-02-01/patients.csv", "2026-02-01/_SUCCESS", "2026-02-01/", ".keep"):
+        bucket.put(f"drops/lakeside/{name}", b"x")
+    notes: list[str] = []
+    assert [one.file_name for one in discover(house, CHICAGO, notes=notes)] == ["lakeside/2026-02-01/patients.csv"]
+    assert sorted(note.split(":")[0] for note in notes) == [
+        "landing/lakeside/1999-02-01/patients.csv",
+        "landing/lakeside/2026-02-01/notes.txt",
+        "landing/lakeside/patients.csv",
+    ]
+
+
+def test_a_drop_in_object_storage_is_complete_when_it_is_marked_or_quiet(bucket, tmp_path, monkeypatch):
+    write_home(tmp_path / "home", seed=8, practices=2, defects=False)
+    home = House.at(tmp_path / "home")
+    practices = load_practices(home.practices_yaml)
+    first, second = sorted(practices)
+    now = datetime.now(UTC)
+    for name in practices:
+        land(bucket, practice=name, night=f"{now:%Y-%m-%d}")
+
+    def seen(after: timedelta = timedelta()):
+        found = drops(home, practices, now + after)
+        return found.practice_ids, list(found.still)
+
+    assert seen() == ([], [first, second])
+    assert seen(timedelta(minutes=practices[first].operations.quiet_minutes + 1)) == ([first, second], [])
+    bucket.put(f"drops/{first}/{now:%Y-%m-%d}/_SUCCESS", b"")
+    assert seen() == ([first], [second])
+    # A night that may not be listed any more is its own practice's trouble.
+    whole = storage.listed
+
+    def denied(place, below, after=None):
+        if below.startswith(f"{second}/") and below != f"{second}/":
+            raise storage.StorageError(place.url(below), "AccessDenied")
+        return whole(place, below, after)
+
+    monkeypatch.setattr("orchestration.operate.drops.listed", denied)
+    assert seen(timedelta(minutes=practices[first].operations.quiet_minutes + 1)) == ([first], [second])
+
+
+def test_a_landing_in_object_storage_is_not_tidied_from_here(bucket, tmp_path):
+    write_home(tmp_path / "home", seed=8, practices=1, defects=False)
+    ran = ccm("tidy", "--landing", "60", home=tmp_path / "home")
+    assert ran.code != 0 and "lifecycle rule" in ran.err
 
 
 def test_an_object_that_changes_while_it_is_read_is_left_to_the_next_night(bucket, house, monkeypatch):
