@@ -46,6 +46,7 @@
         lake.line_number{% for column in columns %},
         lake.{{ column }}{% endfor %}
     from {{ from_lake(table) }} as lake
+    {{ only_touched('files', 'lake') }}
     inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
     where files.is_in_force
 {%- endmacro %}

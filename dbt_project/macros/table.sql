@@ -15,8 +15,17 @@
         {{ drop_relation_if_exists(existing_relation) }}
     {% endif %}
 
+    {%- set touched_set = touched_by(model) -%}
+    {%- set keeps_last_night = (config.get('meta') or {}).get('keeps_last_night') -%}
     {% call statement('main') -%}
-        {% if config.get('contract').enforced %}
+        {% if is_touched_night() and keeps_last_night %}
+            create or replace table {{ target_relation.incorporate(path={'schema': 'touched', 'identifier': this.identifier ~ '__before'}) }} as (
+                select * from {{ target_relation }}
+            );
+        {% endif %}
+        {% if is_touched_night() and touched_set %}
+            {{ replace_touched(target_relation, compiled_code, touched_set) }}
+        {% elif config.get('contract').enforced %}
             {{ get_assert_columns_equivalent(compiled_code) }}
             create or replace table {{ target_relation }} {{ get_table_columns_and_constraints() }};
             insert into {{ target_relation }} {{ get_column_names() }} (

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 select
     decisions.practice_id,
     decisions.patient_id,

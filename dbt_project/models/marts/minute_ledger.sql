@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Every second of every entry under exactly one disposition per month.
 select
     practice_id,

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- What the decision on a patient-month rests on, in one row: every reason that applies (not only the first), the consent, the visit, the days that
 -- count (one bit per day, bit 0 = the first) and every track its minutes reach, also where another reason bars the claim.
 with findings as (
@@ -54,7 +55,6 @@ select
     basis.month,
     basis.program,
     findings.findings,
-    basis.newest_night,
     basis.consent_id,
     basis.consented_on,
     service.service_starts_on,

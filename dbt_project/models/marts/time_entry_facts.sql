@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'judged_entries'}) }}
 -- Each time entry as it stands: who, when, what, how it was recorded and how often amended, and the landed row that says so. The note is an id, a
 -- length and a hash.
 with versions as (

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Work that nobody can bill until someone writes it down: by item, with what crediting all of the patient-month's items would bring.
 -- The night of the first accepted row that was already so: an open timer is another kind of item than a missing note,
 -- and what ends before it starts is none.

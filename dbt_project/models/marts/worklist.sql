@@ -4,21 +4,22 @@ with open_items as (
         items.*,
         kinds.owner,
         kinds.sentence,
-        months.close_opens_on
+        months.close_opens_on,
+        months.newest_night
     from {{ ref('int_work_items') }} as items
     inner join {{ ref('rule_worklist_kinds') }} as kinds on items.kind = kinds.kind
     inner join {{ ref('int_months__close') }} as months on items.practice_id = months.practice_id and items.month = months.month
     where
         case kinds.exists_in
-            when 'newest_month' then items.newest_night <= items.month_end
+            when 'newest_month' then months.newest_night <= items.month_end
             when 'until_filed'
                 then months.is_open
                 or (
                     items.decision <> 'claimed'
                     and items.dollars_at_stake > 0
-                    and items.month_end + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= items.newest_night
+                    and items.month_end + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= months.newest_night
                 )
-            else items.month_end + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= items.newest_night
+            else items.month_end + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= months.newest_night
         end
 ),
 

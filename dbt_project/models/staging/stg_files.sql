@@ -1,3 +1,4 @@
+{{ config(meta={'keeps_last_night': true}) }}
 -- Which version of each landed file is in force: the newest accepted one. A patients file without a good row is an outage, not a panel of nobody.
 with landed as (
     -- Batches of before there was this column do not have it.

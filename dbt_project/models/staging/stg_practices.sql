@@ -1,3 +1,4 @@
+{{ config(meta={'keeps_last_night': true}) }}
 -- A practice's facts are as of its newest night: the newest with an accepted file. It is the only "today" there is.
 with nights as (
     select

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- The service date of each candidate track (rules.md A7): the month's last day, or the day on which the last unit's threshold was reached; and the
 -- day on which the first was.
 with tracks as (

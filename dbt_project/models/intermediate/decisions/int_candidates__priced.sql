@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Candidate codes with dates and money: one row per scenario, patient-month, track and code.
 select
     candidates.scenario,

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Diagnoses of a claim: the conditions that made the patient-month eligible, by recorded_date and condition_id, one of each group first, at most 12.
 -- A program that asks for no chronic condition takes what else is on the problem list where there is none.
 with firsts as (

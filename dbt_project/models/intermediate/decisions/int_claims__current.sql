@@ -1,3 +1,4 @@
+{{ config(meta={'keeps_last_night': true}) }}
 -- The claim of each patient-month that stands: one that was paid, else the newest that was not turned back, else the newest.
 select *
 from {{ ref('int_claims__history') }}

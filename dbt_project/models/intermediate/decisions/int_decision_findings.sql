@@ -1,16 +1,18 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Every reason that applies to a patient-month, not only the first: the decision takes the first by rule_decision_reasons, explain shows them all.
 with basis as (
-    select * from {{ ref('int_patient_months__basis') }}
+    select
+        basis.*,
+        practices.newest_night,
+        practices.close_final_day
+    from {{ ref('int_patient_months__basis') }} as basis
+    inner join {{ ref('stg_practices') }} as practices on basis.practice_id = practices.practice_id
 ),
 
 chosen as (
     select *
     from {{ ref('int_tracks__chosen') }}
     where scenario = 'actual' and place = 1
-),
-
-practices as (
-    select * from {{ ref('stg_practices') }}
 ),
 
 findings as (
@@ -68,11 +70,10 @@ findings as (
         case changes.scenario when 'documented' then 'undocumented_time' else 'unresolved_time' end
     from {{ ref('int_scenario_changes') }} as changes
     inner join basis using (practice_id, patient_id, month)
-    inner join practices on changes.practice_id = practices.practice_id
     where
         changes.changes_claim
         and basis.newest_night
-        < cast(changes.month + interval 1 month as date) + cast(practices.close_final_day - 1 as integer)
+        < cast(changes.month + interval 1 month as date) + cast(basis.close_final_day - 1 as integer)
     union all
     select basis.practice_id, basis.patient_id, basis.month, 'below_threshold'
     from basis

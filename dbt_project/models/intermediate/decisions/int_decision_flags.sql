@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- The flags of a patient-month (interface.md section 5; rules.md A2, A3, A5, A6, A7).
 with ledger as (
     select
@@ -27,50 +28,12 @@ credited as (
         ledger.month,
         ledger.entry_id,
         screened.has_clock_times,
-        screened.note_sha256,
         {{ month_of(local_time('screened.recorded_at', 'screened.time_zone')) }} > ledger.month as is_late,
         screened.is_split
     from {{ ref('minute_ledger') }} as ledger
-    inner join (
-        select
-            entries.*,
-            pieces.is_split
-        from {{ ref('int_time_entries__screened') }} as entries
-        inner join (
-            select
-                practice_id,
-                entry_id,
-                min(month) <> max(month) as is_split
-            from {{ ref('int_time_pieces') }}
-            group by practice_id, entry_id
-        ) as pieces
-            on entries.practice_id = pieces.practice_id and entries.entry_id = pieces.entry_id
-    ) as screened
+    inner join {{ ref('int_time_entries__screened') }} as screened
         on ledger.practice_id = screened.practice_id and ledger.entry_id = screened.entry_id
     where ledger.disposition = 'credited' and ledger.seconds > 0
-),
-
-cloned_notes as (
-    select
-        practice_id,
-        month,
-        note_sha256,
-        count(distinct patient_id) as patients
-    from credited
-    where note_sha256 is not null
-    group by practice_id, month, note_sha256
-),
-
-patient_notes as (
-    select
-        practice_id,
-        patient_id,
-        month,
-        note_sha256,
-        count(*) as entries
-    from credited
-    where note_sha256 is not null
-    group by practice_id, patient_id, month, note_sha256
 ),
 
 flags as (
@@ -111,10 +74,8 @@ flags as (
     from credited
     where not has_clock_times
     union all
-    select notes.practice_id, notes.patient_id, notes.month, 'cloned_note'
-    from patient_notes as notes
-    inner join cloned_notes using (practice_id, month, note_sha256)
-    where cloned_notes.patients > 1 or notes.entries > {{ limit('cloned_note_per_patient') }}
+    select practice_id, patient_id, month, 'cloned_note'
+    from {{ ref('int_notes__cloned') }}
     union all
     select practice_id, patient_id, month, 'revoked_this_month'
     from basis

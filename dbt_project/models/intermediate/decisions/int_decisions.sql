@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- One decision per patient-month: claimed once is claimed for ever, else the first finding decides. Amounts only where there is a claim to make.
 with first_findings as (
     select *

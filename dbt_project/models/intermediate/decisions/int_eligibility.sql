@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- The first reason of rules.md A1 that bars a patient-month, or 'eligible', by the program of the month.
 with reasons as (
     select

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- What a decision rests on besides minutes, one row per reported patient-month.
 with conditions as (
     select
@@ -47,7 +48,7 @@ select
     months.patient_id,
     months.month,
     months.month_end,
-    months.newest_night,
+    months.as_of,
     months.deceased_date,
     months.billing_practitioner_id,
     enrollment.program,

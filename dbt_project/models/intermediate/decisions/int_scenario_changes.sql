@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Would the claim change if undocumented, or undocumented and unresolved, time were credited? Decided again in full, not estimated (A6b).
 with chosen as (
     select

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- What services billed in the month mean for it (rules.md A5): reasons that bar the claim, and flags.
 with services as (
     select

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- The candidates of a patient-month in the order of the practice's track policy (rules.md A6): place 1 is the chosen one.
 with tracks as (
     select

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Seconds per patient-month and scenario; 'actual' for every patient-month, zeros included.
 with sums as (
     select

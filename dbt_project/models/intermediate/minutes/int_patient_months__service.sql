@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- What step 5 of the minutes needs to know of a patient-month: program, start of service, days that count.
 select
     enrollment.practice_id,

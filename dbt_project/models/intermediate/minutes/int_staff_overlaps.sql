@@ -1,21 +1,29 @@
--- Spans in which one member has time for two or more patients or programs at once (R-TIME-4), among the entries that survive step 1.
+{{ config(meta={'touched_by': 'member_months'}) }}
+-- Spans in which one member has time for two or more patients or programs at once (R-TIME-4), among the pieces of entries that survive step 1;
+-- month by month, because a piece lies in one.
 -- First the union per member, patient and program; then, along the clock, how many of them run at once.
 with spans as (
     select
-        practice_id,
-        member_id,
-        patient_id,
-        program,
-        start_at,
-        end_at,
-        max(end_at) over (
-            partition by practice_id, member_id order by start_at, end_at rows between unbounded preceding and 1 preceding
+        pieces.practice_id,
+        pieces.member_id,
+        pieces.month,
+        pieces.patient_id,
+        pieces.program,
+        pieces.start_at,
+        pieces.end_at,
+        max(pieces.end_at) over (
+            partition by pieces.practice_id, pieces.member_id, pieces.month
+            order by pieces.start_at, pieces.end_at rows between unbounded preceding and 1 preceding
         ) as earlier_end,
-        min(start_at) over (
-            partition by practice_id, member_id order by start_at, end_at rows between 1 following and unbounded following
+        min(pieces.start_at) over (
+            partition by pieces.practice_id, pieces.member_id, pieces.month
+            order by pieces.start_at, pieces.end_at rows between 1 following and unbounded following
         ) as later_start
-    from {{ ref('int_time_entries__screened') }}
-    where is_real and has_clock_times and end_at > start_at
+    from {{ ref('int_time_pieces') }} as pieces
+    {{ only_touched('member_months', 'pieces') }}
+    inner join {{ ref('int_time_entries__screened') }} as screened
+        on pieces.practice_id = screened.practice_id and pieces.entry_id = screened.entry_id
+    where screened.is_real and pieces.start_at is not null
 ),
 
 -- Most members are with one patient at a time: only what touches another entry goes on.
@@ -24,7 +32,7 @@ touching as (
         *,
         case
             when start_at <= max(end_at) over (
-                partition by practice_id, member_id, patient_id, program
+                partition by practice_id, member_id, month, patient_id, program
                 order by start_at, end_at rows between unbounded preceding and 1 preceding
             ) then 0
             else 1
@@ -37,7 +45,7 @@ numbered as (
     select
         *,
         sum(opens) over (
-            partition by practice_id, member_id, patient_id, program
+            partition by practice_id, member_id, month, patient_id, program
             order by start_at, end_at rows between unbounded preceding and current row
         ) as run
     from touching
@@ -47,16 +55,18 @@ unions as (
     select
         practice_id,
         member_id,
+        month,
         min(start_at) as start_at,
         max(end_at) as end_at
     from numbered
-    group by practice_id, member_id, patient_id, program, run
+    group by practice_id, member_id, month, patient_id, program, run
 ),
 
 steps as (
     select
         practice_id,
         member_id,
+        month,
         start_at as moment,
         1 as step
     from unions
@@ -64,6 +74,7 @@ steps as (
     select
         practice_id,
         member_id,
+        month,
         end_at as moment,
         -1 as step
     from unions
@@ -73,25 +84,28 @@ moments as (
     select
         practice_id,
         member_id,
+        month,
         moment,
         sum(step) as step
     from steps
-    group by practice_id, member_id, moment
+    group by practice_id, member_id, month, moment
 ),
 
 levels as (
     select
         practice_id,
         member_id,
+        month,
         moment as start_at,
-        lead(moment) over (partition by practice_id, member_id order by moment) as end_at,
-        sum(step) over (partition by practice_id, member_id order by moment) as level
+        lead(moment) over (partition by practice_id, member_id, month order by moment) as end_at,
+        sum(step) over (partition by practice_id, member_id, month order by moment) as level
     from moments
 )
 
 select
     practice_id,
     member_id,
+    month,
     start_at,
     end_at
 from levels

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'judged_entries'}) }}
 -- Steps 1, 2 and 4 of rules.md A3 as far as they judge a whole entry. screening is step 1 or 2 (null: passed); content is what step 4 says of the
 -- entry apart from its program, which depends on the month.
 with screened as (
@@ -10,6 +11,7 @@ with screened as (
             when entries.elapsed_seconds > {{ limit('runaway_timer') }} * 60 then 'runaway_timer'
         end as first_screening
     from {{ ref('int_time_entries__timed') }} as entries
+    {{ only_touched('judged_entries', 'entries') }}
 ),
 
 duplicates as (
@@ -27,7 +29,7 @@ activities as (
     select
         activity as spelling,
         regexp_replace(lower(trim(activity)), '[ _-]+', ' ', 'g') as activity
-    from (select distinct activity from {{ ref('int_time_entries__timed') }})
+    from (select distinct activity from screened)
 )
 
 select
@@ -43,6 +45,7 @@ select
     screened.elapsed_seconds,
     screened.recorded_at,
     screened.time_zone,
+    screened.is_split,
     screened.is_documented,
     screened.note_sha256,
     screened.voided,

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'entries'}) }}
 -- Each current entry with its start, end and elapsed seconds, and the local day it lies on (rules.md A3, interface.md section 3).
 -- elapsed_seconds is null for an open timer and negative for an invalid interval; both hold no time.
 with zoned as (
@@ -6,6 +7,7 @@ with zoned as (
         practices.time_zone,
         {{ elapsed_seconds('entries') }} as elapsed_seconds
     from {{ ref('stg_time_entries') }} as entries
+    {{ only_touched('entries', 'entries') }}
     inner join {{ ref('stg_practices') }} as practices on entries.practice_id = practices.practice_id
     where entries.is_current
 ),
@@ -48,5 +50,6 @@ select
     * exclude (local_start, local_last, note_length),
     cast(local_start as date) as local_day,
     coalesce(cast(local_last as date), cast(local_start as date)) as last_local_day,
+    {{ month_of('local_start') }} <> {{ month_of('coalesce(local_last, local_start)') }} as is_split,
     (note_id is not null or note_sha256 is not null) as is_documented
 from anchored

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Each piece with what steps 1 to 5 of rules.md A3 say of it; disposition is null for what reaches step 6. Where the member was with someone else
 -- for part of a piece, that part and the rest are segments of their own. overlap_pass and day_pass keep what steps 2, 4 and 5 would say, for the
 -- time that documentation or a word of the member could still bring back (A6b).
@@ -15,6 +16,7 @@ with pieces as (
             false
         ) as is_inactive
     from {{ ref('int_time_pieces') }} as pieces
+    {{ only_touched('patient_months', 'pieces') }}
     inner join {{ ref('int_time_entries__screened') }} as screened
         on pieces.practice_id = screened.practice_id and pieces.entry_id = screened.entry_id
 ),
@@ -33,6 +35,7 @@ shared as (
         on
             pieces.practice_id = spans.practice_id
             and pieces.member_id = spans.member_id
+            and pieces.month = spans.month
             and pieces.start_at < spans.end_at
             and spans.start_at < pieces.end_at
     where pieces.can_overlap

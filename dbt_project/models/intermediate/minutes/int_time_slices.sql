@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Step 6: of what reaches it, the seconds that an earlier-starting entry (ties: the smaller entry_id) for the same patient already counts are
 -- concurrent, the rest is credited (R-TIME-3). Only what overlaps is sliced at every edge; the rest passes as it is.
 with reaching as (

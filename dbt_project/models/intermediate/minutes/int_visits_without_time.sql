@@ -1,29 +1,30 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Completed CCM contacts on whose local day the member starts no time entry for the patient: work that nobody wrote down.
 -- Cut at local midnights; only what steps 2, 4 (staff) and 5 of rules.md A3 would pass.
 with visits as (
-    select
-        appointments.practice_id,
-        appointments.appointment_id,
-        appointments.patient_id,
-        appointments.member_id,
-        practices.time_zone,
-        appointments.scheduled_start as start_at,
-        appointments.scheduled_end as end_at,
-        greatest({{ seconds_between('appointments.scheduled_start', 'appointments.scheduled_end') }}, 0) as elapsed_seconds,
-        cast({{ local_time('appointments.scheduled_start', 'practices.time_zone') }} as date) as local_day
-    from {{ ref('stg_appointments') }} as appointments
-    inner join {{ ref('stg_practices') }} as practices on appointments.practice_id = practices.practice_id
-    where appointments.is_current and appointments.status = 'completed' and appointments.visit_type = 'ccm_call'
+    select visits.*
+    from {{ ref('int_visits__completed') }} as visits
+    {% if is_touched_night() %}
+    where (visits.practice_id, visits.patient_id) in (
+        select (months.practice_id, months.patient_id) from {{ ref('touched_patient_months') }} as months
+    )
+    {% endif %}
 ),
 
 logged as (
     select distinct
-        practice_id,
-        member_id,
-        patient_id,
-        local_day
-    from {{ ref('int_time_entries__timed') }}
-    where not voided
+        entries.practice_id,
+        entries.member_id,
+        entries.patient_id,
+        entries.local_day
+    from {{ ref('int_time_entries__timed') }} as entries
+    inner join visits
+        on
+            entries.practice_id = visits.practice_id
+            and entries.member_id = visits.member_id
+            and entries.patient_id = visits.patient_id
+            and entries.local_day = visits.local_day
+    where not entries.voided
 ),
 
 unlogged as (

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Outreach as it stood in each month: the last attempt dated in or before it, and the first contact ever. One row per patient-month with an attempt.
 with attempts as (
     select

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Patient-months that lack nothing but minutes (reason below_threshold), with what the first unit of the program's staff track would bring: the
 -- patient-month decided with just enough minutes, on the month's last day and with the biller's share.
 select

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- How far each patient gets in each month (rules.md A2), step by step, with the date of the evidence for each step that has one. The funnel counts
 -- these rows, the enrollment status names them, the revenue gap and the work lists ask what keeps a patient from the next step.
 with first_minutes as (
@@ -28,7 +29,7 @@ steps as (
         basis.patient_id,
         basis.month,
         basis.month_end,
-        basis.newest_night,
+        basis.as_of,
         basis.program,
         basis.billing_practitioner_id,
         basis.payment_share,

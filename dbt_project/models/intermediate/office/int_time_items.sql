@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Time that documentation ('documented') or a word of the member ('resolved') could still bring back, by item, with what it would bring: the
 -- patient-month decided again with all such time credited, less what it is worth without, split over the items by minutes (rules.md A6b, A7).
 with notes as (

@@ -1,12 +1,13 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Everything that someone could mend in a patient-month, in every month: the work list shows those that can still be mended, the enrollment status
 -- the first that keeps the patient from the next stage. One row per practice, patient, month, kind and subject (a time entry, an appointment, a
 -- claim, or the patient).
 with stages as (
     select
-        *,
-        least(month_end, newest_night) as as_of,
-        newest_night <= month_end as is_newest_month
-    from {{ ref('int_patient_months__stages') }}
+        stages.*,
+        practices.newest_night <= stages.month_end as is_newest_month
+    from {{ ref('int_patient_months__stages') }} as stages
+    inner join {{ ref('stg_practices') }} as practices on stages.practice_id = practices.practice_id
 ),
 
 -- The care plan in force on the newest night, and when the patient's plans were last looked at.
@@ -94,7 +95,7 @@ found as (
         stages.is_newest_month
         and stages.is_eligible
         and stages.has_documented_consent
-        and care_plans.reviewed_on + interval 1 month * cast({{ limit('care_plan_review') }} as integer) <= stages.newest_night
+        and care_plans.reviewed_on + interval 1 month * cast({{ limit('care_plan_review') }} as integer) <= stages.as_of
     union all
     select
         stages.practice_id,
@@ -155,7 +156,6 @@ barring as (
     select
         found.*,
         stages.month_end,
-        stages.newest_night,
         stages.billing_practitioner_id,
         stages.decision,
         bars.precedence is not null and row_number() over (
@@ -187,7 +187,6 @@ select
     barring.fact,
     barring.is_first_bar,
     barring.month_end,
-    barring.newest_night,
     barring.billing_practitioner_id,
     barring.decision
 from barring

@@ -1,3 +1,4 @@
+{{ config(meta={'keeps_last_night': true}) }}
 -- Every member ever in a care team snapshot, with the facts of the last snapshot that had them, and what their credential may do.
 with last_rows as (
     select *

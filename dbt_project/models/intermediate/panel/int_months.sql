@@ -1,3 +1,4 @@
+{{ config(meta={'keeps_last_night': true}) }}
 -- A practice's months: from that of its first night, or of its earliest time entry (at most 24 months earlier), to that of its newest night.
 with earliest as (
     select

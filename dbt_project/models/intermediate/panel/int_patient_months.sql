@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- The grid of every judgement: each patient ever on the panel x each month of the practice (is_reported), and the further months in which
 -- a patient has time, so that the ledger can judge that time too.
 with reported as (
@@ -32,7 +33,8 @@ grid as (
 select
     grid.*,
     {{ month_end('grid.month') }} as month_end,
-    practices.newest_night,
+    -- Up to which day the month is known: a month that is over stays as it is while nights go by.
+    least({{ month_end('grid.month') }}, practices.newest_night) as as_of,
     patients.billing_practitioner_id,
     patients.deceased_date,
     patients.is_on_panel

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Conditions on the problem list with their chronic condition groups (null: none), on the month's last day (or the newest night, if earlier); rules.md A1.6.
 with listed as (
     select
@@ -12,9 +13,9 @@ with listed as (
         on
             months.practice_id = conditions.practice_id
             and months.patient_id = conditions.patient_id
-            and coalesce(conditions.recorded_date, conditions.onset_date, date '0001-01-01') <= least(months.month_end, months.newest_night)
+            and coalesce(conditions.recorded_date, conditions.onset_date, date '0001-01-01') <= months.as_of
             and case
-                when conditions.resolved_date is not null then conditions.resolved_date > least(months.month_end, months.newest_night)
+                when conditions.resolved_date is not null then conditions.resolved_date > months.as_of
                 else conditions.clinical_status = 'active'
             end
 )

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- The program of the month and its consent (rules.md A2).
 with dated as (
     select

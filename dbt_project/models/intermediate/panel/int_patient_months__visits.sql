@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- The initiating visit of the month's consent (R-ELIG-3): the earliest that qualifies, and whether only a colleague's does.
 with months as (
     select

@@ -1,3 +1,4 @@
+{{ config(meta={'keeps_last_night': true}) }}
 -- What the payer's remittances leave standing of each claim. A reversal undoes the decision of the same amount, else the oldest that still
 -- stands; of what stands, one with money comes first, then the newest. Nothing here depends on the order in which the files came.
 with postings as (

@@ -1,0 +1,88 @@
+{#-
+    A night that recomputes only what it touches (docs/nights.md, ADR 21). Every model is written as if it were built whole, and `ccm nightly --full`
+    builds it so. A model whose `meta` says `touched_by` is, on a night of that kind, built for the keys of one of the sets in models/touched/ alone,
+    and those of its rows are put in the place of the old ones.
+-#}
+
+{#- True while dbt builds a night that recomputes only what it touches (orchestration/transform/dbt.py sets it). -#}
+{% macro is_touched_night() -%}
+    {{ return(execute and env_var('CCM_NIGHT', '') == 'touched') }}
+{%- endmacro %}
+
+{#- The sets of keys by name: the model that has them, and the columns that make the key. -#}
+{% macro touched_sets() -%}
+    {{ return({
+        'files': ('touched_files', ['file_id']),
+        'entries': ('touched_entries', ['practice_id', 'entry_id']),
+        'judged_entries': ('touched_entries__judged', ['practice_id', 'entry_id']),
+        'member_months': ('touched_member_months', ['practice_id', 'member_id', 'month']),
+        'patient_months': ('touched_patient_months', ['practice_id', 'patient_id', 'month']),
+    }) }}
+{%- endmacro %}
+
+{#- The set that a model is built by on a night of that kind, or nothing: then it is built whole. -#}
+{% macro touched_by(node) -%}
+    {{ return(((node.get('config') or {}).get('meta') or {}).get('touched_by')) }}
+{%- endmacro %}
+
+{#- Rows of what one set has, where a reader by another set finds all that it needs: the entries judged are all entries of the patient-months. -#}
+{% macro is_enough_for(theirs, own) -%}
+    {{ return(theirs == own or (theirs == 'judged_entries' and own in ('patient_months', 'member_months'))) }}
+{%- endmacro %}
+
+{#- dbt's own ref, but between two models that are built for touched keys the reader is given the rows just made, and not the whole table. -#}
+{% macro ref() -%}
+    {%- set relation = builtins.ref(*varargs, **kwargs) -%}
+    {%- if is_touched_night() and model is defined and model.resource_type == 'model' -%}
+        {%- set own = touched_by(model) -%}
+        {%- set theirs = touched_by(graph.nodes.get('model.' ~ project_name ~ '.' ~ varargs[-1], {})) -%}
+        {%- if own and theirs and is_enough_for(theirs, own) -%}
+            {{ return(relation.incorporate(path={'schema': 'touched'})) }}
+        {%- endif -%}
+    {%- endif -%}
+    {{ return(relation) }}
+{%- endmacro %}
+
+{#- The whole table of a model that is built for touched keys, for readers that need other keys' rows too. -#}
+{% macro whole(name) -%}
+    {{ return(builtins.ref(name)) }}
+{%- endmacro %}
+
+{#- A table as the last night left it: for models/touched/, which run before it is changed. Not a ref: that would be a circle. -#}
+{% macro last_night(schema, name) -%}
+    {{ return(api.Relation.create(database=target.database, schema=schema, identifier=name)) }}
+{%- endmacro %}
+
+{#- What a model that keeps its last night's rows (`meta: keeps_last_night`) had before this night. -#}
+{% macro before(name) -%}
+    {%- do ref(name) -%}
+    {{ return(api.Relation.create(database=target.database, schema='touched', identifier=name ~ '__before')) }}
+{%- endmacro %}
+
+{#- Behind a FROM: only rows whose key is in the set. Nothing where everything is built. What is filtered early is not computed for nothing. -#}
+{% macro only_touched(set_name, alias) -%}
+    {%- set set_model, keys = touched_sets()[set_name] -%}
+    {#- Asked for on every night, so that dbt knows of the edge. -#}
+    {%- set set_relation = builtins.ref(set_model) -%}
+    {%- if is_touched_night() -%}
+        semi join {{ set_relation }} as the_touched
+            on {% for key in keys %}{{ alias }}.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- The statements that put the rows of touched keys in the place of the old ones. -#}
+{% macro replace_touched(target_relation, sql, set_name) -%}
+    {%- set set_model, keys = touched_sets()[set_name] -%}
+    {%- set set_relation = last_night('touched', set_model) -%}
+    {%- set made = target_relation.incorporate(path={'schema': 'touched'}) -%}
+    create or replace table {{ made }} as (
+        select made.*
+        from ({{ sql }}) as made
+        semi join {{ set_relation }} as the_touched
+            on {% for key in keys %}made.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %}
+    );
+    delete from {{ target_relation }} as old
+    using {{ set_relation }} as the_touched
+    where {% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %};
+    insert into {{ target_relation }} by name select * from {{ made }};
+{%- endmacro %}

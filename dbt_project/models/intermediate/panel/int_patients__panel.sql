@@ -1,0 +1,25 @@
+{{ config(meta={'keeps_last_night': true}) }}
+-- What the panel says of each patient, as numbers to compare with those of the night before. Which file says so does not matter.
+{% set tables = ['patients', 'coverages', 'conditions', 'consents', 'care_plans', 'assessments', 'stays', 'outreach'] %}
+with facts as (
+    {% for table in tables %}
+    select
+        facts.practice_id,
+        facts.patient_id,
+        hash('{{ table }}', facts) as number
+    from (
+        select * exclude (file_id, line_number{{ ', extract_date, last_seen_on' if table == 'patients' }})
+        from {{ ref('int_' ~ table ~ '__current') }}
+    ) as facts
+    {% if not loop.last %}union all{% endif %}
+    {% endfor %}
+)
+
+select
+    practice_id,
+    patient_id,
+    count(*) as facts,
+    bit_xor(number) as odd_number,
+    sum(number) as number
+from facts
+group by practice_id, patient_id
