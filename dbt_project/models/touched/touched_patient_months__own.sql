@@ -1,0 +1,263 @@
+-- Patient-months of which something of their own differs from what was last used: time, visits, services, panel facts, claims; or that the calendar
+-- moves; or that share a member's time with such. What only shares a note is added by touched_patient_months. A key too many costs time and changes
+-- nothing; one too few would be a wrong row, which the comparison with `ccm nightly --full` finds.
+with grid as (
+    -- Every patient-month there was or is.
+    select
+        practice_id,
+        patient_id,
+        month
+    from {{ last_night('intermediate', 'int_patient_months') }}
+    union
+    select
+        patients.practice_id,
+        patients.patient_id,
+        months.month
+    from {{ ref('int_patients__current') }} as patients
+    inner join {{ ref('int_months') }} as months on patients.practice_id = months.practice_id
+),
+
+-- Of each practice, when it was last looked at and when it is now.
+nights as (
+    select
+        now.practice_id,
+        now.newest_night,
+        now.close_final_day,
+        known.newest_night as known_night
+    from {{ ref('stg_practices') }} as now
+    inner join {{ before('stg_practices') }} as known on now.practice_id = known.practice_id
+),
+
+-- Months that were held, open or unknown the last time, or still are.
+moving_months as (
+    select
+        months.practice_id,
+        months.month
+    from (
+        select practice_id, month from {{ ref('int_months') }}
+        union
+        select practice_id, month from {{ before('int_months') }}
+    ) as months
+    inner join nights on months.practice_id = nights.practice_id
+    where {{ close_ends_on('months.month', 'nights') }} > nights.known_night
+    union
+    -- Months that began or ceased to be the practice's.
+    select practice_id, month
+    from {{ ref('int_months') }} as now
+    full outer join {{ before('int_months') }} as known using (practice_id, month)
+    where now.practice_id is null or known.practice_id is null
+),
+
+-- Timely filing ends for a claim of this date between the two nights.
+filing as (
+    select
+        known.practice_id,
+        known.patient_id,
+        known.month
+    from {{ last_night('intermediate', 'int_patient_months') }} as known
+    inner join nights on known.practice_id = nights.practice_id
+    left join {{ last_night('intermediate', 'int_tracks__chosen') }} as chosen
+        on
+            known.practice_id = chosen.practice_id
+            and known.patient_id = chosen.patient_id
+            and known.month = chosen.month
+            and chosen.scenario = 'actual'
+            and chosen.place = 1
+    where
+        coalesce(chosen.service_date, known.month_end) + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= nights.known_night
+        and coalesce(chosen.service_date, known.month_end) + interval 1 year * cast({{ limit('timely_filing') }} as integer) < nights.newest_night
+),
+
+-- Every version of a touched service: what it says now and what it said. A visit counts in its month and in later ones.
+services as (
+    select
+        versions.practice_id,
+        versions.patient_id,
+        min(versions.service_date) as service_date
+    from (
+        select lake.practice_id, lake.service_id, lake.patient_id, lake.service_date
+        from {{ from_lake('services') }} as lake
+        inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
+        union all
+        select practice_id, service_id, patient_id, service_date
+        from {{ ref('stg_services') }}
+    ) as versions
+    semi join (
+        select lake.practice_id, lake.service_id
+        from {{ from_lake('services') }} as lake
+        inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
+    ) as touched on versions.practice_id = touched.practice_id and versions.service_id = touched.service_id
+    group by versions.practice_id, versions.patient_id
+),
+
+-- Every version of a touched appointment, and the visits of a day of which an entry changed or a member's facts did.
+visits as (
+    select
+        versions.practice_id,
+        versions.patient_id,
+        versions.scheduled_start as start_at,
+        versions.scheduled_end as end_at
+    from (
+        select lake.practice_id, lake.appointment_id, lake.patient_id, lake.scheduled_start, lake.scheduled_end
+        from {{ from_lake('appointments') }} as lake
+        inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
+        union all
+        select practice_id, appointment_id, patient_id, scheduled_start, scheduled_end
+        from {{ ref('stg_appointments') }}
+    ) as versions
+    semi join (
+        select lake.practice_id, lake.appointment_id
+        from {{ from_lake('appointments') }} as lake
+        inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
+    ) as touched on versions.practice_id = touched.practice_id and versions.appointment_id = touched.appointment_id
+    union all
+    select
+        visits.practice_id,
+        visits.patient_id,
+        visits.start_at,
+        visits.end_at
+    from {{ ref('int_visits__completed') }} as visits
+    semi join {{ ref('touched_pieces') }} as touched
+        on
+            visits.practice_id = touched.practice_id
+            and visits.patient_id = touched.patient_id
+            and {{ month_of('visits.local_day') }} = touched.month
+    union all
+    select
+        visits.practice_id,
+        visits.patient_id,
+        visits.start_at,
+        visits.end_at
+    from {{ ref('int_visits__completed') }} as visits
+    semi join {{ ref('touched_members') }} as members on visits.practice_id = members.practice_id and visits.member_id = members.member_id
+),
+
+-- A day on either side, because these are instants and the months are the practice's own. No visit is laid out over more than ten years.
+visit_months as (
+    select
+        practice_id,
+        patient_id,
+        cast(unnest(generate_series(
+            {{ month_of("start_at - interval 1 day") }},
+            cast(greatest(least(end_at, start_at + interval 11 year), start_at) + interval 1 day as date),
+            interval 1 month
+        )) as date) as month
+    from visits
+),
+
+claims as (
+    select
+        practice_id,
+        patient_id,
+        month
+    from {{ ref('int_claims__current') }} as now
+    full outer join {{ before('int_claims__current') }} as known using (practice_id, patient_id, month)
+    where now is distinct from known
+    union
+    select
+        claims.practice_id,
+        claims.patient_id,
+        claims.month
+    from {{ ref('int_claims__current') }} as claims
+    left join {{ ref('int_claims__answered') }} as now on claims.claim_id = now.claim_id
+    left join {{ before('int_claims__answered') }} as known on claims.claim_id = known.claim_id
+    where now is distinct from known
+    union
+    -- Claims that the scrub kept back or that wait for a quarantined row: few, and what lets them go is not theirs alone.
+    select
+        practice_id,
+        patient_id,
+        month
+    from {{ from_configuration('held') }}
+    union
+    select
+        practice_id,
+        patient_id,
+        month
+    from {{ last_night('intermediate', 'int_work_items') }}
+    where kind = 'claim_error'
+),
+
+found as (
+    select practice_id, patient_id, month from {{ ref('touched_pieces') }}
+    union
+    -- A member's other patients of the month.
+    select
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month
+    from {{ ref('int_time_pieces') }} as pieces
+    semi join {{ ref('touched_member_months') }} as touched
+        on pieces.practice_id = touched.practice_id and pieces.member_id = touched.member_id and pieces.month = touched.month
+    union
+    select
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month
+    from {{ ref('int_time_pieces') }} as pieces
+    semi join {{ ref('touched_members') }} as touched on pieces.practice_id = touched.practice_id and pieces.member_id = touched.member_id
+    union
+    select
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month
+    from {{ ref('int_time_pieces') }} as pieces
+    semi join {{ ref('touched_patients') }} as touched on pieces.practice_id = touched.practice_id and pieces.patient_id = touched.patient_id
+    union
+    select
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month
+    from {{ ref('int_time_pieces') }} as pieces
+    semi join moving_months as touched on pieces.practice_id = touched.practice_id and pieces.month = touched.month
+    union
+    select
+        grid.practice_id,
+        grid.patient_id,
+        grid.month
+    from grid
+    semi join {{ ref('touched_patients') }} as touched on grid.practice_id = touched.practice_id and grid.patient_id = touched.patient_id
+    union
+    select
+        grid.practice_id,
+        grid.patient_id,
+        grid.month
+    from grid
+    semi join moving_months as touched on grid.practice_id = touched.practice_id and grid.month = touched.month
+    union
+    select
+        grid.practice_id,
+        grid.patient_id,
+        grid.month
+    from grid
+    inner join services
+        on grid.practice_id = services.practice_id and grid.patient_id = services.patient_id and grid.month >= {{ month_of('services.service_date') }}
+    union
+    select practice_id, patient_id, month from visit_months
+    union
+    select practice_id, patient_id, month from filing
+    union
+    select practice_id, patient_id, month from claims
+    union
+    -- Nights on which a patient stood on the panel.
+    select
+        lake.practice_id,
+        lake.patient_id,
+        {{ month_of('files.extract_date') }} as month
+    from {{ from_lake('patients') }} as lake
+    inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
+    union
+    select
+        lake.practice_id,
+        lake.patient_id,
+        {{ month_of('files.extract_date') }} as month
+    from {{ from_lake('quarantine') }} as lake
+    inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
+    where lake.table_name = 'patients' and lake.patient_id is not null
+)
+
+select
+    practice_id,
+    patient_id,
+    month
+from found

@@ -1,0 +1,36 @@
+-- Patients of whom every month is looked at again: the panel says something else of them, or of a member on whom all their months rest.
+select
+    practice_id,
+    patient_id
+from {{ ref('int_patients__panel') }} as now
+full outer join {{ before('int_patients__panel') }} as known using (practice_id, patient_id)
+where
+    now.facts is distinct from known.facts
+    or now.odd_number is distinct from known.odd_number
+    or now.number is distinct from known.number
+union
+-- The billing practitioner's credential, and the specialty of who made the initiating visit.
+select
+    patients.practice_id,
+    patients.patient_id
+from {{ ref('int_patients__current') }} as patients
+inner join {{ ref('touched_members') }} as members
+    on patients.practice_id = members.practice_id and patients.billing_practitioner_id = members.member_id
+union
+select
+    services.practice_id,
+    services.patient_id
+from {{ ref('stg_services') }} as services
+inner join {{ ref('touched_members') }} as members on services.practice_id = members.practice_id and services.member_id = members.member_id
+union
+select
+    patients.practice_id,
+    patients.patient_id
+from {{ ref('int_patients__current') }} as patients
+inner join {{ ref('touched_practices') }} as practices on patients.practice_id = practices.practice_id
+union
+select
+    known.practice_id,
+    known.patient_id
+from {{ last_night('intermediate', 'int_patient_months') }} as known
+inner join {{ ref('touched_practices') }} as practices on known.practice_id = practices.practice_id

@@ -1,0 +1,17 @@
+-- Where the touched entries lay before this night and where they lie now.
+select
+    practice_id,
+    patient_id,
+    member_id,
+    month,
+    note_number
+from {{ ref('touched_entries__before') }}
+union
+select
+    pieces.practice_id,
+    pieces.patient_id,
+    pieces.member_id,
+    pieces.month,
+    pieces.note_number
+from {{ ref('int_time_pieces') }} as pieces
+inner join {{ ref('touched_entries') }} as touched on pieces.practice_id = touched.practice_id and pieces.entry_id = touched.entry_id
