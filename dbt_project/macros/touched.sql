@@ -59,9 +59,10 @@
     {{ return(api.Relation.create(database=target.database, schema='touched', identifier=name ~ '__before')) }}
 {%- endmacro %}
 
-{#- Behind a FROM: only rows whose key is in the set. Nothing where everything is built. What is filtered early is not computed for nothing. -#}
-{% macro only_touched(set_name, alias) -%}
-    {%- set set_model, keys = touched_sets()[set_name] -%}
+{#- Behind a FROM: only rows whose key (or `by`: a part of it) is in the set. Nothing where everything is built. What is filtered early is not computed for nothing. -#}
+{% macro only_touched(set_name, alias, by=none) -%}
+    {%- set set_model, every_key = touched_sets()[set_name] -%}
+    {%- set keys = by or every_key -%}
     {#- Asked for on every night, so that dbt knows of the edge. -#}
     {%- set set_relation = builtins.ref(set_model) -%}
     {%- if is_touched_night() -%}

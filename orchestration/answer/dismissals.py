@@ -74,7 +74,7 @@ def dismiss(
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         write_private(path, before + "".join(json.dumps(record, sort_keys=True) + "\n" for record in records))
         if stands:
-            bad = [result.unique_id for result in rebuild(house, "worklist") if result.is_bad]
+            bad = [result.unique_id for result in rebuild(house, ["model.ccm.worklist"]) if result.is_bad]
             if bad:
                 raise HouseError(f"recorded, but the work list could not be built again ({bad[0]}); run `ccm nightly --full`")
             publish(house)

@@ -152,7 +152,7 @@ def record_acceptance(house: House, wanted: Wanted, by: str | None, reason: str 
             ],
         )
         if stands:
-            bad = [result.unique_id for result in rebuild(house, "source:configuration.acceptances+") if result.is_bad]
+            bad = [result.unique_id for result in rebuild(house, ["source.ccm.configuration.acceptances"]) if result.is_bad]
             if bad:
                 raise HouseError(f"recorded, but the marts could not be built again ({bad[0]}); run `ccm nightly --full`")
             publish(house)

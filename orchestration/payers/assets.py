@@ -11,7 +11,7 @@ from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.payers.inbox import take_in_answers
 from orchestration.storage import batch_numbers
-from orchestration.transform.assets import AFTER_ANSWERS, WAREHOUSE_POOL, rebuild, rebuild_everything
+from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_answered, rebuild_everything
 from orchestration.transform.state import build_inputs, is_up_to_date, only_answers_are_new
 
 _TABLES = {
@@ -81,7 +81,7 @@ def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
             write_worklists(house)  # a run killed behind its publication may have left the old ones
             return dg.MaterializeResult()
         if only_answers_are_new(house):
-            results = rebuild(house, AFTER_ANSWERS)
+            results = rebuild_answered(house)
         else:
             # Something else is new as well, or an earlier run did not finish: everything is built, so that the verdict holds for all of it.
             results, _ = rebuild_everything(house, inputs)

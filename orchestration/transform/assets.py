@@ -1,7 +1,6 @@
 """The dbt project as Dagster assets and checks: seeds, models and tests, run in this process."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -28,6 +27,7 @@ GROUPS = {
     "office": "office",
     "holds": "holds",
     "marts": "office",
+    "touched": "touched",
 }
 
 
@@ -132,7 +132,7 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
             if not config.full and is_up_to_date(home, inputs):
                 context.log.info("Nothing new since the last build: the marts stand.")
                 return
-            results, findings = rebuild_everything(home, inputs, manifest)
+            results, findings = rebuild_everything(home, inputs, manifest, is_whole=config.full)
         yield from dagster_events(results, manifest, translator)
         broken = [finding.check for finding in findings if finding.check.startswith("could not build")]
         if broken:
@@ -142,10 +142,10 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
 
 
 def rebuild_everything(
-    house: House, inputs: str, manifest: Mapping[str, Any] | None = None
+    house: House, inputs: str, manifest: Mapping[str, Any] | None = None, *, is_whole: bool = False
 ) -> tuple[list[dbt.NodeResult], list[Finding]]:
-    """Builds and tests the whole project and keeps the verdict on these inputs."""
-    results = dbt.build(house)
+    """Builds and tests the project, all of it or what has been touched, and keeps the verdict on these inputs."""
+    results = dbt.build(house, is_whole=is_whole)
     if manifest is None:
         manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
     findings = findings_of(house, results, manifest)
@@ -175,8 +175,8 @@ def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], t
 
 
 # What a close and a payer's answer change, and everything that hangs below it.
-AFTER_A_CLOSE = "source:configuration.claim_lines+ stg_closes+ close_calendar"
-AFTER_ANSWERS = "source:answers+"
+AFTER_A_CLOSE = ("source.ccm.configuration.claim_lines", "model.ccm.stg_closes", "model.ccm.close_calendar")
+ANSWERS = "source.ccm.answers."
 
 
 def rebuild_claims(house: House) -> list[dbt.NodeResult]:
@@ -184,12 +184,18 @@ def rebuild_claims(house: House) -> list[dbt.NodeResult]:
     return rebuild(house, AFTER_A_CLOSE)
 
 
-def rebuild(house: House, select: str) -> list[dbt.NodeResult]:
-    """Builds and tests a dbt selection, where nothing else has changed; the verdict keeps what was not tested again."""
+def rebuild_answered(house: House) -> list[dbt.NodeResult]:
+    """After answers of the payers: what depends on them is decided again."""
+    sources = dbt.load_manifest(dbt.ensure_manifest(house))["sources"]
+    return rebuild(house, sorted(name for name in sources if name.startswith(ANSWERS)))
+
+
+def rebuild(house: House, below: Sequence[str]) -> list[dbt.NodeResult]:
+    """Builds and tests what hangs on these nodes, where nothing else has changed; the verdict keeps what was not tested again."""
     before = verdicts.load(house, "dbt")
     inputs = build_inputs(house)
-    results = dbt.build(house, select=select)
-    manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text(encoding="utf-8"))
+    results = dbt.build(house, below)
+    manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
     findings = findings_of(house, results, manifest)
     tested = {finding.check for finding in findings}
     kept = [finding for finding in (before.findings if before else ()) if finding.check not in tested]

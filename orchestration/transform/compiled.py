@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from orchestration.engine import reading
 from orchestration.house import House, HouseError, no_pattern
-from orchestration.transform import dbt
+from orchestration.transform import dbt, standing
 
 SCHEMAS = ("rules", "staging", "intermediate", "marts")
 
@@ -26,6 +27,7 @@ class Model:
     schema: str
     sql: str
     parents: tuple[str, ...]  # names of models; seeds and sources are left out
+    meta: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class Project:
 
 
 @cache
-def _compile(fingerprint: str) -> Project:
+def _compile(fingerprint: str, night: str) -> Project:
     with tempfile.TemporaryDirectory(prefix="ccm-compile-") as folder:
         house = House(Path(folder)).prepare()
-        results = dbt.invoke(house, ["compile"])
+        results = dbt.invoke(house, ["compile"], night)
         bad = [result.unique_id for result in results if result.is_bad]
         if bad:
             raise HouseError(f"the dbt project does not compile: {bad[0]}")
@@ -49,7 +51,8 @@ def _compile(fingerprint: str) -> Project:
         )  # not written by a process that had it in memory
         models = {}
         for node in manifest["nodes"].values():
-            if node["resource_type"] != "model":
+            # The sets of a night that recomputes what it touches are asked only on such a night.
+            if node["resource_type"] != "model" or (node["schema"] == standing.SETS and not night):
                 continue
             path = dbt.target_folder(house) / "compiled" / "ccm" / node["original_file_path"]
             models[node["name"]] = Model(
@@ -57,7 +60,12 @@ def _compile(fingerprint: str) -> Project:
                 node["schema"],
                 # What is run here reads files that lie open.
                 path.read_text(encoding="utf-8").replace(reading() or "\0", ""),
-                tuple(parent.split(".")[-1] for parent in sorted(node["depends_on"]["nodes"]) if parent.startswith("model.")),
+                tuple(
+                    parent.split(".")[-1]
+                    for parent in sorted(node["depends_on"]["nodes"])
+                    if parent.startswith("model.") and (night or manifest["nodes"][parent]["schema"] != standing.SETS)
+                ),
+                node["config"]["meta"],
             )
         return Project(models, _in_sql(house.root))
 
@@ -67,14 +75,15 @@ def _in_sql(home: Path) -> str:
     return no_pattern(home).replace("'", "''")
 
 
-def project() -> Project:
-    """The project as it is on disk now; compiled once per process and state of its files."""
-    return _compile(dbt.project_fingerprint())
+def project(night: str = "") -> Project:
+    """The project as it is on disk now, for a night that builds everything or ("touched") for one that recomputes what it touches; compiled once per
+    process and state of its files."""
+    return _compile(dbt.project_fingerprint(), night)
 
 
-def in_order(wanted: Iterable[str], given: Collection[str] = ()) -> list[Model]:
+def in_order(wanted: Iterable[str], given: Collection[str] = (), night: str = "") -> list[Model]:
     """The models wanted with all that they stand on, parents first; what is `given` (tables that are there already) ends the way up."""
-    models = project().models
+    models = project(night).models
     ordered: dict[str, Model] = {}
 
     def visit(name: str) -> None:

@@ -20,6 +20,7 @@ from orchestration.discretion import told
 from orchestration.engine import is_on, reading
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.storage import batch_numbers
+from orchestration.transform import standing
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -137,8 +138,9 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 @contextlib.contextmanager
-def _environment(house: House) -> Iterator[None]:
+def _environment(house: House, night: str) -> Iterator[None]:
     wanted = {
+        "CCM_NIGHT": night,
         "CCM_HOME": str(house.root),
         "DBT_TARGET_PATH": str(target_folder(house)),
         "DBT_LOG_PATH": str(house.state / "dbt" / "logs"),
@@ -184,15 +186,17 @@ def _without_values() -> Iterator[None]:
         setattr(DuckDBConnectionManager, name, before)
 
 
-def invoke(house: House, arguments: Sequence[str]) -> list[NodeResult]:
-    """One dbt command. Raises HouseError when dbt could not run at all; failing tests and models are in the results."""
+def invoke(house: House, arguments: Sequence[str], night: str = "") -> list[NodeResult]:
+    """One dbt command; `night` is "touched" where models are built for touched keys only (macros/touched.sql).
+
+    Raises HouseError when dbt could not run at all; failing tests and models are in the results."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     # A parsing writes the manifest; the others are given it, and write what they compiled but not the manifest again.
     is_parsing = arguments[0] == "parse"
     manifest = None if is_parsing else _manifest(house)
-    with _environment(house), _without_values(), contextlib.redirect_stdout(io.StringIO()):
+    with _environment(house, night), _without_values(), contextlib.redirect_stdout(io.StringIO()):
         try:
             outcome = dbtRunner(manifest).invoke(
                 [
@@ -232,26 +236,56 @@ def invoke(house: House, arguments: Sequence[str]) -> list[NodeResult]:
     ]
 
 
-def build(house: House, select: str | None = None) -> list[NodeResult]:
-    """Loads the seeds if they changed, builds the models (all, or a dbt selection), then tests them.
+def build(house: House, below: Sequence[str] = (), *, is_whole: bool = False) -> list[NodeResult]:
+    """Loads the seeds if they changed, builds the models, then tests them. `below`: only what hangs on these sources and models (unique ids).
+
+    Where a finished night left the warehouse, models are built for what has been touched since and for nothing else, unless `is_whole`.
 
     Models and tests are two commands: inside one `dbt build` a failing test keeps everything downstream from being built, so that one
     practice's bad row would stop every practice's morning. Here everything is built, and the gate stops whom a test names.
     """
     results: list[NodeResult] = []
+    project = project_fingerprint()
+    had_finished = standing.stands(house, project)
+    standing.begin(house)
     stamp = house.state / "dbt" / "seeds.sha256"
     wanted = seeds_fingerprint()
     if not house.warehouse.exists() or not stamp.exists() or stamp.read_text() != wanted:
+        had_finished = False
         # A full refresh, because a plain seed keeps the old columns and types.
         results += invoke(house, ["seed", "--full-refresh"])
         if any(result.is_bad for result in results):
             return results
         write_private(stamp, wanted)
-    selection = ["--select", select] if select else []
-    results += invoke(house, ["run", *selection])
+    selection = ["--select", *hanging_on(load_manifest(ensure_manifest(house)), below)] if below else []
+    is_touched = had_finished and not below and not is_whole
+    results += invoke(
+        house, ["run", *selection, *([] if is_touched else ["--exclude", "tag:touched"])], "touched" if is_touched else ""
+    )
     if not any(result.is_bad for result in results):
+        # A part of what no night had finished is no whole.
+        if had_finished or not below:
+            standing.finish(house, project, is_whole=not is_touched)
         results += invoke(house, ["test", "--exclude", "resource_type:unit_test", *selection])
     return results
+
+
+def hanging_on(manifest: dict[str, Any], roots: Sequence[str]) -> list[str]:
+    """Names of the models below these nodes, and of those among them that are models. The sets of touched keys are passed over: what they say of
+    a night holds for that night alone."""
+    children: dict[str, list[str]] = {}
+    for name, node in manifest["nodes"].items():
+        if node["resource_type"] == "model" and node["schema"] != standing.SETS:
+            for parent in node["depends_on"]["nodes"]:
+                children.setdefault(parent, []).append(name)
+    found: set[str] = set()
+    waiting = list(roots)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += children.get(name, [])
+    return sorted(name.split(".")[-1] for name in found if name.startswith("model."))
 
 
 def load_manifest(path: Path) -> dict[str, Any]:

@@ -7,7 +7,8 @@ with versions as (
         entry_id,
         count(*) as versions,
         min(extract_date) as first_landed_on
-    from {{ ref('stg_time_entries') }}
+    from {{ ref('stg_time_entries') }} as entries
+    {{ only_touched('judged_entries', 'entries') }}
     group by practice_id, entry_id
 )
 

@@ -9,12 +9,23 @@ with nights as (
     from {{ ref('stg_files') }}
     where outcome = 'accepted'
     group by practice_id
+),
+
+-- The fees as a number, to see that they changed.
+charges as (
+    select
+        practice_id,
+        sum(hash(procedure_code, charge_amount)) as charges_number
+    from {{ from_configuration('charges') }}
+    group by practice_id
 )
 
 select
     practices.*,
+    charges.charges_number,
     nights.first_night,
     nights.newest_night,
     nights.newest_panel_night
 from {{ from_configuration('practices') }} as practices
 inner join nights on practices.practice_id = nights.practice_id
+left join charges on practices.practice_id = charges.practice_id

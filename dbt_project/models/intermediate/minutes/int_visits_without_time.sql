@@ -4,11 +4,7 @@
 with visits as (
     select visits.*
     from {{ ref('int_visits__completed') }} as visits
-    {% if is_touched_night() %}
-    where (visits.practice_id, visits.patient_id) in (
-        select (months.practice_id, months.patient_id) from {{ ref('touched_patient_months') }} as months
-    )
-    {% endif %}
+    {{ only_touched('patient_months', 'visits', by=['practice_id', 'patient_id']) }}
 ),
 
 logged as (

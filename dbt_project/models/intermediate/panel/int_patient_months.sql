@@ -39,6 +39,7 @@ select
     patients.deceased_date,
     patients.is_on_panel
 from grid
+{{ only_touched('patient_months', 'grid') }}
 inner join {{ ref('stg_practices') }} as practices on grid.practice_id = practices.practice_id
 inner join {{ ref('int_patients__current') }} as patients
     on grid.practice_id = patients.practice_id and grid.patient_id = patients.patient_id
