@@ -97,6 +97,11 @@ POPULATIONS ?= 5
 fuzz-orders: setup
 	$(BIN)/python -m tests.properties.orders --populations $(POPULATIONS) --seed $(SEED)
 
+# After any night, what was recomputed for what it touched is what building everything gives.
+.PHONY: fuzz-nights
+fuzz-nights: setup
+	$(BIN)/python -m tests.properties.nights --populations $(POPULATIONS) --seed $(SEED)
+
 # What taking in one huge file holds in memory; writes and removes the file under BIG_FILE_FOLDER.
 GIGABYTES ?= 5
 BIG_FILE_FOLDER ?= /tmp

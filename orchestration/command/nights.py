@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any
 
@@ -50,7 +51,9 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
 @app.command()
 def nightly(
     date: Annotated[str | None, typer.Option("--date", help="Take in landed nights up to this one (YYYY-MM-DD); else all.")] = None,
-    full: Annotated[bool, typer.Option("--full", help="Rebuild everything from the lake.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Rebuild everything from the lake, not only what the night touches.")
+    ] = False,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -83,6 +86,11 @@ def nightly(
         )
     for line in summary["undocumented_overdue"]:
         out.print(f"Document before the close {line}", style="red")
+    if (again := summary["decided_again"]) is not None:
+        out.print(
+            f"Decided again: {again['patient_months']:,} of {again['of_patient_months']:,} patient-months"
+            f"{'' if again['is_whole'] else ', which is what the night touched'}."
+        )
     out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
     out.print("Next: `ccm status`, `ccm worklist`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
 
@@ -91,6 +99,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     from orchestration.engine import open_marts
     from orchestration.gate import verdicts
     from orchestration.take_in.landing import discover
+    from orchestration.transform import standing
 
     left_alone: list[str] = []
     discover(house, practices, up_to, left_alone)
@@ -123,6 +132,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     ]
     months = verdicts.load(house, "great_expectations_months")
     overdue = [f.detail for f in (months.findings if months else ()) if not f.passed and f.severity == "error"]
+    again = standing.last(house)
     return {
         "files": rows[0],
         "practices": rows[1],
@@ -136,5 +146,6 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         "held_until_accepted": [row[0] for row in holds],
         "quarantined_facts": hidden,
         "undocumented_overdue": overdue,
+        "decided_again": asdict(again) if again else None,
         "marts": house.marts,
     }

@@ -237,12 +237,21 @@ def invoke(house: House, arguments: Sequence[str], night: str = "") -> list[Node
 
 
 def build(house: House, below: Sequence[str] = (), *, is_whole: bool = False) -> list[NodeResult]:
-    """Loads the seeds if they changed, builds the models, then tests them. `below`: only what hangs on these sources and models (unique ids).
-
-    Where a finished night left the warehouse, models are built for what has been touched since and for nothing else, unless `is_whole`.
+    """Builds the models (`build_models`), then tests them.
 
     Models and tests are two commands: inside one `dbt build` a failing test keeps everything downstream from being built, so that one
     practice's bad row would stop every practice's morning. Here everything is built, and the gate stops whom a test names.
+    """
+    results = build_models(house, below, is_whole=is_whole)
+    if not any(result.is_bad for result in results):
+        results += invoke(house, ["test", "--exclude", "resource_type:unit_test", *_selection(house, below)])
+    return results
+
+
+def build_models(house: House, below: Sequence[str] = (), *, is_whole: bool = False) -> list[NodeResult]:
+    """Loads the seeds if they changed and builds the models. `below`: only what hangs on these sources and models (unique ids).
+
+    Where a finished night left the warehouse, models are built for what has been touched since and for nothing else, unless `is_whole`.
     """
     results: list[NodeResult] = []
     project = project_fingerprint()
@@ -257,17 +266,17 @@ def build(house: House, below: Sequence[str] = (), *, is_whole: bool = False) ->
         if any(result.is_bad for result in results):
             return results
         write_private(stamp, wanted)
-    selection = ["--select", *hanging_on(load_manifest(ensure_manifest(house)), below)] if below else []
     is_touched = had_finished and not below and not is_whole
-    results += invoke(
-        house, ["run", *selection, *([] if is_touched else ["--exclude", "tag:touched"])], "touched" if is_touched else ""
-    )
-    if not any(result.is_bad for result in results):
-        # A part of what no night had finished is no whole.
-        if had_finished or not below:
-            standing.finish(house, project, is_whole=not is_touched)
-        results += invoke(house, ["test", "--exclude", "resource_type:unit_test", *selection])
+    only = [*_selection(house, below), *([] if is_touched else ["--exclude", f"tag:{standing.SETS}"])]
+    results += invoke(house, ["run", *only], standing.SETS if is_touched else "")
+    # Where no night had finished, a part that is built is no whole.
+    if not any(result.is_bad for result in results) and (had_finished or not below):
+        standing.finish(house, project, "part" if below else "touched" if is_touched else "whole")
     return results
+
+
+def _selection(house: House, below: Sequence[str]) -> list[str]:
+    return ["--select", *hanging_on(load_manifest(ensure_manifest(house)), below)] if below else []
 
 
 def hanging_on(manifest: dict[str, Any], roots: Sequence[str]) -> list[str]:

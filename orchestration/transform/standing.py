@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 import duckdb
 
@@ -17,6 +18,12 @@ from orchestration.transform.configuration import rules_version
 
 _MARK = "nights.finished"
 SETS = "touched"  # the schema of the sets of keys and of the rows made for them
+_AGAIN = """
+    select count(*) from intermediate.int_patient_months
+    semi join touched.touched_patient_months using (practice_id, patient_id, month)
+"""
+
+How = Literal["whole", "touched", "part"]
 
 
 @dataclass(frozen=True)
@@ -50,28 +57,19 @@ def begin(house: House) -> None:
             warehouse.execute(f"drop schema if exists {SETS} cascade")
 
 
-def finish(house: House, project: str, *, is_whole: bool) -> Recomputed:
-    """Every model is built: marks it, and removes the sets of the night."""
+def finish(house: House, project: str, how: How) -> None:
+    """Every model is built: marks it, and removes the sets of the night. A `part` leaves standing what the last night recomputed."""
     with open_warehouse(house, read_only=False) as warehouse:
-        every = _count(warehouse, "intermediate.int_patient_months")
-        recomputed = Recomputed(
-            every
-            if is_whole
-            else _count(
-                warehouse,
-                "intermediate.int_patient_months semi join touched.touched_patient_months using (practice_id, patient_id, month)",
-            ),
-            every,
-            is_whole,
-        )
         warehouse.execute("create schema if not exists nights")
+        if how != "part":
+            every = warehouse.execute("select count(*) from intermediate.int_patient_months").fetchall()[0][0]
+            again = every if how == "whole" else warehouse.execute(_AGAIN).fetchall()[0][0]
+            warehouse.execute(
+                "create or replace table nights.recomputed as select ?::bigint as patient_months, ?::bigint as of_patient_months, ?::boolean as is_whole",
+                [again, every, how == "whole"],
+            )
         warehouse.execute(f"drop schema if exists {SETS} cascade")
-        warehouse.execute(
-            "create or replace table nights.recomputed as select ? as patient_months, ? as of_patient_months, ? as is_whole",
-            [recomputed.patient_months, recomputed.of_patient_months, recomputed.is_whole],
-        )
         warehouse.execute(f"create or replace table {_MARK} as select ? as fingerprint", [_fingerprint(project)])
-    return recomputed
 
 
 def last(house: House) -> Recomputed | None:
@@ -101,7 +99,3 @@ def _has(warehouse: duckdb.DuckDBPyConnection, table: str) -> bool:
             [schema, name],
         ).fetchall()[0][0]
     )
-
-
-def _count(warehouse: duckdb.DuckDBPyConnection, source: str) -> int:
-    return int(warehouse.execute(f"select count(*) from {source}").fetchall()[0][0])

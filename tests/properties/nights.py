@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -152,7 +151,7 @@ def _closed(house: House, con: duckdb.DuckDBPyConnection, rng: Random, lines: li
             )  # fmt: skip
 
 
-def _write(house: House, lines: list[dict[str, Any]]) -> None:
+def _tell_the_models(house: House, lines: list[dict[str, Any]]) -> None:
     """The configuration, with the claims that went out."""
     write_configuration(house, load_practices(house.practices_yaml))
     folder = house.lake / "configuration"
@@ -183,7 +182,7 @@ def compare(folder: Path, seeds: Path, clinics: list[Clinic], plan: Plan, rng: R
                 _closed(house, con, rng, lines)
             practices = load_practices(house.practices_yaml)
             take_in(house, {practice_id: practice.time_zone for practice_id, practice in practices.items()})
-            _write(house, lines)
+            _tell_the_models(house, lines)
             if number == 0:
                 build_whole(con, house)
                 continue
@@ -203,9 +202,9 @@ def compare(folder: Path, seeds: Path, clinics: list[Clinic], plan: Plan, rng: R
     return compared
 
 
-def in_parts(plan: Plan, after: date) -> Plan:
+def in_parts(plan: Plan, after: str) -> Plan:
     """All that was landed for nights up to a day in one run, then the rest as it comes."""
-    first = [one for run in plan for one in run if date.fromisoformat(one.night) <= after and one.version == 1]
+    first = [one for run in plan for one in run if one.night <= after and one.version == 1]
     rest = [[one for one in run if one not in first] for run in plan]
     return [first, *(run for run in rest if run)]
 
@@ -224,14 +223,14 @@ def main() -> int:
             began, rng = time.monotonic(), Random(seed)
             clinics = population(seed, asked.practices)
             deliveries = deliveries_of(clinics)
-            nights = sorted(date.fromisoformat(one.night) for one in deliveries)
+            nights = sorted(one.night for one in deliveries)
             plan = (
                 drawn_plan(deliveries, rng)
                 if seed % 2
                 else sorted([[one] for one in deliveries], key=lambda run: (run[0].night, run[0].version))
             )
             if seed % 3 == 0:
-                plan = in_parts(plan, nights[len(nights) // 2] + timedelta(days=0))
+                plan = in_parts(plan, nights[len(nights) // 2])
             found = compare(Path(folder) / str(seed), seeds, clinics, plan, rng, asked.nights)
             for line in found.differences:
                 print(f"   seed {seed}, {line}")
