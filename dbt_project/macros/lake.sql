@@ -51,21 +51,39 @@
     where files.is_in_force
 {%- endmacro %}
 
-{#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line). -#}
+{#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line). On a night that
+    recomputes what it touches: of the keys in touched files the rows that these bring, and those that are known from other files. The rows are
+    looked up by their place: reading the keys alone is a fraction of reading everything. -#}
 {% macro change_rows(table, key, columns) -%}
+    {%- set touched = 'landed_' ~ table -%}
+    {#- Asked for on every night, so that dbt knows of the edge. -#}
+    {%- set of_touched_keys = only_touched(touched, 'the_known') -%}
     select
-        lake.practice_id,
-        lake.extract_date,
-        lake.file_id,
-        lake.line_number{% for column in columns %},
-        lake.{{ column }}{% endfor %},
+        landed.*,
         row_number() over (
-            partition by lake.practice_id, lake.{{ key }}
-            order by lake.updated_at desc, lake.extract_date desc, lake.line_number desc
+            partition by landed.practice_id, landed.{{ key }}
+            order by landed.updated_at desc, landed.extract_date desc, landed.line_number desc
         ) = 1 as is_current
-    from {{ from_lake(table) }} as lake
-    inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
-    where files.is_in_force
+    from (
+        select
+            lake.practice_id,
+            lake.extract_date,
+            lake.file_id,
+            lake.line_number{% for column in columns %},
+            lake.{{ column }}{% endfor %}
+        from {{ from_lake(table) }} as lake
+        {{ only_touched('files', 'lake') }}
+        inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
+        where files.is_in_force
+        {%- if is_touched_night() %}
+        union all
+        select known.* exclude (is_current)
+        from {{ this }} as known
+        where
+            known.rowid in (select the_known.rowid from {{ this }} as the_known {{ of_touched_keys }})
+            and known.file_id not in (select files.file_id from {{ ref('touched_files') }} as files)
+        {%- endif %}
+    ) as landed
 {%- endmacro %}
 
 {#- The facts of a patient as of the practice's newest night: the newest snapshot of the table for who is on the panel, and for who has left

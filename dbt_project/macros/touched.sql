@@ -13,6 +13,9 @@
 {% macro touched_sets() -%}
     {{ return({
         'files': ('touched_files', ['file_id']),
+        'landed_time_entries': ('touched_time_entries__landed', ['practice_id', 'entry_id']),
+        'landed_services': ('touched_services__landed', ['practice_id', 'service_id']),
+        'landed_appointments': ('touched_appointments__landed', ['practice_id', 'appointment_id']),
         'entries': ('touched_entries', ['practice_id', 'entry_id']),
         'judged_entries': ('touched_entries__judged', ['practice_id', 'entry_id']),
         'member_months': ('touched_member_months', ['practice_id', 'member_id', 'month']),
@@ -86,4 +89,19 @@
     using {{ set_relation }} as the_touched
     where {% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %};
     insert into {{ target_relation }} by name select * from {{ made }};
+{%- endmacro %}
+
+{#- Keys of a change extract that have a row in a touched file, in the lake or, where the file is gone, in the rows of the last night. -#}
+{% macro landed_keys(table, key) -%}
+    select
+        lake.practice_id,
+        lake.{{ key }}
+    from {{ from_lake(table) }} as lake
+    semi join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
+    union
+    select
+        known.practice_id,
+        known.{{ key }}
+    from {{ last_night('staging', 'stg_' ~ table) }} as known
+    semi join {{ ref('touched_files') }} as files on known.file_id = files.file_id
 {%- endmacro %}

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'landed_appointments'}) }}
 {{ change_rows(
     'appointments', 'appointment_id', [
         'appointment_id', 'patient_id', 'member_id', 'visit_type', 'status', 'scheduled_start',

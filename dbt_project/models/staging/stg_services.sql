@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'landed_services'}) }}
 {{ change_rows(
     'services', 'service_id', [
         'service_id', 'patient_id', 'member_id', 'procedure_code', 'service_date', 'units', 'appointment_id',

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'landed_time_entries'}) }}
 {{ change_rows(
     'time_entries', 'entry_id', [
         'entry_id', 'patient_id', 'member_id', 'program', 'activity', 'started_at', 'ended_at',

@@ -82,11 +82,8 @@ services as (
         select practice_id, service_id, patient_id, service_date
         from {{ ref('stg_services') }}
     ) as versions
-    semi join (
-        select lake.practice_id, lake.service_id
-        from {{ from_lake('services') }} as lake
-        inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
-    ) as touched on versions.practice_id = touched.practice_id and versions.service_id = touched.service_id
+    semi join {{ ref('touched_services__landed') }} as touched
+        on versions.practice_id = touched.practice_id and versions.service_id = touched.service_id
     group by versions.practice_id, versions.patient_id
 ),
 
@@ -105,11 +102,8 @@ visits as (
         select practice_id, appointment_id, patient_id, scheduled_start, scheduled_end
         from {{ ref('stg_appointments') }}
     ) as versions
-    semi join (
-        select lake.practice_id, lake.appointment_id
-        from {{ from_lake('appointments') }} as lake
-        inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
-    ) as touched on versions.practice_id = touched.practice_id and versions.appointment_id = touched.appointment_id
+    semi join {{ ref('touched_appointments__landed') }} as touched
+        on versions.practice_id = touched.practice_id and versions.appointment_id = touched.appointment_id
     union all
     select
         visits.practice_id,

@@ -1,8 +1,21 @@
 -- Every patient ever accepted in a panel snapshot, with the facts of the last good row, and whether the newest snapshot still has them.
-with last_rows as (
-    select *
+with last_nights as (
+    select
+        practice_id,
+        patient_id,
+        max(extract_date) as extract_date
     from {{ ref('stg_patients') }}
-    qualify row_number() over (partition by practice_id, patient_id order by extract_date desc) = 1
+    group by practice_id, patient_id
+),
+
+last_rows as (
+    select patients.*
+    from {{ ref('stg_patients') }} as patients
+    inner join last_nights
+        on
+            patients.practice_id = last_nights.practice_id
+            and patients.patient_id = last_nights.patient_id
+            and patients.extract_date = last_nights.extract_date
 ),
 
 seen as (

@@ -1,0 +1,1 @@
+{{ landed_keys('appointments', 'appointment_id') }}

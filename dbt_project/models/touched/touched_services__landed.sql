@@ -1,0 +1,1 @@
+{{ landed_keys('services', 'service_id') }}

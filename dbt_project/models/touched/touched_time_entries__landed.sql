@@ -1,0 +1,1 @@
+{{ landed_keys('time_entries', 'entry_id') }}
