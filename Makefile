@@ -123,3 +123,8 @@ contracts-check: setup $(VENV_DATACONTRACT)/.installed
 .PHONY: isolation
 isolation: setup
 	$(BIN)/python -m tests.holds.isolation $(or $(SEED),1)
+
+# The asset graph as a text to be reviewed (tests/pipeline/graph.txt); a test holds it against the definitions.
+.PHONY: graph
+graph: setup
+	$(BIN)/python -W ignore -m tests.pipeline.graph

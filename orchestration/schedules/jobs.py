@@ -10,6 +10,7 @@ from orchestration.close.calendar import CLOSES, key_of, register
 from orchestration.close.versions import versions
 from orchestration.house import House
 from orchestration.practices import Practice, load_practices
+from orchestration.signposts import Group
 from orchestration.take_in.assets import NIGHTS
 
 NIGHTLY_HOUR, MONTH_END_HOUR = 2, 5
@@ -21,7 +22,7 @@ IN_PROCESS = dg.in_process_executor
 nightly_job = dg.define_asset_job(
     "nightly",
     selection=dg.AssetSelection.all()
-    - dg.AssetSelection.groups("gate", "close", "answers")
+    - dg.AssetSelection.groups(Group.GATE, Group.CLOSE, Group.ANSWERS)
     - dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["lake", "files"]), "extracts_came_in_time")),
     executor_def=IN_PROCESS,
     partitions_def=NIGHTS,
@@ -29,14 +30,14 @@ nightly_job = dg.define_asset_job(
 )
 month_end_job = dg.define_asset_job(
     "month_end",
-    selection=dg.AssetSelection.groups("gate", "close") | dg.AssetSelection.keys(["answer", "reports"]),
+    selection=dg.AssetSelection.groups(Group.GATE, Group.CLOSE) | dg.AssetSelection.keys(["answer", "reports"]),
     executor_def=IN_PROCESS,
     partitions_def=CLOSES,
     description="Closes a practice's month if its gate is open, publishes the marts, reports. Without an approver it proposes.",
 )
 respond_job = dg.define_asset_job(
     "respond",
-    selection=dg.AssetSelection.groups("answers") | dg.AssetSelection.keys(["answer", "reports"]),
+    selection=dg.AssetSelection.groups(Group.ANSWERS) | dg.AssetSelection.keys(["answer", "reports"]),
     executor_def=IN_PROCESS,
     description="Takes in what the payers put into inbox/, posts it, publishes the marts, reports.",
 )
