@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 import dagster as dg
@@ -36,7 +37,7 @@ def sections() -> dict[str, Section]:
     for page in sorted(FOLDER.glob("*.md")):
         text = page.read_text(encoding="utf-8")
         headings = list(_HEADING.finditer(text))
-        for heading, following in zip(headings, [*headings[1:], None], strict=True):
+        for heading, following in zip_longest(headings, headings[1:]):
             anchor = _NO_ANCHOR.sub("", heading["title"].lower()).replace(" ", "-")
             body = re.split(r"^#", text[heading.end() : following.start() if following else None], maxsplit=1, flags=re.MULTILINE)[
                 0

@@ -60,12 +60,14 @@ def lineage_of(house: House, manifest: Mapping[str, Any], tables: Mapping[tuple[
     """Where each column of each model comes from. Read off what dbt compiled for this home when the project was last changed; afterwards known to
     every home of the checkout. Constants and counts come from no column."""
     of = f"{dbt.project_fingerprint()} sqlglot {version('sqlglot')}"
-    if of not in _REMEMBERED:
-        kept = dbt.PARSED / _CACHE
+    # Beside the parsed project; in the home where the checkout cannot be written to.
+    places = [folder / _CACHE for folder in (dbt.PARSED, dbt.target_folder(house))]
+    for kept in places if of not in _REMEMBERED else ():
         with contextlib.suppress(OSError, ValueError):  # not there, or of a write that the disk lost: then it is made again
             content = json.loads(kept.read_text(encoding="utf-8"))
             if content["of"] == of:
                 _REMEMBERED[of] = content["columns"]
+                break
     if of not in _REMEMBERED:
         compiled = dbt.target_folder(house) / "compiled" / "ccm"
         models = {key: node for key, node in manifest["nodes"].items() if _is_table(node)}
@@ -82,8 +84,10 @@ def lineage_of(house: House, manifest: Mapping[str, Any], tables: Mapping[tuple[
                 key: columns_of(path.read_text(encoding="utf-8"), models[key], manifest, tables, describe)
                 for key, path in sql.items()
             }
-        with contextlib.suppress(OSError):  # a checkout that cannot be written to: each process reads it off for itself
-            write_private(kept, json.dumps({"of": of, "columns": _REMEMBERED[of]}))
+        for kept in places:
+            with contextlib.suppress(OSError):
+                write_private(kept, json.dumps({"of": of, "columns": _REMEMBERED[of]}))
+                break
     return _REMEMBERED[of]
 
 

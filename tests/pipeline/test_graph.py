@@ -86,6 +86,15 @@ def test_an_asset_names_its_files_by_their_path_in_the_checkout_and_they_are_the
     assert links(docs="docs/holds.md#to-mend")["docs"].url == "https://git.example.org/ccm/blob/main/docs/holds.md#to-mend"
 
 
+def test_every_check_says_what_it_asks_and_names_its_section_of_the_runbook(definitions):
+    graph = definitions[0].defs.resolve_asset_graph()
+    for key in graph.asset_check_keys:
+        spec = graph.get_check_spec(key)
+        page, anchor = spec.metadata["runbook"].text.split("#")
+        assert (PROJECT_ROOT / page).is_file() and anchor and spec.description.endswith(f" Red? {page}#{anchor}"), key
+        assert len(spec.description.split(" Red? ")[0]) > 10, key
+
+
 def test_taking_in_is_partitioned_by_night_and_every_test_is_a_check_on_its_asset(definitions):
     graph = definitions[0].defs.resolve_asset_graph()
     assert isinstance(graph.get(dg.AssetKey(["lake", "time_entries"])).partitions_def, dg.DailyPartitionsDefinition)
