@@ -10,6 +10,7 @@ from orchestration.house import House, HouseError, write_private
 
 # The URL of the database that keeps Dagster's runs, events and ticks instead of files in the home; the password is libpq's (PGPASSFILE).
 DATABASE = "CCM_DAGSTER_DATABASE"
+DRIVER = "postgresql+psycopg2"
 
 FILES = """\
 event_log_storage:
@@ -78,9 +79,12 @@ def _storage(base_dir: str, before: str | None) -> str:
                 ".state/dagster/dagster.yaml to begin a new history in files"
             )
         return FILES.format(base_dir=base_dir)
-    if not url.startswith("postgresql://"):
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgresql", DRIVER) or not rest:
         # What is not understood may be a secret: it is not shown.
         raise HouseError(f"{DATABASE}: is no URL like postgresql://ccm@127.0.0.1/ccm_dagster; correct it")
     if util.find_spec("dagster_postgres") is None:
         raise HouseError(f"{DATABASE} is set, and the package's extra `postgres` is not installed; `make setup` has it")
+    # SQLAlchemy's own choice for the plain scheme is another driver than the one that dagster-postgres brings along.
+    os.environ[DATABASE] = f"{DRIVER}://{rest}"
     return POSTGRES.format(variable=DATABASE)

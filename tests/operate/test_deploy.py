@@ -100,7 +100,7 @@ def test_every_setting_of_the_example_is_one_that_somebody_reads():
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     for name in ("CCM_HOME", "DAGSTER_HOME", instance.DATABASE):
-        monkeypatch.setenv(name, "")
+        monkeypatch.setenv(name, "")  # put back afterwards
     return House(tmp_path / "home")
 
 

@@ -78,6 +78,11 @@ def test_an_asset_names_its_files_by_their_path_in_the_checkout_and_they_are_the
         if name in ("file", "described in", "contract", "contracts", "docs", "columns", "dictionary")
     }
     assert len(named) > 150 and not [path for path in named if not (PROJECT_ROOT / path).is_file()]
+    dictionary = (PROJECT_ROOT / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
+    for key in graph.get_all_asset_keys():
+        if page := graph.get(key).metadata.get("dictionary"):
+            name = page.text.partition("#")[2]
+            assert not name or f"\n### {name}\n" in dictionary or f'<a id="{name}"></a>' in dictionary, name
     ledger = graph.get(dg.AssetKey(["marts", "minute_ledger"])).metadata
     assert ledger["contract"].text == "data_contracts/marts/minute_ledger.odcs.yaml"
     opened = {Path(one.file_path).relative_to(PROJECT_ROOT).as_posix() for one in ledger["dagster/code_references"].code_references}
