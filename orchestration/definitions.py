@@ -12,7 +12,7 @@ from orchestration.judge.drift import judge_drift
 from orchestration.operate.sensors import SENSORS, extracts_came_in_time
 from orchestration.payers.assets import INBOX, posted_answers, take_in_answers_assets
 from orchestration.practices import load_practices
-from orchestration.schedules.jobs import month_end_job, nightly_job, respond_job, schedules
+from orchestration.schedules.jobs import backfill_job, month_end_job, nightly_job, respond_job, schedules
 from orchestration.take_in.assets import landed, take_in_assets
 from orchestration.transform.assets import configuration_assets, make_dbt_assets
 
@@ -36,7 +36,7 @@ defs = dg.Definitions(
         posted_answers,
     ],
     asset_checks=[judge_extracts, judge_open_months, judge_drift, extracts_came_in_time],
-    jobs=[nightly_job, month_end_job, respond_job],
+    jobs=[nightly_job, backfill_job, month_end_job, respond_job],
     schedules=schedules(practices),
     sensors=SENSORS,
 )

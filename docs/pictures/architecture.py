@@ -21,7 +21,8 @@ BOXES = [
     (845, 430, 125, "11 close", ["packets with", "claims.837"], "#dbe9f6"),
     (1040, 430, 180, "payer", ["999, 277CA, 835", "into inbox/"], "#eef3f8"),
     (845, 550, 125, "12 answers", ["taken in once,", "posted"], "#dbe9f6"),
-    (20, 430, 380, "Dagster", ["nights at 2, month-end at 5 in each practice's zone;", "sensors on landing/ and inbox/, retries, the grid of closes"], "#f3eef8"),
+    (20, 430, 380, "Dagster", ["nights at 2, month-end at 5 in each practice's zone;",
+     "sensors on landing/ and inbox/, retries, the grid of closes"], "#f3eef8"),
 ]  # fmt: skip
 WAYS = [
     "M180 206 H228", "M400 206 H448", "M610 206 H678", "M970 206 H1038", "M825 132 V168", "M530 242 V298", "M825 242 V298", "M1130 242 V298",

@@ -14,6 +14,7 @@ from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_o
 from orchestration.take_in.lake import take_in
 
 NIGHTS = dg.DailyPartitionsDefinition(start_date="2019-01-01", end_offset=1)
+NIGHTS_A_RUN = 31  # of a backfill in Dagster: about a month
 LEDGERS = {
     "files": "Every landed file ever taken in: version, hash, outcome, row accounting.",
     "quarantine": "Every row that was not accepted, with line, column and reason.",
@@ -93,7 +94,9 @@ def _specs() -> list[dg.AssetSpec]:
     return specs
 
 
-@dg.multi_asset(specs=_specs(), name="take_in", backfill_policy=dg.BackfillPolicy.single_run(), pool="lake")
+@dg.multi_asset(
+    specs=_specs(), name="take_in", backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=NIGHTS_A_RUN), pool="lake"
+)
 @discreet
 def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> Iterator[Any]:
     """Takes in every landed night up to the run's last partition that is new or changed: one batch, one Parquet file per table."""
@@ -103,7 +106,8 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
     zones = {
         practice_id: practice.time_zone for practice_id, practice in practices.items() if wanted is None or practice_id in wanted
     }
-    partition = date.fromisoformat(context.partition_key)
+    nights = context.partition_key_range
+    partition = date.fromisoformat(nights.end)
     report = take_in(house, zones, up_to=date.fromisoformat(config.up_to) if config.up_to else partition)
     files = report.files if report else []
     context.log.info(f"Batch {report.batch}: {len(files)} files taken in." if report else "No landed file is new or changed.")
@@ -111,7 +115,7 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
         context.log.warning(note)
     # Late and earlier nights of the same batch get their mark in the grid too; only nights with a file do.
     for table, night in sorted({(file.table_name, file.extract_date) for file in files}):
-        if night != partition:
+        if not nights.start <= night.isoformat() <= nights.end:
             context.log_event(dg.AssetMaterialization(["lake", table], partition=night.isoformat()))
     # Every table answers, also with nothing new: a skipped output would skip the rebuild that hangs on it.
     for spec in take_in_assets.specs:

@@ -26,7 +26,7 @@ def drawn(defs: dg.Definitions) -> str:
                 f"    check {check.name}{_carries(graph.get_check_spec(check))}" for check in sorted(graph.get(key).check_keys)
             ]
     lines += ["", "# jobs"]
-    for name in ("month_end", "nightly", "respond"):
+    for name in ("backfill", "month_end", "nightly", "respond"):
         job = defs.resolve_job_def(name)
         assets = sorted(key.to_user_string() for key in job.asset_layer.executable_asset_keys)
         groups = sorted({graph.get(dg.AssetKey(key.split("/"))).group_name for key in assets})
