@@ -62,7 +62,7 @@ mutate: setup
 
 # The pages that are made from the seeds.
 .PHONY: docs
-docs: setup
+docs: setup data-dictionary
 	$(BIN)/ccm rules document
 
 # Every query of the dashboard at 100,000 patients; the result is kept beside it.
@@ -128,3 +128,26 @@ contracts-check: setup $(VENV_DATACONTRACT)/.installed
 .PHONY: isolation
 isolation: setup
 	$(BIN)/python -m tests.holds.isolation $(or $(SEED),1)
+
+# The asset graph as a text to be reviewed (tests/pipeline/graph.txt); a test holds it against the definitions.
+.PHONY: graph
+graph: setup
+	$(BIN)/python -W ignore -m tests.pipeline.graph
+
+# Dagster's history in a PostgreSQL server on loopback: a month, killed runs, an upgrade, the services. Debian's server is installed where root may.
+.PHONY: postgres
+postgres: setup
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || \
+		{ [ -f /etc/debian_version ] && [ "$$(id -u)" = 0 ] && \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends postgresql; } >/dev/null 2>&1; } || \
+		echo "no PostgreSQL server, and none could be installed: the tests will be skipped" >&2
+	$(BIN)/python -m pytest -n 0 -s tests/operate/postgres_home.py
+
+# dbt's documentation of the models as one file, site/dbt.html; nothing of any home is in it.
+.PHONY: dbt-docs data-dictionary
+dbt-docs: setup
+	$(BIN)/python -m orchestration.transform.site
+
+# docs/data-dictionary.md from the contracts and dbt's yml; a test holds it against them.
+data-dictionary: setup
+	$(BIN)/python -m orchestration.dictionary

@@ -52,7 +52,7 @@ class Column:
 @dataclass(frozen=True)
 class ExtractContract:
     """One landed table. `key` is empty where every row stands; `ordered_by` names the column whose newest
-    value wins."""
+    value wins, `teams` who delivers it and who answers for the contract."""
 
     table: str
     extract: str
@@ -61,6 +61,7 @@ class ExtractContract:
     ordered_by: str | None
     columns: tuple[Column, ...]
     description: str
+    teams: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -184,6 +185,7 @@ def _extract(path: Path) -> ExtractContract:
         ordered_by=custom.get("orderedBy"),
         columns=tuple(columns),
         description=(contract.description.purpose if contract.description else None) or "",
+        teams=tuple(str(member.username) for member in getattr(contract.team, "members", None) or ()),
     )
 
 

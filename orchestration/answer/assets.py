@@ -9,6 +9,8 @@ from orchestration.answer.publish import publish
 from orchestration.close.calendar import register_published
 from orchestration.discretion import discreet
 from orchestration.house import House
+from orchestration.runbook import check_spec
+from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
 from orchestration.transform.assets import WAREHOUSE_POOL
 
 
@@ -16,18 +18,20 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
     @dg.asset(
         key=["answer", "published_marts"],
         deps=marts,
-        group_name="publish",
+        group_name=Group.PUBLISH,
         kinds={"duckdb"},
-        owners=["team:billing"],
+        owners=owned_by("billing"),
         pool=WAREHOUSE_POOL,
         description="marts.duckdb: a read-only copy of every mart, replaced by one rename. Dashboards and `ccm status` read only this file.",
         check_specs=[
-            dg.AssetCheckSpec(
+            check_spec(
                 "night_finished",
-                asset=dg.AssetKey(["answer", "published_marts"]),
-                description="The last night went through to its publication. Red when it failed and every further try as well.",
+                dg.AssetKey(["answer", "published_marts"]),
+                "The last night went through to its publication. Red when it failed and every further try as well.",
             )
         ],
+        tags=speaks_of("patient ids"),
+        metadata=links(dictionary=DICTIONARY, file="orchestration/answer/publish.py"),
     )
     @discreet
     def published_marts(context: dg.AssetExecutionContext) -> Iterator[Any]:
@@ -46,9 +50,11 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
 @dg.asset(
     key=["answer", "worklists"],
     deps=[["answer", "published_marts"]],
-    group_name="office",
+    group_name=Group.OFFICE,
     kinds={"excel"},
-    owners=["team:billing"],
+    tags=speaks_of("patient ids"),
+    metadata=links(file="orchestration/answer/worklist_files.py"),
+    owners=owned_by("billing"),
     description="worklists/<practice_id>/<night>.xlsx and .csv: what someone should do next, one pair of files per practice. No names.",
 )
 @discreet
@@ -69,9 +75,11 @@ def worklists(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     key=["answer", "reports"],
     # After the night has published, or a close, or the payers' answers: each job selects one of the three.
     deps=[["answer", "published_marts"], ["close", "posted_claims"], ["answers", "posted_answers"]],
-    group_name="office",
+    group_name=Group.OFFICE,
     kinds={"html"},
-    owners=["team:billing"],
+    tags=speaks_of("none"),
+    metadata=links(file="orchestration/answer/report.py"),
+    owners=owned_by("billing"),
     description="reports/<practice_id>/<night>.html and <YYYY-MM>-v<N>.html: a one-file page per night and per close, for the manager's mail. No names.",
 )
 @discreet

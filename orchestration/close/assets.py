@@ -22,6 +22,8 @@ from orchestration.gate.gate import Ruling, rule_on
 from orchestration.house import House, HouseError
 from orchestration.notices import tell_of_closes
 from orchestration.practices import Practice, load_practices
+from orchestration.runbook import check_spec
+from orchestration.signposts import Group, links, owned_by, speaks_of
 from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_claims
 from orchestration.transform.state import build_inputs
 
@@ -121,19 +123,17 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=GATE,
         deps=marts,
-        group_name="gate",
-        owners=["team:billing"],
+        group_name=Group.GATE,
+        kinds={"python"},
+        owners=owned_by("billing"),
         partitions_def=CLOSES,
         pool=WAREHOUSE_POOL,
         description="Per practice: may this month close, and if not, why not. Stands between the checked marts and every claim file.",
         check_specs=[
-            dg.AssetCheckSpec(
-                MAY_CLOSE,
-                asset=GATE,
-                partitions_def=CLOSES,
-                description="The month may close; if not, each refusal says what to do.",
-            )
+            check_spec(MAY_CLOSE, GATE, "The month may close; if not, each refusal says what to do.", partitions_def=CLOSES)
         ],
+        tags=speaks_of("none"),
+        metadata=links(docs="docs/holds.md", file="orchestration/gate/gate.py"),
     )
     @discreet
     def rulings(context: dg.AssetExecutionContext, config: CloseConfig) -> Iterator[Any]:
@@ -160,22 +160,23 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=PACKETS,
         deps=[GATE],
-        group_name="close",
+        group_name=Group.CLOSE,
         kinds={"x12"},
-        owners=["team:billing"],
-        tags={"phi": "yes"},
+        owners=owned_by("billing"),
+        tags=speaks_of("identifying"),
         partitions_def=CLOSES,
         output_required=False,
         pool=WAREHOUSE_POOL,
         description="closes/<practice>/<month>/v<N>/: claim file, claims, held, evidence, manifest and approval of each practice that may close.",
         check_specs=[
-            dg.AssetCheckSpec(
+            check_spec(
                 NOTHING_WAITS,
-                asset=PACKETS,
+                PACKETS,
+                "Every claim of the month went out: nothing is refused, waits for an approver or is held for documentation.",
                 partitions_def=CLOSES,
-                description="Every claim of the month went out: nothing is refused, waits for an approver or is held for documentation.",
             )
         ],
+        metadata=links(docs="docs/adr/0017-the-grid-of-closes-is-the-calendar.md", file="orchestration/close/packet.py"),
     )
     @discreet
     def packets(context: dg.AssetExecutionContext, config: CloseConfig) -> Iterator[Any]:
@@ -218,9 +219,12 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=["close", "posted_claims"],
         deps=[PACKETS],
-        group_name="close",
-        owners=["team:billing"],
+        group_name=Group.CLOSE,
+        owners=owned_by("billing"),
         pool=WAREHOUSE_POOL,
+        kinds={"duckdb"},
+        tags=speaks_of("patient ids"),
+        metadata=links(docs="docs/architecture.md", file="orchestration/close/assets.py"),
         description="The marts after the close: what went out is claimed, and published.",
     )
     @discreet

@@ -91,6 +91,20 @@ def tidy(
 
 
 @app.command()
+def migrate(home: Home = None) -> None:
+    """Brings what Dagster keeps of this home (runs, events, ticks) to the tables of the installed version: once after an upgrade."""
+    from orchestration.operate.instance import prepare_environment
+
+    house = house_of(home).prepare()
+    prepare_environment(house)
+    import dagster as dg
+
+    with house.lock("run"), err.status("Bringing Dagster's tables up to date ..."), dg.DagsterInstance.get() as instance:
+        instance.upgrade()
+    out.print(f"Dagster's runs, events and ticks of {house.root} are as version {dg.__version__} wants them.")
+
+
+@app.command()
 def doctor(home: Home = None, as_json: Json = False) -> None:
     """Says what is wrong with this installation and what to do: exit 1 when something is bad."""
     from orchestration.operate.doctor import examine

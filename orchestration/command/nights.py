@@ -1,4 +1,4 @@
-"""`ccm nightly`: takes in, rebuilds, checks, publishes."""
+"""`ccm nightly`: takes in, rebuilds, checks, publishes. `ccm backfill`: the same for years of nights, month by month."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import date
 from typing import Annotated, Any
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
 from orchestration.house import House, HouseError, sweep
@@ -93,6 +94,58 @@ def nightly(
         )
     out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
     out.print("Next: `ccm status`, `ccm worklist`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
+
+
+@app.command()
+def backfill(
+    date: Annotated[str | None, typer.Option("--date", help="Take in landed nights up to this one (YYYY-MM-DD); else all.")] = None,
+    home: Home = None,
+    as_json: Json = False,
+) -> None:
+    """Takes in years of landed nights: one run for each month, then one night that rebuilds, checks and publishes. Stopped, the same command goes on."""
+    from orchestration.command.running import Pipeline, months_to_do
+
+    house = house_of(home).prepare()
+    practices = load_practices(house.practices_yaml)
+    up_to, zones = night_of(date), _zones(practices)
+    with house.lock("run"):
+        sweep(house)
+    months = months_to_do(house, zones, up_to)
+    pipeline = Pipeline(house) if months else None
+    done: list[dict[str, Any]] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        bar = progress.add_task("Backfill", total=len(months) + 1)
+        for month, night in months.items():
+            progress.update(bar, description=f"{month:%Y-%m}: taking in, judging")
+            assert pipeline is not None
+            began, before = time.monotonic(), _taken_in(house)
+            result = pipeline.backfill(night)
+            if not result.success:
+                told = "\n".join(f"  {line}" for line in result.errors)
+                raise HouseError(
+                    f"{month:%Y-%m} did not finish:\n{told}\n  The months before it are taken in; mend this one, then run the same command."
+                )
+            files, rows = (now - then for now, then in zip(_taken_in(house), before, strict=True))
+            done.append({"month": f"{month:%Y-%m}", "up_to": night, "files": files, "rows_received": rows})
+            if not as_json:
+                out.print(f"{month:%Y-%m}: {files:,} files up to {night}, {rows:,} rows ({time.monotonic() - began:.1f} s)")
+            progress.advance(bar)
+        progress.update(bar, description="rebuilding, checking, publishing")
+        run_nightly(house, practices, up_to, full=False, pipeline=pipeline)
+        progress.advance(bar)
+    if as_json:
+        print_json({"months": done, **_night_summary(house, practices, up_to)})
+    else:
+        out.print(f"{len(done)} months taken in. Published: {house.marts}")
+
+
+def _taken_in(house: House) -> tuple[int, int]:
+    """Files and rows ever taken in."""
+    from orchestration.take_in.lake import ledger
+
+    records = ledger(house)
+    return len(records), sum(record.rows_received for record in records)
 
 
 def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:

@@ -52,6 +52,13 @@ class Pipeline:
         # Dagster knows no partition after today; a folder dated ahead of this machine's clock is taken in all the same.
         return self._run("nightly", config, min(night.isoformat(), NIGHTS.get_last_partition_key() or night.isoformat()))
 
+    def backfill(self, night: date) -> JobResult:
+        """The backfill job up to a night: what landed by then is taken in and judged, and nothing is rebuilt."""
+        from orchestration.take_in.assets import NIGHTS
+
+        config = {"ops": {"take_in": {"config": {"up_to": night.isoformat()}}}}
+        return self._run("backfill", config, min(night.isoformat(), NIGHTS.get_last_partition_key() or night.isoformat()))
+
     def month_end(
         self, month: date, approved_by: str, practice_ids: list[str] | None, waiver: str | None, propose_only: bool = False
     ) -> JobResult:
@@ -116,6 +123,17 @@ class Work:
 
     night: date
     is_new: bool
+
+
+def months_to_do(house: House, zones: dict[str, str], up_to: date | None) -> dict[date, date]:
+    """The months that have a landed night that is new or changed: first day -> the newest of these nights, ascending."""
+    from orchestration.take_in.lake import pending
+    from orchestration.take_in.landing import discover
+
+    months: dict[date, date] = {}
+    for night in sorted(one.extract_date for one in pending(house, discover(house, list(zones), up_to), zones)):
+        months[night.replace(day=1)] = night
+    return months
 
 
 def work_to_do(house: House, zones: dict[str, str], up_to: date | None) -> Work | None:

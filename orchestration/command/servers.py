@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -46,6 +47,38 @@ def ui(
         str(dagster),
         [str(dagster), "dev", "-h", address, "-p", str(port), "-w", str(PROJECT_ROOT / "workspace.yaml")],
     )
+
+
+class Service(StrEnum):
+    """What `ccm ui` runs for one person, each for itself."""
+
+    WEBSERVER = "webserver"
+    DAEMON = "daemon"
+
+
+@app.command()
+def serve(
+    service: Annotated[Service, typer.Argument(help="webserver: Dagster's pages; daemon: its schedules and sensors.")],
+    port: Port = 3000,
+    home: Home = None,
+) -> None:
+    """One of Dagster's services, for systemd or a container (deploy/): the pages on 127.0.0.1, or the daemon that runs schedules and sensors."""
+    from orchestration.house import PROJECT_ROOT
+    from orchestration.operate.instance import prepare_environment
+
+    house = house_of(home)
+    prepare_environment(house)
+    workspace = ["-w", str(PROJECT_ROOT / "workspace.yaml")]
+    if service is Service.WEBSERVER:
+        _refuse_taken(HERE, port)
+        command = ["dagster-webserver", "-h", HERE, "-p", str(port), *workspace]
+    else:
+        command = ["dagster-daemon", "run", *workspace]
+    program = Path(sys.executable).with_name(command[0])
+    out.print(f"Dagster's {service.value} for {house.root}; it stops on SIGTERM.")
+    sys.stdout.flush()
+    access.finish(None)
+    os.execv(str(program), [str(program), *command[1:]])
 
 
 @app.command()

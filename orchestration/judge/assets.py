@@ -10,6 +10,7 @@ from orchestration.discretion import discreet
 from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
+from orchestration.runbook import check_spec
 
 EXTRACT_CHECKS = {
     "rows_keep_the_contract": "Great Expectations: accepted rows keep every rule of their contract, and every row is accounted for.",
@@ -46,7 +47,7 @@ def _result(asset: dg.AssetKey, name: str, findings: Iterable[Finding]) -> dg.As
 @dg.multi_asset_check(
     name="judge_extracts",
     specs=[
-        dg.AssetCheckSpec(name, asset=dg.AssetKey(["lake", table]), description=text)
+        check_spec(name, dg.AssetKey(["lake", table]), text)
         for table in extract_contracts()
         for name, text in EXTRACT_CHECKS.items()
     ],
@@ -85,7 +86,7 @@ def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
 
 @dg.multi_asset_check(
     name="judge_open_months",
-    specs=[dg.AssetCheckSpec(name, asset=UNDOCUMENTED, description=text) for name, text in MONTH_CHECKS.items()],
+    specs=[check_spec(name, UNDOCUMENTED, text) for name, text in MONTH_CHECKS.items()],
     can_subset=True,
 )
 @discreet

@@ -7,6 +7,7 @@ import dagster as dg
 
 from orchestration.engine import open_warehouse
 from orchestration.house import House
+from orchestration.runbook import check_spec
 
 DRIFT = dg.AssetKey(["marts", "extract_drift"])
 CHECKS = {
@@ -53,7 +54,7 @@ _FINDINGS = """
 
 @dg.multi_asset_check(
     name="judge_drift",
-    specs=[dg.AssetCheckSpec(name, asset=DRIFT, description=text) for name, text in CHECKS.items()],
+    specs=[check_spec(name, DRIFT, text) for name, text in CHECKS.items()],
     can_subset=True,
 )
 def judge_drift(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:

@@ -4,17 +4,38 @@ from __future__ import annotations
 
 import json
 import os
+from importlib import util
 
 from orchestration.house import House, HouseError, write_private
 
-DAGSTER_YAML = """\
-# Written by ccm. Telemetry is off; one run at a time holds the warehouse.
+# The URL of the database that keeps Dagster's runs, events and ticks instead of files in the home; the password is libpq's (PGPASSFILE).
+DATABASE = "CCM_DAGSTER_DATABASE"
+DRIVER = "postgresql+psycopg2"
+
+FILES = """\
 event_log_storage:
   module: orchestration.operate.event_log
   class: OpenSqliteEventLogStorage
   config:
     base_dir: {base_dir}
-telemetry:
+"""
+POSTGRES = """\
+run_storage:
+  module: dagster_postgres.run_storage
+  class: PostgresRunStorage
+  config: {{postgres_url: {{env: {variable}}}}}
+event_log_storage:
+  module: orchestration.operate.postgres
+  class: LivingPostgresEventLogStorage
+  config: {{postgres_url: {{env: {variable}}}}}
+schedule_storage:
+  module: dagster_postgres.schedule_storage
+  class: PostgresScheduleStorage
+  config: {{postgres_url: {{env: {variable}}}}}
+"""
+DAGSTER_YAML = """\
+# Written by ccm. Telemetry is off; one run at a time holds the warehouse.
+{storage}telemetry:
   enabled: false
 nux:
   enabled: false
@@ -22,6 +43,11 @@ concurrency:
   pools:
     default_limit: 1
     granularity: op
+# Sensors tick every minute: what they did is kept for a season, that there was nothing to do for a week.
+retention:
+  schedule: {{purge_after_days: 90}}
+  sensor:
+    purge_after_days: {{skipped: 7, failure: 90, success: 90}}
 """
 
 
@@ -34,9 +60,31 @@ def prepare_environment(house: House) -> None:
     dagster_home = house.state / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)
     settings = dagster_home / "dagster.yaml"
-    wanted = DAGSTER_YAML.format(base_dir=json.dumps(str(dagster_home / "history")))
-    if not settings.exists() or settings.read_text() != wanted:
+    before = settings.read_text() if settings.exists() else None
+    wanted = DAGSTER_YAML.format(storage=_storage(json.dumps(str(dagster_home / "history")), before))
+    if before != wanted:
         write_private(settings, wanted)
     os.environ["CCM_HOME"] = str(house.root)
     os.environ["DAGSTER_HOME"] = str(dagster_home)
     os.environ.update(DBT_SEND_ANONYMOUS_USAGE_STATS="false", DO_NOT_TRACK="1", GX_ANALYTICS_ENABLED="false")
+
+
+def _storage(base_dir: str, before: str | None) -> str:
+    """Where the runs are kept. A home that keeps them in PostgreSQL is not begun anew in files because a shell lacks the setting."""
+    url = os.environ.get(DATABASE)
+    if not url:
+        if before and DATABASE in before:
+            raise HouseError(
+                f"{DATABASE} is not set, and this home keeps Dagster's runs in PostgreSQL; set it as the services do (/etc/ccm/ccm.env), or remove "
+                ".state/dagster/dagster.yaml to begin a new history in files"
+            )
+        return FILES.format(base_dir=base_dir)
+    scheme, _, rest = url.partition("://")
+    if scheme not in ("postgresql", DRIVER) or not rest:
+        # What is not understood may be a secret: it is not shown.
+        raise HouseError(f"{DATABASE}: is no URL like postgresql://ccm@127.0.0.1/ccm_dagster; correct it")
+    if util.find_spec("dagster_postgres") is None:
+        raise HouseError(f"{DATABASE} is set, and the package's extra `postgres` is not installed; `make setup` has it")
+    # SQLAlchemy's own choice for the plain scheme is another driver than the one that dagster-postgres brings along.
+    os.environ[DATABASE] = f"{DRIVER}://{rest}"
+    return POSTGRES.format(variable=DATABASE)

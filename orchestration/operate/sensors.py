@@ -16,6 +16,7 @@ from orchestration.operate.drops import Late, drops, late_extracts
 from orchestration.operate.living_runs import bury_the_dead
 from orchestration.payers.inbox import pending
 from orchestration.practices import load_practices
+from orchestration.runbook import check_spec
 from orchestration.schedules.jobs import night_config, nightly_job, respond_job
 from orchestration.take_in.assets import NIGHTS
 
@@ -170,12 +171,15 @@ def _came(late: list[Late]) -> tuple[bool, dict[str, str]]:
     }
 
 
-@dg.asset_check(
-    asset=EXTRACTS_CAME.asset_key,
-    name=EXTRACTS_CAME.name,
-    description="Every practice's panel, scheduling and time-log extract came by its hour (operations.extracts_due of practices.yaml). Reads the clock: "
+_CAME = check_spec(
+    EXTRACTS_CAME.name,
+    EXTRACTS_CAME.asset_key,
+    "Every practice's panel, scheduling and time-log extract came by its hour (operations.extracts_due of practices.yaml). Reads the clock: "
     "the sensor late_extracts keeps it up to date, no nightly run asks it, no close depends on it.",
 )
+
+
+@dg.asset_check(asset=_CAME.asset_key, name=_CAME.name, description=_CAME.description, metadata=_CAME.metadata)
 def extracts_came_in_time() -> dg.AssetCheckResult:
     house = House.from_environment()
     passed, metadata = _came(late_extracts(house, load_practices(house.practices_yaml), now()))

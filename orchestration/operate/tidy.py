@@ -70,6 +70,8 @@ def _runs(before: datetime, dry: bool) -> int:
         while runs := instance.get_runs(wanted, limit=_RUNS_A_TURN):
             for run in runs:
                 instance.delete_run(run.run_id)
+                # What its steps printed lies apart from it.
+                instance.compute_log_manager.delete_logs(prefix=[run.run_id])
             gone += len(runs)
         return gone
 

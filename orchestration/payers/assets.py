@@ -10,6 +10,7 @@ from orchestration.answer.publish import publish
 from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.payers.inbox import take_in_answers
+from orchestration.signposts import Group, links, owned_by, speaks_of
 from orchestration.storage import batch_numbers
 from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_answered, rebuild_everything
 from orchestration.transform.state import build_inputs, is_up_to_date, only_answers_are_new
@@ -27,17 +28,29 @@ _TABLES = {
     "provider_adjustments": "835: adjustments that belong to no claim.",
 }
 
+# Nobody here makes it: whatever the payers send, under any name.
+INBOX = dg.AssetSpec(
+    ["inbox", "answers"],
+    group_name=Group.ANSWERS,
+    description="inbox/: the payers' 999, 277CA and 835 files, in any order, sent twice or in pieces.",
+    kinds={"x12"},
+    owners=owned_by("billing"),
+    tags=speaks_of("identifying"),
+)
+
 
 @dg.multi_asset(
     name="take_in_answers",
     specs=[
         dg.AssetSpec(
             ["answers", table],
-            group_name="answers",
+            deps=[INBOX.key],
+            metadata=links(columns="docs/architecture.md#the-payers-answers"),
+            group_name=Group.ANSWERS,
             description=description,
             kinds={"x12", "parquet"},
-            owners=["team:billing"],
-            tags={"phi": "yes"},
+            owners=owned_by("billing"),
+            tags=speaks_of("claim ids"),
         )
         for table, description in _TABLES.items()
     ],
@@ -60,9 +73,13 @@ def take_in_answers_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
 @dg.asset(
     key=["answers", "posted_answers"],
     deps=[spec.key for spec in take_in_answers_assets.specs],
-    group_name="answers",
+    group_name=Group.ANSWERS,
     kinds={"duckdb"},
-    owners=["team:billing"],
+    tags=speaks_of("patient ids"),
+    metadata=links(
+        docs="docs/adr/0010-answers-are-postings-and-status-is-what-they-leave-standing.md", file="orchestration/payers/postings.py"
+    ),
+    owners=owned_by("billing"),
     pool=WAREHOUSE_POOL,
     description="The marts after the payers' answers: statuses, payments, denials; published, with the work lists.",
 )

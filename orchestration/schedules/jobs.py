@@ -9,34 +9,44 @@ import dagster as dg
 from orchestration.close.calendar import CLOSES, key_of, register
 from orchestration.close.versions import versions
 from orchestration.house import House
+from orchestration.judge.assets import judge_extracts
 from orchestration.practices import Practice, load_practices
-from orchestration.take_in.assets import NIGHTS
+from orchestration.signposts import Group
+from orchestration.take_in.assets import NIGHTS, take_in_assets
 
 NIGHTLY_HOUR, MONTH_END_HOUR = 2, 5
 NIGHT_OF = "ccm/night_of"  # whose night a run is: tries of the same night have it in common
 
 # One process for a run's steps: starting a process per step costs more than the steps do.
 IN_PROCESS = dg.in_process_executor
+# What a night comes to does not depend on when it runs: the sensor late_extracts asks this one.
+READS_THE_CLOCK = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["lake", "files"]), "extracts_came_in_time"))
 
 nightly_job = dg.define_asset_job(
     "nightly",
-    selection=dg.AssetSelection.all()
-    - dg.AssetSelection.groups("gate", "close", "answers")
-    - dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey(["lake", "files"]), "extracts_came_in_time")),
+    selection=dg.AssetSelection.all() - dg.AssetSelection.groups(Group.GATE, Group.CLOSE, Group.ANSWERS) - READS_THE_CLOCK,
     executor_def=IN_PROCESS,
     partitions_def=NIGHTS,
     description="Takes in what landed, judges it, rebuilds the marts, publishes them.",
 )
+# Of a backfill's months only the last has to be built: what stands between is not published.
+backfill_job = dg.define_asset_job(
+    "backfill",
+    selection=(dg.AssetSelection.assets(take_in_assets) | dg.AssetSelection.checks(judge_extracts)) - READS_THE_CLOCK,
+    executor_def=IN_PROCESS,
+    partitions_def=NIGHTS,
+    description="Takes in what landed up to a night and judges it, without rebuilding: `ccm backfill` runs it once for each month, then a night.",
+)
 month_end_job = dg.define_asset_job(
     "month_end",
-    selection=dg.AssetSelection.groups("gate", "close") | dg.AssetSelection.keys(["answer", "reports"]),
+    selection=dg.AssetSelection.groups(Group.GATE, Group.CLOSE) | dg.AssetSelection.keys(["answer", "reports"]),
     executor_def=IN_PROCESS,
     partitions_def=CLOSES,
     description="Closes a practice's month if its gate is open, publishes the marts, reports. Without an approver it proposes.",
 )
 respond_job = dg.define_asset_job(
     "respond",
-    selection=dg.AssetSelection.groups("answers") | dg.AssetSelection.keys(["answer", "reports"]),
+    selection=dg.AssetSelection.groups(Group.ANSWERS) | dg.AssetSelection.keys(["answer", "reports"]),
     executor_def=IN_PROCESS,
     description="Takes in what the payers put into inbox/, posts it, publishes the marts, reports.",
 )

@@ -6,17 +6,37 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.contracts import extract_contracts
+from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.practices import load_practices
+from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
 from orchestration.take_in.lake import take_in
 
 NIGHTS = dg.DailyPartitionsDefinition(start_date="2019-01-01", end_offset=1)
+NIGHTS_A_RUN = 31  # of a backfill in Dagster: about a month
 LEDGERS = {
     "files": "Every landed file ever taken in: version, hash, outcome, row accounting.",
     "quarantine": "Every row that was not accepted, with line, column and reason.",
 }
+EXTRACTS = {
+    "panel": "What the EHR drops each night: a full snapshot of the panel in nine tables.",
+    "scheduling": "What the scheduler drops each night: appointments and services new or changed.",
+    "time_log": "What the time tracker drops each night: entries new or changed.",
+}
+# Nobody here makes them: landing/<practice_id>/<YYYY-MM-DD>/<table>.csv, .csv.gz or .parquet.
+landed = [
+    dg.AssetSpec(
+        ["landing", extract],
+        group_name=Group.TAKE_IN,
+        description=description,
+        kinds={"csv"},
+        owners=owned_by(*dict.fromkeys(team for c in extract_contracts().values() if c.extract == extract for team in c.teams)),
+        tags=speaks_of("identifying"),
+        metadata=links(docs="docs/extracts.md", contracts="data_contracts/README.md"),
+    )
+    for extract, description in EXTRACTS.items()
+]
 
 
 class TakeInConfig(dg.Config):
@@ -26,38 +46,57 @@ class TakeInConfig(dg.Config):
     up_to: str | None = None
 
 
+def spoken_of(contract: ExtractContract) -> str:
+    """Whom rows of the extract speak of: `identifying` where they have more of a patient than the practice's own number."""
+    if any(column.phi and column.name != "patient_id" for column in contract.columns):
+        return "identifying"
+    return "patient ids" if "patient_id" in contract.names else "none"
+
+
 def _specs() -> list[dg.AssetSpec]:
     specs = []
     for table, contract in extract_contracts().items():
         specs.append(
             dg.AssetSpec(
                 ["lake", table],
-                group_name="take_in",
+                deps=[["landing", contract.extract]],
+                group_name=Group.TAKE_IN,
                 description=contract.description,
                 kinds={"parquet"},
-                owners=["team:billing"],
-                tags={"phi": "yes", "extract": contract.extract},
+                owners=owned_by(*contract.teams),
+                tags={**speaks_of(spoken_of(contract)), "extract": contract.extract},
                 partitions_def=NIGHTS,
                 metadata={
                     "dagster/column_schema": dg.TableSchema(
                         columns=[
-                            dg.TableColumn(column.name, column.kind, description=column.description) for column in contract.columns
+                            dg.TableColumn(
+                                column.name,
+                                column.kind,
+                                description=column.description,
+                                constraints=dg.TableColumnConstraints(nullable=not column.required),
+                                tags={"phi": ""} if column.phi else {},
+                            )
+                            for column in contract.columns
                         ]
-                    )
+                    ),
+                    **links(contract=f"data_contracts/extracts/{table}.odcs.yaml", dictionary=f"{DICTIONARY}#{table}"),
                 },
             )
         )
     for name, description in LEDGERS.items():
         specs.append(
             dg.AssetSpec(
-                ["lake", name], group_name="take_in", description=description, kinds={"parquet"}, owners=["team:billing"],
-                partitions_def=NIGHTS,
+                ["lake", name], deps=[["landing", extract] for extract in EXTRACTS], group_name=Group.TAKE_IN, description=description,
+                kinds={"parquet"}, owners=owned_by("data-engineering"), tags=speaks_of("patient ids" if name == "quarantine" else "none"),
+                partitions_def=NIGHTS, metadata=links(columns="docs/architecture.md#the-lake"),
             )
         )  # fmt: skip
     return specs
 
 
-@dg.multi_asset(specs=_specs(), name="take_in", backfill_policy=dg.BackfillPolicy.single_run(), pool="lake")
+@dg.multi_asset(
+    specs=_specs(), name="take_in", backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=NIGHTS_A_RUN), pool="lake"
+)
 @discreet
 def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> Iterator[Any]:
     """Takes in every landed night up to the run's last partition that is new or changed: one batch, one Parquet file per table."""
@@ -67,7 +106,8 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
     zones = {
         practice_id: practice.time_zone for practice_id, practice in practices.items() if wanted is None or practice_id in wanted
     }
-    partition = date.fromisoformat(context.partition_key)
+    nights = context.partition_key_range
+    partition = date.fromisoformat(nights.end)
     report = take_in(house, zones, up_to=date.fromisoformat(config.up_to) if config.up_to else partition)
     files = report.files if report else []
     context.log.info(f"Batch {report.batch}: {len(files)} files taken in." if report else "No landed file is new or changed.")
@@ -75,9 +115,16 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
         context.log.warning(note)
     # Late and earlier nights of the same batch get their mark in the grid too; only nights with a file do.
     for table, night in sorted({(file.table_name, file.extract_date) for file in files}):
-        if night != partition:
+        if not nights.start <= night.isoformat() <= nights.end:
             context.log_event(dg.AssetMaterialization(["lake", table], partition=night.isoformat()))
     # Every table answers, also with nothing new: a skipped output would skip the rebuild that hangs on it.
     for spec in take_in_assets.specs:
         totals = report.totals.get(spec.key.path[-1], {}) if report else {}
-        yield dg.MaterializeResult(asset_key=spec.key, metadata={"files": 0, **{key: int(value) for key, value in totals.items()}})
+        yield dg.MaterializeResult(
+            asset_key=spec.key,
+            metadata={
+                "files": 0,
+                **{key: int(value) for key, value in totals.items()},
+                **({"dagster/partition_row_count": int(totals["rows_accepted"])} if "rows_accepted" in totals else {}),
+            },
+        )

@@ -1,6 +1,7 @@
 """The dbt project as Dagster assets and checks: seeds, models and tests, run in this process."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import dagster as dg
@@ -12,23 +13,39 @@ from orchestration.discretion import discreet
 from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
-from orchestration.house import House
+from orchestration.house import DATA_CONTRACTS, DBT_PROJECT, PROJECT_ROOT, House
+from orchestration.runbook import check_spec
+from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
 from orchestration.transform import dbt
+from orchestration.transform.columns import Lineage, Table, lineage_of, tables_of, told_of
 from orchestration.transform.state import build_inputs, is_up_to_date
 
 WAREHOUSE_POOL = "warehouse"
-GROUPS = {
-    "staging": "staging",
-    "panel": "panel",
-    "minutes": "minutes",
-    "decisions": "decisions",
-    "payments": "payments",
-    "answers": "payments",
-    "office": "office",
-    "holds": "holds",
-    "marts": "office",
-    "touched": "touched",
+ROOMS = {
+    "staging": Group.STAGING,
+    "holds": Group.JUDGE,
+    "panel": Group.PANEL,
+    "minutes": Group.MINUTES,
+    "decisions": Group.DECISIONS,
+    "payments": Group.PAYMENTS,
+    "answers": Group.PAYMENTS,
+    "office": Group.OFFICE,
+    "marts": Group.OFFICE,
+    "touched": Group.TOUCHED,
 }
+# The marts that are not of the office's morning: they stand with what they are made from.
+MARTS = {
+    Group.JUDGE: ("close_holds", "extract_drift", "landed_files", "quarantine", "row_accounting"),
+    Group.STAGING: ("practice_nights",),
+    Group.PANEL: ("patient_facts",),
+    Group.MINUTES: ("minute_ledger", "patient_month_minutes", "time_entry_facts"),
+    Group.DECISIONS: (
+        "claim_audit", "claimable_codes", "eligibility", "fee_schedule_prices", "patient_month_decisions", "patient_month_evidence",
+        "post_close_changes",
+    ),
+    Group.PAYMENTS: ("answer_files", "claim_aging", "claim_line_payments", "claims", "remittances"),
+}  # fmt: skip
+_GROUP_OF_MART = {mart: group for group, marts in MARTS.items() for mart in marts}
 
 
 class Translator(DagsterDbtTranslator):
@@ -42,13 +59,19 @@ class Translator(DagsterDbtTranslator):
             return dg.AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
         return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        return spec.replace_attributes(kinds={"csv", "duckdb"}) if unique_id.startswith("seed.") else spec
+
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
         if dbt_resource_props["resource_type"] == "seed":
-            return "rules"
+            return Group.RULES
+        if dbt_resource_props["resource_type"] == "source":
+            return Group.TAKE_IN
         for folder in reversed(dbt_resource_props["fqn"][:-1]):
-            if folder in GROUPS:
-                return GROUPS[folder]
-        return "take_in"
+            if folder in ROOMS:
+                return _GROUP_OF_MART.get(dbt_resource_props["name"], ROOMS[folder])
+        return Group.TAKE_IN
 
     def get_asset_check_spec(
         self, asset_spec: dg.AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: Any
@@ -57,12 +80,42 @@ class Translator(DagsterDbtTranslator):
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
         if spec is None:
             return None
-        return dg.AssetCheckSpec(
-            name=spec.name, asset=spec.asset_key, description=spec.description, metadata=spec.metadata, blocking=False
+        node = manifest["nodes"][unique_id]
+        return check_spec(
+            spec.name,
+            spec.asset_key,
+            node["description"] or meaning_of(node),
+            kind=node.get("test_metadata", {}).get("name"),
+            file=f"{DBT_PROJECT.name}/{node['original_file_path']}",
+            metadata=spec.metadata,
         )
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
-        return ["team:billing"]
+        return owned_by(dbt_resource_props.get("meta", {}).get("owner", "billing"))
+
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        return {**super().get_tags(dbt_resource_props), **speaks_of(dbt_resource_props.get("meta", {}).get("phi", "none"))}
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        name, folder = dbt_resource_props["name"], DBT_PROJECT.name
+        described = (dbt_resource_props.get("patch_path") or "").partition("://")[2]
+        contract = DATA_CONTRACTS / "marts" / f"{name}.odcs.yaml"
+        return {
+            **super().get_metadata(dbt_resource_props),
+            **links(
+                file=f"{folder}/{dbt_resource_props['original_file_path']}",
+                described_in=f"{folder}/{described}" if described else None,
+                contract=contract.relative_to(PROJECT_ROOT).as_posix() if contract.exists() else None,
+                dictionary=f"{DICTIONARY}#{name}" if dbt_resource_props["resource_type"] != "source" else None,
+            ),
+        }
+
+
+def meaning_of(test: Mapping[str, Any]) -> str:
+    """What a dbt test says: the comment that its file begins with, else its name, which is a sentence."""
+    comments = [line.strip() for line in test["raw_code"].splitlines() if line.strip() and not line.strip().startswith("{")]
+    said = list(takewhile(lambda line: line.startswith("--"), comments))
+    return " ".join(line.lstrip("- ") for line in said) or f"{test['name'].replace('_', ' ').capitalize()}."
 
 
 class BuildConfig(dg.Config):
@@ -133,12 +186,31 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
                 context.log.info("Nothing new since the last build: the marts stand.")
                 return
             results, findings = rebuild_everything(home, inputs, manifest, is_whole=config.full)
-        yield from dagster_events(results, manifest, translator)
+        tables = tables_of(home)
+        yield from dagster_events(results, manifest, translator, tables, lineage_of(home, manifest, tables))
         broken = [finding.check for finding in findings if finding.check.startswith("could not build")]
         if broken:
             raise dg.Failure(f"dbt {broken[0]} (and {len(broken) - 1} more); see the dbt log under .state/dbt/logs")
 
     return transform_and_decide
+
+
+def configuration_assets(house: House) -> list[dg.AssetSpec]:
+    """What the operator and earlier closes give to the models (lake/configuration/): written for each build, shown where it comes in."""
+    sources = dbt.load_manifest(dbt.ensure_manifest(house))["sources"].values()
+    return [
+        dg.AssetSpec(
+            [source["source_name"], source["name"]],
+            group_name=Group.TAKE_IN,
+            description=source["description"],
+            kinds={"parquet"},
+            owners=owned_by("billing"),
+            tags=speaks_of("patient ids" if source["name"] in ("claim_lines", "held", "dismissals") else "none"),
+            metadata=links(file="orchestration/transform/configuration.py", described_in="dbt_project/models/sources/sources.yml"),
+        )
+        for source in sources
+        if source["source_name"] == "configuration"
+    ]
 
 
 def rebuild_everything(
@@ -153,8 +225,14 @@ def rebuild_everything(
     return results, findings
 
 
-def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], translator: Translator) -> Iterator[Any]:
-    """Materializations of what was built, check results of what was tested; ids and counts only."""
+def dagster_events(
+    results: list[dbt.NodeResult],
+    manifest: Mapping[str, Any],
+    translator: Translator,
+    tables: Mapping[tuple[str, str], Table],
+    lineage: Lineage,
+) -> Iterator[Any]:
+    """Materializations of what was built, check results of what was tested; ids, counts and columns only."""
     for result in results:
         node = manifest["nodes"].get(result.unique_id)
         if node is None:
@@ -171,7 +249,13 @@ def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], t
                     metadata={"failing_rows": result.failures or 0, "status": result.status},
                 )
         elif result.status == "success":
-            yield dg.MaterializeResult(asset_key=translator.get_asset_key(node), metadata={"seconds": round(result.seconds, 3)})
+            yield dg.MaterializeResult(
+                asset_key=translator.get_asset_key(node),
+                metadata={
+                    "seconds": round(result.seconds, 3),
+                    **told_of(result.unique_id, node, manifest, tables, lineage, translator),
+                },
+            )
 
 
 # What a close and a payer's answer change, and everything that hangs below it.
