@@ -4,10 +4,10 @@ files and pages are."""
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from typing import Any
 
 import dagster as dg
+from dagster._utils.warnings import disable_dagster_warnings
 
 from orchestration.house import PROJECT_ROOT
 
@@ -16,8 +16,8 @@ DOCS_URL = "CCM_DOCS_URL"
 DICTIONARY = "docs/data-dictionary.md"
 
 
-class Group(StrEnum):
-    """The groups of the graph in the order of the way: Dagster sorts them by name."""
+class Group:
+    """The groups of the graph in the order of the way: Dagster sorts them by name. Plain text: Dagster sends no enumeration to its pages."""
 
     TAKE_IN = "01_take_in"
     JUDGE = "02_judge"
@@ -33,6 +33,10 @@ class Group(StrEnum):
     CLOSE = "11_close"
     ANSWERS = "12_answers"
     PUBLISH = "13_publish"
+
+    @classmethod
+    def all(cls) -> list[str]:
+        return sorted(value for name, value in vars(cls).items() if name.isupper())
 
 
 def owned_by(*teams: str) -> list[str]:
@@ -54,7 +58,9 @@ def links(**paths: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         name: dg.MetadataValue.url(f"{base}/{path}") if base else dg.MetadataValue.text(path) for name, path in named.items()
     }
-    references: list[Any] = [
-        dg.LocalFileCodeReference(file_path=str(PROJECT_ROOT / path.partition("#")[0]), label=name) for name, path in named.items()
-    ]
-    return {**found, "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
+    with disable_dagster_warnings():  # that these two classes are new to it
+        references: list[Any] = [
+            dg.LocalFileCodeReference(file_path=str(PROJECT_ROOT / path.partition("#")[0]), label=name)
+            for name, path in named.items()
+        ]
+        return {**found, "dagster/code_references": dg.CodeReferencesMetadataValue(code_references=references)}
