@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 from claim_samples import assert_both_accept, claim_file, many_claims, written, x12sdk_claims
+from reference_writer import claim_table
 from test_x12_scrub import GOOD, MATRIX, PHI, TWO
 
 from orchestration.close.packet import _by_claim, _claim_file
@@ -35,7 +36,7 @@ PRACTICE = {
 
 def made(settings: dict[str, object] | None, claims: int = 7) -> bytes:
     practice = Practice.model_validate(PRACTICE | ({"claim_file": settings} if settings is not None else {}))
-    return write_837p(_claim_file(practice, many_claims(claims), date(2026, 11, 2), 41))
+    return write_837p(_claim_file(practice, claim_table(many_claims(claims)), date(2026, 11, 2), 41))
 
 
 def test_without_settings_a_file_is_a_test_in_one_line_and_says_so():
