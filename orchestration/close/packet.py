@@ -21,6 +21,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.close import transitions
@@ -28,7 +29,7 @@ from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.versions import versions
-from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Envelope, Payer, Receiver, Submitter
+from orchestration.close.x12.model import BillingProvider, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
@@ -116,7 +117,7 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
             due = drafted(warehouse, ground)
             _refuse_second_claims(house, practice, month, due)
             nothing = Closed(practice.practice_id, month, None, None, 0, Decimal(0), Decimal(0), len(due.held), None)
-            if earlier and not due.claims:
+            if earlier and not len(due.claims):
                 return nothing
 
             def next_number() -> int:
@@ -148,14 +149,14 @@ def drafted(warehouse: duckdb.DuckDBPyConnection, ground: Ground) -> Draft:
     patients = {line.claim_id: line.patient_id for line in due.lines}
     seen: dict[str, str] = {}
     faulty: dict[str, str] = {}
-    for claim in due.claims:
-        first = ground.claimed_elsewhere.get(patients[claim.claim_id]) or seen.get(claim.patient.member_id)
+    for claim_id, mbi in zip(due.claims["claim_id"].to_pylist(), due.claims["member_id"].to_pylist(), strict=True):
+        first = ground.claimed_elsewhere.get(patients[claim_id]) or (seen.get(mbi) if mbi else None)
         if first is not None:
-            faulty[claim.claim_id] = (
+            faulty[claim_id] = (
                 f"the same beneficiary's month is claimed as {first}: a second claim would be a same-period duplicate"
             )
-        elif claim.patient.member_id:
-            seen[claim.patient.member_id] = f"{ground.practice.practice_id} {claim.claim_id}"
+        elif mbi:
+            seen[mbi] = f"{ground.practice.practice_id} {claim_id}"
     return due.without(faulty)
 
 
@@ -286,7 +287,7 @@ def _refuse_second_claims(house: House, practice: Practice, month: date, due: Dr
         )
 
 
-def _claim_file(practice: Practice, claims: Sequence[Claim], newest_night: date, control_number: int) -> ClaimFile:
+def _claim_file(practice: Practice, claims: pa.Table, newest_night: date, control_number: int) -> ClaimFile:
     address = practice.address
     return ClaimFile(
         submitter=Submitter(practice.submitter_id, practice.name, practice.phone),
@@ -296,7 +297,7 @@ def _claim_file(practice: Practice, claims: Sequence[Claim], newest_night: date,
             practice.name, practice.npi, practice.tax_id, practice.taxonomy_code,
             address.line1, address.city, address.state, address.postal_code,
         ),
-        claims=tuple(claims),
+        claims=claims,
         interchange_date=newest_night,
         control_number=control_number,
         envelope=Envelope(**practice.claim_file.model_dump()) if practice.claim_file else Envelope(),
@@ -309,7 +310,7 @@ def scrubbed(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -
         "select newest_night from staging.stg_practices where practice_id = ?", [ground.practice.practice_id]
     )
     newest_night: date = nights.fetchall()[0][0]
-    if due.claims:
+    if len(due.claims):
         # A stand-in number: the real one is asked for when it is known that something goes out.
         due = due.without(_by_claim(scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)))))
     return newest_night, due
@@ -319,10 +320,10 @@ def _claims(
     practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int]
 ) -> tuple[Draft, int | None, bytes | None]:
     """The claim file of what the scrub passed, once pyx12 has accepted it; what pyx12 faults is held too."""
-    if not due.claims:
+    if not len(due.claims):
         return due, None, None
     number = next_number()
-    while due.claims:
+    while len(due.claims):
         content = write_837p(_claim_file(practice, due.claims, newest_night, number))
         faults = judge(content)
         if not faults:
@@ -377,18 +378,16 @@ SUBJECTS = pa.schema(
 def _subjects(practice: Practice, due: Draft) -> bytes:
     """Whose claim each is, for the look at same-period duplicates across the practices of one tax id."""
     patients = {line.claim_id: line.patient_id for line in due.lines}
-    rows = [
-        {
-            "claim_id": claim.claim_id,
-            "patient_id": patients[claim.claim_id],
-            "mbi": claim.patient.member_id,
-            "rendering_npi": claim.rendering.npi,
-            "billing_npi": practice.npi,
-            "tax_id": practice.tax_id,
-        }
-        for claim in due.claims
-    ]
-    return parquet(pa.Table.from_pylist(rows, schema=SUBJECTS))
+    claim_ids = due.claims["claim_id"]
+    columns = {
+        "claim_id": claim_ids,
+        "patient_id": [patients[claim_id] for claim_id in claim_ids.to_pylist()],
+        "mbi": pc.fill_null(due.claims["member_id"], ""),
+        "rendering_npi": pc.fill_null(due.claims["rendering_npi"], ""),
+        "billing_npi": pa.repeat(practice.npi, len(claim_ids)),
+        "tax_id": pa.repeat(practice.tax_id, len(claim_ids)),
+    }
+    return parquet(pa.table(columns, schema=SUBJECTS))
 
 
 # What a packet keeps of each mart, in a fixed order. Of the files and prices only those that the rest names.

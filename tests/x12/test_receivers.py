@@ -19,7 +19,7 @@ from reference_writer import claim_table
 from test_x12_scrub import GOOD, MATRIX, PHI, TWO
 
 from orchestration.close.packet import _by_claim, _claim_file
-from orchestration.close.x12 import codes
+from orchestration.close.x12 import codes, sieve
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
@@ -156,8 +156,10 @@ def test_a_cap_is_that_of_the_service_date(monkeypatch):
     assert scrub(text) == []
     monkeypatch.setitem(codes._CAPS, "99439", [("2019-01-01", "2026-09-30", 2), ("2026-10-01", "9999-12-31", 1)])
     codes.most_units.cache_clear()
+    sieve._passes.cache_clear()
     try:
         assert {fault.rule for fault in scrub(text)} == {"unit-cap"}
         assert TWO in {fault.claim_id for fault in scrub(GOOD)}
     finally:
         codes.most_units.cache_clear()
+        sieve._passes.cache_clear()

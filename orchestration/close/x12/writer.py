@@ -84,7 +84,9 @@ def write_837p(file: ClaimFile) -> bytes:
     ]
     size = envelope.claims_per_transaction
     starts = range(0, len(file.claims), size)
-    transactions = [_transaction(file, file.claims.slice(start, size), number, today, end) for number, start in enumerate(starts, 1)]
+    transactions = [
+        _transaction(file, file.claims.slice(start, size), number, today, end) for number, start in enumerate(starts, 1)
+    ]
     tail = [f"GE*{len(starts)}*{file.control_number}", f"IEA*1*{file.control_number:09d}"]
     return b"".join([_ended(head, end), *transactions, _ended(tail, end)])
 
