@@ -70,6 +70,12 @@ docs: setup
 bench-dashboard: setup
 	$(BIN)/python -m benchmarks.dashboard_queries
 
+# Claim files written, scrubbed and judged by pyx12; the result is kept in benchmarks/results.
+CLAIMS ?= 50000
+.PHONY: bench-claims
+bench-claims: setup
+	$(BIN)/python -m benchmarks.claim_files --claims $(CLAIMS)
+
 # A home with a key beside one without: the same results, the same packets, nothing to be read.
 .PHONY: encrypted
 encrypted: setup

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import pyarrow as pa
 
@@ -64,6 +65,28 @@ class Claim:
     place_of_service: str
     diagnoses: tuple[str, ...]
     lines: tuple[ServiceLine, ...]
+
+
+def claim_records(claims: pa.Table) -> list[Claim]:
+    """The rows of a table of claims as records."""
+
+    def of(kind: type, row: dict[str, Any], prefix: str = "") -> Any:
+        names = kind.__dataclass_fields__
+        values = {name: row[prefix + name] for name in names}
+        return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+
+    return [
+        of(
+            Claim,
+            {
+                **row,
+                "patient": of(Patient, row),
+                "rendering": of(Rendering, row, "rendering_"),
+                "lines": [of(ServiceLine, one) for one in row["lines"]],
+            },
+        )
+        for row in claims.to_pylist()
+    ]
 
 
 def claim_table(claims: Iterable[Claim]) -> pa.Table:

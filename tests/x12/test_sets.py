@@ -44,7 +44,7 @@ def _claims(draw: st.DrawFn) -> list[Claim]:
     return draw(st.lists(made, min_size=1, max_size=9))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(_claims(), st.integers(1, 4), st.booleans())
 def test_any_claims_are_written_byte_for_byte_as_one_by_one(claims, size, breaks):
     envelope = Envelope(claims_per_transaction=size, line_breaks=breaks, segment_terminator="|" if breaks else "~")
