@@ -118,8 +118,12 @@ def measured(count: int, judged: int) -> dict[str, Any]:
     def step(name: str, claims: int, what: Callable[[], Any], runs: int = RUNS) -> Any:
         wall, cpu, result = seconds(what, runs)
         found["steps"][name] = {
-            "claims": claims, "wall_s": round(wall, 3), "cpu_s": round(cpu, 3), "claims_per_wall_s": round(claims / wall), "claims_per_cpu_s": round(claims / cpu),
-        }  # fmt: skip
+            "claims": claims,
+            "wall_s": round(wall, 3),
+            "cpu_s": round(cpu, 3),
+            "claims_per_wall_s": round(claims / wall),
+            "claims_per_cpu_s": round(claims / cpu),
+        }
         print(f"{name:45}{claims:>10,} claims{wall:9.2f} s{cpu:9.2f} s CPU{claims / cpu:>12,.0f} claims per CPU second", flush=True)
         return result
 

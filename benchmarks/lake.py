@@ -32,11 +32,13 @@ from range($patients) as t (n);
 # Columns of each table; its rows are ordered by practice, night and the order given here.
 _TABLES = {
     "patients": """select people.*, 'Name' || die as first_name, 'Patient' || n as last_name, null as middle_name,
-        date '1935-01-01' + cast(hash(n, 4) % 9000 as integer) as birth_date, case when die % 2 = 0 then 'F' else 'M' end as sex, n || ' Elm St' as address_line1,
+        date '1935-01-01' + cast(hash(n, 4) % 9000 as integer) as birth_date, case when die % 2 = 0 then 'F' else 'M' end as sex,
+        n || ' Elm St' as address_line1,
         'Springfield' as city, 'IL' as state, '62701' as postal_code, null as phone, 'MD' as billing_practitioner_id, null as deceased_date from people""",
     "coverages": """select people.*, 'medicare_part_b' as coverage_type,
         cast(1 + n % 9 as varchar) || 'EG' || n // 9 % 10 || 'TE' || n // 90 % 10
-        || 'ACDEFGHJKM'[cast(1 + n // 900 % 10 as integer)] || 'ACDEFGHJKM'[cast(1 + n // 9000 % 10 as integer)] || lpad(cast(n // 90000 % 100 as varchar), 2, '0')
+        || 'ACDEFGHJKM'[cast(1 + n // 900 % 10 as integer)] || 'ACDEFGHJKM'[cast(1 + n // 9000 % 10 as integer)]
+        || lpad(cast(n // 90000 % 100 as varchar), 2, '0')
             as member_id, 1 as priority, date '2015-01-01' as effective_date, null as termination_date from people""",
     "conditions": """select people.*, 'C' || n || '-' || k as condition_id, ['E119', 'I10', 'J449'][k] as icd10_code, 'active' as clinical_status,
         date '2018-01-01' as onset_date, date '2018-02-01' as recorded_date, null as resolved_date
@@ -50,6 +52,9 @@ _TABLES = {
         union all by name
         select distinct practice_id, 'MD' as member_id, 'Jane Doe, MD' as name, 'MD' as credential, '1245319599' as npi, '207Q00000X' as taxonomy_code,
         date '2015-01-01' as active_from from people""",
+    # The visit before the consent, on the first night alone: it is no snapshot.
+    "services": """select people.*, 'S' || n as service_id, 'MD' as member_id, 'G0439' as procedure_code, date '2019-12-16' as service_date, 1 as units,
+        null as appointment_id, 'own_practice' as billed_by, true as ccm_discussed, timestamp '2019-12-17' as updated_at from people""",
 }
 _ENTRIES = f"""
 with numbered as (
@@ -104,7 +109,9 @@ def make_home(folder: Path, patients: int, months: int = 1, per_practice: int = 
         con.execute("set TimeZone = 'UTC'")
         con.execute(_PATIENTS, {"size": per_practice, "patients": patients})
         con.execute("create temp table nights as select unnest(?::date[]) as night", [nights])
-        con.execute("create temp table months as select unnest(?::date[]) as month, unnest(?::date[]) as night", [firsts, nights[1:]])
+        con.execute(
+            "create temp table months as select unnest(?::date[]) as month, unnest(?::date[]) as night", [firsts, nights[1:]]
+        )
         con.execute(
             "create temp table practices as select distinct practice_id, dense_rank() over (order by practice_id) - 1 as place from people"
         )
@@ -132,9 +139,10 @@ def make_home(folder: Path, patients: int, months: int = 1, per_practice: int = 
         )
         # The files without a row (no outreach, no stay, ...) are there all the same.
         con.execute(f"""copy (
-            select coalesce(c.file_id, cast(1000000 + (p.place * {len(nights)} + date_diff('month', date '{nights[0]}', night)) * {len(tables)} + t.number as bigint))
-                    as file_id,
-                p.practice_id, night as extract_date, t.table_name, 1::bigint as version, p.practice_id || '/' || night || '/' || t.table_name || '.csv' as file_name,
+            select
+                cast(1000000 + (p.place * {len(nights)} + date_diff('month', date '{nights[0]}', night)) * {len(tables)} + t.number as bigint) as file_id,
+                p.practice_id, night as extract_date, t.table_name, 1::bigint as version,
+                p.practice_id || '/' || night || '/' || t.table_name || '.csv' as file_name,
                 'csv' as format, lpad(to_hex(hash(p.practice_id, night, t.table_name)), 64, '0') as sha256, 1000::bigint as size_bytes, 0::bigint as mtime_ns,
                 0::bigint as ctime_ns, 'America/Chicago' as time_zone, 'accepted' as outcome, null::varchar as reason,
                 coalesce(rows_accepted, 0) as rows_received, coalesce(rows_accepted, 0) as rows_accepted, 0::bigint as rows_quarantined,
@@ -144,12 +152,15 @@ def make_home(folder: Path, patients: int, months: int = 1, per_practice: int = 
             left join ({counted}) as c on p.practice_id = c.practice_id and nights.night = c.extract_date and t.table_name = c.table_name
             order by file_id
         ) to '{batch}/files.parquet' (format parquet, compression zstd)""")
-        con.execute(f"copy (from '{house.lake}/batches/000000/quarantine.parquet') to '{batch}/quarantine.parquet' (format parquet)")
+        con.execute(
+            f"copy (from '{house.lake}/batches/000000/quarantine.parquet') to '{batch}/quarantine.parquet' (format parquet)"
+        )
     return house
 
 
 def _panel(table: str) -> str:
-    return f"select rows.*, night as extract_date from ({_TABLES[table]}) as rows cross join nights"
+    nights = "nights" if table != "services" else "(select min(night) as night from nights)"
+    return f"select rows.*, night as extract_date from ({_TABLES[table]}) as rows cross join {nights} as nights"
 
 
 def _practice(number: int) -> dict[str, object]:

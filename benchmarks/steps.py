@@ -112,8 +112,12 @@ def by_pandas(house: House) -> dict[str, Any]:
 
     def run() -> None:
         names = ["practice_id", "patient_id", "started_at", "ended_at", "note_id"]
-        entries = pd.concat([pd.read_parquet(path, columns=names) for path in sorted(house.lake.glob("batches/*/time_entries.parquet"))])
-        entries = entries[entries.note_id.notna() & entries.ended_at.notna()].sort_values(["practice_id", "patient_id", "started_at"])
+        entries = pd.concat(
+            [pd.read_parquet(path, columns=names) for path in sorted(house.lake.glob("batches/*/time_entries.parquet"))]
+        )
+        entries = entries[entries.note_id.notna() & entries.ended_at.notna()].sort_values(
+            ["practice_id", "patient_id", "started_at"]
+        )
         keys = [entries.practice_id, entries.patient_id]
         ends = entries.ended_at.astype("int64")
         earlier = ends.groupby(keys).cummax().groupby(keys).shift()
@@ -181,7 +185,9 @@ def taking_in(house: House) -> dict[str, Any]:
     from orchestration.take_in.lake import take_in
 
     reports: list[Any] = []
-    found: dict[str, Any] = timed(lambda: reports.append(take_in(house, {p.name: "America/Chicago" for p in house.landing.iterdir()})))
+    found: dict[str, Any] = timed(
+        lambda: reports.append(take_in(house, {p.name: "America/Chicago" for p in house.landing.iterdir()}))
+    )
     found["rows"] = sum(file.rows_accepted for file in reports[0].files)
     return found
 

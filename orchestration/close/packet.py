@@ -11,13 +11,14 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -30,12 +31,14 @@ from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.versions import versions
 from orchestration.close.x12.model import BillingProvider, ClaimFile, Envelope, Payer, Receiver, Submitter
-from orchestration.close.x12.scrub import scrub
+from orchestration.close.x12.scrub import Fault, scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError, move_into_place, write_private
 from orchestration.practices import Practice, next_month
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -89,11 +92,35 @@ class Ground:
     accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
+# Given a claim file, gives what will tell its faults; by then another process may have read it.
+Judging = Callable[[bytes], Callable[[], Sequence[Fault]]]
+
+
+def judge_here(content: bytes) -> Callable[[], Sequence[Fault]]:
+    """The judgement in this process, when it is asked for."""
+    return partial(judge, content)
+
+
 def close_month(house: House, practice: Practice, month: date, approval: Approval) -> Closed:
     """Writes the next version of this practice-month if there is anything new. The gate has already ruled.
 
     Raises HouseError when the finished file has a fault that belongs to no single claim: then nothing leaves the house.
     """
+    return finish(closing(house, practice, month, approval, judge_here))
+
+
+def finish(steps: Generator[None, None, T]) -> T:
+    """What the steps come to, waiting for whatever they wait for."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+
+def closing(house: House, practice: Practice, month: date, approval: Approval, judging: Judging) -> Generator[None, None, Closed]:
+    """`close_month` in steps: it yields whenever a claim file is with the judge, so that other practices can go on meanwhile."""
     # Practices of one tax id close one after the other: of two claims for one beneficiary's month the second must see the first.
     with house.lock(f"close-{practice.tax_id}"):
         # A packet that a killed run published without its line in the record gets it now.
@@ -123,7 +150,7 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
             def next_number() -> int:
                 return allocate(house, practice.submitter_id, practice.practice_id, f"{month:%Y-%m}", version)
 
-            packet = compose(warehouse, ground, due, next_number)
+            packet = yield from composing(warehouse, ground, due, next_number, judging)
         if earlier and not packet.claims:
             # All that was new is held by the scrub: no version without a claim after the first.
             return replace(nothing, held=len(packet.due.held))
@@ -165,9 +192,16 @@ def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, ne
 
     `next_number` is asked once, and only when there is a claim to send after the scrub.
     """
+    return finish(composing(warehouse, ground, due, next_number, judge_here))
+
+
+def composing(
+    warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, next_number: Callable[[], int], judging: Judging
+) -> Generator[None, None, Packet]:
+    """`compose` in steps, as `closing` has them."""
     practice, month = ground.practice, ground.month
     newest_night, due = scrubbed(warehouse, ground, due)
-    due, control_number, claim_file = _claims(practice, newest_night, due, next_number)
+    due, control_number, claim_file = yield from _claims(practice, newest_night, due, next_number, judging)
     files: dict[str, bytes] = {"inputs.zip": ground.inputs}
     if claim_file is not None:
         files["claims.837"] = claim_file
@@ -317,15 +351,17 @@ def scrubbed(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -
 
 
 def _claims(
-    practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int]
-) -> tuple[Draft, int | None, bytes | None]:
+    practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int], judging: Judging
+) -> Generator[None, None, tuple[Draft, int | None, bytes | None]]:
     """The claim file of what the scrub passed, once pyx12 has accepted it; what pyx12 faults is held too."""
     if not len(due.claims):
         return due, None, None
     number = next_number()
     while len(due.claims):
         content = write_837p(_claim_file(practice, due.claims, newest_night, number))
-        faults = judge(content)
+        faults_of = judging(content)
+        yield
+        faults = faults_of()
         if not faults:
             return due, number, content
         due = due.without(_by_claim(faults))
