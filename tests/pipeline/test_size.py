@@ -10,7 +10,7 @@ from orchestration.transform import compiled
 from ..holds.bench import build
 
 # Ten times the rows. Sorting adds a little; what grows by the square comes to a hundred.
-GROWTH, NOISE_S = 25, 0.05
+GROWTH, NOISE_S = 20, 0.02
 
 
 def _seconds(folder, patients: int) -> dict[str, float]:
