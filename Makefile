@@ -70,6 +70,20 @@ docs: setup data-dictionary
 bench-dashboard: setup
 	$(BIN)/python -m benchmarks.dashboard_queries
 
+# A month at several sizes against the floor of the same machine; results in benchmarks/results, the table in docs/scale.md. Wants 60 GB under
+# BENCH_FOLDER for the largest.
+BENCH_SIZES ?= small 10k 100k 1400k 100kx36
+BENCH_FOLDER ?= /tmp
+.PHONY: bench
+bench: setup
+	$(BIN)/python -m benchmarks.night $(BENCH_SIZES) --folder $(BENCH_FOLDER)
+
+# Claim files written, scrubbed and judged by pyx12; the result is kept in benchmarks/results.
+CLAIMS ?= 50000
+.PHONY: bench-claims
+bench-claims: setup
+	$(BIN)/python -m benchmarks.claim_files --claims $(CLAIMS)
+
 # A home with a key beside one without: the same results, the same packets, nothing to be read.
 .PHONY: encrypted
 encrypted: setup

@@ -14,7 +14,8 @@ from pydantic import Field
 
 from orchestration.answer.publish import publish
 from orchestration.close.calendar import CLOSES, key_of
-from orchestration.close.packet import Approval, Closed, close_month
+from orchestration.close.judging import close_all
+from orchestration.close.packet import Approval, Closed
 from orchestration.close.propose import Proposed, propose
 from orchestration.discretion import discreet
 from orchestration.engine import open_warehouse
@@ -187,7 +188,15 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         with house.lock("warehouse"):
             # The gate ruled a step ago; what another run may have changed since is ruled on again, under the same lock as the close.
             inputs = build_inputs(house)
-            for name in _wanted(context, config, practices):
+            may_close = []
+            wanted = _wanted(context, config, practices)
+
+            def refused(name: str, error: HouseError) -> Ruling:
+                # One practice's trouble never stops another's close.
+                context.log.error(f"{name}: {error}")
+                return Ruling(name, month, (str(error),))
+
+            for name in wanted:
                 try:
                     ruling = rule_on(house, practices[name], month, inputs)
                     if not ruling.may_close:
@@ -195,12 +204,13 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
                     elif config.is_proposal:
                         outcomes[name] = propose(house, practices[name], month, (config.approved_by or PROPOSER).strip())
                     else:
-                        approval = Approval(str(config.approved_by).strip(), config.waiver)
-                        outcomes[name] = close_month(house, practices[name], month, approval)
+                        may_close.append(practices[name])
                 except HouseError as error:
-                    # One practice's trouble never stops another's close.
-                    context.log.error(f"{name}: {error}")
-                    outcomes[name] = Ruling(name, month, (str(error),))
+                    outcomes[name] = refused(name, error)
+            for practice, result in close_all(house, may_close, month, Approval(str(config.approved_by).strip(), config.waiver)):
+                name = practice.practice_id
+                outcomes[name] = refused(name, result) if isinstance(result, HouseError) else result
+            outcomes = {name: outcomes[name] for name in wanted}
         tell_of_closes(house, practices, month, {name: _said(one) for name, one in outcomes.items()})
         # A proposal is no close: the grid stays empty until claims went out or there was none to send.
         for name, one in sorted(outcomes.items()):

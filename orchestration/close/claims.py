@@ -12,8 +12,12 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from orchestration.close.x12.model import Claim, Patient, Rendering, ServiceLine
+from orchestration.close.x12.codes import MOST_POINTERS
+from orchestration.close.x12.model import CLAIMS, LINE, PATIENT
+from orchestration.house import HouseError
 from orchestration.practices import Practice
 
 CENT = Decimal("0.01")
@@ -47,17 +51,23 @@ class Held:
 
 @dataclass(frozen=True)
 class Draft:
-    """What a close would send before the scrub has seen it."""
+    """What a close would send before the scrub has seen it. `claims` is a table of `x12.model.CLAIMS`."""
 
-    claims: tuple[Claim, ...]
+    claims: pa.Table
     lines: tuple[Line, ...]
     held: tuple[Held, ...]
 
     def without(self, faulty: dict[str, str]) -> Draft:
         """The draft without these claims (claim id -> what the scrub found), each of them held as claim_error."""
+        if not faulty:
+            return self
         held = list(self.held)
+        lines_of: dict[str, list[Line]] = {}
+        for line in self.lines:
+            if line.claim_id in faulty:
+                lines_of.setdefault(line.claim_id, []).append(line)
         for claim_id, detail in sorted(faulty.items()):
-            lines = [line for line in self.lines if line.claim_id == claim_id]
+            lines = lines_of[claim_id]
             held.append(
                 Held(
                     lines[0].patient_id,
@@ -68,7 +78,7 @@ class Draft:
                 )
             )
         return Draft(
-            tuple(claim for claim in self.claims if claim.claim_id not in faulty),
+            self.claims.filter(pc.invert(pc.is_in(self.claims["claim_id"], value_set=pa.array(list(faulty), pa.string())))),
             tuple(line for line in self.lines if line.claim_id not in faulty),
             tuple(sorted(held, key=lambda h: (h.patient_id, h.reason))),
         )
@@ -120,14 +130,9 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
         """,
         key,
     )
-    subjects = {
-        row["patient_id"]: row
-        for row in _table(
-            warehouse,
-            "select * from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id",
-            key,
-        )
-    }
+    subjects = warehouse.execute(
+        "select * from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id", key
+    ).to_arrow_table()
     bases = {
         code
         for (code,) in warehouse.execute(
@@ -138,7 +143,6 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
     by_patient: dict[str, list[dict[str, Any]]] = {}
     for code in codes:
         by_patient.setdefault(code["patient_id"], []).append(code)
-    claims: list[Claim] = []
     lines: list[Line] = []
     held: list[Held] = []
     for decision in decisions:
@@ -152,14 +156,16 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
             worth = sum((code["allowed_amount"] or Decimal(0) for code in own), Decimal(0))
             held.append(Held(patient_id, month, "quarantined_facts", hidden[patient_id], worth))
             continue
+        if not own:
+            raise HouseError(
+                f"{practice.practice_id} {month:%Y-%m}: {patient_id} is claimable but has no code; run `ccm nightly --full`"
+            )
         if any(code["allowed_amount"] is None for code in own):
             held.append(Held(patient_id, month, "claim_error", "no fee schedule release covers its service date", Decimal(0)))
             continue
         identifier = claim_id(practice.practice_id, patient_id, month, decision["earlier_claims"] + 1)
-        claim, claim_lines = _claim(practice, identifier, month, subjects[patient_id], own)
-        claims.append(claim)
-        lines += claim_lines
-    return Draft(tuple(claims), tuple(lines), tuple(held))
+        lines += _lines(identifier, month, own)
+    return Draft(_claim_table(practice, subjects, lines), tuple(lines), tuple(held))
 
 
 # So many rows of a patient are named; the mart close_holds has them all.
@@ -194,52 +200,59 @@ def _detail(reason: str) -> str:
     }.get(reason, reason)
 
 
-def _claim(
-    practice: Practice, identifier: str, month: date, subject: dict[str, Any], codes: Sequence[dict[str, Any]]
-) -> tuple[Claim, list[Line]]:
-    diagnoses = tuple(subject["icd10_codes"] or ())
-    last_name, first_name = split_name(subject["practitioner_name"] or "")
-    service_lines, lines = [], []
-    for number, code in enumerate(codes, 1):
-        line_id = f"{identifier}{number:02d}"
-        service_lines.append(
-            ServiceLine(
-                line_id,
-                code["procedure_code"],
-                int(code["units"]),
-                code["charge_amount"],
-                code["service_date"],
-                tuple(range(1, min(len(diagnoses), 4) + 1)),
-            )
+def _lines(identifier: str, month: date, codes: Sequence[dict[str, Any]]) -> list[Line]:
+    return [
+        Line(
+            identifier, f"{identifier}{number:02d}", code["patient_id"], month, code["procedure_code"], int(code["units"]),
+            code["service_date"], code["charge_amount"], code["allowed_amount"],
         )
-        lines.append(
-            Line(
-                identifier, line_id, subject["patient_id"], month, code["procedure_code"], int(code["units"]),
-                code["service_date"], code["charge_amount"], code["allowed_amount"],
-            )
-        )  # fmt: skip
-    return (
-        Claim(
-            claim_id=identifier,
-            patient=Patient(
-                last_name=subject["last_name"],
-                first_name=subject["first_name"],
-                middle_name=subject["middle_name"],
-                member_id=subject["mbi"] or "",
-                birth_date=subject["birth_date"],
-                sex=subject["sex"],
-                line1=subject["address_line1"],
-                city=subject["city"],
-                state=subject["state"],
-                postal_code=re.sub(r"[^0-9]", "", subject["postal_code"] or "") or None,
-            ),
-            rendering=Rendering(subject["practitioner_npi"] or "", last_name, first_name, subject["practitioner_taxonomy_code"]),
-            place_of_service=practice.place_of_service,
-            diagnoses=diagnoses,
-            lines=tuple(service_lines),
-        ),
-        lines,
+        for number, code in enumerate(codes, 1)
+    ]  # fmt: skip
+
+
+_SUBJECT = {name: name for name in PATIENT.names} | {"member_id": "mbi", "line1": "address_line1"}
+# By the number of a claim's diagnoses: each line points to the first of them.
+_POINTERS = pa.array([list(range(1, count + 1)) for count in range(MOST_POINTERS + 1)], pa.list_(pa.int64()))
+
+
+def _claim_table(practice: Practice, subjects: pa.Table, lines: Sequence[Line]) -> pa.Table:
+    """The claims that these lines make up, in their order. `subjects` are rows of int_claim_subjects, one for each patient."""
+    firsts = [number for number, line in enumerate(lines) if not number or lines[number - 1].claim_id != line.claim_id]
+    patients = pa.array([lines[first].patient_id for first in firsts], pa.string())
+    of = {name: column.combine_chunks() for name, column in _rows_of(subjects, patients).items()}
+    count = pc.min_element_wise(pc.fill_null(pc.list_value_length(of["icd10_codes"]), 0), MOST_POINTERS)
+    offsets = pa.array([*firsts, len(lines)], pa.int32())
+    names = of["practitioner_name"].to_pylist()
+    split = {name: split_name(name or "") for name in set(names)}
+    own = pa.StructArray.from_arrays(
+        [
+            pa.array([line.line_id for line in lines], pa.string()),
+            pa.array([line.procedure_code for line in lines], pa.string()),
+            pa.array([line.units for line in lines], pa.int64()),
+            pa.array([line.charge_amount for line in lines], LINE.field("charge_amount").type),
+            pa.array([line.service_date for line in lines], pa.date32()),
+            _POINTERS.take(count).take(pc.list_parent_indices(pa.ListArray.from_arrays(offsets, pa.arange(0, len(lines))))),
+        ],
+        fields=list(LINE),
     )
+    columns = {
+        "claim_id": pa.array([lines[first].claim_id for first in firsts], pa.string()),
+        **{name: of[column] for name, column in _SUBJECT.items()},
+        "postal_code": pc.replace_substring_regex(of["postal_code"], "[^0-9]", ""),
+        "rendering_npi": of["practitioner_npi"],
+        "rendering_last_name": pa.array([split[name][0] for name in names], pa.string()),
+        "rendering_first_name": pa.array([split[name][1] for name in names], pa.string()),
+        "rendering_taxonomy_code": of["practitioner_taxonomy_code"],
+        "place_of_service": pa.repeat(practice.place_of_service, len(firsts)),
+        "diagnoses": of["icd10_codes"],
+        "lines": pa.ListArray.from_arrays(offsets, own),
+    }
+    return pa.table([columns[name] for name in CLAIMS.names], names=CLAIMS.names).cast(CLAIMS)
+
+
+def _rows_of(subjects: pa.Table, patients: pa.Array) -> dict[str, pa.ChunkedArray]:
+    rows = subjects.take(pc.index_in(patients, value_set=subjects["patient_id"].combine_chunks()))
+    return dict(zip(rows.column_names, rows.columns, strict=True))
 
 
 def _table(warehouse: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> list[dict[str, Any]]:

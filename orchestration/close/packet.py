@@ -11,16 +11,18 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.close import transitions
@@ -28,13 +30,15 @@ from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.versions import versions
-from orchestration.close.x12.model import BillingProvider, Claim, ClaimFile, Envelope, Payer, Receiver, Submitter
-from orchestration.close.x12.scrub import scrub
+from orchestration.close.x12.model import BillingProvider, ClaimFile, Envelope, Payer, Receiver, Submitter
+from orchestration.close.x12.scrub import Fault, scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError, move_into_place, write_private
 from orchestration.practices import Practice, next_month
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,35 @@ class Ground:
     accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
+# Given a claim file, gives what will tell its faults; by then another process may have read it.
+Judging = Callable[[bytes], Callable[[], Sequence[Fault]]]
+
+
+def judge_here(content: bytes) -> Callable[[], Sequence[Fault]]:
+    """The judgement in this process, when it is asked for."""
+    return partial(judge, content)
+
+
 def close_month(house: House, practice: Practice, month: date, approval: Approval) -> Closed:
     """Writes the next version of this practice-month if there is anything new. The gate has already ruled.
 
     Raises HouseError when the finished file has a fault that belongs to no single claim: then nothing leaves the house.
     """
+    return finish(closing(house, practice, month, approval, judge_here))
+
+
+def finish(steps: Generator[None, None, T]) -> T:
+    """What the steps come to, waiting for whatever they wait for."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+
+def closing(house: House, practice: Practice, month: date, approval: Approval, judging: Judging) -> Generator[None, None, Closed]:
+    """`close_month` in steps: it yields whenever a claim file is with the judge, so that other practices can go on meanwhile."""
     # Practices of one tax id close one after the other: of two claims for one beneficiary's month the second must see the first.
     with house.lock(f"close-{practice.tax_id}"):
         # A packet that a killed run published without its line in the record gets it now.
@@ -116,13 +144,13 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
             due = drafted(warehouse, ground)
             _refuse_second_claims(house, practice, month, due)
             nothing = Closed(practice.practice_id, month, None, None, 0, Decimal(0), Decimal(0), len(due.held), None)
-            if earlier and not due.claims:
+            if earlier and not len(due.claims):
                 return nothing
 
             def next_number() -> int:
                 return allocate(house, practice.submitter_id, practice.practice_id, f"{month:%Y-%m}", version)
 
-            packet = compose(warehouse, ground, due, next_number)
+            packet = yield from composing(warehouse, ground, due, next_number, judging)
         if earlier and not packet.claims:
             # All that was new is held by the scrub: no version without a claim after the first.
             return replace(nothing, held=len(packet.due.held))
@@ -148,14 +176,14 @@ def drafted(warehouse: duckdb.DuckDBPyConnection, ground: Ground) -> Draft:
     patients = {line.claim_id: line.patient_id for line in due.lines}
     seen: dict[str, str] = {}
     faulty: dict[str, str] = {}
-    for claim in due.claims:
-        first = ground.claimed_elsewhere.get(patients[claim.claim_id]) or seen.get(claim.patient.member_id)
+    for claim_id, mbi in zip(due.claims["claim_id"].to_pylist(), due.claims["member_id"].to_pylist(), strict=True):
+        first = ground.claimed_elsewhere.get(patients[claim_id]) or (seen.get(mbi) if mbi else None)
         if first is not None:
-            faulty[claim.claim_id] = (
+            faulty[claim_id] = (
                 f"the same beneficiary's month is claimed as {first}: a second claim would be a same-period duplicate"
             )
-        elif claim.patient.member_id:
-            seen[claim.patient.member_id] = f"{ground.practice.practice_id} {claim.claim_id}"
+        elif mbi:
+            seen[mbi] = f"{ground.practice.practice_id} {claim_id}"
     return due.without(faulty)
 
 
@@ -164,9 +192,16 @@ def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, ne
 
     `next_number` is asked once, and only when there is a claim to send after the scrub.
     """
+    return finish(composing(warehouse, ground, due, next_number, judge_here))
+
+
+def composing(
+    warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, next_number: Callable[[], int], judging: Judging
+) -> Generator[None, None, Packet]:
+    """`compose` in steps, as `closing` has them."""
     practice, month = ground.practice, ground.month
     newest_night, due = scrubbed(warehouse, ground, due)
-    due, control_number, claim_file = _claims(practice, newest_night, due, next_number)
+    due, control_number, claim_file = yield from _claims(practice, newest_night, due, next_number, judging)
     files: dict[str, bytes] = {"inputs.zip": ground.inputs}
     if claim_file is not None:
         files["claims.837"] = claim_file
@@ -286,7 +321,7 @@ def _refuse_second_claims(house: House, practice: Practice, month: date, due: Dr
         )
 
 
-def _claim_file(practice: Practice, claims: Sequence[Claim], newest_night: date, control_number: int) -> ClaimFile:
+def _claim_file(practice: Practice, claims: pa.Table, newest_night: date, control_number: int) -> ClaimFile:
     address = practice.address
     return ClaimFile(
         submitter=Submitter(practice.submitter_id, practice.name, practice.phone),
@@ -296,7 +331,7 @@ def _claim_file(practice: Practice, claims: Sequence[Claim], newest_night: date,
             practice.name, practice.npi, practice.tax_id, practice.taxonomy_code,
             address.line1, address.city, address.state, address.postal_code,
         ),
-        claims=tuple(claims),
+        claims=claims,
         interchange_date=newest_night,
         control_number=control_number,
         envelope=Envelope(**practice.claim_file.model_dump()) if practice.claim_file else Envelope(),
@@ -309,22 +344,24 @@ def scrubbed(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -
         "select newest_night from staging.stg_practices where practice_id = ?", [ground.practice.practice_id]
     )
     newest_night: date = nights.fetchall()[0][0]
-    if due.claims:
+    if len(due.claims):
         # A stand-in number: the real one is asked for when it is known that something goes out.
         due = due.without(_by_claim(scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)))))
     return newest_night, due
 
 
 def _claims(
-    practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int]
-) -> tuple[Draft, int | None, bytes | None]:
+    practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int], judging: Judging
+) -> Generator[None, None, tuple[Draft, int | None, bytes | None]]:
     """The claim file of what the scrub passed, once pyx12 has accepted it; what pyx12 faults is held too."""
-    if not due.claims:
+    if not len(due.claims):
         return due, None, None
     number = next_number()
-    while due.claims:
+    while len(due.claims):
         content = write_837p(_claim_file(practice, due.claims, newest_night, number))
-        faults = judge(content)
+        faults_of = judging(content)
+        yield
+        faults = faults_of()
         if not faults:
             return due, number, content
         due = due.without(_by_claim(faults))
@@ -377,18 +414,16 @@ SUBJECTS = pa.schema(
 def _subjects(practice: Practice, due: Draft) -> bytes:
     """Whose claim each is, for the look at same-period duplicates across the practices of one tax id."""
     patients = {line.claim_id: line.patient_id for line in due.lines}
-    rows = [
-        {
-            "claim_id": claim.claim_id,
-            "patient_id": patients[claim.claim_id],
-            "mbi": claim.patient.member_id,
-            "rendering_npi": claim.rendering.npi,
-            "billing_npi": practice.npi,
-            "tax_id": practice.tax_id,
-        }
-        for claim in due.claims
-    ]
-    return parquet(pa.Table.from_pylist(rows, schema=SUBJECTS))
+    claim_ids = due.claims["claim_id"]
+    columns = {
+        "claim_id": claim_ids,
+        "patient_id": [patients[claim_id] for claim_id in claim_ids.to_pylist()],
+        "mbi": pc.fill_null(due.claims["member_id"], ""),
+        "rendering_npi": pc.fill_null(due.claims["rendering_npi"], ""),
+        "billing_npi": pa.repeat(practice.npi, len(claim_ids)),
+        "tax_id": pa.repeat(practice.tax_id, len(claim_ids)),
+    }
+    return parquet(pa.table(columns, schema=SUBJECTS))
 
 
 # What a packet keeps of each mart, in a fixed order. Of the files and prices only those that the rest names.

@@ -11,20 +11,10 @@ from typing import Any
 
 import pyx12.params
 import pyx12.x12n_document
+from reference_writer import Claim, Patient, Rendering, ServiceLine, claim_table
 from x12sdk.io import X12ModelReader
 
-from orchestration.close.x12.model import (
-    BillingProvider,
-    Claim,
-    ClaimFile,
-    Envelope,
-    Patient,
-    Payer,
-    Receiver,
-    Rendering,
-    ServiceLine,
-    Submitter,
-)
+from orchestration.close.x12.model import BillingProvider, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.writer import write_837p
 
 LETTERS = "ACDEFGHJKMNPQRTUVWXY"
@@ -62,7 +52,7 @@ def claim_file(*claims: Claim, **changes: Any) -> ClaimFile:
             "IL",
             "627010001",
         ),
-        claims=claims or (claim("CCM26100001"), claim("CCM26100002", BETA)),
+        claims=claim_table(claims or (claim("CCM26100001"), claim("CCM26100002", BETA))),
         interchange_date=date(2026, 11, 2),
         control_number=1,
     )

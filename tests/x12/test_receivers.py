@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 import yaml
 from claim_samples import assert_both_accept, claim_file, many_claims, written, x12sdk_claims
+from reference_writer import claim_table
 from test_x12_scrub import GOOD, MATRIX, PHI, TWO
 
 from orchestration.close.packet import _by_claim, _claim_file
-from orchestration.close.x12 import codes
+from orchestration.close.x12 import codes, sieve
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
@@ -35,7 +36,7 @@ PRACTICE = {
 
 def made(settings: dict[str, object] | None, claims: int = 7) -> bytes:
     practice = Practice.model_validate(PRACTICE | ({"claim_file": settings} if settings is not None else {}))
-    return write_837p(_claim_file(practice, many_claims(claims), date(2026, 11, 2), 41))
+    return write_837p(_claim_file(practice, claim_table(many_claims(claims)), date(2026, 11, 2), 41))
 
 
 def test_without_settings_a_file_is_a_test_in_one_line_and_says_so():
@@ -155,8 +156,10 @@ def test_a_cap_is_that_of_the_service_date(monkeypatch):
     assert scrub(text) == []
     monkeypatch.setitem(codes._CAPS, "99439", [("2019-01-01", "2026-09-30", 2), ("2026-10-01", "9999-12-31", 1)])
     codes.most_units.cache_clear()
+    sieve._passes.cache_clear()
     try:
         assert {fault.rule for fault in scrub(text)} == {"unit-cap"}
         assert TWO in {fault.claim_id for fault in scrub(GOOD)}
     finally:
         codes.most_units.cache_clear()
+        sieve._passes.cache_clear()

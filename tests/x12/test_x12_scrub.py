@@ -10,8 +10,8 @@ import pytest
 from claim_samples import BETA, claim, claim_file, line, segments, written
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_writer import Patient
 
-from orchestration.close.x12.model import Patient
 from orchestration.close.x12.reader import read
 from orchestration.close.x12.scrub import Fault, scrub
 from orchestration.close.x12.validate import judge, pyx12_faults

@@ -23,6 +23,7 @@ from claim_samples import (
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reference_writer import claim_table
 
 from orchestration.close.x12.model import Envelope, Submitter
 from orchestration.close.x12.scrub import scrub
@@ -247,7 +248,7 @@ def test_a_production_file_says_so_only_when_told():
         ({"control_number": 10**9}, "control_number"),
         ({"submitter": Submitter("X" * 16, "N", "5555550100")}, "submitter id"),
         ({"submitter": Submitter("李", "N", "5555550100")}, "submitter id"),
-        ({"claims": ()}, "at least one claim"),
+        ({"claims": claim_table(())}, "at least one claim"),
     ],
 )
 def test_a_file_that_no_envelope_can_carry_is_refused_by_name(changes, named):

@@ -103,4 +103,4 @@ from heads
 left join claims on heads.remittance_id = claims.remittance_id
 left join adjusted on heads.remittance_id = adjusted.remittance_id
 left join by_npi on heads.payee_npi = by_npi.npi
-left join by_tax_id on heads.payee_npi is null and heads.payee_tax_id = by_tax_id.tax_id
+left join by_tax_id on case when heads.payee_npi is null then heads.payee_tax_id end = by_tax_id.tax_id

@@ -72,16 +72,34 @@ STATES = _listed(
 
 # CMS, "Understanding the MBI": C A AN N A AN N A A N N, letters without S, L, O, I, B, Z.
 _A, _AN = "[AC-HJKMNP-RT-Y]", "[AC-HJKMNP-RT-Y0-9]"
-is_mbi = re.compile(f"[1-9]{_A}{_AN}[0-9]{_A}{_AN}[0-9]{_A}{_A}[0-9][0-9]").fullmatch
+MBI = f"[1-9]{_A}{_AN}[0-9]{_A}{_AN}[0-9]{_A}{_A}[0-9][0-9]"
+is_mbi = re.compile(MBI).fullmatch
 
-is_icd10cm = re.compile(r"[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}").fullmatch
+ICD10CM = "[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}"
+is_icd10cm = re.compile(ICD10CM).fullmatch
 is_procedure_code = re.compile(r"[0-9]{4}[0-9FTUM]|[A-Z][0-9]{4}").fullmatch
 is_amount = re.compile(r"(?=\.?[0-9])[0-9]{0,8}(\.[0-9]{1,2})?").fullmatch
 is_day = re.compile(r"[0-9]{8}").fullmatch
 is_number = re.compile(r"[0-9]{1,9}").fullmatch
 is_control_number = re.compile(r"[0-9]{9}").fullmatch
 is_tax_id = re.compile(r"[0-9]{9}").fullmatch
-is_zip = re.compile(r"[0-9]{5}([0-9]{4})?").fullmatch
+ZIP = "[0-9]{5}(?:[0-9]{4})?"
+is_zip = re.compile(ZIP).fullmatch
 is_taxonomy = re.compile(r"[0-9A-Z]{10}").fullmatch
 is_post_box = re.compile(r"(P\.? ?O\.? ?BOX|POST OFFICE BOX|LOCK ?BOX)\b").search
 is_npi = lru_cache(maxsize=4096)(is_valid_npi)
+
+
+def real_day(text: str) -> date | None:
+    """CCYYMMDD as a date; None when there is no such day."""
+    if not is_day(text):
+        return None
+    try:
+        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return None
+
+
+def is_birth_date(day: date | None, sent_on: date) -> bool:
+    """Whether somebody born that day may be a patient in a file of `sent_on`."""
+    return day is not None and day <= sent_on and sent_on.year - day.year <= OLDEST_AGE

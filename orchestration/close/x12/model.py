@@ -1,4 +1,4 @@
-"""What a claim file says, as plain records: money is Decimal dollars, days are date, codes are text.
+"""What a claim file says: who sends it to whom, and a table of claims. Money is decimal dollars, days are dates, codes are text.
 
 Nothing here judges: `writer.write_837p` writes what it is given and `validate.judge` says what is wrong with it, so
 that one bad claim is held and not the whole file.
@@ -8,7 +8,50 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+
+import pyarrow as pa
+
+# The beneficiary, who in Medicare is always the subscriber (loops 2000B and 2010BA). `member_id` is the MBI.
+PATIENT = pa.schema(
+    [
+        ("last_name", pa.string()),
+        ("first_name", pa.string()),
+        ("middle_name", pa.string()),
+        ("member_id", pa.string()),
+        ("birth_date", pa.date32()),
+        ("sex", pa.string()),
+        ("line1", pa.string()),
+        ("city", pa.string()),
+        ("state", pa.string()),
+        ("postal_code", pa.string()),
+    ]
+)
+# One procedure code on one day (loop 2400). `charge_amount` is the line's, not a unit's; pointers count from 1.
+LINE = pa.struct(
+    [
+        ("line_id", pa.string()),
+        ("procedure_code", pa.string()),
+        ("units", pa.int64()),
+        ("charge_amount", pa.decimal128(18, 2)),
+        ("service_date", pa.date32()),
+        ("diagnosis_pointers", pa.list_(pa.int64())),
+    ]
+)
+# One patient-month a row (loop 2300), with the practitioner who bills it (loop 2310B). Diagnoses are ICD-10-CM with or without the dot, the
+# principal one first. Claim and line ids come back in remittances as they were written, so they should be upper case to begin with.
+CLAIMS = pa.schema(
+    [
+        ("claim_id", pa.string()),
+        *PATIENT,
+        ("rendering_npi", pa.string()),
+        ("rendering_last_name", pa.string()),
+        ("rendering_first_name", pa.string()),
+        ("rendering_taxonomy_code", pa.string()),
+        ("place_of_service", pa.string()),
+        ("diagnoses", pa.list_(pa.string())),
+        ("lines", pa.list_(LINE)),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,58 +95,6 @@ class BillingProvider:
 
 
 @dataclass(frozen=True, slots=True)
-class Rendering:
-    """The billing practitioner of the patient-month (loop 2310B)."""
-
-    npi: str
-    last_name: str
-    first_name: str
-    taxonomy_code: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Patient:
-    """The beneficiary, who in Medicare is always the subscriber (loops 2000B and 2010BA). `member_id` is the MBI."""
-
-    last_name: str
-    first_name: str
-    middle_name: str | None
-    member_id: str
-    birth_date: date
-    sex: str
-    line1: str | None
-    city: str | None
-    state: str | None
-    postal_code: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceLine:
-    """One procedure code on one day (loop 2400). `charge_amount` is the line's, not a unit's; pointers count from 1."""
-
-    line_id: str
-    procedure_code: str
-    units: int
-    charge_amount: Decimal
-    service_date: date
-    diagnosis_pointers: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """One patient-month (loop 2300). Diagnoses are ICD-10-CM with or without the dot, the principal one first.
-
-    Claim and line ids come back in remittances as they were written, so they should be upper case to begin with."""
-
-    claim_id: str
-    patient: Patient
-    rendering: Rendering
-    place_of_service: str
-    diagnoses: tuple[str, ...]
-    lines: tuple[ServiceLine, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Envelope:
     """How the file is wrapped. The defaults are the safe ones: a test file, no line breaks, 5,000 claims an ST."""
 
@@ -127,13 +118,13 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class ClaimFile:
-    """One interchange: the claims of one practice for one payer. `interchange_date` stands in for every clock."""
+    """One interchange: the claims of one practice for one payer, a table of `CLAIMS`. `interchange_date` stands in for every clock."""
 
     submitter: Submitter
     receiver: Receiver
     payer: Payer
     billing_provider: BillingProvider
-    claims: tuple[Claim, ...]
+    claims: pa.Table
     interchange_date: date
     control_number: int
     envelope: Envelope = field(default_factory=Envelope)

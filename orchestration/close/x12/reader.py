@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 ISA_LENGTH = 106  # the only segment of fixed length: its last characters say what the delimiters are
@@ -84,16 +84,30 @@ class Loop:
         return tuple([claim.claim_id for claim in self.children]) or (None,)
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A stretch of the text that need not be read: subscriber levels of one claim each, from an HL up to the next HL."""
+
+    start: int
+    stop: int
+    segments: int
+    levels: int
+
+
 @dataclass(slots=True)
 class Transaction:
-    """ST to SE. `segment_count` counts both."""
+    """ST to SE. `segment_count` counts both, and what is left out."""
 
     st: Segment
     header: Loop
     providers: list[Loop] = field(default_factory=list)
-    levels: list[Segment] = field(default_factory=list)  # every HL, in order
+    levels: list[tuple[int, Segment]] = field(default_factory=list)  # every HL with its number, counted from 1
     se: Segment | None = None
     segment_count: int = 0
+    left_out: int = 0  # subscriber levels
+
+    def add_level(self, hl: Segment) -> None:
+        self.levels.append((len(self.levels) + self.left_out + 1, hl))
 
     def subscribers(self) -> Iterator[Loop]:
         for provider in self.providers:
@@ -120,7 +134,7 @@ class Interchange:
 
 @dataclass(slots=True)
 class X12File:
-    text: str
+    text: str  # what was read of it
     element: str
     component: str
     repetition: str
@@ -165,8 +179,8 @@ def as_text(content: bytes | str) -> str:
     return content.decode("latin-1") if isinstance(content, bytes | bytearray) else content
 
 
-def read(content: bytes | str) -> X12File:
-    """Raises NotX12Error when the text has no ISA segment to take the delimiters from."""
+def read(content: bytes | str, left_out: Sequence[LeftOut] = ()) -> X12File:
+    """The file, less what is to be left out. Raises NotX12Error when the text has no ISA segment to take the delimiters from."""
     text = as_text(content)
     if not text.startswith("ISA"):
         raise NotX12Error("the file does not begin with ISA")
@@ -177,86 +191,98 @@ def read(content: bytes | str) -> X12File:
         raise NotX12Error("the ISA segment does not have its fixed length, so its delimiters cannot be told")
 
     file = X12File(text, element, component, repetition, terminator)
-    pieces = text.split(terminator)
-    if pieces.pop().strip("\r\n"):
-        file.is_terminated = False
-    _build(file, pieces)
+    stretches, start = [], 0
+    file.text = ""
+    for gap in (*left_out, LeftOut(len(text), len(text), 0, 0)):
+        stretch = text[start : gap.start]
+        file.text += stretch
+        pieces = stretch.split(terminator)
+        file.is_terminated = not pieces.pop().strip("\r\n")
+        stretches.append((pieces, gap))
+        start = gap.stop
+    _build(file, stretches)
     return file
 
 
-def _build(file: X12File, pieces: list[str]) -> None:
+def _build(file: X12File, stretches: list[tuple[list[str], LeftOut]]) -> None:
     interchange: Interchange | None = None
     group: Group | None = None
     transaction: Transaction | None = None
     provider = subscriber = None
     loop: Loop | None = None  # where a segment that begins nothing goes
 
-    for position, piece in enumerate(pieces, 1):
-        segment = Segment(piece.lstrip("\r\n").split(file.element))
-        segment.position = position
-        file.segments.append(segment)
-        name = segment[0]
-        if transaction is not None:
-            transaction.segment_count += 1
-        if name not in _BEGINS:
-            if loop is None:
-                file.strays.append(segment)
-            else:
-                loop.segments.append(segment)
-        elif name == "ISA":
-            interchange, group, transaction, loop = Interchange(segment), None, None, None
-            file.interchanges.append(interchange)
-        elif name == "GS" and interchange is not None:
-            group, transaction, loop = Group(segment), None, None
-            interchange.groups.append(group)
-        elif name == "ST" and group is not None:
-            loop = Loop(position)
-            transaction = Transaction(segment, loop, segment_count=1)
-            provider = subscriber = None
-            group.transactions.append(transaction)
-        elif name == "SE" and transaction is not None:
-            transaction.se = segment
-            transaction, loop = None, None
-        elif name == "GE" and group is not None:
-            group.ge = segment
-            group, transaction, loop = None, None, None
-        elif name == "IEA" and interchange is not None:
-            interchange.iea = segment
-            interchange, group, transaction, loop = None, None, None, None
-        elif transaction is None:
-            file.strays.append(segment)
-        elif name == "HL" and segment.at(3) not in (
-            "20",
-            "22",
-        ):  # a patient apart from the subscriber: the scrub refuses it
-            transaction.levels.append(segment)
-            loop = loop or transaction.header
-            loop.segments.append(segment)
-        elif name == "HL" and segment.at(3) == "20":
-            transaction.levels.append(segment)
-            loop = provider = Loop(position, [segment])
-            subscriber = None
-            transaction.providers.append(provider)
-        else:
-            if provider is None:
-                provider = Loop(position)
-                transaction.providers.append(provider)
-            if name == "HL":
-                transaction.levels.append(segment)
-                loop = subscriber = Loop(position, [segment])
-                provider.children.append(subscriber)
-            else:
-                if subscriber is None:
-                    subscriber = Loop(position)
-                    provider.children.append(subscriber)
-                if name == "CLM":
-                    loop = Loop(position, [segment])
-                    subscriber.children.append(loop)
-                elif subscriber.children:  # LX
-                    loop = Loop(position, [segment])
-                    subscriber.children[-1].children.append(loop)
+    first = 1
+    for pieces, gap in stretches:
+        for position, piece in enumerate(pieces, first):
+            segment = Segment(piece.lstrip("\r\n").split(file.element))
+            segment.position = position
+            file.segments.append(segment)
+            name = segment[0]
+            if transaction is not None:
+                transaction.segment_count += 1
+            if name not in _BEGINS:
+                if loop is None:
+                    file.strays.append(segment)
                 else:
-                    subscriber.segments.append(segment)
+                    loop.segments.append(segment)
+            elif name == "ISA":
+                interchange, group, transaction, loop = Interchange(segment), None, None, None
+                file.interchanges.append(interchange)
+            elif name == "GS" and interchange is not None:
+                group, transaction, loop = Group(segment), None, None
+                interchange.groups.append(group)
+            elif name == "ST" and group is not None:
+                loop = Loop(position)
+                transaction = Transaction(segment, loop, segment_count=1)
+                provider = subscriber = None
+                group.transactions.append(transaction)
+            elif name == "SE" and transaction is not None:
+                transaction.se = segment
+                transaction, loop = None, None
+            elif name == "GE" and group is not None:
+                group.ge = segment
+                group, transaction, loop = None, None, None
+            elif name == "IEA" and interchange is not None:
+                interchange.iea = segment
+                interchange, group, transaction, loop = None, None, None, None
+            elif transaction is None:
+                file.strays.append(segment)
+            elif name == "HL" and segment.at(3) not in (
+                "20",
+                "22",
+            ):  # a patient apart from the subscriber: the scrub refuses it
+                transaction.add_level(segment)
+                loop = loop or transaction.header
+                loop.segments.append(segment)
+            elif name == "HL" and segment.at(3) == "20":
+                transaction.add_level(segment)
+                loop = provider = Loop(position, [segment])
+                subscriber = None
+                transaction.providers.append(provider)
+            else:
+                if provider is None:
+                    provider = Loop(position)
+                    transaction.providers.append(provider)
+                if name == "HL":
+                    transaction.add_level(segment)
+                    loop = subscriber = Loop(position, [segment])
+                    provider.children.append(subscriber)
+                else:
+                    if subscriber is None:
+                        subscriber = Loop(position)
+                        provider.children.append(subscriber)
+                    if name == "CLM":
+                        loop = Loop(position, [segment])
+                        subscriber.children.append(loop)
+                    elif subscriber.children:  # LX
+                        loop = Loop(position, [segment])
+                        subscriber.children[-1].children.append(loop)
+                    else:
+                        subscriber.segments.append(segment)
+        first += len(pieces) + gap.segments
+        if transaction is not None:
+            transaction.segment_count += gap.segments
+            transaction.left_out += gap.levels
 
 
 _BEGINS = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA", "HL", "CLM", "LX"})

@@ -20,17 +20,21 @@ from orchestration.close.x12.reader import (
     SEGMENT_IDS,
     Group,
     Interchange,
+    LeftOut,
     Loop,
     NotX12Error,
     Segment,
     Transaction,
     X12File,
+    as_text,
     read,
 )
+from orchestration.close.x12.sieve import sift
 from orchestration.close.x12.writer import GUIDE
 
 Owners = Iterable[str | None]
 WHOLE_FILE: Owners = (None,)
+_HEADER = 1_000  # characters: ISA and GS lie within
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +62,40 @@ def make_fault(claim_id: str | None, segment: str, field: str, rule: str, text: 
 
 def scrub(content: bytes | str) -> list[Fault]:
     """Every fault of an 837P, in the order of the file; empty when there is none. Never raises for its content."""
+    text = as_text(content)
     try:
-        file = read(content)
+        left_out = _needless(text)
+        file = read(text, left_out)
     except NotX12Error as error:
         return [make_fault(None, "ISA", "ISA", "not-x12", f"{error}; give the 837P file itself", 1)]
+    return _scrubbed(file)
+
+
+def _scrubbed(file: X12File) -> list[Fault]:
     scrubber = _Scrubber(file)
     scrubber.run()
     return sorted(scrubber.faults, key=lambda fault: fault.position)
 
 
-def _real_day(text: str) -> date | None:
-    """CCYYMMDD as a date; None when there is no such day."""
-    if not codes.is_day(text):
-        return None
-    try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-    except ValueError:
-        return None
+def is_clean(text: str) -> bool:
+    """Whether an 837P has no fault, every segment read."""
+    return not _scrubbed(read(text))
+
+
+def _needless(text: str) -> list[LeftOut]:
+    """The patients that the sieve passes, and that share no id with one that it does not."""
+    header = read(text[:_HEADER])
+    groups = [interchange.groups for interchange in header.interchanges]
+    sent_on = codes.real_day(groups[0][0].gs.at(4)) if groups and groups[0] else None
+    clean = sift(text, sent_on, is_clean) if sent_on else None
+    if clean is None:
+        return []
+    rest = read(text, clean.left_out((), (), ())).segments
+    return clean.left_out(
+        {segment.at(1) for segment in rest if segment[0] == "CLM"},
+        {segment.at(9) for segment in rest if segment[0] == "NM1"},
+        {segment.at(2) for segment in rest if segment[0] == "REF"},
+    )
 
 
 def _amount(text: str) -> Decimal | None:
@@ -118,7 +139,7 @@ class _Scrubber:
         file, again = self.file, "make the file again"
         self.characters()
         if not file.is_terminated:
-            at = len(file.segments) + 1
+            at = file.segments[-1].position + 1 if file.segments else 1
             self.missing(WHOLE_FILE, "end of file", "terminator", at, f"the last segment is not ended; {again}", "cut-short")
         for segment in file.segments:
             if segment[0] not in SEGMENT_IDS:
@@ -168,7 +189,7 @@ class _Scrubber:
             self.fault(WHOLE_FILE, isa, 13, "control-number", "must be a control number of 9 digits")
         if isa[15] not in ("P", "T"):
             self.fault(WHOLE_FILE, isa, 15, "usage-indicator", "must be P (production) or T (test)")
-        if _real_day("20" + isa[9]) is None:
+        if codes.real_day("20" + isa[9]) is None:
             self.fault(WHOLE_FILE, isa, 9, "date-not-real", "is no date of the form YYMMDD")
         if iea is None:
             self.cut_short("IEA", isa)
@@ -186,7 +207,7 @@ class _Scrubber:
 
     def group(self, group: Group) -> None:
         gs, ge, transactions = group.gs, group.ge, len(group.transactions)
-        self.sent_on = _real_day(gs.at(4))
+        self.sent_on = codes.real_day(gs.at(4))
         if self.sent_on is None:
             self.fault(WHOLE_FILE, gs, 4, "date-not-real", "is no date of the form CCYYMMDD")
         if gs.at(1) != "HC":
@@ -226,7 +247,7 @@ class _Scrubber:
             self.billing_provider(provider)
             for subscriber in provider.children:
                 self.subscriber(subscriber)
-        claims = sum(1 for _ in transaction.claims())
+        claims = sum(1 for _ in transaction.claims()) + transaction.left_out
         if not claims:
             self.missing(WHOLE_FILE, "CLM", "CLM01", st.position, "the transaction holds no claim; leave it out")
         if claims > codes.MOST_CLAIMS:
@@ -241,7 +262,7 @@ class _Scrubber:
         else:
             if bht.at(6) != "CH":
                 self.fault(WHOLE_FILE, bht, 6, "not-chargeable", "must be CH (chargeable)")
-            if _real_day(bht.at(4)) is None:
+            if codes.real_day(bht.at(4)) is None:
                 self.fault(WHOLE_FILE, bht, 4, "date-not-real", "is no date of the form CCYYMMDD")
         for qualifier, who in (("41", "submitter"), ("40", "receiver")):
             entity = header.entity(qualifier)
@@ -265,7 +286,7 @@ class _Scrubber:
         if not transaction.levels:
             text = "the billing provider's level is missing"
             self.missing(WHOLE_FILE, "HL", "HL01", transaction.st.position, text)
-        for number, hl in enumerate(transaction.levels, 1):
+        for number, hl in transaction.levels:
             kind = hl.at(3)
             if hl.at(1) != str(number):
                 self.fault(WHOLE_FILE, hl, 1, "level-number", f"must be {number}, the number of this HL in its ST")
@@ -391,10 +412,10 @@ class _Scrubber:
             return None
         if dmg.at(3) not in ("F", "M", "U"):
             self.fault(owners, dmg, 3, "sex", "must be F, M or U")
-        day = _real_day(dmg.at(2)) if dmg.at(1) == "D8" else None
+        day = codes.real_day(dmg.at(2)) if dmg.at(1) == "D8" else None
         if day is None:
             self.fault(owners, dmg, 2, "date-not-real", "the birth date is no real date of the form CCYYMMDD")
-        elif self.sent_on and not (day <= self.sent_on and self.sent_on.year - day.year <= codes.OLDEST_AGE):
+        elif self.sent_on and not codes.is_birth_date(day, self.sent_on):
             text = f"the birth date is in the future or over {codes.OLDEST_AGE} years ago"
             self.fault(owners, dmg, 2, "birth-date", text)
         return day
@@ -550,7 +571,7 @@ class _Scrubber:
             text = "must be D8: a line has one service date, no span"
             self.fault(owner, dtp, 2, "service-date-form", text)
             return None
-        day = _real_day(dtp.at(3))
+        day = codes.real_day(dtp.at(3))
         if day is None:
             self.fault(owner, dtp, 3, "date-not-real", "the service date is no real date of the form CCYYMMDD")
         elif self.sent_on and day > self.sent_on:

@@ -42,8 +42,8 @@ from decided
 left join {{ ref('int_tracks__chosen') }} as chosen
     on
         decided.practice_id = chosen.practice_id
-        and decided.patient_id = chosen.patient_id
+        -- Part of the key: a condition on the left side alone has DuckDB compare every row with every other.
+        and case when decided.decision <> 'not_claimable' then decided.patient_id end = chosen.patient_id
         and decided.month = chosen.month
         and chosen.scenario = 'actual'
         and chosen.place = 1
-        and decided.decision <> 'not_claimable'

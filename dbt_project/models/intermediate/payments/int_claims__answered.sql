@@ -23,7 +23,8 @@ paired as (
             postings.claim_id = others.claim_id
             and abs(postings.paid_amount) = abs(others.paid_amount)
             and postings.place_among_equals = others.place_among_equals
-            and ((postings.kind = 'decision' and others.kind = 'reversal') or (postings.kind = 'reversal' and others.kind = 'decision'))
+            -- A decision's other is a reversal and the other way round; as an "or" it would have DuckDB compare every row with every other.
+            and case postings.kind when 'decision' then 'reversal' when 'reversal' then 'decision' end = others.kind
 ),
 
 -- The other reversals undo what is left, the oldest first.

@@ -1,0 +1,229 @@
+"""`make bench`: what a month costs at several sizes, against the floor of the same machine in the same run. Results are kept in benchmarks/results,
+and the table of docs/scale.md is made from them.
+
+SIZE is patients x months: 10k, 100k, 1400k, 100kx36, or `small` (one practice of 500 patients, with the commands). Other work on the machine
+lengthens the wall clock: ratios are of CPU seconds, and the wall clock stands beside them. Nothing here is timed by a test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from benchmarks.lake import make_home
+from benchmarks.steps import MINUTES
+from orchestration.house import House
+
+RESULTS = Path(__file__).parent / "results"
+DOCUMENT = Path(__file__).parents[1] / "docs" / "scale.md"
+BEGIN, END = "<!-- made by make bench: begin -->", "<!-- made by make bench: end -->"
+SIZES = {"small": (500, 1), "10k": (10_000, 1), "100k": (100_000, 1), "1400k": (1_400_000, 1), "100kx36": (100_000, 36)}
+
+
+def step(name: str, home: House) -> dict[str, Any]:
+    """One step of benchmarks.steps in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.steps", name, str(home.root)], capture_output=True, text=True, check=False,
+        env={**os.environ, "CCM_HOME": str(home.root)},
+    )  # fmt: skip
+    if done.returncode:
+        raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    print(f"  {name}: {json.dumps({k: v for k, v in found.items() if not isinstance(v, dict)})}", flush=True)
+    return found
+
+
+def command(home: House, *arguments: str) -> dict[str, float]:
+    """A `ccm` command: wall and CPU seconds of the process and its children."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("ccm")), *arguments], capture_output=True, text=True, check=False,
+        env={**os.environ, "CCM_HOME": str(home.root)},
+    )  # fmt: skip
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise RuntimeError(f"ccm {arguments[0]}: {done.stderr[-2000:]}{done.stdout[-2000:]}")
+    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    found = {"wall_s": round(time.perf_counter() - began, 2), "cpu_s": round(used, 2)}
+    print(f"  ccm {arguments[0]}: {found}", flush=True)
+    return found
+
+
+def land(home: House, into: House) -> int:
+    """The time log of a home as landed files, one for each practice; gives the rows."""
+    with duckdb.connect() as con:
+        con.execute("set TimeZone = 'UTC'")
+        rows = con.execute(f"""
+            select practice_id, extract_date, entry_id, patient_id, member_id, program, activity, strftime(started_at, '%Y-%m-%dT%H:%M:%SZ') as started_at,
+                strftime(ended_at, '%Y-%m-%dT%H:%M:%SZ') as ended_at, duration_seconds, entry_method, face_to_face, note_id,
+                repeat('Called about the readings at home. ', 1 + note_length // 100) as note_text,
+                strftime(recorded_at, '%Y-%m-%dT%H:%M:%SZ') as recorded_at, strftime(updated_at, '%Y-%m-%dT%H:%M:%SZ') as updated_at, voided
+            from '{home.lake}/batches/000001/time_entries.parquet' order by practice_id
+        """).to_arrow_table()  # noqa: F841 - DuckDB reads it by its name
+        count = 0
+        for practice, night in con.execute("select distinct practice_id, cast(extract_date as varchar) from rows").fetchall():
+            path = into.landing / practice / night / "time_entries.csv"
+            path.parent.mkdir(parents=True)
+            con.execute(
+                f"copy (select * exclude (practice_id, extract_date) from rows where practice_id = '{practice}') to '{path}' (header, delimiter ',')"
+            )
+            count += 1
+    return count
+
+
+def measure(size: str, folder: Path) -> dict[str, Any]:
+    patients, months = SIZES[size]
+    found: dict[str, Any] = {
+        "patients": patients, "months": months, "cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1),
+        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"),
+    }  # fmt: skip
+    began = time.perf_counter()
+    home = make_home(folder / "home", patients, months, 500 if size == "small" else 700)
+    with duckdb.connect() as con:
+        found["entries"] = con.execute(f"select count(*) from '{home.lake}/batches/000001/time_entries.parquet'").fetchall()[0][0]
+    print(f"{size}: {found['entries']:,} entries, made in {time.perf_counter() - began:.0f} s", flush=True)
+    if size == "small":
+        found["steps"] = {name: step(name, home) for name in ("imports", "dbt")}
+        again = make_home(folder / "night", patients, months, 500)
+        command(again, "nightly")  # the first makes Dagster's instance and loads the seeds
+        found["steps"]["nightly --full"] = command(again, "nightly", "--full")
+        found["steps"]["dbt again"] = step("dbt", home)
+        found["steps"]["status"] = command(again, "status")
+        found["steps"]["explain"] = command(again, "explain", "--practice", "bench-0000", "--patient", "P7", "--month", "2026-10")
+        return found
+    found["steps"] = {name: step(name, home) for name in ("models", "raw", "pandas", "polars", "publish")}
+    if size in ("10k", "100k"):
+        landed = House(folder / "landed").prepare()
+        found["files_landed"] = land(home, landed)
+        found["steps"] |= {name: step(name, landed) for name in ("take_in", "copy")}
+        home.warehouse.unlink()
+        (home.state / "dbt" / "seeds.sha256").unlink(missing_ok=True)
+        found["steps"]["dbt"] = step("dbt", home)
+    return found
+
+
+def total(measured: dict[str, Any], names: Any = None) -> float:
+    return sum(one["cpu_s"] for name, one in measured.items() if names is None or name in names)
+
+
+def ratios(found: dict[str, Any]) -> dict[str, float]:
+    """What the goals are about, in CPU seconds."""
+    steps = found["steps"]
+    models, five = steps["models"]["models"], total(steps["raw"]["raw"])
+    minutes, union = total(models, MINUTES), steps["raw"]["union"]["cpu_s"]
+    made = {
+        "minutes_s": minutes,
+        "five_s": five,
+        "union_s": union,
+        "minutes_of_five": minutes / five,
+        "minutes_of_union": minutes / union,
+        "transform_s": total(models),
+        "transform_of_floor": total(models) / (five + total(steps["raw"]["marts"])),
+        "pandas_of_union": steps["pandas"]["cpu_s"] / union,
+        "polars_of_union": steps["polars"]["cpu_s"] / union,
+        "peak_gib": steps["models"]["peak_gib"],
+        "microseconds_per_entry": minutes / found["entries"] * 1e6,
+    }
+    if "take_in" in steps:
+        made["take_in_of_copy"] = steps["take_in"]["cpu_s"] / steps["copy"]["cpu_s"]
+    return {name: round(value, 2) for name, value in made.items()}
+
+
+def document(results: dict[str, dict[str, Any]]) -> str:
+    """The tables of docs/scale.md."""
+    nights = {size: (found, ratios(found)) for size, found in results.items() if size != "small"}
+
+    def row(name: str, cell: Any, goal: str) -> str:
+        cells = []
+        for found, made in nights.values():
+            try:
+                cells.append(cell(found, made))
+            except KeyError:
+                cells.append("not measured")
+        return f"| {name} | " + " | ".join(cells) + f" | {goal} |"
+
+    lines = [
+        "| | " + " | ".join(f"{found['patients']:,} patients, {found['months']} month{'s' if found['months'] > 1 else ''}" for found, _ in nights.values())
+        + " | goal |",
+        "|---|" + "---|" * (len(nights) + 1),
+        row("time entries", lambda f, r: f"{f['entries']:,}", ""),
+        row("minutes step, CPU s (wall s)", lambda f, r: f"{r['minutes_s']:.1f} ({_wall(f['steps']['models']['models'], MINUTES):.1f})", ""),
+        row("its five raw queries, CPU s", lambda f, r: f"{r['five_s']:.1f}", ""),
+        row("minutes step / five raw queries", lambda f, r: f"**{r['minutes_of_five']:.1f}**", "1.5"),
+        row("minutes step / one-window union", lambda f, r: f"**{r['minutes_of_union']:.1f}**", "12"),
+        row("all models, CPU s (wall s)", lambda f, r: f"{r['transform_s']:.1f} ({_wall(f['steps']['models']['models']):.1f})", ""),
+        row("all models / raw queries and marts", lambda f, r: f"**{r['transform_of_floor']:.1f}**", "2.0"),
+        row("most memory, GiB (memory_limit 6 GB)", lambda f, r: f"{r['peak_gib']:.1f}", "8"),
+        row("minutes step, microseconds an entry", lambda f, r: f"{r['microseconds_per_entry']:.1f}", "1.1x at 14 M"),
+        row("pandas / one-window union", lambda f, r: f"{r['pandas_of_union']:.1f}", ""),
+        row("polars / one-window union", lambda f, r: f"{r['polars_of_union']:.1f}", ""),
+        row("`dbt build` alone, CPU s (wall s)", lambda f, r: f"{f['steps']['dbt']['cpu_s']:.0f} ({f['steps']['dbt']['wall_s']:.0f})", ""),
+        row("taking in / CSV-to-Parquet copy", lambda f, r: f"**{r['take_in_of_copy']:.1f}**", "3"),
+        row("publishing, CPU s", lambda f, r: f"{f['steps']['publish']['cpu_s']:.1f}", ""),
+        "",
+        "Where the time goes: the models that cost most, in CPU seconds.",
+        "",
+    ]  # fmt: skip
+    largest = max(nights.values(), key=lambda one: one[0]["entries"])[0]
+    models = sorted(largest["steps"]["models"]["models"].items(), key=lambda one: -one[1]["cpu_s"])[:15]
+    lines += [f"| model ({largest['entries']:,} entries) | rows | CPU s | of all |", "|---|---|---|---|"]
+    whole = total(largest["steps"]["models"]["models"])
+    lines += [f"| {name} | {one['rows']:,} | {one['cpu_s']:.1f} | {one['cpu_s'] / whole:.0%} |" for name, one in models]
+    if "small" in results:
+        steps = results["small"]["steps"]
+        base = steps["dbt again"]["cpu_s"] + steps["imports"]["cpu_s"]
+        lines += [
+            "",
+            f"A practice of 500 patients: `ccm nightly --full` {steps['nightly --full']['cpu_s']:.1f} s of CPU, `dbt build` alone with the imports "
+            f"{base:.1f} s: **{steps['nightly --full']['cpu_s'] / base:.2f}** (goal 1.3). `ccm status` {steps['status']['cpu_s']:.1f} s of CPU "
+            f"({steps['status']['wall_s']:.1f} s), `ccm explain` {steps['explain']['cpu_s']:.1f} s ({steps['explain']['wall_s']:.1f} s); goal 1.5 s.",
+        ]
+    lines += [
+        "",
+        "Measured with "
+        + "; ".join(f"load {found['load_before']} ({size}, {found['measured_at']})" for size, found in results.items())
+        + ".",
+    ]
+    return "\n".join(lines)
+
+
+def _wall(measured: dict[str, Any], names: Any = None) -> float:
+    return sum(one["wall_s"] for name, one in measured.items() if names is None or name in names)
+
+
+def write_document() -> None:
+    results = {size: json.loads(path.read_text()) for size in SIZES if (path := RESULTS / f"night_{size}.json").exists()}
+    text = DOCUMENT.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN, 1)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{document(results)}\n\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", nargs="*", choices=[*SIZES, []], help="none: only the table is made again")
+    parser.add_argument("--folder", type=Path, help="where there is room; else the system's temporary folder")
+    asked = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    for size in asked.sizes:
+        with tempfile.TemporaryDirectory(dir=asked.folder, prefix="ccm-bench-") as folder:
+            found = measure(size, Path(folder))
+            (RESULTS / f"night_{size}.json").write_text(json.dumps(found, indent=1) + "\n")
+            shutil.rmtree(folder, ignore_errors=True)
+    write_document()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""The steps that `benchmarks.night` measures, each in a process of its own: python -m benchmarks.steps STEP HOME. Prints what it measured as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from orchestration.house import House
+
+MEMORY = "6GB"
+# Typed entries to the ledger and the minutes of the patient-months; what they need of the panel comes before.
+MINUTES = (
+    "stg_time_entries", "int_time_entries__timed", "int_time_entries__screened", "int_time_pieces", "int_staff_overlaps", "int_time_segments",
+    "int_time_slices", "int_patient_days", "int_patient_months__minutes", "minute_ledger", "patient_month_minutes",
+)  # fmt: skip
+TYPED = """practice_id, entry_id, patient_id, member_id, program, started_at, ended_at, duration_seconds, entry_method, note_id, note_length,
+    recorded_at, updated_at, voided, file_id, extract_date, line_number"""
+_START = "partition by practice_id, {who} order by started_at rows between unbounded preceding and 1 preceding"
+# The five raw queries: what nobody can do the minutes without, each writing a table.
+RAW = {
+    "newest row by key": f"""select {TYPED} from {{lake}}
+        qualify row_number() over (partition by practice_id, entry_id order by updated_at desc, extract_date desc, line_number desc) = 1""",
+    "duplicates by member and start": """select practice_id, entry_id, row_number() over (
+        partition by practice_id, member_id, patient_id, started_at, ended_at order by recorded_at, entry_id) as copy from staging.stg_time_entries""",
+    "window by member": f"select practice_id, entry_id, max(ended_at) over ({_START.format(who='member_id')}) as earlier from staging.stg_time_entries",
+    "window by patient": f"select practice_id, entry_id, max(ended_at) over ({_START.format(who='patient_id')}) as earlier from staging.stg_time_entries",
+    "the ledger's write": "from marts.minute_ledger",
+}
+UNION = f"""
+with e as (
+    select practice_id, patient_id, started_at, ended_at, max(ended_at) over ({_START.format(who="patient_id")}) as pe
+    from {{lake}} where note_id is not null and ended_at is not null
+)
+select practice_id, patient_id, sum(greatest(0, date_diff('second', greatest(started_at, coalesce(pe, started_at)), ended_at))) / 60.0 as minutes
+from e group by all
+"""
+
+
+def timed(what: Callable[[], Any]) -> dict[str, float]:
+    began, used = time.perf_counter(), time.process_time()
+    what()
+    return {"wall_s": round(time.perf_counter() - began, 3), "cpu_s": round(time.process_time() - used, 3)}
+
+
+def lake_files(house: House, table: str = "time_entries") -> str:
+    return f"read_parquet('{house.lake}/batches/*/{table}.parquet')"
+
+
+def warehouse(house: House) -> duckdb.DuckDBPyConnection:
+    con = duckdb.connect(str(house.warehouse), config={"memory_limit": MEMORY, "temp_directory": str(house.state / "spill")})
+    con.execute("set TimeZone = 'UTC'")
+    return con
+
+
+def models(house: House) -> dict[str, Any]:
+    """Every model once, in dbt's order, as dbt would build it, without dbt: seconds of each."""
+    from orchestration.transform import compiled, dbt
+    from orchestration.transform.state import build_inputs
+
+    build_inputs(house)
+    os.environ["CCM_HOME"] = str(house.root)
+    results = dbt.invoke(house, ["seed", "--full-refresh"])
+    if any(result.is_bad for result in results):
+        raise RuntimeError("the seeds could not be loaded")
+    ordered = compiled.in_order(compiled.project().models)
+    root = compiled.project().root
+    found = {}
+    with warehouse(house) as con:
+        for schema in compiled.SCHEMAS:
+            con.execute(f"create schema if not exists {schema}")
+        for model in ordered:
+            sql = model.sql.replace(root, str(house.root))
+            found[model.name] = timed(
+                lambda sql=sql, model=model: con.execute(f'create or replace table {model.schema}."{model.name}" as {sql}')  # type: ignore[misc]
+            )
+            found[model.name]["rows"] = con.execute(f'select count(*) from {model.schema}."{model.name}"').fetchall()[0][0]
+        found["checkpoint"] = timed(lambda: con.execute("checkpoint")) | {"rows": 0}
+    return {"models": found}
+
+
+def raw(house: House) -> dict[str, Any]:
+    """The five raw queries, the one-window union, and a raw scan and write of each mart, on the same rows with the same engine."""
+    found: dict[str, Any] = {"raw": {}}
+    with warehouse(house) as con:
+        con.execute("create schema if not exists raw")
+
+        def one(sql: str) -> dict[str, float]:
+            measured = timed(lambda: con.execute(f"create or replace table raw.one as {sql}"))
+            con.execute("drop table raw.one")
+            return measured
+
+        for name, sql in RAW.items():
+            found["raw"][name] = one(sql.format(lake=lake_files(house)))
+        found["union"] = one(UNION.format(lake=lake_files(house)))
+        marts = con.execute("select table_name from duckdb_tables() where schema_name = 'marts' order by 1").fetchall()
+        found["marts"] = {name: one(f'from marts."{name}"') for (name,) in marts}
+        con.execute("drop schema raw")
+    return found
+
+
+def by_pandas(house: House) -> dict[str, Any]:
+    """Minutes of each patient-month by pandas: the union of intervals, nothing else of the rules."""
+    import pandas as pd
+
+    def run() -> None:
+        names = ["practice_id", "patient_id", "started_at", "ended_at", "note_id"]
+        entries = pd.concat(
+            [pd.read_parquet(path, columns=names) for path in sorted(house.lake.glob("batches/*/time_entries.parquet"))]
+        )
+        entries = entries[entries.note_id.notna() & entries.ended_at.notna()].sort_values(
+            ["practice_id", "patient_id", "started_at"]
+        )
+        keys = [entries.practice_id, entries.patient_id]
+        ends = entries.ended_at.astype("int64")
+        earlier = ends.groupby(keys).cummax().groupby(keys).shift()
+        start = entries.started_at.astype("int64")
+        added = (ends - earlier.fillna(0).clip(lower=start)).clip(lower=0)
+        assert len(added.groupby(keys).sum())
+
+    return timed(run)
+
+
+def by_polars(house: House) -> dict[str, Any]:
+    """The same by polars."""
+    import polars as pl
+
+    def run() -> None:
+        by = ["practice_id", "patient_id"]
+        entries = pl.scan_parquet(sorted(house.lake.glob("batches/000001/time_entries.parquet")))
+        minutes = (
+            entries.filter(pl.col("note_id").is_not_null() & pl.col("ended_at").is_not_null())
+            .select(*by, "started_at", "ended_at")
+            .sort([*by, "started_at"])
+            .with_columns(earlier=pl.col("ended_at").cum_max().shift().over(by))
+            .with_columns(added=(pl.col("ended_at") - pl.max_horizontal("started_at", "earlier")).clip(lower_bound=pl.duration()))
+            .group_by(by)
+            .agg(pl.col("added").sum())
+            .collect(engine="streaming")
+        )
+        assert minutes.height
+
+    return timed(run)
+
+
+def dbt_build(house: House) -> dict[str, Any]:
+    """What a night builds, by dbt and its tests; the imports apart."""
+    from orchestration.transform import dbt
+    from orchestration.transform.state import build_inputs
+
+    build_inputs(house)
+    dbt.ensure_manifest(house)
+    results: list[Any] = []
+    found: dict[str, Any] = timed(lambda: results.extend(dbt.build(house)))
+    found["bad"] = [result.unique_id for result in results if result.is_bad and not result.unique_id.startswith("test.")]
+    return found
+
+
+def publishing(house: House) -> dict[str, Any]:
+    from orchestration.answer.publish import publish
+
+    return timed(lambda: publish(house))
+
+
+def imports(house: House) -> dict[str, Any]:
+    """What a night imports before it does anything."""
+
+    def run() -> None:
+        os.environ["CCM_HOME"] = str(house.root)
+        import great_expectations  # noqa: F401
+
+        import orchestration.definitions  # noqa: F401
+
+    return timed(run)
+
+
+def taking_in(house: House) -> dict[str, Any]:
+    from orchestration.take_in.lake import take_in
+
+    reports: list[Any] = []
+    found: dict[str, Any] = timed(
+        lambda: reports.append(take_in(house, {p.name: "America/Chicago" for p in house.landing.iterdir()}))
+    )
+    found["rows"] = sum(file.rows_accepted for file in reports[0].files)
+    return found
+
+
+def copying(house: House) -> dict[str, Any]:
+    """The same files from CSV to Parquet by DuckDB alone, typed by the contract's columns."""
+    from orchestration.contracts import extract_contracts
+
+    contract = extract_contracts()["time_entries"]
+    kinds = {"text": "VARCHAR", "date": "DATE", "instant": "TIMESTAMP", "integer": "BIGINT", "boolean": "BOOLEAN"}
+    columns = ", ".join(f"'{column.name}': '{kinds.get(column.kind, 'VARCHAR')}'" for column in contract.columns)
+
+    def run() -> None:
+        with duckdb.connect(config={"memory_limit": MEMORY}) as con:
+            con.execute(
+                f"copy (from read_csv('{house.landing}/*/*/time_entries.csv', header = true, columns = {{{columns}}})) "
+                f"to '{house.state}/copy.parquet' (format parquet, compression zstd)"
+            )
+
+    return timed(run)
+
+
+STEPS: dict[str, Callable[[House], dict[str, Any]]] = {
+    "models": models, "raw": raw, "pandas": by_pandas, "polars": by_polars, "dbt": dbt_build, "publish": publishing, "imports": imports,
+    "take_in": taking_in, "copy": copying,
+}  # fmt: skip
+
+
+if __name__ == "__main__":
+    found = STEPS[sys.argv[1]](House(Path(sys.argv[2])))
+    found["peak_gib"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2, 2)
+    print("\n" + json.dumps(found))

@@ -1,0 +1,66 @@
+"""Several practices' month in one run: while pyx12 reads one practice's claim file in a process of its own, the next practice's is made."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from datetime import date
+from multiprocessing import get_context
+
+from orchestration.close.packet import Approval, Closed, Judging, closing, finish, judge_here
+from orchestration.close.x12.scrub import Fault
+from orchestration.close.x12.validate import judge
+from orchestration.house import House, HouseError
+from orchestration.practices import Practice
+
+# A process starts in about the second that pyx12 takes for 500 claims: of fewer practices the files are judged where they are made.
+FEW = 8
+
+
+@contextmanager
+def judges(practices: int) -> Iterator[tuple[Judging, int]]:
+    """Judges for the files of so many practices, and how many files they read at once."""
+    processes = os.cpu_count() or 1
+    if practices < FEW or processes == 1:
+        yield judge_here, 1
+        return
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+
+        def judging(content: bytes) -> Callable[[], Sequence[Fault]]:
+            return pool.submit(judge, content).result
+
+        yield judging, processes
+
+
+def close_all(
+    house: House, practices: Sequence[Practice], month: date, approval: Approval
+) -> Iterator[tuple[Practice, Closed | HouseError]]:
+    """Closes the month of each practice, in this order as far as anybody can see: control numbers are allocated in it, and of practices of one tax
+    id each is done before the next begins. One practice's trouble is its own."""
+    waiting: deque[tuple[Practice, Generator[None, None, Closed]]] = deque()
+
+    def done() -> tuple[Practice, Closed | HouseError]:
+        practice, steps = waiting.popleft()
+        try:
+            return practice, finish(steps)
+        except HouseError as error:
+            return practice, error
+
+    with judges(len(practices)) as (judging, at_once):
+        for practice in practices:
+            while len(waiting) > at_once or any(other.tax_id == practice.tax_id for other, _ in waiting):
+                yield done()
+            steps = closing(house, practice, month, approval, judging)
+            try:
+                next(steps)
+            except StopIteration as ended:
+                yield practice, ended.value
+            except HouseError as error:
+                yield practice, error
+            else:
+                waiting.append((practice, steps))
+        while waiting:
+            yield done()

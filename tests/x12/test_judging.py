@@ -1,0 +1,75 @@
+"""Several practices closed in one run: in order, each for itself, their claim files read by other processes."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+from claim_samples import many_claims, written
+
+from orchestration.close import judging
+from orchestration.close.packet import Approval
+from orchestration.close.x12.validate import judge
+from orchestration.house import House, HouseError
+
+MONTH = date(2026, 10, 1)
+
+
+@dataclass(frozen=True)
+class Named:
+    practice_id: str
+    tax_id: str
+
+
+def closed(monkeypatch, practices, broken=()):
+    """What happened, and what came out, when these are closed."""
+    events = []
+
+    def closing(_house, practice, _month, _approval, judging_):
+        events.append(f"{practice.practice_id} drafted")
+        faults_of = judging_(GOOD.encode())
+        yield
+        assert faults_of() == []
+        if practice.practice_id in broken:
+            raise HouseError("broken")
+        events.append(f"{practice.practice_id} published")
+        return practice.practice_id
+
+    monkeypatch.setattr(judging, "closing", closing)
+    return events, list(judging.close_all(House(Path("none")), practices, MONTH, Approval("Ann Lee")))
+
+
+GOOD = written(*many_claims(2))
+
+
+def test_of_one_tax_id_each_is_published_before_the_next_is_drafted(monkeypatch):
+    events, _ = closed(monkeypatch, [Named("a", "1"), Named("b", "2"), Named("c", "1")])
+    assert events.index("a published") < events.index("c drafted")
+    assert [event for event in events if event.endswith("drafted")] == ["a drafted", "b drafted", "c drafted"]
+
+
+def test_one_practices_trouble_is_its_own(monkeypatch):
+    practices = [Named(name, name) for name in "abcd"]
+    _, outcomes = closed(monkeypatch, practices, broken={"b"})
+    assert {practice.practice_id: str(one) for practice, one in outcomes} == {"a": "a", "b": "broken", "c": "c", "d": "d"}
+
+
+def test_many_practices_files_are_read_by_other_processes_and_judged_alike(monkeypatch):
+    seen = []
+    submit = ProcessPoolExecutor.submit
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", lambda pool, *given: seen.append(given[0]) or submit(pool, *given))
+    monkeypatch.setattr(judging.os, "cpu_count", lambda: 2)
+    practices = [Named(f"p{number}", str(number)) for number in range(judging.FEW)]
+    events, outcomes = closed(monkeypatch, practices)
+    assert seen == [judge] * judging.FEW and [practice for practice, _ in outcomes] == practices
+    # While the first's file is read the second is drafted.
+    assert events[:2] == ["p0 drafted", "p1 drafted"]
+
+
+@pytest.mark.parametrize("count", [1, judging.FEW - 1])
+def test_few_practices_start_no_process(count):
+    with judging.judges(count) as (judging_, at_once):
+        assert at_once == 1 and judging_(GOOD.encode())() == []
