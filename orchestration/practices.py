@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from orchestration.contracts import extract_contracts
 from orchestration.house import DBT_PROJECT, HouseError
 
 
@@ -132,6 +133,16 @@ class NoticeSettings(_Strict):
     to: tuple[MailAddress, ...] = ()
 
 
+def _dated(chosen: Any) -> Any:
+    """`table: name` is short for the mapping of every night; the other form says from which night on."""
+    if not isinstance(chosen, dict):
+        return chosen
+    return {table: {date.min: one} if isinstance(one, str) else one for table, one in chosen.items()}
+
+
+MappingName = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
 class Practice(_Strict):
     """One practice as its operator describes it. Money in dollars, codes and numbers as text."""
 
@@ -158,6 +169,8 @@ class Practice(_Strict):
     close: Close = Field(default_factory=Close)
     claim_file: ClaimFileSettings | None = None
     operations: Operations = Field(default_factory=Operations)
+    # table -> first night -> the mapping that reads its files from then on (docs/mappings.md)
+    mappings: Annotated[dict[str, dict[date, MappingName]], BeforeValidator(_dated)] = Field(default_factory=dict)
 
     @field_validator("npi")
     @classmethod
@@ -193,6 +206,15 @@ class Practice(_Strict):
                 raise ValueError(f"{code}: a fee is a positive amount in dollars and whole cents")
         return {code: fee.quantize(Decimal("0.01")) for code, fee in charges.items()}
 
+    @field_validator("mappings")
+    @classmethod
+    def _tables(cls, chosen: dict[str, Any]) -> dict[str, Any]:
+        known = extract_contracts()
+        for table in chosen:
+            if table not in known:
+                raise ValueError(f"{table!r} is no extract table; one of {', '.join(known)}")
+        return chosen
+
     @model_validator(mode="after")
     def _locality(self) -> Practice:
         if (self.mac, self.address.state, self.locality) not in _known_localities():
@@ -212,8 +234,8 @@ class Practice(_Strict):
 
     def canonical_json(self) -> str:
         """This configuration in one form: every setting that a claim can depend on, keys sorted, no white space. Without a `claim_file` as
-        before there was one, so that packets of then keep their fingerprints."""
-        left_out = {"operations"} if self.claim_file else {"operations", "claim_file"}
+        before there was one, so that packets of then keep their fingerprints. How the extracts came is no setting of a claim: the rows are frozen."""
+        left_out = {"operations", "mappings"} if self.claim_file else {"operations", "mappings", "claim_file"}
         return json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"))
 
     def fingerprint(self) -> str:

@@ -20,6 +20,7 @@ from orchestration.command import (  # noqa: F401
     explain,
     imports,
     keeping,
+    mappings,
     nights,
     office,
     reports,

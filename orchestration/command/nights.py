@@ -13,10 +13,6 @@ from orchestration.house import House, HouseError, sweep
 from orchestration.practices import Practice, load_practices
 
 
-def _zones(practices: dict[str, Practice]) -> dict[str, str]:
-    return {practice_id: practice.time_zone for practice_id, practice in practices.items()}
-
-
 def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None, full: bool, pipeline: Any = None) -> Any:
     """Takes in and rebuilds; gives the pipeline back so that a demo can go on with it. HouseError when the run failed.
 
@@ -30,7 +26,7 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
 
     with house.lock("run"):
         sweep(house)
-    work = work_to_do(house, _zones(practices), up_to)
+    work = work_to_do(house, practices, up_to)
     if work is None:
         raise HouseError(
             f"{house.landing_url or house.landing}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv"
@@ -68,6 +64,8 @@ def nightly(
         f"Taken in: {summary['files']} files of {summary['practices']} practices up to {summary['newest_night']}, "
         f"{summary['rows_accepted']:,} rows accepted, {summary['rows_quarantined']:,} in quarantine, {summary['rows_superseded']:,} superseded."
     )
+    if summary["rows_filtered"]:
+        out.print(f"Set aside by mappings: {summary['rows_filtered']:,} lines that give no row (`row_accounting.rows_filtered`).")
     for line in summary["rejected"]:
         out.print(f"Rejected {line}", style="red")
     for line in summary["left_alone"]:
@@ -90,14 +88,16 @@ def nightly(
 def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:
     from orchestration.engine import open_marts
     from orchestration.gate import verdicts
+    from orchestration.mapping.choice import choices
     from orchestration.take_in.landing import discover
 
     left_alone: list[str] = []
-    discover(house, practices, up_to, left_alone)
+    discover(house, practices, up_to, left_alone, mapped=choices(house, practices))
 
     with open_marts(house) as marts:
         rows = marts.execute(
-            "select count(*), count(distinct practice_id), sum(rows_accepted), sum(rows_quarantined), sum(rows_superseded) from row_accounting"
+            "select count(*), count(distinct practice_id), sum(rows_accepted), sum(rows_quarantined), sum(rows_superseded), sum(rows_filtered) "
+            "from row_accounting"
         ).fetchall()[0]
         newest = marts.execute("select max(newest_night) from practice_nights").fetchall()[0][0]
         rejected = marts.execute(
@@ -129,6 +129,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         "rows_accepted": int(rows[2] or 0),
         "rows_quarantined": int(rows[3] or 0),
         "rows_superseded": int(rows[4] or 0),
+        "rows_filtered": int(rows[5] or 0),
         "newest_night": newest,
         "rejected": [row[0] for row in rejected],
         "left_alone": left_alone,

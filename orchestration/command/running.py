@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestration.house import House, HouseError
 from orchestration.operate.instance import prepare_environment
-from orchestration.practices import load_practices
+from orchestration.practices import Practice, load_practices
 
 
 @dataclass(frozen=True)
@@ -118,12 +118,14 @@ class Work:
     is_new: bool
 
 
-def work_to_do(house: House, zones: dict[str, str], up_to: date | None) -> Work | None:
+def work_to_do(house: House, practices: Mapping[str, Practice], up_to: date | None) -> Work | None:
     """What a nightly run would take in; None when nothing has landed at all."""
+    from orchestration.mapping.choice import choices
     from orchestration.take_in.lake import pending
     from orchestration.take_in.landing import discover
 
-    landed = discover(house, list(zones), up_to)
+    landed = discover(house, practices, up_to, mapped=choices(house, practices))
     if not landed:
         return None
+    zones = {practice_id: practice.time_zone for practice_id, practice in practices.items()}
     return Work(max(table.extract_date for table in landed), bool(pending(house, landed, zones)))

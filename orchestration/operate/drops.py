@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 from orchestration.contracts import extract_contracts
 from orchestration.house import House
+from orchestration.mapping.choice import choices
 from orchestration.practices import Practice
 from orchestration.storage import Prefix, StorageError, listed
 from orchestration.take_in.lake import ledger, pending
@@ -34,7 +35,7 @@ def drops(house: House, practices: Mapping[str, Practice], now: datetime) -> Dro
     """New or changed nights of the last days. Complete: a `_SUCCESS` not older than the night's files, or nothing changed for the
     practice's quiet_minutes. `now` has a time zone."""
     since = (now - timedelta(days=DAYS_BACK)).date()
-    landed = discover(house, practices, since=since)
+    landed = discover(house, practices, since=since, mapped=choices(house, practices))
     wanted = pending(house, landed, {name: practice.time_zone for name, practice in practices.items()})
     by_practice: dict[str, list[LandedTable]] = {}
     for one in wanted:

@@ -9,6 +9,7 @@ import dagster as dg
 from orchestration.contracts import extract_contracts
 from orchestration.discretion import discreet
 from orchestration.house import House
+from orchestration.mapping.choice import choices
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import take_in
 
@@ -68,7 +69,8 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
         practice_id: practice.time_zone for practice_id, practice in practices.items() if wanted is None or practice_id in wanted
     }
     partition = date.fromisoformat(context.partition_key)
-    report = take_in(house, zones, up_to=date.fromisoformat(config.up_to) if config.up_to else partition)
+    mapped = choices(house, {practice_id: practices[practice_id] for practice_id in zones})
+    report = take_in(house, zones, up_to=date.fromisoformat(config.up_to) if config.up_to else partition, mapped=mapped)
     files = report.files if report else []
     context.log.info(f"Batch {report.batch}: {len(files)} files taken in." if report else "No landed file is new or changed.")
     for note in report.notes if report else ():
