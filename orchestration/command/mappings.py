@@ -31,7 +31,7 @@ def list_mappings(as_json: Json = False) -> None:
     """The mappings there are: the home's own and the shipped ones, with the files and tables of each; what is wrong with one that cannot be used."""
     from orchestration.mapping.choice import SHIPPED, load
 
-    found = []
+    found: list[dict[str, Any]] = []
     for folder in (House.from_environment().mappings, SHIPPED):
         for path in sorted(folder.glob("*.yaml")):
             if path.stem in [one["name"] for one in found]:
@@ -39,7 +39,12 @@ def list_mappings(as_json: Json = False) -> None:
             try:
                 loaded = load(path)
                 files = sorted({loaded.table(table).form.written for table in loaded.mapping.tables})
-                told = {"system": loaded.mapping.system, "files": files, "tables": list(loaded.mapping.tables), "fault": None}
+                told: dict[str, Any] = {
+                    "system": loaded.mapping.system,
+                    "files": files,
+                    "tables": list(loaded.mapping.tables),
+                    "fault": None,
+                }
             except HouseError as error:
                 told = {"system": None, "files": [], "tables": [], "fault": str(error)}
             found.append({"name": path.stem, "where": "home" if folder != SHIPPED else "shipped", **told})
@@ -78,7 +83,7 @@ def try_mapping(
     tables = _tables(loaded, file, table)
     days = {day for one in tables if (day := _night_of(one, file)) is not None}
     chosen = day_of("--night", night, "night") or (min(days) if days else date(2000, 1, 1))
-    first: list[dict[str, Any]] = []
+    first: list[list[dict[str, Any]]] = []
 
     def look(batch: Path) -> None:
         first.extend(_first_rows(batch, one.contract) for one in tables)

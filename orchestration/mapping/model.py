@@ -271,6 +271,7 @@ class Mapping(_Strict):
 def faults(mapping: Mapping) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """(place, what is wrong) of all that a mapping says against the contracts."""
     known = extract_contracts()
+    yield from _alike(mapping)
     for name, table in mapping.tables.items():
         place: tuple[str | int, ...] = ("tables", name)
         contract = known.get(name)
@@ -288,6 +289,20 @@ def faults(mapping: Mapping) -> Iterator[tuple[tuple[str | int, ...], str]]:
             for column in contract.columns:
                 if column.required and column.name not in row.columns:
                     yield where, f"{name} wants {column.name}, and no column of the export becomes it; add it to columns"
+
+
+def _alike(mapping: Mapping) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Columns of the export whose names differ by upper and lower case alone: DuckDB does not tell them apart."""
+    for table, rule in mapping.tables.items():
+        seen: dict[str, str] = {}
+        for row in rule.variants():
+            named = [*row.keep, *row.drop, *(name for one in row.columns.values() for name in one.reads())]
+            for name in [*named, *([row.each.source, row.each.name] if row.each else [])]:
+                if seen.setdefault(name.casefold(), name) != name:
+                    yield (
+                        ("tables", table),
+                        f"{name!r} and {seen[name.casefold()]!r} differ by case alone; correct the one that is wrong",
+                    )
 
 
 def _file_faults(file: str | None, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from orchestration.mapping.choice import MappedTable
 from orchestration.take_in.landing import LandedTable
-from orchestration.take_in.reader import LONGEST, TORN, Layout
+from orchestration.take_in.reader import LONGEST, OF_EXPORT, TORN, Layout
 
 _CHUNK = 1024 * 1024
 
@@ -21,7 +21,15 @@ def layout(mapped: MappedTable, path: Path | None) -> Layout:
     """What is looked for in a file of this mapping; `path`: the plain copy, if one was made."""
     form = mapped.loaded.mapping.format
     first = 1 if path is None else 0 if form.columns is not None else form.header_line
-    return Layout(mapped.contract.table, mapped.columns, note=None, known=mapped.known, delimiter=form.delimiter, first_line=first)
+    return Layout(
+        mapped.contract.table,
+        mapped.columns,
+        note=None,
+        known=mapped.known,
+        delimiter=form.delimiter,
+        first_line=first,
+        prefix=OF_EXPORT,
+    )
 
 
 def wants_copy(landed: LandedTable, mapped: MappedTable) -> bool:

@@ -13,6 +13,7 @@ from orchestration.contracts import NOTE, ExtractContract
 from orchestration.mapping.forms import INSTANT_WORDS, ZONE_NAMES, time_form
 from orchestration.mapping.model import AS_IT_IS, NIGHT, ColumnRule, Each, Filter, RowRule, is_pattern
 from orchestration.take_in import typed
+from orchestration.take_in.reader import OF_EXPORT
 from orchestration.take_in.typed import literal, name
 
 # A line gives its rows numbers of their own: the line, and which of its rows it is, times this. The first keeps the line's own number.
@@ -49,19 +50,19 @@ def label(rule: ColumnRule | None) -> str:
 def query(contract: ExtractContract, variants: Sequence[RowRule], source: str, night: str) -> str:
     """Query: part, line_number, fault, fault_column, is_kept, the staged columns (`typed.staged_columns`).
 
-    `source`: a relation of line_number, fault and the export's columns as text; `night`: YYYY-MM-DD. Every line comes out at least once.
+    `source`: a relation of line_number, fault and the export's columns as text (`of_export`); `night`: YYYY-MM-DD. Every line comes out at least once.
     """
     return " union all by name ".join(f"({_variant(contract, row, number, source, night)})" for number, row in enumerate(variants))
 
 
 def _variant(contract: ExtractContract, row: RowRule, number: int, source: str, night: str) -> str:
     rules = [(column.name, row.columns[column.name]) for column in contract.columns if column.name in row.columns]
-    taken, pieces, turned, faults, columns = [], [], [], [], []
+    taken, pieces, turned, faults = [], [], [], []
     for place, (column, rule) in enumerate(rules):
         is_note = column == NOTE
         taken.append(f"{_taken(rule, night, is_note)} as q{place}")
         pieces.append(f"{_pieces(rule, f'q{place}', is_note)} as r{place}")
-        made = _turned(rule, f"r{place}")
+        made = _turned(rule, f"r{place}", f"v{place}")
         turned.append(f"{_known(rule, made, f'r{place}')} as v{place}")
         shown = literal(label(rule))
         if rule.pattern is not None:
@@ -74,12 +75,8 @@ def _variant(contract: ExtractContract, row: RowRule, number: int, source: str, 
     faults = [(condition, literal(column), literal(
         f"not one of the words that the mapping keeps or drops; {_MEND_WORD}")) for column, condition in unknown] + faults  # fmt: skip
     texts = {column: f"v{place}" for place, (column, _) in enumerate(rules)}
-    for held in contract.columns:
-        columns.append(held.name)
-    first = number == 0
-    cases = " ".join(f"when {condition} then {{}}" for condition, _, _ in faults)
-    reasons = cases.format(*(reason for _, _, reason in faults)) if faults else ""
-    named = cases.format(*(shown for _, shown, _ in faults)) if faults else ""
+    reasons = " ".join(f"when {condition} then {reason}" for condition, _, reason in faults)
+    named = " ".join(f"when {condition} then {shown}" for condition, shown, _ in faults)
     start, part = _each(row.each, number, source)
     return f"""
 with lines as ({start}),
@@ -91,7 +88,7 @@ select
     line_number,
     case when fault is not null then fault {reasons} end as fault,
     case when fault is not null then null {named} end as fault_column,
-    case when fault is not null then {"is_first" if first else "false"} else is_wanted and has_part end as is_kept,
+    case when fault is not null then {"is_first" if number == 0 else "false"} else is_wanted and has_part end as is_kept,
     {typed.staging(contract, texts)}
 from turned"""
 
@@ -104,10 +101,10 @@ def _each(each: Each | None, number: int, source: str) -> tuple[str, str]:
     """The lines, one for each part where a column is split into rows; and the number of the row within its line."""
     if each is None:
         return f"select *, true as has_part, true as is_first from {source}", str(number)
-    parts = f"list_filter(list_transform(string_split({name(each.source)}, {literal(each.split)}), x -> trim(x, {_SPACE})), x -> x <> '')"
+    parts = f"list_filter(list_transform(string_split({of_export(each.source)}, {literal(each.split)}), x -> trim(x, {_SPACE})), x -> x <> '')"
     return (
         f"""
-    select listed.* exclude (parts), unnest(coalesce(nullif(parts, []), [null])) as {name(each.name)},
+    select listed.* exclude (parts), unnest(coalesce(nullif(parts, []), [null])) as {of_export(each.name)},
         generate_subscripts(coalesce(nullif(parts, []), [null]), 1) as nth, coalesce(len(parts), 0) > 0 as has_part, true as is_first
     from (select *, {parts}::varchar[] as parts from {source}) as listed""",
         f"{number} + (nth - 1) * {_VARIANTS}",
@@ -118,8 +115,13 @@ def _clean(text: str) -> str:
     return f"nullif(trim({text}, {_SPACE}), '')"
 
 
+def of_export(column: str) -> str:
+    """A column of the export as an SQL identifier: whatever it is called, it is none of ours."""
+    return name(f"{OF_EXPORT}{column}")
+
+
 def _column(column: str, night: str) -> str:
-    return literal(night) if column == NIGHT else name(column)
+    return literal(night) if column == NIGHT else of_export(column)
 
 
 def _taken(rule: ColumnRule, night: str, is_note: bool) -> str:
@@ -170,20 +172,21 @@ def _known(rule: ColumnRule, made: Turned, text: str) -> str:
     return f"case when {text} is null then {blank} else {filled} end"
 
 
-def _turned(rule: ColumnRule, text: str) -> Turned:
+def _turned(rule: ColumnRule, text: str, made: str) -> Turned:
+    """What becomes of a text; `made`: what the value is called once it is there."""
     if rule.date:
         value = f"strftime({_day(rule.date, text)}, '%Y-%m-%d')"
-        return Turned(value, f"{value} is null", f"not a date ({' or '.join(rule.date)}); {_MEND_ROW}")
+        return Turned(value, f"{made} is null", f"not a date ({' or '.join(rule.date)}); {_MEND_ROW}")
     if rule.instant:
         value = f"coalesce({', '.join(_instants(rule.instant, text))})"
-        return Turned(value, f"{value} is null", f"not a timestamp ({' or '.join(rule.instant)}); {_MEND_ROW}")
+        return Turned(value, f"{made} is null", f"not a timestamp ({' or '.join(rule.instant)}); {_MEND_ROW}")
     if rule.duration:
         value = f"cast(coalesce({', '.join(_seconds(form, text) for form in rule.duration)}) as varchar)"
-        return Turned(value, f"{value} is null", f"not a duration ({', '.join(rule.duration)}); {_MEND_ROW}")
+        return Turned(value, f"{made} is null", f"not a duration ({', '.join(rule.duration)}); {_MEND_ROW}")
     if rule.whole:
         bare = f"replace({text}, ',', '')"
         value = f"case when regexp_full_match({bare}, '[+-]?[0-9]+([.]0*)?') then regexp_extract({bare}, '^[^.]+') end"
-        return Turned(value, f"{value} is null", f"not a whole number; {_MEND_ROW}")
+        return Turned(value, f"{made} is null", f"not a whole number; {_MEND_ROW}")
     if rule.words is not None:
         cases = " ".join(f"when {_is(text, [word])} then nullif({literal(to)}, '')" for word, to in rule.words.items())
         others = "null" if rule.others is None else text if rule.others == AS_IT_IS else f"nullif({literal(rule.others)}, '')"
@@ -212,12 +215,12 @@ def _kept(keep: Filter, drop: Filter) -> tuple[str, list[tuple[str, str]]]:
     """Whether a line is wanted; and (column, condition) of what is neither kept nor dropped where both are said: nobody knows what that is."""
     conditions, unknown = [], []
     for column, words in keep.items():
-        text = _clean(name(column))
+        text = _clean(of_export(column))
         if column in drop:
             unknown.append((column, f"not {_is(text, words)} and not {_is(text, drop[column])}"))
         else:
             conditions.append(_is(text, words))
-    conditions += [f"not {_is(_clean(name(column)), words)}" for column, words in drop.items()]
+    conditions += [f"not {_is(_clean(of_export(column)), words)}" for column, words in drop.items()]
     return " and ".join(conditions) or "true", unknown
 
 
@@ -246,7 +249,7 @@ def _instants(forms: Sequence[str], text: str) -> list[str]:
             made.append(rf"case when regexp_full_match({text}, '\d{{4}}-\d{{2}}-\d{{2}}[T ]\d.*') then {text} end")
         elif form in INSTANT_WORDS:
             digits, unit = (r"\d{9,10}([.]\d+)?", 1) if form == "unix" else (r"\d{12,13}", 1000)
-            seconds = f"floor(try_cast({text} as decimal(18, 6)) / {unit})::bigint"
+            seconds = f"floor(try_cast({text} as decimal(24, 6)) / {unit})::bigint"
             made.append(
                 f"case when regexp_full_match({text}, '{digits}') then strftime(make_timestamp({seconds} * 1000000), {iso}) || 'Z' end"
             )
@@ -273,12 +276,12 @@ def _seconds(form: str, text: str) -> str:
         return f"case when regexp_full_match({text}, '{_NUMBER}') then floor({number} * {of} + 0.5)::bigint end"
     if form == "units":
         parts = [rf"(?:(\d+(?:[.]\d+)?)\s*(?:{units})[.]?)?" for units, _ in _UNITS]
-        whole = r"(?i)" + r",?\s*".join(parts)
+        whole = r"(?i)^" + r",?\s*".join(parts) + "$"
         total = " + ".join(
             f"coalesce(try_cast(nullif(regexp_extract({text}, '{whole}', {place}), '') as decimal(18, 6)), 0) * {of}"
             for place, (_, of) in enumerate(_UNITS, 1)
         )
-        return rf"case when regexp_full_match({text}, '{whole}') then floor({total} + 0.5)::bigint end"
+        return rf"case when regexp_matches({text}, '{whole}') then floor({total} + 0.5)::bigint end"
     shapes = {
         "h:mm": (r"(\d+):([0-5]\d)", (3600, 60)),
         "mm:ss": (r"(\d+):([0-5]\d)", (60, 1)),
@@ -291,20 +294,24 @@ def _seconds(form: str, text: str) -> str:
     return f"case when regexp_full_match({text}, '{shape}') then {total} end"
 
 
-def unknown_words(variants: Sequence[RowRule], source: str) -> str | None:
-    """Query: column, word, lines of what the words of a mapping do not know, as the export has it; None where it has no words."""
+def unknown_words(variants: Sequence[RowRule], held: str) -> tuple[str, str] | None:
+    """(select list, query): what of the rows to keep as the table `held`, and column_name, word, lines of what the words of a mapping do not know, as
+    the export has it. None where it has no words."""
     asked = []
+    columns: dict[str, None] = {}
     for row in variants:
+        made = row.each.name if row.each else None
         for rule in row.columns.values():
-            if rule.words is not None and rule.others is None and rule.split is None and rule.pattern is None:
+            if rule.words is not None and rule.others is None and made not in rule.reads():
+                columns |= dict.fromkeys(rule.reads())
                 taken = _pieces(rule, _taken(rule, "", False), False)
                 asked.append(
-                    f"select {literal(label(rule))} as column_name, {taken} as word, line_number from {source} "
+                    f"select {literal(label(rule))} as column_name, {taken} as word, line_number from {held} "
                     f"where fault is null and {taken} is not null and not {_is(taken, rule.words)}"
                 )
     if not asked:
         return None
-    return (
+    return ", ".join(["line_number", "fault", *map(of_export, columns)]), (
         f"select column_name, word, count(distinct line_number) as lines from ({' union all '.join(asked)}) "
         "group by all order by column_name, lines desc, word"
     )

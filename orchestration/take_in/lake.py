@@ -575,7 +575,7 @@ class _Batch:
         layout = self.layouts[place]
         types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(found.header)))
         texts = ", ".join(
-            f"{f'c{found.positions[column]}' if column in found.positions else 'null::varchar'} as {typed.name(column)}"
+            f"{f'c{found.positions[column]}' if column in found.positions else 'null::varchar'} as {mapping_sql.of_export(column)}"
             for column in layout.names
         )
         path = no_pattern(self.copies.get(place, one.files[0]))
@@ -853,7 +853,7 @@ def unknown_words(landed: LandedTable) -> list[dict[str, Any]]:
             return []
         layout = plain.layout(landed.mapped, path)
         found = reader.scan(landed, layout, path)
-        asked = mapping_sql.unknown_words(landed.mapped.variants, "rows")
+        asked = mapping_sql.unknown_words(landed.mapped.variants, "held")
         if found.fault or found.column_fault or asked is None:
             return []
         is_parquet = landed.format == "parquet"
@@ -864,8 +864,8 @@ def unknown_words(landed: LandedTable) -> list[dict[str, Any]]:
         )
         with _engine(scratch) as engine:
             engine.register("rows_of_one", pa.RecordBatchReader.from_batches(reader.scratch_schema(layout), batches))
-            engine.execute("create table rows as select * from rows_of_one")
-            return [{"column": column, "word": word, "lines": lines} for column, word, lines in engine.execute(asked).fetchall()]
+            engine.execute(f"create table held as select {asked[0]} from rows_of_one")
+            return [{"column": column, "word": word, "lines": lines} for column, word, lines in engine.execute(asked[1]).fetchall()]
 
 
 # --- one practice alone -----------------------------------------------------------------------------------------------

@@ -53,6 +53,7 @@ class Layout:
     known: frozenset[str] | None = None  # names that are not told as extra columns; None: those of `columns`
     delimiter: str = ","
     first_line: int = 1
+    prefix: str = ""  # of the columns' names in what is read
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -65,6 +66,9 @@ class Layout:
     @classmethod
     def of(cls, contract: ExtractContract) -> Layout:
         return cls(contract.table, contract.columns)
+
+
+OF_EXPORT = "export: "  # the prefix of another system's columns, which may be called as ours are
 
 
 class Unreadable(Exception):
@@ -324,7 +328,7 @@ def scratch_schema(layout: Layout) -> pa.Schema:
         if name == layout.note:
             fields += [pa.field(stored, pa.int64() if kind == "BIGINT" else pa.string()) for stored, kind in NOTE_STORED]
         else:
-            fields.append(pa.field(name, pa.string()))
+            fields.append(pa.field(f"{layout.prefix}{name}", pa.string()))
     return pa.schema(fields)
 
 
