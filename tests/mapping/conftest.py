@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from orchestration.contracts import extract_contracts
 from orchestration.mapping.choice import SHIPPED, Choices, choices
 from orchestration.practices import Practice
 from tests.take_in.conftest import Home
@@ -14,6 +16,15 @@ from tests.take_in.conftest import Home
 
 class MappedHome(Home):
     """A home in which mappings may be written and chosen."""
+
+    def ask(self, query: str) -> list[tuple]:
+        """As the models do: what a batch without mapped files does not have is null."""
+        tables = {
+            name: f"read_parquet('{self.house.lake}/batches/*/{name}.parquet', union_by_name = true)"
+            for name in (*extract_contracts(), "files", "quarantine")
+        }
+        with duckdb.connect() as con:
+            return con.execute(query.format(**tables)).fetchall()
 
     def write(self, name: str, text: str) -> Path:
         path = self.house.mappings / f"{name}.yaml"
