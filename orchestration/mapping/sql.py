@@ -84,7 +84,7 @@ taken as (select *, {kept} as is_wanted{_more(taken)} from lines),
 pieces as (select *{_more(pieces)} from taken),
 turned as (select *{_more(turned)} from pieces)
 select
-    {part} as part,
+    cast({part} as bigint) as part,
     line_number,
     case when fault is not null then fault {reasons} end as fault,
     case when fault is not null then null {named} end as fault_column,

@@ -555,7 +555,10 @@ class _Batch:
         if not made:
             layout = self.layouts[place]
             with self._rows(reader.scratch_schema(layout), self._batches(place, one, found)) as failed:
-                self._map(contract, place, one, mapped, "rows_of_one")
+                try:
+                    self._map(contract, place, one, mapped, "rows_of_one")
+                except duckdb.Error as error:  # whatever a mapping asks for must not stop the others
+                    failed.append(error)
             if failed:
                 found.fault = _broke_off(failed[0])
                 self.engine.execute("drop table if exists mapped")
