@@ -47,6 +47,18 @@ class Split(_Strict):
         return part
 
 
+class Plus(_Strict):
+    """A duration in another column, added to an instant: where a start and a length are exported, and an end is wanted."""
+
+    source: str = Field(alias="from")
+    duration: Texts
+
+    @field_validator("duration")
+    @classmethod
+    def _forms(cls, forms: tuple[str, ...]) -> tuple[str, ...]:
+        return _checked_durations(forms)
+
+
 class ColumnRule(_Strict):
     """How one column of a contract comes out of the export's. The steps are taken in the order in which they stand here."""
 
@@ -69,6 +81,7 @@ class ColumnRule(_Strict):
     # one of the five
     date: Texts | None = None
     instant: Texts | None = None
+    plus: Plus | None = None
     duration: Texts | None = None
     whole: bool = False
     words: dict[str, str] | None = None
@@ -90,6 +103,8 @@ class ColumnRule(_Strict):
             raise ValueError("a template names columns in braces, such as '{Date} {Start}'; for fixed text use constant")
         if self.others is not None and self.words is None:
             raise ValueError("else goes with words")
+        if self.plus is not None and (not self.instant or "iso" in self.instant):
+            raise ValueError("plus goes with instant, in a form of YYYY, MM and so on")
         if self.filled is not None and turned:
             raise ValueError(f"filled says what the value is; {turned[0]} does not go with it")
         return self
@@ -110,11 +125,7 @@ class ColumnRule(_Strict):
     @field_validator("duration")
     @classmethod
     def _durations(cls, forms: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if wrong := [form for form in forms or () if form not in DURATIONS]:
-            raise ValueError(f"{wrong[0]!r} is no form of a duration; one of {', '.join(DURATIONS)}")
-        if forms and (len({"seconds", "minutes", "hours"} & set(forms)) > 1 or {"h:mm", "mm:ss"} <= set(forms)):
-            raise ValueError("these forms cannot be told apart (90, 21:30); keep the one that the export means")
-        return forms
+        return forms and _checked_durations(forms)
 
     @field_validator("words")
     @classmethod
@@ -133,6 +144,7 @@ class ColumnRule(_Strict):
     def reads(self) -> tuple[str, ...]:
         """The columns of the export that this one comes from, in order; the night is none."""
         named = self.source or self.first_of or tuple(_TEMPLATE.findall(self.template or ""))
+        named = (*named, self.plus.source) if self.plus else named
         return tuple(name for name in dict.fromkeys(named) if name != NIGHT)
 
     def fixed(self) -> Iterator[tuple[str, str]]:
@@ -150,6 +162,14 @@ class ColumnRule(_Strict):
 def is_pattern(word: str) -> bool:
     """`/.../` among words and filters is a regular expression, to be found anywhere in the value, in upper or lower case."""
     return len(word) > 2 and word.startswith("/") and word.endswith("/")
+
+
+def _checked_durations(forms: tuple[str, ...]) -> tuple[str, ...]:
+    if wrong := [form for form in forms if form not in DURATIONS]:
+        raise ValueError(f"{wrong[0]!r} is no form of a duration; one of {', '.join(DURATIONS)}")
+    if len({"seconds", "minutes", "hours"} & set(forms)) > 1 or {"h:mm", "mm:ss"} <= set(forms):
+        raise ValueError("these forms cannot be told apart (90, 21:30); keep the one that the export means")
+    return forms
 
 
 def _checked_pattern(pattern: str) -> str:

@@ -178,8 +178,9 @@ def _turned(rule: ColumnRule, text: str, made: str) -> Turned:
         value = f"strftime({_day(rule.date, text)}, '%Y-%m-%d')"
         return Turned(value, f"{made} is null", f"not a date ({' or '.join(rule.date)}); {_MEND_ROW}")
     if rule.instant:
-        value = f"coalesce({', '.join(_instants(rule.instant, text))})"
-        return Turned(value, f"{made} is null", f"not a timestamp ({' or '.join(rule.instant)}); {_MEND_ROW}")
+        value = f"coalesce({', '.join(_instants(rule.instant, text, _added(rule)))})"
+        wanted = " or ".join(rule.instant) + (f", plus {' or '.join(rule.plus.duration)}" if rule.plus else "")
+        return Turned(value, f"{made} is null", f"not a timestamp ({wanted}); {_MEND_ROW}")
     if rule.duration:
         value = f"cast(coalesce({', '.join(_seconds(form, text) for form in rule.duration)}) as varchar)"
         return Turned(value, f"{made} is null", f"not a duration ({', '.join(rule.duration)}); {_MEND_ROW}")
@@ -240,7 +241,15 @@ def _day(forms: Sequence[str], text: str) -> str:
     return f"coalesce({', '.join(_stamp(form, text, False) for form in forms)})"
 
 
-def _instants(forms: Sequence[str], text: str) -> list[str]:
+def _added(rule: ColumnRule) -> str:
+    """What is added to a stamp, as SQL that goes behind it."""
+    if rule.plus is None:
+        return ""
+    length = _clean(of_export(rule.plus.source))
+    return f" + to_seconds(coalesce({', '.join(_seconds(form, length) for form in rule.plus.duration)}))"
+
+
+def _instants(forms: Sequence[str], text: str, added: str) -> list[str]:
     """Texts of the contract's form, one for each form of the export's that fits."""
     iso = "'%Y-%m-%dT%H:%M:%S'"
     made = []
@@ -251,7 +260,7 @@ def _instants(forms: Sequence[str], text: str) -> list[str]:
             digits, unit = (r"\d{9,10}([.]\d+)?", 1) if form == "unix" else (r"\d{12,13}", 1000)
             seconds = f"floor(try_cast({text} as decimal(24, 6)) / {unit})::bigint"
             made.append(
-                f"case when regexp_full_match({text}, '{digits}') then strftime(make_timestamp({seconds} * 1000000), {iso}) || 'Z' end"
+                f"case when regexp_full_match({text}, '{digits}') then strftime(make_timestamp({seconds} * 1000000){added}, {iso}) || 'Z' end"
             )
         else:
             zone = time_form(form, is_instant=True).zone
@@ -264,7 +273,7 @@ def _instants(forms: Sequence[str], text: str) -> list[str]:
             elif zone:
                 offsets = " ".join(f"when {literal(short)} then {literal(offset)}" for short, offset in ZONE_NAMES.items())
                 behind = f" || case upper(regexp_extract({text}, {cut}, 2)) {offsets} end"
-            made.append(f"strftime({_stamp(form, body, True)}, {iso}){behind}")
+            made.append(f"strftime({_stamp(form, body, True)}{added}, {iso}){behind}")
     return made
 
 

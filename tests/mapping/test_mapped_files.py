@@ -300,6 +300,18 @@ tables:
     assert home.ask("select attempted_at from {outreach}") == [(datetime(2026, 1, 15, 15),)]
 
 
+def test_an_end_is_a_start_and_the_length_in_another_column(home):
+    columns = "{outreach_id: Id, patient_id: Who, channel: {constant: phone}, outcome: {constant: agreed}, attempted_at: %s}"
+    rule = '{from: At, instant: "M/D/YYYY h:mm AM Z", plus: {from: Length, duration: [units, minutes]}}'
+    home.write("calls", f"system: calls\ntables:\n  outreach:\n    columns: {columns % rule}\n")
+    home.drop(
+        "outreach.csv", "Id,Who,At,Length\n1,p,3/2/2026 9:15 AM Z,1h 05m\n2,p,3/2/2026 11:50 PM Z,20\n3,p,3/2/2026 9:15 AM Z,\n"
+    )
+    home.take_in(mapped=home.chosen(outreach="calls"))
+    assert home.ask("select attempted_at from {outreach}") == [(datetime(2026, 3, 2, 10, 20),), (datetime(2026, 3, 3, 0, 10),)]
+    assert [(line, column) for line, column, *_ in reasons(home)] == [(4, "At, Length")]
+
+
 FIELD = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8),
     st.text(' ;"\n\r\tab', max_size=6),
