@@ -15,6 +15,7 @@ from orchestration.command import (  # noqa: F401
     check,
     claim_files,
     closes,
+    deliveries,
     demo,
     differences,
     explain,

@@ -21,11 +21,13 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
     from orchestration.answer.report import write_reports
     from orchestration.answer.worklist_files import write_worklists
     from orchestration.command.running import Pipeline, work_to_do
+    from orchestration.deliver.fetch import deliver
     from orchestration.storage import batch_numbers
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     with house.lock("run"):
         sweep(house)
+    deliver(house, practices)
     work = work_to_do(house, practices, up_to)
     if work is None:
         raise HouseError(
@@ -66,6 +68,8 @@ def nightly(
     )
     if summary["rows_filtered"]:
         out.print(f"Set aside by mappings: {summary['rows_filtered']:,} lines that give no row (`row_accounting.rows_filtered`).")
+    for line in summary["not_delivered"]:
+        out.print(f"Not delivered {line}", style="red")
     for line in summary["rejected"]:
         out.print(f"Rejected {line}", style="red")
     for line in summary["left_alone"]:
@@ -86,6 +90,7 @@ def nightly(
 
 
 def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:
+    from orchestration.deliver.fetch import faults
     from orchestration.engine import open_marts
     from orchestration.gate import verdicts
     from orchestration.mapping.choice import choices
@@ -133,6 +138,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         "newest_night": newest,
         "rejected": [row[0] for row in rejected],
         "left_alone": left_alone,
+        "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],
         "failed_checks": failed,
         "held_until_accepted": [row[0] for row in holds],
         "quarantined_facts": hidden,

@@ -46,7 +46,7 @@ class Pipeline:
         config = {
             "ops": {
                 "transform_and_decide": {"config": {"full": full}},
-                "take_in": {"config": {"practice_ids": practice_ids, "up_to": night.isoformat()}},
+                "take_in": {"config": {"practice_ids": practice_ids, "up_to": night.isoformat(), "is_delivered": True}},
             }
         }
         # Dagster knows no partition after today; a folder dated ahead of this machine's clock is taken in all the same.

@@ -60,9 +60,14 @@ def _is_complete(house: House, practice: Practice, night: date, now: datetime) -
         if error.is_general:
             raise
         return False  # this practice's own trouble
+    return is_complete(marked, written, newest, practice.operations.quiet_minutes, now)
+
+
+def is_complete(marked: float | None, written: float, newest: float, quiet_minutes: int, now: datetime) -> bool:
+    """Whether a night is all there, by its times in seconds since 1970: marked so after its newest file was written, or not touched for a while."""
     if marked is not None and marked >= written:
         return True
-    return now.timestamp() - newest >= practice.operations.quiet_minutes * 60
+    return now.timestamp() - newest >= quiet_minutes * 60
 
 
 # Both give, in seconds since 1970 (UTC): when the night was marked complete (None: it is not), when the newest of its files was written, and when

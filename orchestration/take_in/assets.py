@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.contracts import extract_contracts
+from orchestration.deliver.fetch import deliver, faults
 from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.mapping.choice import choices
@@ -25,6 +26,7 @@ class TakeInConfig(dg.Config):
 
     practice_ids: list[str] | None = None
     up_to: str | None = None
+    is_delivered: bool = False  # whoever asked for the run has fetched what there was
 
 
 def _specs() -> list[dg.AssetSpec]:
@@ -58,7 +60,16 @@ def _specs() -> list[dg.AssetSpec]:
     return specs
 
 
-@dg.multi_asset(specs=_specs(), name="take_in", backfill_policy=dg.BackfillPolicy.single_run(), pool="lake")
+DELIVERED = dg.AssetCheckSpec(
+    "deliveries_came",
+    asset=["lake", "files"],
+    description="Every practice's `delivery` could be reached and read. What could not is tried again by the next night and by the sensor deliveries.",
+)
+
+
+@dg.multi_asset(
+    specs=_specs(), check_specs=[DELIVERED], name="take_in", backfill_policy=dg.BackfillPolicy.single_run(), pool="lake"
+)
 @discreet
 def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> Iterator[Any]:
     """Takes in every landed night up to the run's last partition that is new or changed: one batch, one Parquet file per table."""
@@ -69,6 +80,11 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
         practice_id: practice.time_zone for practice_id, practice in practices.items() if wanted is None or practice_id in wanted
     }
     partition = date.fromisoformat(context.partition_key)
+    if not config.is_delivered:
+        deliver(house, {practice_id: practices[practice_id] for practice_id in zones})
+    not_delivered = faults(house, practices)
+    for practice_id, fault in not_delivered.items():
+        context.log.warning(f"{practice_id}: not delivered: {fault}")
     mapped = choices(house, {practice_id: practices[practice_id] for practice_id in zones})
     report = take_in(house, zones, up_to=date.fromisoformat(config.up_to) if config.up_to else partition, mapped=mapped)
     files = report.files if report else []
@@ -83,3 +99,13 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
     for spec in take_in_assets.specs:
         totals = report.totals.get(spec.key.path[-1], {}) if report else {}
         yield dg.MaterializeResult(asset_key=spec.key, metadata={"files": 0, **{key: int(value) for key, value in totals.items()}})
+    passed, metadata = delivered(not_delivered)
+    yield dg.AssetCheckResult(asset_key=DELIVERED.asset_key, check_name=DELIVERED.name, passed=passed, metadata=metadata)
+
+
+def delivered(not_delivered: dict[str, str]) -> tuple[bool, dict[str, str]]:
+    """What the check `deliveries_came` says."""
+    return not not_delivered, {
+        "practices": ", ".join(not_delivered) or "none",
+        "faults": "; ".join(not_delivered.values()) or "nothing",
+    }

@@ -102,7 +102,7 @@ def discover(
             for entry in _listing(Path(night_folder.path), f"landing/{practice_id}/{night}", said):
                 if entry.name == COMPLETE:
                     continue
-                tables = _tables_in(entry.name, night, chosen)
+                tables = tables_in(entry.name, night, chosen)
                 if isinstance(tables, str):
                     said.append(f"landing/{practice_id}/{night}/{entry.name}: {tables}; left alone")
                     continue
@@ -124,7 +124,7 @@ def _mapping(chosen: Mapping[str, MappedTable | str], table: str) -> MappedTable
     return one if isinstance(one, MappedTable) else None
 
 
-def _tables_in(name: str, night: date, chosen: Mapping[str, MappedTable | str]) -> list[tuple[str, str]] | str:
+def tables_in(name: str, night: date, chosen: Mapping[str, MappedTable | str]) -> list[tuple[str, str]] | str:
     """(table, format) of each table that a file of this name holds; or what is said of one that holds none."""
     table, _, form = name.partition(".")
     found, others = [], []
@@ -176,7 +176,7 @@ def _landed_objects(
             )
         elif (up_to is not None and night > up_to) or (since is not None and night < since):
             continue
-        elif isinstance(tables := _tables_in(name, night, mapped.of(practice_id, night)), str):
+        elif isinstance(tables := tables_in(name, night, mapped.of(practice_id, night)), str):
             notes.append(f"landing/{one.name}: {tables}; left alone")
         else:
             for table, form in tables:

@@ -29,7 +29,7 @@ def test_a_try_says_what_is_accepted_and_unmapped_and_shows_no_patient(export, t
         and "Task Type" in ran.out
         and "add the word to the mapping" in ran.out
     )
-    assert "zqx" not in ran.out.lower() and "Huddle" not in ran.out and "2026-02-03 15:00:00" in ran.out
+    assert "zqx" not in ran.out.lower() and "Huddle" not in ran.out and "2026-02-03 09:00:00" in ran.out
 
 
 def test_words_that_the_mapping_does_not_know_are_printed_when_they_are_asked_for(export, tmp_path):
