@@ -123,3 +123,10 @@ contracts-check: setup $(VENV_DATACONTRACT)/.installed
 .PHONY: isolation
 isolation: setup
 	$(BIN)/python -m tests.holds.isolation $(or $(SEED),1)
+
+# A demo practice's facts as three other systems export them, through their mappings, nightly and close, against the same facts in the contracts' form.
+.PHONY: mapped-sources
+MAPPED_FOLDER ?= /tmp/ccm-mapped-sources
+mapped-sources: setup
+	CCM_HOME=$(MAPPED_FOLDER)/demo $(BIN)/ccm demo
+	$(BIN)/python -m tests.mapping.foreign $(MAPPED_FOLDER)/demo $(MAPPED_FOLDER)
