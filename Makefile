@@ -165,3 +165,10 @@ dbt-docs: setup
 # docs/data-dictionary.md from the contracts and dbt's yml; a test holds it against them.
 data-dictionary: setup
 	$(BIN)/python -m orchestration.dictionary
+
+# A demo practice's facts as three other systems export them, through their mappings, nightly and close, against the same facts in the contracts' form.
+.PHONY: mapped-sources
+MAPPED_FOLDER ?= /tmp/ccm-mapped-sources
+mapped-sources: setup
+	CCM_HOME=$(MAPPED_FOLDER)/demo $(BIN)/ccm demo
+	$(BIN)/python -m tests.mapping.foreign $(MAPPED_FOLDER)/demo $(MAPPED_FOLDER)

@@ -110,7 +110,7 @@ FILLED = {
         case when n % 30 = 0 then 'waiting' else 'posted' end as status, 5000 as total_amount, 4900 as posted_amount, 100 as unmatched_amount,
         0 as provider_adjustment_amount, 0 as held_amount from nights where n % 5 = 0""",
     "row_accounting": """select practice_id, extract_date, 'table_' || t as table_name, 1000 as rows_received, 999 as rows_accepted, 1 as rows_quarantined,
-        0 as rows_superseded from nights cross join range(12) as t (t)""",
+        0 as rows_superseded, 0 as rows_filtered from nights cross join range(12) as t (t)""",
     "landed_files": """select practice_id, n * 100 + t as file_id, extract_date, 'table_' || t as table_name, 1 as version, 'landed' as landed_path,
         case when hash(n, t) % 500 = 0 then 'rejected' else 'accepted' end as outcome, true as is_in_force from nights cross join range(12) as t (t)""",
     "quarantine": """select practice_id, extract_date, 'table_' || t as table_name, 7 as line_number, 'status' as column_name,

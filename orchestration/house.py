@@ -82,6 +82,11 @@ class House:
         return self.root / "practices.yaml"
 
     @property
+    def mappings(self) -> Path:
+        """The practice's own mappings, beside the shipped ones."""
+        return self.root / "mappings"
+
+    @property
     def landing(self) -> Path:
         return self.landing_folder or self.root / "landing"
 

@@ -11,12 +11,15 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from orchestration.contracts import extract_contracts
 from orchestration.house import DBT_PROJECT, HouseError
+from orchestration.mapping.forms import file_form
 
 
 def _quoted(value: Any) -> Any:
@@ -132,6 +135,57 @@ class NoticeSettings(_Strict):
     to: tuple[MailAddress, ...] = ()
 
 
+def _dated(chosen: Any) -> Any:
+    """`table: name` is short for the mapping of every night; the other form says from which night on."""
+    if not isinstance(chosen, dict):
+        return chosen
+    return {table: {date.min: one} if isinstance(one, str) else one for table, one in chosen.items()}
+
+
+class Delivery(_Strict):
+    """Where a practice's extracts are fetched from before a night. Secrets are in files of their own or in the environment, never here."""
+
+    url: Annotated[str, BeforeValidator(_quoted)]
+    known_hosts: Path | None = None
+    private_key_file: Path | None = None
+    passphrase_file: Path | None = None
+    password_file: Path | None = None
+    password_env: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
+    profile: Text | None = None  # of ~/.aws; else what every AWS tool finds
+    archive: Text | None = None  # the name of ZIP files beside the nights' folders, with the night in it
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Delivery:
+        parts = urlsplit(self.url)
+        if parts.scheme == "sftp":
+            if parts.password is not None:
+                raise ValueError("url: holds a password; put it into a file and name that with password_file")
+            if not (parts.hostname and parts.username) or parts.query or parts.fragment:
+                raise ValueError("url: write it like sftp://user@host/folder, or sftp://user@host:2222/folder")
+            if self.known_hosts is None:
+                raise ValueError(
+                    "known_hosts is missing: the file with the server's host key (ssh-keyscan, compared with what the vendor says)"
+                )
+            if not (self.private_key_file or self.password_file or self.password_env):
+                raise ValueError("wants private_key_file, password_file or password_env")
+        elif parts.scheme == "s3":
+            if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*/?", self.url):
+                raise ValueError("url: write it like s3://bucket/prefix")
+        elif parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
+            raise ValueError("url: begins with sftp://, s3:// or file:///")
+        return self
+
+    @field_validator("archive")
+    @classmethod
+    def _archive(cls, archive: str | None) -> str | None:
+        if archive is not None and (file_form(archive).strptime is None or not archive.lower().endswith(".zip")):
+            raise ValueError("write it with the night in braces and .zip at its end, such as extracts_{YYYYMMDD}.zip")
+        return archive
+
+
+MappingName = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
 class Practice(_Strict):
     """One practice as its operator describes it. Money in dollars, codes and numbers as text."""
 
@@ -158,6 +212,9 @@ class Practice(_Strict):
     close: Close = Field(default_factory=Close)
     claim_file: ClaimFileSettings | None = None
     operations: Operations = Field(default_factory=Operations)
+    delivery: Delivery | None = None
+    # table -> first night -> the mapping that reads its files from then on (docs/mappings.md)
+    mappings: Annotated[dict[str, dict[date, MappingName]], BeforeValidator(_dated)] = Field(default_factory=dict)
 
     @field_validator("npi")
     @classmethod
@@ -193,6 +250,15 @@ class Practice(_Strict):
                 raise ValueError(f"{code}: a fee is a positive amount in dollars and whole cents")
         return {code: fee.quantize(Decimal("0.01")) for code, fee in charges.items()}
 
+    @field_validator("mappings")
+    @classmethod
+    def _tables(cls, chosen: dict[str, Any]) -> dict[str, Any]:
+        known = extract_contracts()
+        for table in chosen:
+            if table not in known:
+                raise ValueError(f"{table!r} is no extract table; one of {', '.join(known)}")
+        return chosen
+
     @model_validator(mode="after")
     def _locality(self) -> Practice:
         if (self.mac, self.address.state, self.locality) not in _known_localities():
@@ -212,8 +278,10 @@ class Practice(_Strict):
 
     def canonical_json(self) -> str:
         """This configuration in one form: every setting that a claim can depend on, keys sorted, no white space. Without a `claim_file` as
-        before there was one, so that packets of then keep their fingerprints."""
-        left_out = {"operations"} if self.claim_file else {"operations", "claim_file"}
+        before there was one, so that packets of then keep their fingerprints. How the extracts came is no setting of a claim: the rows are frozen."""
+        left_out = (
+            {"operations", "mappings", "delivery"} if self.claim_file else {"operations", "mappings", "delivery", "claim_file"}
+        )
         return json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"))
 
     def fingerprint(self) -> str:

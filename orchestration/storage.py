@@ -133,7 +133,7 @@ def _told(where: str) -> Iterator[None]:
         from botocore.exceptions import BotoCoreError, ClientError
     except ModuleNotFoundError:
         raise HouseError(
-            f"{LAKE} or {LANDING} names object storage, which needs boto3; install the extra `s3` of this package"
+            f"{LAKE}, {LANDING} or a delivery names object storage, which needs boto3; install the extra `s3` of this package"
         ) from None
 
     try:
@@ -169,12 +169,22 @@ def secret() -> str:
     return f"create or replace temporary secret ccm_objects (type s3, {', '.join(said)}, use_ssl {str(scheme == 'https').lower()})"
 
 
-def listed(place: Prefix, below: str, after: str | None = None) -> list[StoredObject]:
-    """Every object whose name begins with `below` (from `after` on, where given), by name. Raises StorageError."""
+def client_of(profile: str | None) -> Any:
+    """A client with a profile of ~/.aws; without one that of the environment. Raises StorageError."""
+    if profile is None:
+        return _client()
+    with _told(f"profile {profile}"):
+        import boto3
+
+        return boto3.Session(profile_name=profile).client("s3", config=_config())
+
+
+def listed(place: Prefix, below: str, after: str | None = None, client: Any = None) -> list[StoredObject]:
+    """Every object whose name begins with `below` (from `after` on, where given), by name. `client`: of another account. Raises StorageError."""
     given = {"Bucket": place.bucket, "Prefix": place.key(below), **({"StartAfter": place.key(after)} if after else {})}
     found = []
     with _told(place.url(below)):
-        for page in _client().get_paginator("list_objects_v2").paginate(**given):
+        for page in (client or _client()).get_paginator("list_objects_v2").paginate(**given):
             for one in page.get("Contents", ()):
                 found.append(
                     StoredObject(
@@ -189,10 +199,10 @@ def listed(place: Prefix, below: str, after: str | None = None) -> list[StoredOb
     return found
 
 
-def chunks(one: StoredObject) -> Iterator[bytes]:
+def chunks(one: StoredObject, client: Any = None) -> Iterator[bytes]:
     """The bytes of an object as it was listed; StorageError when it is another now, or may not be read."""
     with _told(f"s3://{one.bucket}/{one.key}"):
-        body = _client().get_object(Bucket=one.bucket, Key=one.key, IfMatch=one.etag)["Body"]
+        body = (client or _client()).get_object(Bucket=one.bucket, Key=one.key, IfMatch=one.etag)["Body"]
         yield from body.iter_chunks(_CHUNK)
 
 

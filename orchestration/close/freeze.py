@@ -38,6 +38,9 @@ _FILES = """
     from staging.stg_files where practice_id = ? order by extract_date, table_name, version
 """
 
+# Of files that a mapping read. Where there is none, a packet is as it was before there were mappings.
+_MAPPED = ["mapping", "mapping_sha256", "lines_read", "rows_filtered"]
+
 # Of the snapshots: each patient's last row, and one presence in the month.
 _PATIENTS = """
     select patients.*
@@ -154,7 +157,10 @@ def freeze(
         files["accepted.json"] = json.dumps([dict(one) for one in accepted], sort_keys=True).encode()
     numbers = file_numbers(warehouse, name)
     for path, (sql, parameters) in queries.items():
-        files[f"{path}.parquet"] = parquet(numbered(warehouse.execute(sql, parameters).to_arrow_table(), numbers))
+        table = warehouse.execute(sql, parameters).to_arrow_table()
+        if path == "lake/files" and table["mapping"].null_count == len(table):
+            table = table.drop_columns(_MAPPED)
+        files[f"{path}.parquet"] = parquet(numbered(table, numbers))
     for (seed,) in warehouse.execute(
         "select table_name from duckdb_tables() where schema_name = 'rules' order by table_name"
     ).fetchall():

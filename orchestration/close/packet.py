@@ -505,14 +505,21 @@ def _releases(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: dat
 
 
 def _inputs(warehouse: duckdb.DuckDBPyConnection, practice: Practice) -> list[dict[str, Any]]:
-    """Every landed file in force of this practice, by table and night, with its hash."""
+    """Every landed file in force of this practice, by table and night, with its hash and that of the mapping which read it."""
     rows = warehouse.execute(
         """
-        select table_name, extract_date, version, sha256 from staging.stg_files
+        select table_name, extract_date, version, sha256, mapping, mapping_sha256 from staging.stg_files
         where practice_id = ? and is_in_force order by table_name, extract_date
         """,
         [practice.practice_id],
     ).fetchall()
     return [
-        {"table": table, "night": night.isoformat(), "version": version, "sha256": sha256} for table, night, version, sha256 in rows
+        {
+            "table": table,
+            "night": night.isoformat(),
+            "version": version,
+            "sha256": sha256,
+            **({"mapping": mapping, "mapping_sha256": mapping_sha256} if mapping else {}),
+        }
+        for table, night, version, sha256, mapping, mapping_sha256 in rows
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import available_timezones
 
 import typer
@@ -19,6 +20,7 @@ from orchestration.engine import connect, reading
 from orchestration.house import House, HouseError
 
 if TYPE_CHECKING:
+    from orchestration.mapping.choice import MappedTable
     from orchestration.take_in.lake import FileRecord
     from orchestration.take_in.landing import LandedTable
 
@@ -49,6 +51,7 @@ class Verdict:
     rows_superseded: int
     faults: list[Fault]
     notices: list[str]
+    rows_filtered: int | None = None  # lines of which a mapping makes no row
 
     @property
     def is_clean(self) -> bool:
@@ -73,13 +76,19 @@ def check(
     """
     verdicts = judge_files([(path, _contract_of(path, contract)) for path in files], time_zone)
     if as_json:
-        print_json({"time_zone": time_zone, "files": [{**asdict(verdict), "is_clean": verdict.is_clean} for verdict in verdicts]})
+        print_json({"time_zone": time_zone, "files": [as_json_of(verdict) for verdict in verdicts]})
     else:
         for verdict in verdicts:
-            _print(verdict)
+            print_verdict(verdict)
         out.print(f"Times without an offset were read as {time_zone}; --time-zone names another.")
     if not all(verdict.is_clean for verdict in verdicts):
         raise typer.Exit(1)
+
+
+def as_json_of(verdict: Verdict) -> dict[str, Any]:
+    """A verdict for machines; what only a mapping has is there only then."""
+    told = {**asdict(verdict), "is_clean": verdict.is_clean}
+    return told if verdict.rows_filtered is not None else {name: value for name, value in told.items() if name != "rows_filtered"}
 
 
 def _contract_of(path: Path, named: str | None) -> ExtractContract:
@@ -96,19 +105,31 @@ def _contract_of(path: Path, named: str | None) -> ExtractContract:
     return known[found[0]]
 
 
-def judge_files(files: list[tuple[Path, ExtractContract]], time_zone: str) -> list[Verdict]:
-    """Takes the files in, each by its contract, into a private scratch folder that is gone afterwards. Raises HouseError."""
+def judge_files(
+    files: list[tuple[Path, ExtractContract]],
+    time_zone: str,
+    mapped: list[MappedTable] | None = None,
+    night: date = _NIGHT,
+    look: Callable[[Path], None] | None = None,
+) -> list[Verdict]:
+    """Takes the files in, each by its contract, into a private scratch folder that is gone afterwards. Raises HouseError.
+
+    `mapped`: how each of them is read, where they are another system's; `look` is given the batch's folder while it is there.
+    """
     from orchestration.storage import batch_folder
     from orchestration.take_in.lake import take_in_files
 
     if time_zone not in available_timezones():
         raise HouseError(f"--time-zone {time_zone!r}: no IANA time zone; write one like America/Chicago")
-    landed = [_landed(path, contract, number) for number, (path, contract) in enumerate(files)]
+    tables: list[MappedTable | None] = [*mapped] if mapped else [None] * len(files)
+    landed = [_landed(path, contract, number, night, tables[number]) for number, (path, contract) in enumerate(files)]
     with tempfile.TemporaryDirectory(prefix="ccm-check-") as folder:  # 0700
         house = House(Path(folder))
         report = take_in_files(house, landed, {one.practice_id: time_zone for one in landed})
         records = {record.practice_id: record for record in report.files}
         faults = _faults(batch_folder(house, report.batch)) if report.files else {}
+        if look is not None and report.files:
+            look(batch_folder(house, report.batch))
     verdicts = []
     for (path, contract), one in zip(files, landed, strict=True):
         if one.practice_id not in records:
@@ -118,18 +139,22 @@ def judge_files(files: list[tuple[Path, ExtractContract]], time_zone: str) -> li
             Verdict(
                 str(path), contract.table, record.outcome, record.rows_received, record.rows_accepted, record.rows_quarantined,
                 record.rows_superseded, faults.get(record.file_id, []), _notices(path, record, contract),
+                record.rows_filtered,
             )
         )  # fmt: skip
     return verdicts
 
 
-def _landed(path: Path, contract: ExtractContract, number: int) -> LandedTable:
+def _landed(path: Path, contract: ExtractContract, number: int, night: date, mapped: MappedTable | None) -> LandedTable:
+    from orchestration.mapping.model import ENDINGS, format_of
     from orchestration.take_in.landing import FORMATS, lone
 
-    if not path.name.lower().endswith(tuple(f".{form}" for form in FORMATS)):
+    if mapped is not None and format_of(path.name) is None:
+        raise HouseError(f"{path}: the name of a file that a mapping reads ends in one of {', '.join(ENDINGS)}")
+    if mapped is None and not path.name.lower().endswith(tuple(f".{form}" for form in FORMATS)):
         raise HouseError(f"{path}: the name of an extract ends in .{', .'.join(FORMATS)}")
     try:
-        landed = lone(path.resolve(), contract.table, f"file-{number}", _NIGHT)
+        landed = lone(path.resolve(), contract.table, f"file-{number}", night, mapped)
     except (OSError, RuntimeError):
         landed = None
     if landed is None:
@@ -161,20 +186,22 @@ def _notices(path: Path, record: FileRecord, contract: ExtractContract) -> list[
             f"rows that lose to another of the same {', '.join(contract.key)}, where {which} wins: {record.rows_superseded:,}"
         )
     if record.extra_columns:
-        said.append(f"columns that the contract does not know are ignored: {', '.join(record.extra_columns)}")
+        who = "mapping" if record.mapping else "contract"
+        said.append(f"columns that the {who} does not know are ignored: {', '.join(record.extra_columns)}")
     if contract.table == "patients" and record.outcome == "accepted" and not record.rows_accepted:
         said.append("a patients file without a good row changes nothing: the panel of the night before stays in force")
-    if path.name != f"{contract.table}.{record.format}":
+    if record.mapping is None and path.name != f"{contract.table}.{record.format}":
         said.append(f"in the landing folder its name must be {contract.table}.{record.format}")
     return said
 
 
-def _print(verdict: Verdict) -> None:
+def print_verdict(verdict: Verdict) -> None:
     outcome = "accepted" if verdict.is_clean else "accepted in part" if verdict.outcome == "accepted" else "rejected"
     out.print(Text.assemble((outcome, "green" if verdict.is_clean else "red"), f"  {verdict.file} as {verdict.contract}"))
     out.print(
         f"  {verdict.rows_received:,} rows received = {verdict.rows_accepted:,} accepted + {verdict.rows_quarantined:,} quarantined "
         f"+ {verdict.rows_superseded:,} superseded"
+        + (f"; {verdict.rows_filtered:,} lines give no row" if verdict.rows_filtered else "")
     )
     if verdict.faults:
         table = Table(pad_edge=False)

@@ -15,10 +15,6 @@ from orchestration.house import House, HouseError, sweep
 from orchestration.practices import Practice, load_practices
 
 
-def _zones(practices: dict[str, Practice]) -> dict[str, str]:
-    return {practice_id: practice.time_zone for practice_id, practice in practices.items()}
-
-
 def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None, full: bool, pipeline: Any = None) -> Any:
     """Takes in and rebuilds; gives the pipeline back so that a demo can go on with it. HouseError when the run failed.
 
@@ -27,12 +23,14 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
     from orchestration.answer.report import write_reports
     from orchestration.answer.worklist_files import write_worklists
     from orchestration.command.running import Pipeline, work_to_do
+    from orchestration.deliver.fetch import deliver
     from orchestration.storage import batch_numbers
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     with house.lock("run"):
         sweep(house)
-    work = work_to_do(house, _zones(practices), up_to)
+    deliver(house, practices)
+    work = work_to_do(house, practices, up_to)
     if work is None:
         raise HouseError(
             f"{house.landing_url or house.landing}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv"
@@ -72,6 +70,10 @@ def nightly(
         f"Taken in: {summary['files']} files of {summary['practices']} practices up to {summary['newest_night']}, "
         f"{summary['rows_accepted']:,} rows accepted, {summary['rows_quarantined']:,} in quarantine, {summary['rows_superseded']:,} superseded."
     )
+    if summary["rows_filtered"]:
+        out.print(f"Set aside by mappings: {summary['rows_filtered']:,} lines that give no row (`row_accounting.rows_filtered`).")
+    for line in summary["not_delivered"]:
+        out.print(f"Not delivered {line}", style="red")
     for line in summary["rejected"]:
         out.print(f"Rejected {line}", style="red")
     for line in summary["left_alone"]:
@@ -104,13 +106,15 @@ def backfill(
 ) -> None:
     """Takes in years of landed nights: one run for each month, then one night that rebuilds, checks and publishes. Stopped, the same command goes on."""
     from orchestration.command.running import Pipeline, months_to_do
+    from orchestration.deliver.fetch import deliver
 
     house = house_of(home).prepare()
     practices = load_practices(house.practices_yaml)
-    up_to, zones = night_of(date), _zones(practices)
+    up_to = night_of(date)
     with house.lock("run"):
         sweep(house)
-    months = months_to_do(house, zones, up_to)
+    deliver(house, practices)
+    months = months_to_do(house, practices, up_to)
     pipeline = Pipeline(house) if months else None
     done: list[dict[str, Any]] = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -149,17 +153,20 @@ def _taken_in(house: House) -> tuple[int, int]:
 
 
 def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:
+    from orchestration.deliver.fetch import faults
     from orchestration.engine import open_marts
     from orchestration.gate import verdicts
+    from orchestration.mapping.choice import choices
     from orchestration.take_in.landing import discover
     from orchestration.transform import standing
 
     left_alone: list[str] = []
-    discover(house, practices, up_to, left_alone)
+    discover(house, practices, up_to, left_alone, mapped=choices(house, practices))
 
     with open_marts(house) as marts:
         rows = marts.execute(
-            "select count(*), count(distinct practice_id), sum(rows_accepted), sum(rows_quarantined), sum(rows_superseded) from row_accounting"
+            "select count(*), count(distinct practice_id), sum(rows_accepted), sum(rows_quarantined), sum(rows_superseded), sum(rows_filtered) "
+            "from row_accounting"
         ).fetchall()[0]
         newest = marts.execute("select max(newest_night) from practice_nights").fetchall()[0][0]
         rejected = marts.execute(
@@ -192,9 +199,11 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         "rows_accepted": int(rows[2] or 0),
         "rows_quarantined": int(rows[3] or 0),
         "rows_superseded": int(rows[4] or 0),
+        "rows_filtered": int(rows[5] or 0),
         "newest_night": newest,
         "rejected": [row[0] for row in rejected],
         "left_alone": left_alone,
+        "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],
         "failed_checks": failed,
         "held_until_accepted": [row[0] for row in holds],
         "quarantined_facts": hidden,

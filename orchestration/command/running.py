@@ -11,7 +11,7 @@ from typing import Any
 
 from orchestration.house import House, HouseError
 from orchestration.operate.instance import prepare_environment
-from orchestration.practices import load_practices
+from orchestration.practices import Practice, load_practices
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Pipeline:
         config = {
             "ops": {
                 "transform_and_decide": {"config": {"full": full}},
-                "take_in": {"config": {"practice_ids": practice_ids, "up_to": night.isoformat()}},
+                "take_in": {"config": {"practice_ids": practice_ids, "up_to": night.isoformat(), "is_delivered": True}},
             }
         }
         # Dagster knows no partition after today; a folder dated ahead of this machine's clock is taken in all the same.
@@ -56,7 +56,7 @@ class Pipeline:
         """The backfill job up to a night: what landed by then is taken in and judged, and nothing is rebuilt."""
         from orchestration.take_in.assets import NIGHTS
 
-        config = {"ops": {"take_in": {"config": {"up_to": night.isoformat()}}}}
+        config = {"ops": {"take_in": {"config": {"up_to": night.isoformat(), "is_delivered": True}}}}
         return self._run("backfill", config, min(night.isoformat(), NIGHTS.get_last_partition_key() or night.isoformat()))
 
     def month_end(
@@ -125,23 +125,28 @@ class Work:
     is_new: bool
 
 
-def months_to_do(house: House, zones: dict[str, str], up_to: date | None) -> dict[date, date]:
+def months_to_do(house: House, practices: Mapping[str, Practice], up_to: date | None) -> dict[date, date]:
     """The months that have a landed night that is new or changed: first day -> the newest of these nights, ascending."""
+    from orchestration.mapping.choice import choices
     from orchestration.take_in.lake import pending
     from orchestration.take_in.landing import discover
 
     months: dict[date, date] = {}
-    for night in sorted(one.extract_date for one in pending(house, discover(house, list(zones), up_to), zones)):
+    landed = discover(house, practices, up_to, mapped=choices(house, practices))
+    zones = {practice_id: practice.time_zone for practice_id, practice in practices.items()}
+    for night in sorted(one.extract_date for one in pending(house, landed, zones)):
         months[night.replace(day=1)] = night
     return months
 
 
-def work_to_do(house: House, zones: dict[str, str], up_to: date | None) -> Work | None:
+def work_to_do(house: House, practices: Mapping[str, Practice], up_to: date | None) -> Work | None:
     """What a nightly run would take in; None when nothing has landed at all."""
+    from orchestration.mapping.choice import choices
     from orchestration.take_in.lake import pending
     from orchestration.take_in.landing import discover
 
-    landed = discover(house, list(zones), up_to)
+    landed = discover(house, practices, up_to, mapped=choices(house, practices))
     if not landed:
         return None
+    zones = {practice_id: practice.time_zone for practice_id, practice in practices.items()}
     return Work(max(table.extract_date for table in landed), bool(pending(house, landed, zones)))

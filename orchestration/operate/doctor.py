@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from orchestration.contracts import extract_contracts
 from orchestration.engine import open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
+from orchestration.mapping.choice import choices
 from orchestration.operate.drops import due_night
 from orchestration.practices import Practice, load_practices
 from orchestration.storage import batch_numbers, contents
@@ -104,6 +105,15 @@ def _configured(house: House, practices: dict[str, Practice]) -> Iterator[Diagno
         yield Diagnosis("practices.yaml", "ok", f"{len(practices)} practices")
     except HouseError as error:
         yield Diagnosis("practices.yaml", "bad", str(error), "correct it: no night and no close runs without it")
+        return
+    if any(practice.mappings for practice in practices.values()):
+        troubles = choices(house, practices).troubles()
+        for practice_id, said in troubles.items():
+            yield Diagnosis(
+                "mappings", "bad", f"{practice_id}: {'; '.join(said)}", "correct it: until then its files are left alone"
+            )
+        if not troubles:
+            yield Diagnosis("mappings", "ok", ", ".join(sorted(name for name, practice in practices.items() if practice.mappings)))
 
 
 def _permissions(house: House) -> Iterator[Diagnosis]:

@@ -9,6 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 from orchestration.contracts import extract_contracts
 from orchestration.house import House
+from orchestration.mapping.choice import choices
 from orchestration.practices import Practice
 from orchestration.storage import Prefix, StorageError, listed
 from orchestration.take_in.lake import ledger, pending
@@ -34,7 +35,7 @@ def drops(house: House, practices: Mapping[str, Practice], now: datetime) -> Dro
     """New or changed nights of the last days. Complete: a `_SUCCESS` not older than the night's files, or nothing changed for the
     practice's quiet_minutes. `now` has a time zone."""
     since = (now - timedelta(days=DAYS_BACK)).date()
-    landed = discover(house, practices, since=since)
+    landed = discover(house, practices, since=since, mapped=choices(house, practices))
     wanted = pending(house, landed, {name: practice.time_zone for name, practice in practices.items()})
     by_practice: dict[str, list[LandedTable]] = {}
     for one in wanted:
@@ -59,9 +60,14 @@ def _is_complete(house: House, practice: Practice, night: date, now: datetime) -
         if error.is_general:
             raise
         return False  # this practice's own trouble
+    return is_complete(marked, written, newest, practice.operations.quiet_minutes, now)
+
+
+def is_complete(marked: float | None, written: float, newest: float, quiet_minutes: int, now: datetime) -> bool:
+    """Whether a night is all there, by its times in seconds since 1970: marked so after its newest file was written, or not touched for a while."""
     if marked is not None and marked >= written:
         return True
-    return now.timestamp() - newest >= practice.operations.quiet_minutes * 60
+    return now.timestamp() - newest >= quiet_minutes * 60
 
 
 # Both give, in seconds since 1970 (UTC): when the night was marked complete (None: it is not), when the newest of its files was written, and when

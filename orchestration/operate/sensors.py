@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.close.calendar import MONTHS, PRACTICES, published_months
+from orchestration.deliver.fetch import deliver, faults
 from orchestration.house import House
 from orchestration.notices import Notice, tell
 from orchestration.operate.drops import Late, drops, late_extracts
@@ -18,7 +19,7 @@ from orchestration.payers.inbox import pending
 from orchestration.practices import load_practices
 from orchestration.runbook import check_spec
 from orchestration.schedules.jobs import night_config, nightly_job, respond_job
-from orchestration.take_in.assets import NIGHTS
+from orchestration.take_in.assets import DELIVERED, NIGHTS, delivered
 
 INBOX_SECONDS = 60
 # A failed night is tried again after so long; after the last of these somebody has to look.
@@ -206,4 +207,32 @@ def calendar_sensor(context: dg.SensorEvaluationContext) -> Any:
     )
 
 
-SENSORS = [landing_sensor, inbox_sensor, retry_sensor, late_extracts_sensor, calendar_sensor]
+@dg.sensor(
+    name="deliveries",
+    minimum_interval_seconds=300,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Fetches complete nights from the practices' servers (`delivery` of practices.yaml) into landing/; a server that cannot be read makes the "
+    "check deliveries_came red, and a notice, once.",
+)
+def deliveries_sensor(context: dg.SensorEvaluationContext) -> Any:
+    house = House.from_environment()
+    practices = load_practices(house.practices_yaml)
+    outcomes = deliver(house, practices, now())
+    if not outcomes:
+        return dg.SkipReason("no practice has a delivery")
+    for outcome in outcomes:
+        if outcome.fetched or outcome.fault:
+            context.log.info(f"{outcome.practice_id}: {len(outcome.fetched)} files fetched; {outcome.fault or 'nothing wrong'}")
+    passed, metadata = delivered(faults(house, practices))
+    said = json.dumps([passed, metadata], sort_keys=True)
+    if said == context.cursor:
+        return dg.SkipReason(f"{sum(len(one.fetched) for one in outcomes)} files fetched; the check is as it was")
+    context.update_cursor(said)
+    return dg.SensorResult(
+        asset_events=[
+            dg.AssetCheckEvaluation(asset_key=DELIVERED.asset_key, check_name=DELIVERED.name, passed=passed, metadata=metadata)
+        ]
+    )
+
+
+SENSORS = [landing_sensor, inbox_sensor, retry_sensor, late_extracts_sensor, calendar_sensor, deliveries_sensor]

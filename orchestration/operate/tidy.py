@@ -12,6 +12,7 @@ from pathlib import Path
 import dagster as dg
 
 from orchestration.house import House, HouseError
+from orchestration.mapping.choice import choices
 from orchestration.operate.backup import snapshots
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import newest_files
@@ -81,14 +82,17 @@ def _landed(house: House, before: date) -> list[Path]:
     newest: dict[str, date] = {}
     for practice_id, night, _ in held:
         newest[practice_id] = max(newest.get(practice_id, night), night)
-    found = []
-    for one in discover(house, load_practices(house.practices_yaml), up_to=before - timedelta(days=1)):
+    found: dict[Path, None] = {}
+    wanted: set[Path] = set()  # a file of several tables stays while one of them needs it
+    practices = load_practices(house.practices_yaml)
+    for one in discover(house, practices, up_to=before - timedelta(days=1), mapped=choices(house, practices)):
         record = held.get(one.key)
-        if record is None or record.outcome != "accepted" or one.extract_date >= newest[one.practice_id]:
-            continue
-        if len(one.files) == 1 and one.fault is None and digest(one) == record.sha256:
-            found.append(one.files[0])
-    return found
+        is_kept = record is not None and record.outcome == "accepted" and one.extract_date < newest[one.practice_id]
+        if is_kept and record is not None and len(one.files) == 1 and one.fault is None and digest(one) == record.sha256:
+            found[one.files[0]] = None
+        else:
+            wanted.update(one.files)
+    return [path for path in found if path not in wanted]
 
 
 def utc_now() -> datetime:

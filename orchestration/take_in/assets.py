@@ -7,9 +7,12 @@ from typing import Any
 import dagster as dg
 
 from orchestration.contracts import ExtractContract, extract_contracts
+from orchestration.deliver.fetch import deliver, faults
 from orchestration.discretion import discreet
 from orchestration.house import House
+from orchestration.mapping.choice import choices
 from orchestration.practices import load_practices
+from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
 from orchestration.take_in.lake import take_in
 
@@ -44,6 +47,7 @@ class TakeInConfig(dg.Config):
 
     practice_ids: list[str] | None = None
     up_to: str | None = None
+    is_delivered: bool = False  # whoever asked for the run has fetched what there was
 
 
 def spoken_of(contract: ExtractContract) -> str:
@@ -94,8 +98,19 @@ def _specs() -> list[dg.AssetSpec]:
     return specs
 
 
+DELIVERED = check_spec(
+    "deliveries_came",
+    dg.AssetKey(["lake", "files"]),
+    "Every practice's `delivery` could be reached and read. What could not is tried again by the next night and by the sensor deliveries.",
+)
+
+
 @dg.multi_asset(
-    specs=_specs(), name="take_in", backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=NIGHTS_A_RUN), pool="lake"
+    specs=_specs(),
+    check_specs=[DELIVERED],
+    name="take_in",
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=NIGHTS_A_RUN),
+    pool="lake",
 )
 @discreet
 def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> Iterator[Any]:
@@ -108,7 +123,13 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
     }
     nights = context.partition_key_range
     partition = date.fromisoformat(nights.end)
-    report = take_in(house, zones, up_to=date.fromisoformat(config.up_to) if config.up_to else partition)
+    if not config.is_delivered:
+        deliver(house, {practice_id: practices[practice_id] for practice_id in zones})
+    not_delivered = faults(house, practices)
+    for practice_id, fault in not_delivered.items():
+        context.log.warning(f"{practice_id}: not delivered: {fault}")
+    mapped = choices(house, {practice_id: practices[practice_id] for practice_id in zones})
+    report = take_in(house, zones, up_to=date.fromisoformat(config.up_to) if config.up_to else partition, mapped=mapped)
     files = report.files if report else []
     context.log.info(f"Batch {report.batch}: {len(files)} files taken in." if report else "No landed file is new or changed.")
     for note in report.notes if report else ():
@@ -128,3 +149,13 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
                 **({"dagster/partition_row_count": int(totals["rows_accepted"])} if "rows_accepted" in totals else {}),
             },
         )
+    passed, metadata = delivered(not_delivered)
+    yield dg.AssetCheckResult(asset_key=DELIVERED.asset_key, check_name=DELIVERED.name, passed=passed, metadata=metadata)
+
+
+def delivered(not_delivered: dict[str, str]) -> tuple[bool, dict[str, str]]:
+    """What the check `deliveries_came` says."""
+    return not not_delivered, {
+        "practices": ", ".join(not_delivered) or "none",
+        "faults": "; ".join(not_delivered.values()) or "nothing",
+    }

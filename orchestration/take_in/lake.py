@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,9 @@ from orchestration import storage
 from orchestration.contracts import ExtractContract, extract_contracts, lake_columns
 from orchestration.engine import connect, ensure_key_fits, reading, written
 from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, sync_folder
+from orchestration.mapping import choice, plain
+from orchestration.mapping import sql as mapping_sql
+from orchestration.mapping.choice import Choices, MappedTable
 from orchestration.storage import batch_folder, batch_numbers
 from orchestration.take_in import reader, typed
 from orchestration.take_in.landing import LandedTable, discover, fetched, release, spool
@@ -61,6 +65,11 @@ class FileRecord:
     rows_superseded: int
     extra_columns: tuple[str, ...]
     missing_columns: tuple[str, ...] | None = None  # optional columns that the file has not; None: it was not noted yet
+    # Of a file that a mapping read: which, by the SHA-256 of its YAML (kept in lake/mappings/), the lines of the file, and those that gave no row.
+    mapping: str | None = None
+    mapping_sha256: str | None = None
+    lines_read: int | None = None
+    rows_filtered: int | None = None
 
     @property
     def key(self) -> tuple[str, date, str]:
@@ -71,13 +80,15 @@ _LEDGER = pa.schema(
     [
         pa.field(
             f.name,
-            {"int": pa.int64(), "date": pa.date32()}.get(
+            {"int": pa.int64(), "int | None": pa.int64(), "date": pa.date32()}.get(
                 str(f.type), pa.list_(pa.string()) if str(f.type).startswith("tuple[str, ...]") else pa.string()
             ),
         )
         for f in fields(FileRecord)
     ]
 )
+# Columns of the ledger that only a batch with a mapped file has: without mappings a batch is what it was before there were any.
+_MAPPED = ("mapping", "mapping_sha256", "lines_read", "rows_filtered")
 _ROW_PREFIX = (("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT"))
 _QUARANTINE = (
     ("file_id", "BIGINT"),
@@ -94,7 +105,7 @@ _QUARANTINE = (
 @dataclass(frozen=True)
 class BatchReport:
     """What one run took in. `totals`: table -> files, rows_received, rows_accepted, rows_quarantined,
-    rows_superseded."""
+    rows_superseded, rows_filtered."""
 
     batch: int
     files: list[FileRecord]
@@ -147,7 +158,7 @@ def pending(house: House, landed: list[LandedTable], practices: Mapping[str, str
     """Those of `landed` that the lake does not hold as they are now. `practices`: practice_id -> IANA time zone.
 
     Unchanged: the same size and times on disk, or else the same SHA-256; and the same time zone, on which
-    local times depend.
+    local times depend. Another mapping alone is no change; a file that is landed again is read by the one that is chosen now.
     """
     return _pending(landed, practices, _newest(ledger(house)))
 
@@ -163,14 +174,25 @@ def _pending(
             continue
         stamp = (one.file_name, one.size_bytes, one.mtime_ns, one.ctime_ns)
         is_same = stamp == (held.file_name, held.size_bytes, held.mtime_ns, held.ctime_ns)
-        if one.objects:  # the ETag, which stands for the time of change, names the content: the same bytes put again are no news
+        if (
+            one.objects and _mapping_of(one) == held.mapping_sha256
+        ):  # the ETag, which stands for the time of change, names the content: the same bytes put again are no news
             is_same = (one.file_name, one.size_bytes, one.ctime_ns) == (held.file_name, held.size_bytes, held.ctime_ns)
         # A file that gave no bytes may give them now without a trace on disk: it is asked again.
         if is_same and (held.sha256 is not None or one.fault is not None):
             continue
-        if reader.digest(one) != held.sha256:
+        if reader.digest(one) != held.sha256 or (_is_landed_again(one, held) and _mapping_of(one) != held.mapping_sha256):
             wanted.append(one)
     return wanted
+
+
+def _is_landed_again(one: LandedTable, held: FileRecord) -> bool:
+    """By the time at which it was written: a home that is copied or restored with the times of its files has landed nothing."""
+    return (one.file_name, one.mtime_ns) != (held.file_name, held.mtime_ns)
+
+
+def _mapping_of(one: LandedTable) -> str | None:
+    return one.mapped.loaded.sha256 if one.mapped else None
 
 
 # --- taking in --------------------------------------------------------------------------------------------------------
@@ -182,10 +204,11 @@ def take_in(
     up_to: date | None = None,
     nights: set[date] | None = None,
     progress: Progress | None = None,
+    mapped: Choices | None = None,
 ) -> BatchReport | None:
     """Takes in every landed file that is new or changed as one batch; None when there is none.
 
-    `practices`: practice_id -> IANA time zone; files of others stay where they are. `up_to` (included) and
+    `practices`: practice_id -> IANA time zone; files of others stay where they are; `mapped`: how those of other systems are read. `up_to` (included) and
     `nights` narrow
     the nights. The batch appears whole or not at all. Raises HouseError for what a user can mend.
     """
@@ -200,7 +223,7 @@ def take_in(
                 _finish(house, 0, scratch, engine, [], {})
         notes: list[str] = []
         newest = _newest(ledger(house))
-        landed = discover(house, practices, up_to, notes)
+        landed = discover(house, practices, up_to, notes, mapped=mapped)
         if nights is not None:
             landed = [one for one in landed if one.extract_date in nights]
         wanted = _pending(landed, practices, newest)[:FILES_A_BATCH]
@@ -230,7 +253,10 @@ def _take_batch(
     """None when every file changed while it was read."""
     batch = (batch_numbers(house) or [0])[-1] + 1
     with _scratch(house, batch) as scratch, _engine(scratch) as engine:
-        taking = _Batch(engine, batch, practices, newest, scratch, progress or (lambda what, done, of: None), len(wanted))
+        foreign_zones = frozenset(zone for one in wanted if one.mapped and (zone := one.mapped.loaded.mapping.time_zone))
+        taking = _Batch(
+            engine, batch, practices, newest, scratch, progress or (lambda what, done, of: None), len(wanted), foreign_zones
+        )
         for table, contract in extract_contracts().items():
             own = [(place, one) for place, one in enumerate(wanted) if one.table == table]
             taking.take(contract, own)
@@ -238,6 +264,7 @@ def _take_batch(
         if not taking.records:
             return None
         records = sorted(taking.records, key=lambda record: record.file_id)
+        choice.keep(house, {one.loaded.sha256: one.loaded.content for item in wanted if (one := item.mapped)})
         _finish(house, batch, scratch, engine, records, taking.written)
     return BatchReport(batch, records, _totals(records), notes)
 
@@ -249,6 +276,8 @@ def _totals(records: list[FileRecord]) -> dict[str, dict[str, int]]:
         total["files"] += 1
         for name in ("rows_received", "rows_accepted", "rows_quarantined", "rows_superseded"):
             total[name] += getattr(record, name)
+        if record.rows_filtered is not None:
+            total["rows_filtered"] += record.rows_filtered
     return {table: dict(total) for table, total in sorted(totals.items())}
 
 
@@ -261,6 +290,12 @@ def _scratch(house: House, batch: int) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(_spill(folder), ignore_errors=True)
+        shutil.rmtree(_copies(folder), ignore_errors=True)
+
+
+def _copies(scratch: Path) -> Path:
+    """Where foreign files lie as plain CSV while they are read."""
+    return scratch.with_name(f"{scratch.name.removesuffix('.tmp')}.plain.tmp")
 
 
 def _spill(scratch: Path) -> Path:
@@ -313,7 +348,10 @@ def _finish(
         }
         for record in records
     ]
-    pq.write_table(pa.Table.from_pylist(rows, schema=_LEDGER), scratch / "files.parquet", compression="zstd")
+    ledger_table = pa.Table.from_pylist(rows, schema=_LEDGER)
+    if not any(record.mapping for record in records):
+        ledger_table = ledger_table.drop_columns(list(_MAPPED))
+    pq.write_table(ledger_table, scratch / "files.parquet", compression="zstd")
     for path in scratch.iterdir():
         _sync(path)
     if house.lake_url is None:
@@ -362,14 +400,21 @@ class _Batch:
     scratch: Path
     progress: Progress
     of: int
+    foreign_zones: frozenset[str] = frozenset()  # of mappings that name their own
     done: int = 0
     records: list[FileRecord] = field(default_factory=list)
     written: dict[str, Path] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    # Of the table that is being taken, by place: how each file is read, what it is read from where that is a copy, and of mapped ones the lines
+    # and those that gave no row.
+    layouts: dict[int, reader.Layout] = field(default_factory=dict)
+    copies: dict[int, Path] = field(default_factory=dict)
+    lines: dict[int, int] = field(default_factory=dict)
+    filtered: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.engine.execute(_quarantine_table())
-        zones = sorted(set(self.practices.values()))
+        zones = sorted({*self.practices.values(), *self.foreign_zones})
         self.zones = {zone: number for number, zone in enumerate(zones)}
         days = zone_days(zones)
         self.engine.register("days", days)
@@ -383,26 +428,42 @@ class _Batch:
         self.progress(contract.table, self.done, self.of)
         tables, changed = fetched([one for _, one in files])
         files = [(place, one) for (place, _), one in zip(files, tables, strict=True)]
+        self.layouts = {place: reader.Layout.of(contract) for place, one in files if one.mapped is None}
+        self.copies, self.filtered, self.lines = {}, {}, {}
         with ThreadPoolExecutor(2) as pool:  # hashing and reading release the interpreter
-            scans = dict(
-                zip(
-                    (place for place, _ in files),
-                    pool.map(lambda item: reader.scan(item[1], contract), files),
-                    strict=True,
-                )
-            )
+            scans = dict(zip((place for place, _ in files), pool.map(lambda item: self._scan(*item), files), strict=True))
         columns = ", ".join(f"{typed.name(name)} {kind}" for name, kind in typed.staged_columns(contract))
-        self.engine.execute(f"create table staged (grp INTEGER, place BIGINT, line_number BIGINT, fault VARCHAR, {columns})")
+        self.engine.execute(
+            f"create table staged (grp INTEGER, place BIGINT, line_number BIGINT, fault VARCHAR, fault_column VARCHAR, {columns})"
+        )
         readable = [(place, one) for place, one in files if scans[place].fault is None and scans[place].column_fault is None]
-        groups = self._stage(contract, readable, scans)
+        groups = self._stage(contract, [item for item in readable if item[1].mapped is None], scans)
+        for place, one in readable:
+            if one.mapped is not None:
+                groups[place] = (0, place)
+                self._stage_mapped(contract, place, one, one.mapped, scans[place])
         unreliable = {place for order, (place, one) in enumerate(files) if order in changed or not one.is_as_it_was()}
         for place, one in files:
             if place in unreliable:
                 self.notes.append(f"landing/{one.file_name}: changed while it was read; it is taken in by the next run")
         self._judge(contract, [item for item in files if item[0] not in unreliable], scans, groups)
         release(tables)
+        shutil.rmtree(_copies(self.scratch), ignore_errors=True)
         self.done += len(files)
         self.progress(contract.table, self.done, self.of)
+
+    def _scan(self, place: int, one: LandedTable) -> reader.Scan:
+        if one.mapped is None:
+            return reader.scan(one, self.layouts[place])
+        path = None
+        if plain.wants_copy(one, one.mapped):
+            path = _copies(self.scratch) / f"{place}.csv"
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            if (fault := plain.copy(one, one.mapped, path)) is not None:
+                return reader.Scan(sha256=reader.digest(one), fault=fault)
+            self.copies[place] = path
+        self.layouts[place] = plain.layout(one.mapped, path)
+        return reader.scan(one, self.layouts[place], path)
 
     # staging: text in, line by line
 
@@ -442,7 +503,7 @@ class _Batch:
         paths = [no_pattern(one.files[0]) for _, one in files]
         try:
             self.engine.execute(
-                f"insert into staged select {group}, file_index, null, null, "
+                f"insert into staged select {group}, file_index, null, null, null, "
                 f"{typed.staging(contract, texts)} from read_csv($paths, "
                 f"columns = {{{types}}}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
                 "strict_mode = true, store_rejects = true, rejects_limit = 1)",
@@ -474,12 +535,81 @@ class _Batch:
             f"nullif({typed.name(name)}, '')" if kind == "VARCHAR" else typed.name(name)
             for name, kind in typed.staged_columns(contract)
         )
-        is_parquet = one.format == "parquet"
-        batches = reader.parquet_batches(one.files[0], found, contract) if is_parquet else reader.csv_batches(one, found, contract)
-        with self._rows(reader.scratch_schema(contract), batches) as failed:
-            self.engine.execute(f"insert into staged select 0, {place}, line_number, fault, {names} from rows_of_one")
+        with self._rows(reader.scratch_schema(self.layouts[place]), self._batches(place, one, found)) as failed:
+            self.engine.execute(f"insert into staged select 0, {place}, line_number, fault, null, {names} from rows_of_one")
         if failed:
             found.fault = _broke_off(failed[0])
+
+    def _batches(self, place: int, one: LandedTable, found: reader.Scan) -> Iterator[pa.RecordBatch]:
+        if one.format == "parquet":
+            return reader.parquet_batches(one.files[0], found, self.layouts[place])
+        return reader.csv_batches(one, found, self.layouts[place], self.copies.get(place))
+
+    def _stage_mapped(
+        self, contract: ExtractContract, place: int, one: LandedTable, mapped: MappedTable, found: reader.Scan
+    ) -> None:
+        """One file of another system: its columns as text, turned into the contract's by the mapping, and what it sets aside counted."""
+        made = False
+        if one.format != "parquet" and found.plain:
+            made = self._map(contract, place, one, mapped, self._read_plain(place, one, found), wanted=found.rows)
+        if not made:
+            layout = self.layouts[place]
+            with self._rows(reader.scratch_schema(layout), self._batches(place, one, found)) as failed:
+                try:
+                    self._map(contract, place, one, mapped, "rows_of_one")
+                except duckdb.Error as error:  # whatever a mapping asks for must not stop the others
+                    failed.append(error)
+            if failed:
+                found.fault = _broke_off(failed[0])
+                self.engine.execute("drop table if exists mapped")
+                return
+        self.lines[place], self.filtered[place] = self.engine.execute(
+            "select count(*), count(*) filter (where not is_kept) from (select bool_or(is_kept) as is_kept from mapped group by line_number)"
+        ).fetchall()[0]
+        names = ", ".join(typed.name(name) for name, _ in typed.staged_columns(contract))
+        self.engine.execute(
+            f"insert into staged select 0, {place}, line_number + part * {mapping_sql.ROWS_OF_A_LINE}, fault, fault_column, {names} "
+            "from mapped where is_kept"
+        )
+        self.engine.execute("drop table mapped")
+
+    def _read_plain(self, place: int, one: LandedTable, found: reader.Scan) -> str:
+        """A plain file as a relation of line_number, fault and the columns that the mapping reads."""
+        layout = self.layouts[place]
+        types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(found.header)))
+        texts = ", ".join(
+            f"{f'c{found.positions[column]}' if column in found.positions else 'null::varchar'} as {mapping_sql.of_export(column)}"
+            for column in layout.names
+        )
+        path = no_pattern(self.copies.get(place, one.files[0]))
+        packed = ", compression = 'gzip'" if one.format == "csv.gz" and place not in self.copies else ""
+        return (
+            f"(select row_number() over () + {layout.first_line} as line_number, null::varchar as fault{', ' if texts else ''}{texts} "
+            f"from read_csv([{typed.literal(path)}], columns = {{{types}}}, header = true, auto_detect = false, "
+            f"delim = {typed.literal(layout.delimiter)}, quote = '\"', escape = '\"', strict_mode = true{packed}))"
+        )
+
+    def _map(
+        self, contract: ExtractContract, place: int, one: LandedTable, mapped: MappedTable, source: str, wanted: int | None = None
+    ) -> bool:
+        """Makes the table `mapped`; False when DuckDB did not read every row that is `wanted`, and then there is no table."""
+        night, variants = one.extract_date.isoformat(), mapped.variants
+        # Several rows of a line are made of what was read once. No note is in such a file (mapping/model.py): its text is never kept.
+        query = (
+            mapping_sql.query(contract, variants, source, night)
+            if len(variants) == 1
+            else f"with source as materialized (select * from {source}) {mapping_sql.query(contract, variants, 'source', night)}"
+        )
+        try:
+            self.engine.execute(f"create table mapped as {query}")
+        except duckdb.Error:
+            if wanted is None:
+                raise
+            return False
+        if wanted is not None and self._one("select count(distinct line_number) from mapped") != wanted:
+            self.engine.execute("drop table mapped")
+            return False
+        return True
 
     @contextmanager
     def _rows(self, schema: pa.Schema, batches: Iterator[pa.RecordBatch]) -> Iterator[list[Exception]]:
@@ -514,9 +644,10 @@ class _Batch:
                 "file_id": self.number * 1_000_000 + place,
                 "practice_id": one.practice_id,
                 "extract_date": one.extract_date,
-                "zone": self.zones[self.practices[one.practice_id]],
+                "zone": self.zones[(one.mapped and one.mapped.loaded.mapping.time_zone) or self.practices[one.practice_id]],
                 "grp": groups[place][0] if place in groups else None,
                 "place": groups[place][1] if place in groups else None,
+                "told_by": self.number * 1_000_000 + place if one.mapped else 0,
             }
             for place, one in files
         ]
@@ -528,7 +659,9 @@ class _Batch:
         ]
         engine.register(
             "entries",
-            pa.Table.from_pylist(entries, schema=pa.schema([*kinds, ("grp", pa.int32()), ("place", pa.int64())])),
+            pa.Table.from_pylist(
+                entries, schema=pa.schema([*kinds, ("grp", pa.int32()), ("place", pa.int64()), ("told_by", pa.int64())])
+            ),
         )
         engine.execute("""
             create table files as
@@ -540,7 +673,7 @@ class _Batch:
         engine.execute(f"create table judged as {typed.typed_select(contract, 'staged', 'files', 'zone_days')}")
         engine.execute("drop table staged")
         self._quarantine_files(contract, files, scans)
-        self._quarantine_rows(contract)
+        self._quarantine_rows(contract, files)
         superseded = self._superseded(contract)
         self._write(contract, bool(superseded))
         self._record(contract, files, scans, superseded)
@@ -558,9 +691,10 @@ class _Batch:
                 insert = "insert into quarantined select ?, ?, ?, ?, line_number, ?, ?, null from "
                 given = [*common, *found.column_fault]
                 if one.format == "parquet" or found.plain:
-                    self.engine.execute(f"{insert} (select range + 2 as line_number from range(?))", [*given, found.rows])
+                    first = self.layouts[place].first_line + 1
+                    self.engine.execute(f"{insert} (select range + {first} as line_number from range(?))", [*given, found.rows])
                     continue
-                with self._rows(reader.LINES, reader.line_batches(one)) as failed:
+                with self._rows(reader.LINES, reader.line_batches(one, self.layouts[place], self.copies.get(place))) as failed:
                     self.engine.execute(f"{insert} rows_of_one", given)
                 if failed:
                     found.fault = _broke_off(failed[0])
@@ -569,18 +703,28 @@ class _Batch:
             if found.fault is not None:
                 self.engine.execute("insert into quarantined values (?, ?, ?, ?, 0, null, ?, null)", [*common, found.fault])
 
-    def _quarantine_rows(self, contract: ExtractContract) -> None:
-        known = ", ".join(
-            f"({code}, {typed.literal(column)}, {typed.literal(reason)})" for code, column, reason in typed.reasons(contract)
-        )
+    def _quarantine_rows(self, contract: ExtractContract, files: list[tuple[int, LandedTable]]) -> None:
+        """Each row with its first fault. A line of which several rows are made is quarantined once, with the fault of the first of them."""
+        reasons = typed.reasons(contract)
+        known = [f"({code}, {typed.literal(column)}, {typed.literal(reason)}, 0)" for code, column, reason in reasons]
+        mapped = [(self.number * 1_000_000 + place, one.mapped) for place, one in files if one.mapped is not None]
+        for file_id, table in mapped:
+            rule_of = {name: rule for row in reversed(table.variants) for name, rule in row.columns.items()}
+            known += [
+                f"({code}, {typed.literal(mapping_sql.label(rule_of.get(column)))}, "
+                f"{typed.literal(mapping_sql.becomes(reason, column))}, {file_id})"
+                for code, column, reason in reasons
+            ]
+        line = f"j.line_number % {mapping_sql.ROWS_OF_A_LINE}" if mapped else "j.line_number"
         self.engine.execute(f"""
             insert into quarantined
-            select j.file_id, f.practice_id, f.extract_date, {typed.literal(contract.table)}, j.line_number,
-                   r.column_name, coalesce(j.fault, r.reason), j.patient_text
+            select j.file_id, f.practice_id, f.extract_date, {typed.literal(contract.table)}, {line},
+                   coalesce(j.fault_column, r.column_name), coalesce(j.fault, r.reason), j.patient_text
             from judged as j
             inner join files as f on j.file_id = f.file_id
-            left join (values {known}) as r (code, column_name, reason) on j.code = r.code
+            left join (values {", ".join(known)}) as r (code, column_name, reason, told_by) on j.code = r.code and f.told_by = r.told_by
             where j.code is not null
+            {f"qualify row_number() over (partition by j.file_id, {line} order by j.line_number) = 1" if mapped else ""}
         """)
 
     def _superseded(self, contract: ExtractContract) -> int:
@@ -599,7 +743,10 @@ class _Batch:
             select j.file_id, j.line_number
             from judged as j inner join twice on j.file_id = twice.file_id and {match}
             where j.code is null
-            qualify row_number() over (partition by j.file_id, {key} order by {newest}j.line_number desc) > 1
+            qualify row_number() over (
+                partition by j.file_id, {key}
+                order by {newest}j.line_number % {mapping_sql.ROWS_OF_A_LINE} desc, j.line_number desc
+            ) > 1
         """)
         return int(self._one("select count(*) from superseded"))
 
@@ -664,7 +811,8 @@ class _Batch:
                     rows_quarantined=bad,
                     rows_superseded=lost.get(file_id, 0),
                     extra_columns=() if is_rejected else found.extra_columns,
-                    missing_columns=None if is_rejected else tuple(name for name in contract.names if name not in found.positions),
+                    missing_columns=None if is_rejected else self._missing(contract, one, found),
+                    **self._mapping(place, one, received),
                 )
             )
         # received = accepted + quarantined + superseded holds by the sum above; that as much was written is
@@ -674,10 +822,53 @@ class _Batch:
                 f"{contract.table}: the rows written are not those accounted for; report this fault, nothing was taken in"
             )
 
+    def _missing(self, contract: ExtractContract, one: LandedTable, found: reader.Scan) -> tuple[str, ...]:
+        if one.mapped is not None:
+            return one.mapped.without(found.positions)
+        return tuple(name for name in contract.names if name not in found.positions)
+
+    def _mapping(self, place: int, one: LandedTable, received: int) -> dict[str, Any]:
+        if one.mapped is None:
+            return {}
+        return {
+            "mapping": one.mapped.loaded.name,
+            "mapping_sha256": one.mapped.loaded.sha256,
+            "lines_read": self.lines.get(place, received),
+            "rows_filtered": self.filtered.get(place, 0),
+        }
+
     def _one(self, query: str, given: list[Any] | None = None) -> Any:
         row = self.engine.execute(query, given or []).fetchone()
         assert row is not None
         return row[0]
+
+
+# --- a mapping tried --------------------------------------------------------------------------------------------------
+
+
+def unknown_words(landed: LandedTable) -> list[dict[str, Any]]:
+    """column, word, lines of every word in a file that its mapping's words do not know: values of the file, the most frequent first."""
+    assert landed.mapped is not None
+    with tempfile.TemporaryDirectory(prefix="ccm-words-") as folder:  # 0700
+        scratch = Path(folder) / ".words.tmp"
+        path = Path(folder) / "plain.csv" if plain.wants_copy(landed, landed.mapped) else None
+        if path is not None and plain.copy(landed, landed.mapped, path) is not None:
+            return []
+        layout = plain.layout(landed.mapped, path)
+        found = reader.scan(landed, layout, path)
+        asked = mapping_sql.unknown_words(landed.mapped.variants, "held")
+        if found.fault or found.column_fault or asked is None:
+            return []
+        is_parquet = landed.format == "parquet"
+        batches = (
+            reader.parquet_batches(landed.files[0], found, layout)
+            if is_parquet
+            else reader.csv_batches(landed, found, layout, path)
+        )
+        with _engine(scratch) as engine:
+            engine.register("rows_of_one", pa.RecordBatchReader.from_batches(reader.scratch_schema(layout), batches))
+            engine.execute(f"create table held as select {asked[0]} from rows_of_one")
+            return [{"column": column, "word": word, "lines": lines} for column, word, lines in engine.execute(asked[1]).fetchall()]
 
 
 # --- one practice alone -----------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -13,6 +13,8 @@ from pathlib import Path
 from orchestration import storage
 from orchestration.contracts import extract_contracts
 from orchestration.house import House
+from orchestration.mapping.choice import Choices, MappedTable
+from orchestration.mapping.model import format_of
 from orchestration.storage import StoredObject
 
 FORMATS = ("csv", "csv.gz", "parquet")
@@ -43,6 +45,7 @@ class LandedTable:
     # Of a landing in object storage: what was listed. `files` then name where they are fetched to while they are read; the time of change is
     # the ETag as a number.
     objects: tuple[StoredObject, ...] = ()
+    mapped: MappedTable | None = None  # how the file is read, where it is another system's
 
     @property
     def key(self) -> tuple[str, date, str]:
@@ -65,20 +68,23 @@ def discover(
     up_to: date | None = None,
     notes: list[str] | None = None,
     since: date | None = None,
+    mapped: Choices | None = None,
 ) -> list[LandedTable]:
     """Every landed table of these practices from `since` up to `up_to` (both included), by practice, night and table.
 
     What is no extract table is left alone and named in `notes`, and so is a folder that cannot be listed; names that begin with a
-    dot are not even named.
+    dot are not even named. `mapped`: the tables that come in another system's files; one file may hold several of them.
     """
-    known = extract_contracts()
+    mapped = mapped or Choices()
     said = [] if notes is None else notes
     landed: list[LandedTable] = []
     if house.landing_url is not None:
         for practice_id in sorted(practice_ids):
-            landed += _landed_objects(house, practice_id, up_to, since, said)
+            said += _unusable(practice_id, mapped)
+            landed += _landed_objects(house, practice_id, up_to, since, said, mapped)
         return landed
     for practice_id in sorted(practice_ids):
+        said += _unusable(practice_id, mapped)
         for night_folder in _listing(house.landing / practice_id, f"landing/{practice_id}", said):
             night = _night(night_folder.name)
             if night is None or not night_folder.is_dir(follow_symlinks=False):
@@ -92,24 +98,64 @@ def discover(
             if (up_to is not None and night > up_to) or (since is not None and night < since):
                 continue
             found: dict[str, list[tuple[str, os.DirEntry[str]]]] = {}
+            chosen = mapped.of(practice_id, night)
             for entry in _listing(Path(night_folder.path), f"landing/{practice_id}/{night}", said):
-                table, _, form = entry.name.partition(".")
                 if entry.name == COMPLETE:
                     continue
-                if table in known and form in FORMATS:
+                tables = tables_in(entry.name, night, chosen)
+                if isinstance(tables, str):
+                    said.append(f"landing/{practice_id}/{night}/{entry.name}: {tables}; left alone")
+                    continue
+                for table, form in tables:
                     found.setdefault(table, []).append((form, entry))
-                else:
-                    said.append(f"landing/{practice_id}/{night}/{entry.name}: no extract table; left alone")
             for table, entries in sorted(found.items()):
-                if (one := _landed(practice_id, night, table, entries)) is not None:
+                if (one := _landed(practice_id, night, table, entries, _mapping(chosen, table))) is not None:
                     landed.append(one)
     return landed
 
 
-def _landed_objects(house: House, practice_id: str, up_to: date | None, since: date | None, notes: list[str]) -> list[LandedTable]:
+def _unusable(practice_id: str, mapped: Choices) -> list[str]:
+    """What is said of mappings that cannot be used: what they would read is left alone."""
+    return [f"landing/{practice_id}: {what}; its files are left alone" for what in mapped.troubles().get(practice_id, ())]
+
+
+def _mapping(chosen: Mapping[str, MappedTable | str], table: str) -> MappedTable | None:
+    one = chosen.get(table)
+    return one if isinstance(one, MappedTable) else None
+
+
+def tables_in(name: str, night: date, chosen: Mapping[str, MappedTable | str]) -> list[tuple[str, str]] | str:
+    """(table, format) of each table that a file of this name holds; or what is said of one that holds none."""
+    table, _, form = name.partition(".")
+    found, others = [], []
+    for mapped_table, one in chosen.items():
+        if not isinstance(one, MappedTable):
+            continue
+        try:
+            named = one.night(name)
+        except ValueError:
+            continue
+        if named is not None and named != night:
+            others.append(named)
+        else:
+            found.append((mapped_table, format_of(name) or form))
+    if table in extract_contracts() and form in FORMATS and table not in chosen:
+        found.append((table, form))
+    if found:
+        return found
+    if others:
+        return f"its name says the night of {others[0]}"
+    if (instead := _mapping(chosen, table)) is not None:
+        return f"{table} comes by the mapping {instead.loaded.name}, in files named {instead.form.written}"
+    return "its mapping cannot be used" if table in chosen else "no extract table"
+
+
+def _landed_objects(
+    house: House, practice_id: str, up_to: date | None, since: date | None, notes: list[str], mapped: Choices
+) -> list[LandedTable]:
     """What `discover` says of one practice whose landing is in object storage. A prefix that it may not list is its own trouble."""
     assert house.landing_url is not None
-    place, known = storage.Prefix.of(house.landing_url), extract_contracts()
+    place = storage.Prefix.of(house.landing_url)
     found: dict[tuple[date, str], list[tuple[str, StoredObject]]] = {}
     try:
         there = storage.listed(place, f"{practice_id}/", after=f"{practice_id}/{since}" if since else None)
@@ -124,21 +170,26 @@ def _landed_objects(house: House, practice_id: str, up_to: date | None, since: d
         night = _night(day) if rest else None
         if day.startswith(".") or name.startswith(".") or name == COMPLETE or one.name.endswith("/"):
             continue  # the last: what stands for a folder in some tools
-        table, _, form = name.partition(".")
         if night is None or not FIRST_NIGHT <= night <= LAST_NIGHT:
             notes.append(
                 f"landing/{one.name}: in no night from {FIRST_NIGHT} to {LAST_NIGHT} (<practice>/YYYY-MM-DD/<table>.csv); left alone"
             )
         elif (up_to is not None and night > up_to) or (since is not None and night < since):
             continue
-        elif table in known and form in FORMATS:
-            found.setdefault((night, table), []).append((form, one))
+        elif isinstance(tables := tables_in(name, night, mapped.of(practice_id, night)), str):
+            notes.append(f"landing/{one.name}: {tables}; left alone")
         else:
-            notes.append(f"landing/{one.name}: no extract table; left alone")
-    return [_landed_object(house, practice_id, night, table, objects) for (night, table), objects in sorted(found.items())]
+            for table, form in tables:
+                found.setdefault((night, table), []).append((form, one))
+    return [
+        _landed_object(house, practice_id, night, table, objects, _mapping(mapped.of(practice_id, night), table))
+        for (night, table), objects in sorted(found.items())
+    ]
 
 
-def _landed_object(house: House, practice_id: str, night: date, table: str, found: list[tuple[str, StoredObject]]) -> LandedTable:
+def _landed_object(
+    house: House, practice_id: str, night: date, table: str, found: list[tuple[str, StoredObject]], mapped: MappedTable | None
+) -> LandedTable:
     forms, objects = zip(*found, strict=True)
     return LandedTable(
         practice_id=practice_id,
@@ -150,9 +201,15 @@ def _landed_object(house: House, practice_id: str, night: date, table: str, foun
         size_bytes=sum(one.size_bytes for one in objects),
         mtime_ns=max(one.modified_ns for one in objects),
         ctime_ns=max(one.mark for one in objects),
-        fault=f"came as {' and '.join(forms)} in one night; keep one of them" if len(forms) > 1 else None,
+        fault=f"came as {_several(forms, mapped)} in one night; keep one of them" if len(forms) > 1 else None,
         objects=objects,
+        mapped=mapped,
     )
+
+
+def _several(forms: Iterable[str], mapped: MappedTable | None) -> str:
+    """The formats that one table came in; names of a vendor's pattern may be of one format."""
+    return " and ".join(forms) if mapped is None else f"{len(list(forms))} files"
 
 
 def spool(house: House) -> Path:
@@ -185,14 +242,16 @@ def release(landed: Iterable[LandedTable]) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _landed(practice_id: str, night: date, table: str, entries: list[tuple[str, os.DirEntry[str]]]) -> LandedTable | None:
+def _landed(
+    practice_id: str, night: date, table: str, entries: list[tuple[str, os.DirEntry[str]]], mapped: MappedTable | None = None
+) -> LandedTable | None:
     try:
         found = [entry.stat(follow_symlinks=False) for _, entry in entries]
     except FileNotFoundError:
         return None  # taken away while the folder was listed: not landed
     fault = None
     if len(entries) > 1:
-        fault = f"came as {' and '.join(form for form, _ in entries)} in one night; keep one of them"
+        fault = f"came as {_several([form for form, _ in entries], mapped)} in one night; keep one of them"
     elif stat.S_ISLNK(found[0].st_mode):
         fault = "is a link, not a file; land the file itself"
     elif not stat.S_ISREG(found[0].st_mode):
@@ -209,15 +268,18 @@ def _landed(practice_id: str, night: date, table: str, entries: list[tuple[str, 
         mtime_ns=mtime,
         ctime_ns=ctime,
         fault=fault,
+        mapped=mapped,
     )
 
 
-def lone(path: Path, table: str, practice_id: str, night: date) -> LandedTable | None:
-    """A file that lies somewhere else, as if it had landed; None when there is none. Its name must end in one of FORMATS."""
+def lone(path: Path, table: str, practice_id: str, night: date, mapped: MappedTable | None = None) -> LandedTable | None:
+    """A file that lies somewhere else, as if it had landed; None when there is none. Its name must end in one of FORMATS, or be one that a mapping
+    reads."""
     with os.scandir(path.parent) as entries:
         entry = next((entry for entry in entries if entry.name == path.name), None)
-    form = next(form for form in FORMATS if path.name.lower().endswith(f".{form}"))
-    return _landed(practice_id, night, table, [(form, entry)]) if entry else None
+    known = format_of(path.name) if mapped else None
+    form = known or next(form for form in FORMATS if path.name.lower().endswith(f".{form}"))
+    return _landed(practice_id, night, table, [(form, entry)], mapped) if entry else None
 
 
 def _stamp(found: list[os.stat_result]) -> tuple[int, int, int]:

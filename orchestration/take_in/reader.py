@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration import storage
-from orchestration.contracts import NOTE, NOTE_STORED, ExtractContract
+from orchestration.contracts import NOTE, NOTE_STORED, Column, ExtractContract
 from orchestration.take_in.landing import LandedTable
 
 LONGEST = 64 * 1024 * 1024  # bytes of one line, characters of one field
@@ -30,7 +30,7 @@ _LONGEST_HEADER = 4 * _CHUNK  # with the blank lines before it
 _RECORDS_A_BATCH = 20_000
 _ROWS_MEASURED = 16
 _BYTES_A_BATCH = 32 * 1024 * 1024  # of text, so that rows with long notes come in smaller batches
-_AFTER_QUOTES, _BEFORE_QUOTES = {b"", b",", b"\n", b"\r"}, {b"", b",", b"\n"}
+_AFTER_QUOTES, _BEFORE_QUOTES = {b"", b"\n", b"\r"}, {b"", b"\n"}
 
 TORN = "cannot be unpacked to its end (truncated or damaged gzip); land the whole file again"
 WRONG_COUNT = "wrong number of columns; quote values that hold commas or line breaks, and land the file again"
@@ -38,6 +38,37 @@ NOT_UTF8 = "bytes that are not UTF-8; save the file as UTF-8 and land it again"
 HAS_NUL = "holds a NUL byte; export the row again"
 BAD_HEADER = "the header's quoting is not RFC 4180 (a quote out of place or never closed); correct it and land the file again"
 BAD_QUOTES = "quoting that is not RFC 4180 (a quote out of place or never closed); correct the row and land the file again"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a reader looks for in a file. `note`: the one column that is measured instead of kept; `dates`: those in which Parquet's midnights are days.
+
+    `delimiter`, and `first_line`: the line of the landed file that the first line to be read was (0: it was added).
+    """
+
+    table: str
+    columns: tuple[Column, ...]
+    note: str | None = NOTE
+    known: frozenset[str] | None = None  # names that are not told as extra columns; None: those of `columns`
+    delimiter: str = ","
+    first_line: int = 1
+    prefix: str = ""  # of the columns' names in what is read
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def dates(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.columns if column.kind == "date")
+
+    @classmethod
+    def of(cls, contract: ExtractContract) -> Layout:
+        return cls(contract.table, contract.columns)
+
+
+OF_EXPORT = "export: "  # the prefix of another system's columns, which may be called as ours are
 
 
 class Unreadable(Exception):
@@ -106,24 +137,24 @@ def digest(landed: LandedTable) -> str | None:
     return total.hexdigest()
 
 
-def scan(landed: LandedTable, contract: ExtractContract) -> Scan:
+def scan(landed: LandedTable, layout: Layout, path: Path | None = None) -> Scan:
     """One pass over the file in chunks: its hash, its header, and whether it is plain. Raises nothing: faults
-    are in the Scan."""
+    are in the Scan. `path`: a plain CSV file that was made of the landed one and is read in its place."""
     if landed.fault is not None:
-        return Scan(sha256=digest(landed), fault=f"{contract.table} {landed.fault}")
+        return Scan(sha256=digest(landed), fault=f"{layout.table} {landed.fault}")
     try:
         if landed.format == "parquet":
-            return _scan_parquet(landed, contract)
-        with landed.files[0].open("rb") as handle:
+            return _scan_parquet(landed, layout)
+        with (path or landed.files[0]).open("rb") as handle:
             hashing = _Hashing(handle)
             found = Scan()
             try:
-                _scan_csv(gzip.GzipFile(fileobj=hashing) if landed.format == "csv.gz" else hashing, found, contract)
+                _scan_csv(gzip.GzipFile(fileobj=hashing) if landed.format == "csv.gz" and path is None else hashing, found, layout)
             except Unreadable as fault:
                 found.fault = str(fault)
             except (EOFError, gzip.BadGzipFile, zlib.error):
                 found.fault = TORN
-            found.sha256 = hashing.drain()
+            found.sha256 = hashing.drain() if path is None else digest(landed)
             return found
     except OSError as error:
         return Scan(
@@ -134,8 +165,8 @@ def scan(landed: LandedTable, contract: ExtractContract) -> Scan:
         return Scan(sha256=digest(landed), fault=f"cannot be read ({type(error).__name__}); check the file and land it again")
 
 
-def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
-    pending = b""
+def _scan_csv(stream: Any, found: Scan, layout: Layout) -> None:
+    pending, delimiter = b"", layout.delimiter.encode()
     is_begun = inside = False  # inside: within quotes
     breaks = pairs = returns = commas = 0
     ended = b"\n"
@@ -150,7 +181,7 @@ def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
             continue
         chunk, pending = (pending[:cut], pending[cut:]) if data else (pending, b"")
         if not is_begun:
-            begun = _begin(chunk, found, contract, is_all=not data or len(chunk) > _LONGEST_HEADER)
+            begun = _begin(chunk, found, layout, is_all=not data or len(chunk) > _LONGEST_HEADER)
             if begun is None:
                 pending = chunk + pending
                 continue
@@ -163,12 +194,12 @@ def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
             # A NUL stands for what is quoted, so that no two line breaks meet which are none of a blank line.
             outside = b"\x00".join(stretches)
             breaks += outside.count(b"\n")
-            commas += outside.count(b",")
+            commas += outside.count(delimiter)
             is_start = ended == b"\n" and not inside
             found.plain = (
                 b"\n\n" not in outside
                 and not (is_start and outside[:1] in (b"\n", b"\r"))
-                and _fills_fields(stretches, inside, ends_inside)
+                and _fills_fields(stretches, inside, ends_inside, delimiter)
             )
             if b"\r" in outside:
                 returns += outside.count(b"\r")
@@ -187,7 +218,7 @@ def _scan_csv(stream: Any, found: Scan, contract: ExtractContract) -> None:
     found.rows = records - 1
 
 
-def _begin(chunk: bytes, found: Scan, contract: ExtractContract, is_all: bool) -> bytes | None:
+def _begin(chunk: bytes, found: Scan, layout: Layout, is_all: bool) -> bytes | None:
     """Reads the header off the beginning; gives it without its byte order mark, or None where the header does not end in it
     and more is to come."""
     if chunk[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in chunk[:2]:
@@ -199,7 +230,8 @@ def _begin(chunk: bytes, found: Scan, contract: ExtractContract, is_all: bool) -
     text = chunk.decode("utf-8", "surrogateescape")
     csv.field_size_limit(LONGEST)
     try:
-        header = next((record for record in csv.reader(io.StringIO(text, newline=""), strict=True) if not _is_blank(record)), None)
+        records = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=layout.delimiter)
+        header = next((record for record in records if not _is_blank(record)), None)
     except csv.Error as error:
         if not is_all and str(error) == "unexpected end of data":
             return None
@@ -211,15 +243,15 @@ def _begin(chunk: bytes, found: Scan, contract: ExtractContract, is_all: bool) -
         raise Unreadable("has no header row; land the file again")
     if not text.partition("\n")[0].strip(" \t\r"):
         found.plain = False  # a blank line before the header shifts every line number
-    _judge_header([name.strip(" \t") for name in header], found, contract)
+    _judge_header([name.strip(" \t") for name in header], found, layout)
     return chunk
 
 
-def _judge_header(names: list[str], found: Scan, contract: ExtractContract) -> None:
+def _judge_header(names: list[str], found: Scan, layout: Layout) -> None:
     found.header = tuple(names)
     found.positions = {}
     for place, name in enumerate(names):
-        if name in contract.names:
+        if name in layout.names:
             if name in found.positions:
                 found.column_fault = (
                     name,
@@ -227,15 +259,21 @@ def _judge_header(names: list[str], found: Scan, contract: ExtractContract) -> N
                 )
                 return
             found.positions[name] = place
-    for column in contract.columns:
+    for column in layout.columns:
         if column.required and column.name not in found.positions:
             hint = next((f" (it has {name!r}: names are exact)" for name in names if name.casefold() == column.name), "")
-            if len(names) == 1 and any(mark in names[0] for mark in ";\t|") and column.name in names[0]:
-                hint = " (columns seem to be separated by something else than commas)"
+            if (
+                len(names) == 1
+                and any(mark in names[0] for mark in ",;\t|" if mark != layout.delimiter)
+                and column.name in names[0]
+            ):
+                wanted = "commas" if layout.delimiter == "," else "the mapping's delimiter"
+                hint = f" (columns seem to be separated by something else than {wanted})"
             # The header's own words stay out: without a header row they are a patient's.
             found.column_fault = (column.name, f"required column {column.name} is missing{hint}; land the file with it")
             return
-    found.extra_columns = tuple(_printable(name) for name in names if name not in contract.names)
+    known = layout.known or layout.names
+    found.extra_columns = tuple(_printable(name) for name in names if name not in known)
 
 
 def _printable(name: str) -> str:
@@ -268,11 +306,14 @@ def _outside_quotes(chunk: bytes, inside: bool) -> tuple[list[bytes], bool]:
     return pieces[1::2] if inside else pieces[::2], ends_inside
 
 
-def _fills_fields(outside: list[bytes], starts_inside: bool, ends_inside: bool) -> bool:
-    """Whether every quoted stretch fills its field, from comma or line break to comma or line break."""
+def _fills_fields(outside: list[bytes], starts_inside: bool, ends_inside: bool, delimiter: bytes) -> bool:
+    """Whether every quoted stretch fills its field, from delimiter or line break to delimiter or line break."""
     behind = outside if starts_inside else outside[1:]
     before = outside if ends_inside else outside[:-1]
-    return {piece[:1] for piece in behind} <= _AFTER_QUOTES and {piece[-1:] for piece in before} <= _BEFORE_QUOTES
+    return {piece[:1] for piece in behind} <= {*_AFTER_QUOTES, delimiter} and {piece[-1:] for piece in before} <= {
+        *_BEFORE_QUOTES,
+        delimiter,
+    }
 
 
 # --- records, for files that are not plain --------------------------------------------------------------------------
@@ -280,14 +321,14 @@ def _fills_fields(outside: list[bytes], starts_inside: bool, ends_inside: bool) 
 LINES = pa.schema([pa.field("line_number", pa.int64())])
 
 
-def scratch_schema(contract: ExtractContract) -> pa.Schema:
-    """line_number, fault, then the contract's columns as text; the note is measured before it goes anywhere."""
+def scratch_schema(layout: Layout) -> pa.Schema:
+    """line_number, fault, then the columns as text; the note is measured before it goes anywhere."""
     fields = [pa.field("line_number", pa.int64()), pa.field("fault", pa.string())]
-    for name in contract.names:
-        if name == NOTE:
+    for name in layout.names:
+        if name == layout.note:
             fields += [pa.field(stored, pa.int64() if kind == "BIGINT" else pa.string()) for stored, kind in NOTE_STORED]
         else:
-            fields.append(pa.field(name, pa.string()))
+            fields.append(pa.field(f"{layout.prefix}{name}", pa.string()))
     return pa.schema(fields)
 
 
@@ -318,7 +359,9 @@ class _Lines:
         self.waiting.extendleft(reversed(self.taken[1:]))
 
 
-def csv_records(landed: LandedTable) -> Iterator[tuple[int, list[str] | None, str | None]]:
+def csv_records(
+    landed: LandedTable, layout: Layout, path: Path | None = None
+) -> Iterator[tuple[int, list[str] | None, str | None]]:
     """(line number, fields, fault) of each row behind the header, as a spreadsheet counts lines.
 
     Fields are None where a record cannot be cut into fields: then its first line alone is the row at fault, and what a quote that
@@ -326,11 +369,11 @@ def csv_records(landed: LandedTable) -> Iterator[tuple[int, list[str] | None, st
     EOFError, zlib.error.
     """
     csv.field_size_limit(LONGEST)
-    with landed.files[0].open("rb") as handle:
-        raw: Any = gzip.GzipFile(fileobj=handle) if landed.format == "csv.gz" else handle
+    with (path or landed.files[0]).open("rb") as handle:
+        raw: Any = gzip.GzipFile(fileobj=handle) if landed.format == "csv.gz" and path is None else handle
         lines = _Lines(io.TextIOWrapper(raw, encoding="utf-8-sig", errors="surrogateescape", newline=""))
-        reader = csv.reader(lines, strict=True)
-        line, width = 0, 0
+        reader = csv.reader(lines, strict=True, delimiter=layout.delimiter)
+        line, width = layout.first_line - 1, 0
         while True:
             line += 1
             lines.taken.clear()
@@ -369,21 +412,21 @@ def _is_encodable(text: str) -> bool:
     return True
 
 
-def csv_batches(landed: LandedTable, found: Scan, contract: ExtractContract) -> Iterator[pa.RecordBatch]:
+def csv_batches(landed: LandedTable, found: Scan, layout: Layout, path: Path | None = None) -> Iterator[pa.RecordBatch]:
     """The rows of a CSV file, one after the other, as batches of `scratch_schema`. Raises as `csv_records`."""
-    schema = scratch_schema(contract)
-    places = [(name, found.positions.get(name)) for name in contract.names]
+    schema = scratch_schema(layout)
+    places = [(name, found.positions.get(name)) for name in layout.names]
     patient = found.positions.get("patient_id")
     rows: list[list[Any]] = []
     held = 0
-    for line, record, fault in csv_records(landed):
+    for line, record, fault in csv_records(landed, layout, path):
         held += sum(map(len, record or ()))
         row: list[Any] = [line, fault]
         for name, place in places:
             value = None if record is None or place is None else (record[place : place + 1] or [""])[0] or None
             is_readable = fault is None or (fault == HAS_NUL and place == patient and "\x00" not in (value or ""))
             value = value if is_readable else None
-            row.extend(measure_note(value) if name == NOTE else (value,))
+            row.extend(measure_note(value) if name == layout.note else (value,))
         rows.append(row)
         if len(rows) == _RECORDS_A_BATCH or held > _BYTES_A_BATCH:
             yield _batch(rows, schema)
@@ -392,9 +435,9 @@ def csv_batches(landed: LandedTable, found: Scan, contract: ExtractContract) -> 
         yield _batch(rows, schema)
 
 
-def line_batches(landed: LandedTable) -> Iterator[pa.RecordBatch]:
+def line_batches(landed: LandedTable, layout: Layout, path: Path | None = None) -> Iterator[pa.RecordBatch]:
     """The line numbers of a CSV file's rows, as batches of LINES. Raises as `csv_records`."""
-    records = csv_records(landed)
+    records = csv_records(landed, layout, path)
     while lines := [line for line, _, _ in islice(records, _RECORDS_A_BATCH)]:
         yield pa.RecordBatch.from_arrays([pa.array(lines, pa.int64())], schema=LINES)
 
@@ -407,7 +450,7 @@ def _batch(rows: list[list[Any]], schema: pa.Schema) -> pa.RecordBatch:
 # --- Parquet ---------------------------------------------------------------------------------------------------------
 
 
-def _scan_parquet(landed: LandedTable, contract: ExtractContract) -> Scan:
+def _scan_parquet(landed: LandedTable, layout: Layout) -> Scan:
     found = Scan(sha256=digest(landed))
     if landed.size_bytes == 0:
         found.fault = "is empty (0 bytes); land the file again"
@@ -419,7 +462,7 @@ def _scan_parquet(landed: LandedTable, contract: ExtractContract) -> Scan:
     except (pa.ArrowException, OSError, ValueError):
         found.fault = "is no readable Parquet file (damaged, encrypted or cut short); land the whole file again"
         return found
-    _judge_header(names, found, contract)
+    _judge_header(names, found, layout)
     if found.column_fault is None:
         for name, place in found.positions.items():
             if pa.types.is_nested(schema.field(place).type):
@@ -431,12 +474,12 @@ def _scan_parquet(landed: LandedTable, contract: ExtractContract) -> Scan:
     return found
 
 
-def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Iterator[pa.RecordBatch]:
+def parquet_batches(path: Path, found: Scan, layout: Layout) -> Iterator[pa.RecordBatch]:
     """The rows of a Parquet file as batches of `scratch_schema`; its first row has line number 2. Raises
     pa.ArrowException, OSError."""
-    schema = scratch_schema(contract)
-    names = [name for name in contract.names if name in found.positions]
-    kinds = {column.name: column.kind for column in contract.columns}
+    schema = scratch_schema(layout)
+    names = [name for name in layout.names if name in found.positions]
+    dates = layout.dates
     line = 2
     with pq.ParquetFile(path) as file:
         for batch in _parquet_parts(file, names):
@@ -445,7 +488,7 @@ def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Itera
             texts: dict[str, pa.Array] = {}
             not_utf8 = pa.repeat(False, size)
             for name in names:
-                texts[name], wrong = _as_text(batch.column(name), kinds[name] == "date")
+                texts[name], wrong = _as_text(batch.column(name), name in dates)
                 if wrong is not None:
                     not_utf8 = pc.or_(not_utf8, wrong)
             nul = pa.repeat(False, size)
@@ -456,11 +499,11 @@ def parquet_batches(path: Path, found: Scan, contract: ExtractContract) -> Itera
                     texts[name] = pc.if_else(has_nul, None, texts[name])
             bad = pc.if_else(not_utf8, NOT_UTF8, pc.if_else(nul, HAS_NUL, bad))
             columns: list[pa.Array] = [pa.array(range(line, line + size), pa.int64()), bad.cast(pa.string())]
-            for name in contract.names:
+            for name in layout.names:
                 text = texts.get(name, pa.nulls(size, pa.string()))
                 if name == "patient_id":
                     text = pc.if_else(not_utf8, None, text)  # not readable there
-                if name == NOTE:
+                if name == layout.note:
                     measured = [measure_note(value) for value in text.to_pylist()]
                     columns.append(pa.array([length for length, _ in measured], pa.int64()))
                     columns.append(pa.array([sha for _, sha in measured], pa.string()))

@@ -75,9 +75,9 @@ def _wanted(column: Column) -> str | None:
 
 
 def typed_select(contract: ExtractContract, staged: str, files: str, zone_days: str) -> str:
-    """Query: file_id, line_number, code (null: no fault; 0: the fault staged), fault, patient_text, the lake's columns.
+    """Query: file_id, line_number, code (null: no fault; 0: the fault staged), fault, fault_column, patient_text, the lake's columns.
 
-    `staged` (grp, place, line_number, fault, the staged columns; its rowid counts lines where line_number is null),
+    `staged` (grp, place, line_number, fault, fault_column, the staged columns; its rowid counts lines where line_number is null),
     `files` (grp, place, file_id, zone, first_row) and `zone_days` are names of tables. Instants come out in UTC.
     """
     instants = [column.name for column in contract.columns if column.kind == "instant"]
@@ -139,6 +139,7 @@ select
     p.line as line_number,
     case when p.fault is not null then 0 {" ".join(faults)} end::integer as code,
     p.fault,
+    p.fault_column,
     {"p.patient_id" if has_patient else "null::varchar"} as patient_text,
     {", ".join(values)}
 from placed as p

@@ -96,7 +96,9 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
 
 def differing(con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, compared: Compared) -> Iterator[str]:
     """Tables of the two connections that are not the same, row for row."""
-    every = "select schema_name, table_name from duckdb_tables() where schema_name in ('staging', 'intermediate', 'marts') order by all"
+    every = (
+        "select schema_name, table_name from duckdb_tables() where schema_name in ('staging', 'intermediate', 'marts') order by all"
+    )
     tables = other.execute(every).fetchall()
     assert con.execute(every).fetchall() == tables
     for schema, name in tables:
@@ -124,7 +126,9 @@ def _settings(house: House, rng: Random) -> None:
     practice = rng.choice(content["practices"])
     match rng.randrange(3):
         case 0:
-            practice["service_date_policy"] = "month_end" if practice.get("service_date_policy") == "threshold_day" else "threshold_day"
+            practice["service_date_policy"] = (
+                "month_end" if practice.get("service_date_policy") == "threshold_day" else "threshold_day"
+            )
         case 1:
             practice["charges"] = {**practice.get("charges", {}), "99490": rng.choice([90, 100, 120])}
         case _:

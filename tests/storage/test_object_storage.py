@@ -188,7 +188,7 @@ def test_an_object_that_changes_while_it_is_read_is_left_to_the_next_night(bucke
     land(bucket)
     listing = discover(house, CHICAGO)
     land(bucket, text="2,2026-02-01\n")
-    monkeypatch.setattr("orchestration.take_in.lake.discover", lambda *given: listing)
+    monkeypatch.setattr("orchestration.take_in.lake.discover", lambda *given, **more: listing)
     assert take_in(house, CHICAGO) is None and storage.batch_numbers(house) == [0]
     monkeypatch.undo()
 

@@ -5,6 +5,7 @@ select
     rows_received,
     rows_accepted,
     rows_quarantined,
-    rows_superseded
+    rows_superseded,
+    coalesce(rows_filtered, 0) as rows_filtered
 from {{ ref('stg_files') }}
 where is_newest_version

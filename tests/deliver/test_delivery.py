@@ -1,0 +1,307 @@
+"""Extracts fetched from servers: complete nights alone, each file once, proved; and one practice's trouble is its own."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import socket
+import zipfile
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from orchestration.deliver import archives, fetch
+from orchestration.deliver.fetch import deliver, faults
+from orchestration.house import House, HouseError
+from orchestration.practices import Delivery, Practice, load_practices, practices_of
+from orchestration.take_in.lake import take_in
+from tests.properties.strategies import write_home
+from tests.storage.conftest import bucket, server  # noqa: F401
+from tests.take_in.conftest import csv_of, row
+
+from .sftp_server import Server
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+NIGHT = "2026-11-23"
+STAYS = csv_of("stays", [row("stays")])
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path / "home").prepare()
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> Path:
+    """The vendor's folder."""
+    folder = tmp_path / "vendor" / "out"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def sftp(there: Path, tmp_path: Path):
+    made = Server(there.parent, tmp_path)
+    yield made
+    made.close()
+
+
+def put(folder: Path, name: str, content: str | bytes = STAYS, minutes_ago: float = 60) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    stamp = NOW.timestamp() - minutes_ago * 60
+    os.utime(path, (stamp, stamp))
+    return path
+
+
+def practice(name: str = "lakeside", url: str = "", mappings: dict[str, str] | None = None, **delivery: object) -> Practice:
+    return Practice.model_construct(
+        practice_id=name,
+        delivery=Delivery.model_validate({"url": url, **delivery}),
+        mappings={table: {date.min: one} for table, one in (mappings or {}).items()},
+        operations=load_operations(),
+        time_zone="America/Chicago",
+    )
+
+
+def load_operations():
+    return Practice.model_fields["operations"].get_default(call_default_factory=True)
+
+
+def over_sftp(at: Server, name: str = "lakeside", **other: object) -> Practice:
+    given = {"known_hosts": at.known_hosts, "private_key_file": at.client_key_path, **other}
+    return practice(name, f"sftp://clinic@127.0.0.1:{at.port}/out", **{key: value for key, value in given.items() if value})
+
+
+def fetched(house: House, *practices: Practice):
+    return deliver(house, {one.practice_id: one for one in practices}, NOW)
+
+
+def landed(house: House, name: str = "lakeside") -> list[str]:
+    root = house.landing / name
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("by", ["private_key_file", "password_file", "password_env"])
+def test_a_complete_night_comes_over_sftp_once_and_is_taken_in(house, sftp, there, by, monkeypatch):
+    monkeypatch.setenv("ZQX_PASSWORD", sftp.password)
+    other = {"password_file": {"private_key_file": None, "password_file": sftp.password_path},
+             "password_env": {"private_key_file": None, "password_env": "ZQX_PASSWORD"}}.get(by, {})  # fmt: skip
+    put(there, f"{NIGHT}/stays.csv")
+    one = over_sftp(sftp, **other)
+    [outcome] = fetched(house, one)
+    assert outcome.fault is None and outcome.fetched == (f"{NIGHT}/stays.csv",)
+    assert landed(house) == [f"{NIGHT}/_SUCCESS", f"{NIGHT}/stays.csv"]
+    kept = json.loads((house.state / "deliveries" / "lakeside.json").read_text())["files"][f"{NIGHT}/stays.csv"]
+    assert kept["sha256"] == hashlib.sha256(STAYS.encode()).hexdigest()
+    assert fetched(house, one)[0].fetched == ()
+    assert [record.outcome for record in take_in(house, {"lakeside": "America/Chicago"}).files] == ["accepted"]
+    for path in house.root.rglob("*"):
+        assert not path.is_file() or sftp.password.encode() not in path.read_bytes()
+    put(there, f"{NIGHT}/stays.csv", STAYS + "\n", minutes_ago=30)
+    assert fetched(house, one)[0].fetched == (f"{NIGHT}/stays.csv",)
+
+
+def test_a_server_with_another_host_key_or_none_known_gets_nothing(house, sftp, there):
+    put(there, f"{NIGHT}/stays.csv")
+    sftp.trust(asyncssh.generate_private_key("ssh-ed25519"))
+    assert "another host key" in fetched(house, over_sftp(sftp))[0].fault
+    sftp.known_hosts.write_text("")
+    assert "its host key is not in" in fetched(house, over_sftp(sftp))[0].fault
+    assert landed(house) == []
+
+
+def test_a_wrong_password_is_told_without_it(house, sftp, tmp_path):
+    wrong = tmp_path / "wrong"
+    wrong.write_text("zqx-wrong")
+    fault = fetched(house, over_sftp(sftp, private_key_file=None, password_file=wrong))[0].fault
+    assert "refuses the user or its key" in fault and "zqx" not in fault
+
+
+def test_one_practices_unreachable_server_stops_no_other_and_is_told_once(house, sftp, there, monkeypatch):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = free.getsockname()[1]
+    put(there, f"{NIGHT}/stays.csv")
+    lost = practice("hilltop", f"sftp://a@127.0.0.1:{nobody}/", known_hosts=sftp.known_hosts, private_key_file=sftp.client_key_path)
+    told = []
+    monkeypatch.setattr(fetch, "tell", lambda house, practices, notice: told.append((notice.kind, notice.practice_ids)))
+    for _ in range(2):
+        outcomes = {one.practice_id: one for one in fetched(house, over_sftp(sftp), lost)}
+    assert outcomes["lakeside"].fault is None and landed(house) == [f"{NIGHT}/_SUCCESS", f"{NIGHT}/stays.csv"]
+    assert "cannot be reached" in outcomes["hilltop"].fault and told == [("delivery_failed", ("hilltop",))]
+    assert list(faults(house, {"lakeside": over_sftp(sftp), "hilltop": lost})) == ["hilltop"]
+
+
+@pytest.fixture(params=["file", "sftp"])
+def source(request, there) -> Practice:
+    if request.param == "file":
+        return practice(url=there.as_uri(), mappings={"time_entries": "task_timer"})
+    made = request.getfixturevalue("sftp")
+    return over_sftp(made, mappings={"time_entries": "task_timer"})
+
+
+def test_a_night_that_is_still_being_dropped_waits_and_a_mark_ends_the_wait(house, source, there):
+    put(there, f"{NIGHT}/stays.csv", minutes_ago=3)
+    put(there, "2026-11-22/stays.csv", minutes_ago=30)
+    [outcome] = fetched(house, source)
+    assert outcome.waiting == (NIGHT,) and outcome.fetched == ("2026-11-22/stays.csv",)
+    put(there, f"{NIGHT}/_SUCCESS", "", minutes_ago=4)  # older than the file: not of this drop
+    assert fetched(house, source)[0].waiting == (NIGHT,)
+    put(there, f"{NIGHT}/_SUCCESS", "", minutes_ago=2)
+    assert fetched(house, source)[0].fetched == (f"{NIGHT}/stays.csv",)
+
+
+def test_a_vendors_names_beside_the_folders_are_of_the_night_that_they_say(house, source, there):
+    put(there, "task_timer_20261123.csv", "x")
+    put(there, "readme.txt", "x")
+    put(there, f"{NIGHT}/recipes.csv", "x")
+    [outcome] = fetched(house, source)
+    assert outcome.fetched == (f"{NIGHT}/task_timer_20261123.csv",)
+    assert sorted(one.partition(":")[0] for one in outcome.left_alone) == [f"{NIGHT}/recipes.csv", "readme.txt"]
+
+
+def test_a_file_that_is_not_what_its_checksum_says_is_not_taken(house, source, there):
+    path = put(there, f"{NIGHT}/stays.csv")
+    put(there, f"{NIGHT}/stays.csv.sha256", f"{'0' * 64}  stays.csv\n")
+    assert "its SHA-256 is not the one" in fetched(house, source)[0].fault and landed(house) == []
+    put(there, f"{NIGHT}/stays.csv.sha256", f"{hashlib.sha256(path.read_bytes()).hexdigest()}  stays.csv\n")
+    assert fetched(house, source)[0].fault is None and f"{NIGHT}/stays.csv" in landed(house)
+
+
+def test_a_link_is_no_file(house, source, there, tmp_path):
+    secret = tmp_path / "secret.csv"
+    secret.write_text("x")
+    (there / NIGHT).mkdir()
+    (there / NIGHT / "stays.csv").symlink_to(secret)
+    assert fetched(house, source)[0].fetched == ()
+
+
+def zipped(*members: tuple[str, bytes | str], kind: int = zipfile.ZIP_DEFLATED) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", kind) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return held.getvalue()
+
+
+def from_folder(there: Path, **more: object) -> Practice:
+    return practice(url=there.as_uri(), archive="extracts_{YYYYMMDD}.zip", **more)
+
+
+def test_an_archive_gives_its_files_without_their_folders(house, there):
+    put(there, "extracts_20261123.zip", zipped(("out/2026/stays.csv", STAYS), ("__MACOSX/x", ""), ("out/notes.doc", "x")))
+    [outcome] = fetched(house, from_folder(there))
+    assert outcome.fetched == (f"{NIGHT}/stays.csv",) and (house.landing / "lakeside" / NIGHT / "stays.csv").read_text() == STAYS
+    assert outcome.left_alone == ("extracts_20261123.zip, notes.doc: no extract table",)
+    assert not list((house.landing / "lakeside").glob(".delivery*"))
+
+
+def link() -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo("stays.csv")
+    info.external_attr = 0o120777 << 16
+    return info
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (zipped(("stays.csv", b"0" * 50_000)), "unpacks to more than is allowed"),
+        (zipped(*((f"x{n}.csv", "") for n in range(11))), "holds more than 10 files"),
+        (zipped(("a/stays.csv", "x"), ("b/STAYS.csv", "x")), "two files of one name"),
+        (zipped((link(), "/etc/passwd")), "holds a link"),
+        (zipped(("stays\x1b.csv", "x")), "holds a link or a name"),
+        (zipped(("stays.csv", STAYS * 40))[:-200], "cannot be unpacked"),
+        (b"no archive", "cannot be unpacked"),
+    ],
+)
+def test_an_archive_that_may_do_harm_is_refused_whole(house, there, content, what, monkeypatch):
+    monkeypatch.setattr(archives, "MOST_BYTES", 40_000)
+    monkeypatch.setattr(archives, "MOST_FILES", 10)
+    put(there, f"{NIGHT}/all.zip", content)
+    put(there, "2026-11-22/stays.csv")
+    [outcome] = fetched(house, from_folder(there))
+    assert what in outcome.fault and landed(house) == ["2026-11-22/_SUCCESS", "2026-11-22/stays.csv"]
+
+
+def test_no_name_in_an_archive_leads_out_of_the_night(house, there, tmp_path):
+    names = ("../../../../evil/stays.csv", "/evil/services.csv", "..\\..\\evil\\outreach.csv")
+    put(there, f"{NIGHT}/all.zip", zipped(*((name, "x") for name in names)))
+    before = {path for path in tmp_path.rglob("*") if house.root not in path.parents}
+    assert fetched(house, from_folder(there))[0].fault is None
+    assert landed(house) == [f"{NIGHT}/{name}" for name in ("_SUCCESS", "outreach.csv", "services.csv", "stays.csv")]
+    assert {path for path in tmp_path.rglob("*") if house.root not in path.parents} == before
+
+
+def test_a_night_comes_from_s3_and_a_replaced_object_comes_again(house, bucket):  # noqa: F811
+    bucket.put(f"out/{NIGHT}/stays.csv", STAYS.encode())
+    bucket.put("out/deep/er/stays.csv", b"x")
+    one = practice(url=f"s3://{bucket.name}/out")
+    late = datetime.now(UTC)
+    assert deliver(house, {"lakeside": one}, late)[0].waiting == (NIGHT,)
+    bucket.put(f"out/{NIGHT}/_SUCCESS", b"")
+    assert deliver(house, {"lakeside": one}, late)[0].fetched == (f"{NIGHT}/stays.csv",)
+    assert deliver(house, {"lakeside": one}, late)[0].fetched == ()
+    bucket.put(f"out/{NIGHT}/stays.csv", STAYS.encode() + b"\n")
+    bucket.put(f"out/{NIGHT}/_SUCCESS", b"")
+    assert deliver(house, {"lakeside": one}, late)[0].fetched == (f"{NIGHT}/stays.csv",)
+    assert "no such bucket" in deliver(house, {"lakeside": practice(url="s3://nobodys-bucket/x")}, late)[0].fault
+
+
+@pytest.mark.parametrize(
+    ("delivery", "what"),
+    [
+        ({"url": "ftp://host/x"}, "begins with sftp://"),
+        ({"url": "sftp://a:secret@host/x"}, "holds a password"),
+        ({"url": "sftp://host/x"}, "sftp://user@host/folder"),
+        ({"url": "sftp://a@host/x"}, "known_hosts is missing"),
+        ({"url": "sftp://a@host/x", "known_hosts": "k"}, "wants private_key_file"),
+        ({"url": "s3://B/x"}, "s3://bucket/prefix"),
+        ({"url": "file:///x", "archive": "all.zip"}, "with the night in braces"),
+    ],
+)
+def test_a_delivery_that_could_not_work_is_refused_with_practice_and_key(tmp_path, delivery, what):
+    home = write_home(tmp_path, seed=8, practices=1, defects=False)
+    content = json.loads((home / "practices.yaml").read_text())
+    content["practices"][0]["delivery"] = delivery
+    with pytest.raises(HouseError, match=r"practices.yaml: practice s8-01, key delivery") as told:
+        practices_of(Path("practices.yaml"), content)
+    assert what in str(told.value) and "secret" not in str(told.value)
+
+
+def test_how_extracts_come_is_no_part_of_what_a_claim_depends_on(tmp_path):
+    home = write_home(tmp_path, seed=8, practices=1, defects=False)
+    [plain] = load_practices(home / "practices.yaml").values()
+    other = plain.model_copy(
+        update={"delivery": Delivery.model_validate({"url": "file:///x"}), "mappings": {"stays": {date.min: "x"}}}
+    )
+    assert other.fingerprint() == plain.fingerprint()
+
+
+def test_the_sensor_makes_the_check_red_once_and_fetches_when_the_server_is_back(tmp_path, monkeypatch):
+    import dagster as dg
+
+    from orchestration.operate import sensors
+
+    home, vendor = tmp_path / "home", tmp_path / "vendor"
+    write_home(home, seed=8, practices=1, defects=False)
+    content = json.loads((home / "practices.yaml").read_text())
+    content["practices"][0]["delivery"] = {"url": vendor.as_uri()}
+    (home / "practices.yaml").write_text(json.dumps(content))
+    monkeypatch.setenv("CCM_HOME", str(home))
+    monkeypatch.setattr(sensors, "now", lambda: NOW)
+    cursor = None
+    for is_there, wanted in ((False, [False]), (False, []), (True, [True])):
+        if is_there:
+            put(vendor, f"{NIGHT}/stays.csv")
+        with dg.DagsterInstance.ephemeral() as instance:
+            context = dg.build_sensor_context(instance=instance, cursor=cursor)
+            data = sensors.deliveries_sensor.evaluate_tick(context)
+            cursor = data.cursor
+        assert [event.passed for event in data.asset_events] == wanted
+    assert (home / "landing" / "s8-01" / NIGHT / "stays.csv").exists()
