@@ -49,7 +49,12 @@ def import_fhir_command(
     house = house_of(home).prepare()
     with err.status("Reading the export and landing its night ..."):
         report = import_fhir(
-            source, house, practice_id=practice, night=day_of("--date", date, "night"), organizations=organization or (), replace=replace
+            source,
+            house,
+            practice_id=practice,
+            night=day_of("--date", date, "night"),
+            organizations=organization or (),
+            replace=replace,
         )
     if as_json:
         print_json(report.to_json())

@@ -42,7 +42,9 @@ def judged(resource: Resource) -> str:
     return json.dumps(json.loads(line))
 
 
-def write_export(folder: Path, resources: Iterable[Resource], *, manifest: str | None = None, deleted: Iterable[Resource] = ()) -> Path:
+def write_export(
+    folder: Path, resources: Iterable[Resource], *, manifest: str | None = None, deleted: Iterable[Resource] = ()
+) -> Path:
     """One export: a file for each type; `deleted`: its Bundles; `manifest`: its transactionTime."""
     lines: dict[str, list[str]] = defaultdict(list)
     for resource in resources:
@@ -77,7 +79,13 @@ def of(resource_type: str, key: str, updated: str | None = "2026-10-01T12:00:00Z
 
 
 def deletion(url: str, updated: str = "2026-10-30T00:00:00Z") -> Resource:
-    return of("Bundle", "gone-" + url.replace("/", "-"), updated, type="transaction", entry=[{"request": {"method": "DELETE", "url": url}}])
+    return of(
+        "Bundle",
+        "gone-" + url.rpartition("/")[2],
+        updated,
+        type="transaction",
+        entry=[{"request": {"method": "DELETE", "url": url}}],
+    )
 
 
 def patient(key: str, updated: str | None = "2026-10-01T12:00:00Z", **elements: Any) -> Resource:

@@ -157,7 +157,7 @@ def _transaction_time(export: Path) -> datetime | None:
 def _source(files: list[BulkFile], columns: dict[str, str]) -> str:
     """read_ndjson over these files; every column as text or JSON, so that no value of another type can stop it."""
     names = ", ".join("'" + no_pattern(file.path).replace("'", "''") + "'" for file in files)
-    kinds = ", ".join(f"{name}: '{kind}'" for name, kind in columns.items())
+    kinds = ", ".join(f"\"{name}\": '{kind}'" for name, kind in columns.items())
     size = max(_LEAST, *(file.longest + 1_024 for file in files))
     return f"read_ndjson([{names}], columns = {{{kinds}}}, filename = true, maximum_object_size = {size})"
 
@@ -165,13 +165,24 @@ def _source(files: list[BulkFile], columns: dict[str, str]) -> str:
 def _run(bulk: Bulk, sql: str, files: list[BulkFile]) -> None:
     try:
         bulk.connection.execute(sql)
-    except duckdb.InvalidInputException as error:  # its text may quote what it could not read
-        found = re.search(r'in file "([^"]*)".* in line (\d+)', str(error))
-        where = f"{found[1]}, about line {found[2]}" if found else " or ".join(str(file.path) for file in files[:3])
+    except duckdb.InvalidInputException:  # its text may quote what it could not read
         raise HouseError(
-            f"{where}: is no JSON, so that what this resource says is not known and nothing of the folder is landed; "
+            f"{_where(files)}: is no JSON, so that what this resource says is not known and nothing of the folder is landed; "
             "the file may be cut short: export or copy it again"
         ) from None
+
+
+def _where(files: list[BulkFile]) -> str:
+    """The first line that is no JSON: DuckDB says one that is near it."""
+    for file in files:
+        with gzip.open(file.path) if file.path.name.lower().endswith(".gz") else file.path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                try:
+                    if line.strip():
+                        json.loads(line)
+                except ValueError:
+                    return f"{file.path}, line {number}"
+    return " or ".join(str(file.path) for file in files[:3])
 
 
 def _read_deletions(bulk: Bulk) -> None:

@@ -476,7 +476,8 @@ def judge(bulk: Bulk, practice: Practice, night: date, as_of: datetime, organiza
         ("zone", practice.time_zone), ("night", night), ("as_of", as_of), ("npi", practice.npi), ("tin", practice.tax_id),
         ("organizations", list(organizations)), ("has_appointments", "Appointment" in bulk.present),
     ):  # fmt: skip
-        con.execute(f"set variable {name} = $value", {"value": value})
+        kind = "::varchar[]" if name == "organizations" else ""  # an empty list has no type of its own
+        con.execute(f"set variable {name} = $value{kind}", {"value": value})
     con.execute(_targets())
     for sql in (_TARGETS, _OWN, _VISITS, _PATIENTS, _FACTS, _CHANGES.replace("{status}", _APPOINTMENT_STATUS)):
         con.execute(sql)
@@ -486,7 +487,7 @@ def _targets() -> str:
     parts = []
     for name in _REFERRED:
         parts.append(f"select '{name}/' || id as ref, '{name}' as type, id from \"{name}\" where not is_deleted")
-        each = f"(select id, unnest(identifiers) as i from \"{name}\" where not is_deleted)"
+        each = f'(select id, unnest(identifiers) as i from "{name}" where not is_deleted)'
         parts.append(f"select '{name}?' || i.system || '|' || i.value, '{name}', id from {each}")
         parts.append(f"select '{name}?' || i.value, '{name}', id from {each}")
     return f"""

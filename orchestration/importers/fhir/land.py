@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from orchestration.contracts import extract_contracts
+from orchestration.discretion import told
 from orchestration.engine import connect
 from orchestration.house import House, HouseError, sync_folder
 from orchestration.importers.fhir.bulk import Bulk, read_bulk
@@ -78,7 +79,7 @@ def import_fhir(
             report.was_there = _place(scratch, house.landing / practice.practice_id / night.isoformat(), replace)
         except duckdb.Error as error:  # its text may quote a patient's values
             raise HouseError(
-                f"{source}: the export could not be worked through ({type(error).__name__}); check free disk and memory ({MEMORY}), run again"
+                f"{source}: the export could not be worked through: {told(error)}; check free disk and memory ({MEMORY}), run again"
             ) from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
@@ -116,7 +117,9 @@ def _engine(house: House, spill: Path) -> duckdb.DuckDBPyConnection:
 def _night(bulk: Bulk, practice: Practice, asked: date | None) -> tuple[date, datetime]:
     zone = ZoneInfo(practice.time_zone)
     if bulk.as_of is None and asked is None:
-        raise HouseError(f"{bulk.folder}: neither a manifest (transactionTime) nor a meta.lastUpdated says of when it is; say it with --date")
+        raise HouseError(
+            f"{bulk.folder}: neither a manifest (transactionTime) nor a meta.lastUpdated says of when it is; say it with --date"
+        )
     night = asked or bulk.as_of.astimezone(zone).date()  # type: ignore[union-attr]
     if not FIRST_NIGHT <= night <= LAST_NIGHT:
         raise HouseError(f"--date {night}: a night is from {FIRST_NIGHT} to {LAST_NIGHT}")
