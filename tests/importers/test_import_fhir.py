@@ -12,8 +12,29 @@ from pathlib import Path
 import pytest
 import yaml
 from fhir_export import (
-    CPT, ICD, MODE, NOT_DONE, NPI, NUCC, SNOMED, SOPT, VERIFIED, at, care_plan, claim, concept, condition, consent, coverage, deletion,
-    encounter, of, patient, practitioner, ref, write_export,
+    CPT,
+    ICD,
+    MODE,
+    NOT_DONE,
+    NPI,
+    NUCC,
+    SNOMED,
+    SOPT,
+    VERIFIED,
+    at,
+    care_plan,
+    claim,
+    concept,
+    condition,
+    consent,
+    coverage,
+    deletion,
+    encounter,
+    of,
+    patient,
+    practitioner,
+    ref,
+    write_export,
 )  # fmt: skip
 
 from orchestration.contracts import extract_contracts
@@ -276,7 +297,9 @@ def test_communications_about_care_management_are_outreach(tmp_path):
 
 def test_a_care_team_or_most_visits_name_the_billing_practitioner(tmp_path):
     team = of("CareTeam", "t", status="active", subject=ref("Patient/p2"), participant=[
-        {"member": ref("Practitioner/nurse"), "role": [concept(text="Nurse")]}, {"member": ref("Practitioner/doc"), "role": [concept(SNOMED, "446050000")]}])  # fmt: skip
+        {"member": ref("Practitioner/nurse"), "role": [concept(text="Nurse")]},
+        {"member": ref("Practitioner/doc"), "role": [concept(SNOMED, "446050000")]},
+    ])  # fmt: skip
     lonely = [patient(key, generalPractitioner=None) for key in ("p2", "p3", "p4")]
     visits = [encounter(f"e{n}", "p3", f"2026-09-0{n}", participant=[{"individual": ref("Practitioner/np")}]) for n in (1, 2)]
     house, report = run(tmp_path, [*lonely, team, practitioner("np", "NP"), *visits, encounter("e9", "p3", "2026-09-20")])

@@ -77,6 +77,7 @@ def read_bulk(source: Path, connection: duckdb.DuckDBPyConnection) -> Bulk:
     connection.execute("load icu")
     connection.execute("load json")
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set enable_progress_bar = false")  # it would stand in the midst of --json
     connection.execute(macros())
     connection.execute("create table exports (path varchar, export varchar, exported_at timestamptz)")
     for file in files:

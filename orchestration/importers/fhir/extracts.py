@@ -276,17 +276,17 @@ where not c.is_deleted;
 
 # Appointments and services come as changes: what is gone says so in a row of its own. An encounter stands for its appointment only where the
 # export has no Appointment at all, or it would be counted twice.
-_CHANGES = f"""
+_CHANGES = """
 create table judged_Appointment as
 select a.id, n.patient_id, a.type_text, appointment_of(a.words) as planned, a.starts, coalesce(a.deleted_at, a.changed_at) as changed_at, a.is_deleted,
-    case when a.is_deleted then 'cancelled' else {{status}} end as status,
+    case when a.is_deleted then 'cancelled' else {status} end as status,
     coalesce(instant_of(a.ends), instant_of(a.starts) + to_minutes(coalesce(a.minutes, 15))) as ends_at,
     (
         select arg_min(m.member_id, x.ord)
         from unnest(a.member_refs) with ordinality as x (ref, ord) join member_refs r on r.ref = x.ref join members m using (member_id)
     ) as member_id,
     case
-        when not a.is_deleted and {{status}} is null then 'status ' || coalesce(a.status, 'missing') || ': not planned yet'
+        when not a.is_deleted and {status} is null then 'status ' || coalesce(a.status, 'missing') || ': not planned yet'
         else patient_fault(a.patient_ref, p.patient_id, n.patient_id)
     end as reason
 from Appointment a left join patient_refs p on p.ref = a.patient_ref left join panel n on n.patient_id = p.patient_id;

@@ -52,11 +52,8 @@ class FhirReport:
         return content
 
     def to_text(self) -> str:
-        lines = [
-            f"FHIR export {self.source}, landed for {self.practice_id} as the night of {self.night}"
-            if self.exports == 1
-            else f"{self.exports} FHIR exports in {self.source}, landed for {self.practice_id} as the night of {self.night}",
-        ]
+        told = "FHIR export" if self.exports == 1 else f"{self.exports} FHIR exports in"
+        lines = [f"{told} {self.source}, landed for {self.practice_id} as the night of {self.night}"]
         if self.was_there:
             lines.append("The night's folder held the very same files already; nothing was written.")
         lines += ["", f"{'Resource':<18}{'lines':>12}{'older':>10}{'deleted':>10}{'used':>12}{'not used':>12}"]
@@ -66,9 +63,9 @@ class FhirReport:
         lines += [f"{table:<18}{count:>12,}" for table, count in self.rows.items()]
         for title, found in (("Not used", self.unmapped), ("Used in part, or not read", self.lacking)):
             lines += ["", title]
-            for one in found:
-                detail = f" ({one.detail})" if one.detail else ""
-                lines.append(f"  {one.rows:>9,}  {one.what}: {one.reason}{detail}")
+            for lost in found:
+                detail = f" ({lost.detail})" if lost.detail else ""
+                lines.append(f"  {lost.rows:>9,}  {lost.what}: {lost.reason}{detail}")
             if not found:
                 lines.append("  nothing")
         lines += ["", "Taken for granted"]
