@@ -7,6 +7,7 @@
   configuration/<table>.parquet       charges, rule version
   history.parquet                     this practice's earlier claims of the month, as int_claims__history had them
   rules/<seed>.parquet                every rule row that was loaded
+  coverage_answers.parquet            what the payers' 271s say of its patients and still stands, where there is such
   accepted.json                       what somebody accepted that this close rests on, where there is such
 """
 
@@ -104,6 +105,8 @@ _TIME_ENTRIES = """
 """
 _HISTORY = "select * from intermediate.int_claims__history where practice_id = ? and month = ? order by close_version, claim_id"
 
+_COVERAGE_ANSWERS = "select * from intermediate.int_coverage_answers where practice_id = ? order by all"
+
 
 @dataclass(frozen=True)
 class Frozen:
@@ -155,6 +158,9 @@ def freeze(
     numbers = file_numbers(warehouse, name)
     for path, (sql, parameters) in queries.items():
         files[f"{path}.parquet"] = parquet(numbered(warehouse.execute(sql, parameters).to_arrow_table(), numbers))
+    answers = warehouse.execute(_COVERAGE_ANSWERS, [name]).to_arrow_table()
+    if answers.num_rows:
+        files["coverage_answers.parquet"] = parquet(answers)
     for (seed,) in warehouse.execute(
         "select table_name from duckdb_tables() where schema_name = 'rules' order by table_name"
     ).fetchall():

@@ -40,6 +40,7 @@ PRACTICES = pa.schema(
         ("facility_type", pa.string()),
         ("close_first_day", pa.int32()),
         ("close_final_day", pa.int32()),
+        ("submitter_id", pa.string()),
     ]
 )
 CHARGES = pa.schema([("practice_id", pa.string()), ("procedure_code", pa.string()), ("charge_amount", MONEY)])
