@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -152,6 +152,12 @@ def _stamp(house: House, path: Path) -> tuple[str, int, int] | None:
     except OSError:
         return None  # taken away since it was listed
     return os.fsencode(path.relative_to(house.inbox)).decode("utf-8", "replace"), stat.st_size, stat.st_mtime_ns
+
+
+def tells_of_coverage(house: House, batches: Iterable[int]) -> bool:
+    """Whether one of these batches has an answer about coverage (271)."""
+    paths = [batch_folder(house, batch) / "coverage_answers.parquet" for batch in batches]
+    return any(path.exists() and pq.read_metadata(path).num_rows for path in paths)
 
 
 def take_in_answers(house: House, progress: Progress | None = None) -> Taken | None:

@@ -39,7 +39,9 @@ class Translator(DagsterDbtTranslator):
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> dg.AssetKey:
         if dbt_resource_props["resource_type"] == "source":
-            return dg.AssetKey([dbt_resource_props["source_name"], dbt_resource_props["name"]])
+            # All answers are taken in by one asset; the models keep those about coverage apart from those about claims.
+            source = {"eligibility": "answers"}.get(dbt_resource_props["source_name"], dbt_resource_props["source_name"])
+            return dg.AssetKey([source, dbt_resource_props["name"]])
         return dg.AssetKey([dbt_resource_props["schema"], dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
@@ -177,6 +179,7 @@ def dagster_events(results: list[dbt.NodeResult], manifest: Mapping[str, Any], t
 # What a close and a payer's answer change, and everything that hangs below it.
 AFTER_A_CLOSE = "source:configuration.claim_lines+ stg_closes+ close_calendar"
 AFTER_ANSWERS = "source:answers+"
+AFTER_COVERAGE = "source:eligibility+"  # decisions rest on it: that is nearly everything
 
 
 def rebuild_claims(house: House) -> list[dbt.NodeResult]:
