@@ -29,6 +29,8 @@ select
     plan_id,
     answered_on,
     is_whole,
-    file_sha256
+    file_sha256,
+    transaction_id,
+    position
 from ordered
 where newest_whole is null or (answered_on, transaction_id, subscriber_position) >= newest_whole
