@@ -31,6 +31,7 @@ _STORED: dict[Kind, str] = {
     "integer": "BIGINT",
     "boolean": "BOOLEAN",
 }
+_EXTRACTS = ("panel", "scheduling", "time_log", "phone_log")
 # The one column that is measured and hashed instead of kept.
 NOTE = "note_text"
 NOTE_STORED = (("note_length", "BIGINT"), ("note_sha256", "VARCHAR"))
@@ -61,6 +62,7 @@ class ExtractContract:
     ordered_by: str | None
     columns: tuple[Column, ...]
     description: str
+    is_optional: bool = False  # nobody waits for it: a practice may never land it
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -95,10 +97,10 @@ class MartContract:
 
 @cache
 def extract_contracts() -> dict[str, ExtractContract]:
-    """The twelve extract tables by name, in the order panel, scheduling, time log. Raises HouseError for a
+    """The extract tables by name, in the order panel, scheduling, time log, phone log. Raises HouseError for a
     faulty file."""
     contracts = [_extract(path) for path in _files("extracts")]
-    place = ["panel", "scheduling", "time_log"]
+    place = list(_EXTRACTS)
     return {c.table: c for c in sorted(contracts, key=lambda c: (place.index(c.extract), c.table))}
 
 
@@ -156,11 +158,7 @@ def vocabulary_of(column: SchemaProperty) -> tuple[str, ...] | None:
 def _extract(path: Path) -> ExtractContract:
     contract = load_contract(path)
     custom: dict[str | None, Any] = {p.property: p.value for p in contract.customProperties or []}
-    if custom.get("delivery") not in ("snapshot", "changes") or custom.get("extract") not in (
-        "panel",
-        "scheduling",
-        "time_log",
-    ):
+    if custom.get("delivery") not in ("snapshot", "changes") or custom.get("extract") not in _EXTRACTS:
         raise HouseError(f"{path}: customProperties must name delivery (snapshot, changes) and extract (panel, ...)")
     columns = []
     for column in _properties(contract):
@@ -184,6 +182,7 @@ def _extract(path: Path) -> ExtractContract:
         ordered_by=custom.get("orderedBy"),
         columns=tuple(columns),
         description=(contract.description.purpose if contract.description else None) or "",
+        is_optional=bool(custom.get("isOptional")),
     )
 
 
@@ -206,3 +205,8 @@ def _mart(path: Path) -> MartContract:
         ),
         description=(contract.description.purpose if contract.description else None) or "",
     )
+
+
+def optional_tables() -> frozenset[str]:
+    """Extract tables that nobody waits for."""
+    return frozenset(table for table, contract in extract_contracts().items() if contract.is_optional)

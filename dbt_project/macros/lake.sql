@@ -116,5 +116,5 @@
 
 {#- Tables whose nights bring only what changed: what a lost night had is in no later file. -#}
 {% macro log_tables() -%}
-    ('appointments', 'services', 'time_entries')
+    ('appointments', 'services', 'time_entries', 'calls')
 {%- endmacro %}
