@@ -92,6 +92,11 @@ _APPOINTMENTS = """
     where practice_id = ? and is_current and cast(scheduled_start as date) between ? and ?
     order by appointment_id
 """
+_CALLS = """
+    select * exclude (is_current) from staging.stg_calls
+    where practice_id = ? and is_current and cast(started_at as date) between ? and ?
+    order by call_id
+"""
 # Every version of what touches the month, and the earliest entry, with which the practice's months begin.
 _TIME_ENTRIES = """
     select entries.* exclude (is_current)
@@ -159,6 +164,10 @@ def freeze(
     numbers = file_numbers(warehouse, name)
     for path, (sql, parameters) in queries.items():
         files[f"{path}.parquet"] = parquet(numbered(warehouse.execute(sql, parameters).to_arrow_table(), numbers))
+    # What only some practices have is in no packet of the others, so that theirs have the bytes they always had.
+    calls = warehouse.execute(_CALLS, [name, first, last]).to_arrow_table()
+    if calls.num_rows:
+        files["lake/calls.parquet"] = parquet(numbered(calls, numbers))
     answers = warehouse.execute(_COVERAGE_ANSWERS, [name]).to_arrow_table()
     if answers.num_rows:
         files["coverage_answers.parquet"] = parquet(answers)

@@ -1,9 +1,11 @@
--- Completed CCM contacts on whose local day the member starts no time entry for the patient: work that nobody wrote down.
+-- Completed CCM contacts, and calls of the phone system, on whose local day the member starts no time entry for the patient: work that nobody wrote
+-- down. A call on the day of such a contact is that contact.
 -- Cut at local midnights; only what steps 2, 4 (staff) and 5 of rules.md A3 would pass.
-with visits as (
+with appointments as (
     select
         appointments.practice_id,
-        appointments.appointment_id,
+        'visit_without_time' as kind,
+        appointments.appointment_id as contact_id,
         appointments.patient_id,
         appointments.member_id,
         practices.time_zone,
@@ -14,6 +16,37 @@ with visits as (
     from {{ ref('stg_appointments') }} as appointments
     inner join {{ ref('stg_practices') }} as practices on appointments.practice_id = practices.practice_id
     where appointments.is_current and appointments.status = 'completed' and appointments.visit_type = 'ccm_call'
+),
+
+calls as (
+    select
+        calls.practice_id,
+        'call_without_time' as kind,
+        calls.call_id as contact_id,
+        calls.patient_id,
+        calls.member_id,
+        practices.time_zone,
+        calls.started_at as start_at,
+        calls.started_at + to_seconds(greatest(calls.duration_seconds, 0)) as end_at,
+        greatest(calls.duration_seconds, 0) as elapsed_seconds,
+        cast({{ local_time('calls.started_at', 'practices.time_zone') }} as date) as local_day
+    from {{ ref('stg_calls') }} as calls
+    inner join {{ ref('stg_practices') }} as practices on calls.practice_id = practices.practice_id
+    where calls.is_current
+),
+
+visits as (
+    select *
+    from appointments
+    union all
+    select calls.*
+    from calls
+    anti join appointments
+        on
+            calls.practice_id = appointments.practice_id
+            and calls.member_id = appointments.member_id
+            and calls.patient_id = appointments.patient_id
+            and calls.local_day = appointments.local_day
 ),
 
 logged as (
@@ -29,7 +62,7 @@ logged as (
 unlogged as (
     select
         visits.practice_id,
-        visits.appointment_id,
+        visits.kind || ':' || visits.contact_id as contact_key,
         visits.time_zone,
         visits.local_day,
         visits.start_at,
@@ -52,12 +85,14 @@ unlogged as (
 ),
 
 pieces as (
-    {{ cut_at_local_midnights('unlogged', 'appointment_id') }}
+    {{ cut_at_local_midnights('unlogged', 'contact_key') }}
 )
 
 select
     pieces.practice_id,
-    pieces.appointment_id,
+    visits.kind,
+    case when visits.kind = 'visit_without_time' then visits.contact_id end as appointment_id,
+    case when visits.kind = 'call_without_time' then visits.contact_id end as call_id,
     visits.patient_id,
     visits.member_id,
     {{ month_of('pieces.local_day') }} as month,
@@ -66,7 +101,7 @@ select
     pieces.end_at,
     pieces.seconds
 from pieces
-inner join visits on pieces.practice_id = visits.practice_id and pieces.appointment_id = visits.appointment_id
+inner join visits on pieces.practice_id = visits.practice_id and pieces.contact_key = visits.kind || ':' || visits.contact_id
 inner join {{ ref('int_members__current') }} as members
     on visits.practice_id = members.practice_id and visits.member_id = members.member_id
 inner join {{ ref('int_patient_months__service') }} as months

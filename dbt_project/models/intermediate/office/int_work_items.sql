@@ -36,7 +36,7 @@ found as (
         patient_id,
         month,
         kind,
-        coalesce(entry_id, appointment_id) as subject_id,
+        coalesce(entry_id, appointment_id, call_id) as subject_id,
         member_id,
         minutes,
         dollars_at_stake as dollars,
