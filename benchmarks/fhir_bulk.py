@@ -60,12 +60,25 @@ def of_patient(number: int) -> Iterator[dict[str, Any]]:
         "Coverage", "c", status="active", beneficiary=who, payor=[{"display": "Medicare"}], type=_concept("https://nahdo.org/sopt", "121"),
         period={"start": "2015-01-01"}, subscriberId="1EG4TE5MK73",
     )  # fmt: skip
-    yield made("CarePlan", "p", status="active", intent="plan", subject=who, period={"start": "2026-02-01"}, category=[_concept(SNOMED, "734163000")])
+    yield made(
+        "CarePlan",
+        "p",
+        status="active",
+        intent="plan",
+        subject=who,
+        period={"start": "2026-02-01"},
+        category=[_concept(SNOMED, "734163000")],
+    )
     for n in range(12):
         code = (_concept(ICD, "I10"), _concept(SNOMED, "44054006"), _concept("urn:ehr", "X1"))[n % 3]
         subject = {"reference": "Patient/nobody"} if n == 11 else who
         yield made(
-            "Condition", f"k{n}", code=code, subject=subject, onsetDateTime="2019-05-06", clinicalStatus=_concept("urn:status", "active")
+            "Condition",
+            f"k{n}",
+            code=code,
+            subject=subject,
+            onsetDateTime="2019-05-06",
+            clinicalStatus=_concept("urn:status", "active"),
         )
     for n in range(12):
         day = f"2026-{n % 10 + 1:02d}-{number % 28 + 1:02d}"
@@ -83,7 +96,12 @@ def write(folder: Path, size: int) -> int:
     """Writes patients until the export has `size` bytes; returns them."""
     folder.mkdir()
     doctors = [
-        {"resourceType": "Practitioner", "id": f"d{n}", "name": [{"family": f"Doc{n}"}], "qualification": [{"code": {"text": "Physician"}}]}
+        {
+            "resourceType": "Practitioner",
+            "id": f"d{n}",
+            "name": [{"family": f"Doc{n}"}],
+            "qualification": [{"code": {"text": "Physician"}}],
+        }
         for n in range(40)
     ]
     (folder / "Practitioner.ndjson").write_text("".join(json.dumps(one) + "\n" for one in doctors))
@@ -118,7 +136,9 @@ def main() -> int:
         (home / "practices.yaml").write_text(yaml.safe_dump({"practices": [Clinic("clinic", 1).configuration()]}))
         written = sum(path.stat().st_size for path in (folder / "bulk").iterdir())
         began = time.monotonic()
-        done = subprocess.run([sys.executable, "-c", _CHILD, str(folder / "bulk"), str(home)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", _CHILD, str(folder / "bulk"), str(home)], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise RuntimeError(done.stderr)
         found = json.loads(done.stdout)

@@ -111,7 +111,9 @@ _TIME_ENTRIES = """
 _HISTORY = "select * from intermediate.int_claims__history where practice_id = ? and month = ? order by close_version, claim_id"
 
 # Where an answer stands in the lake is no part of what it says; its file is named by its hash.
-_COVERAGE_ANSWERS = "select * exclude (transaction_id, position) from intermediate.int_coverage_answers where practice_id = ? order by all"
+_COVERAGE_ANSWERS = (
+    "select * exclude (transaction_id, position) from intermediate.int_coverage_answers where practice_id = ? order by all"
+)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 
+from orchestration.contracts import optional_tables
 from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
-from orchestration.contracts import optional_tables
 from orchestration.house import House
 from orchestration.practices import Practice, next_month
 

@@ -41,7 +41,13 @@ SCHEMA = pa.schema(
 )
 
 _DEATH = "442"
-_RANGES = ("290", "291", "292", "307", "472")  # coordination of benefits, plan, benefit, eligibility, service: a day alone is the first
+_RANGES = (
+    "290",
+    "291",
+    "292",
+    "307",
+    "472",
+)  # coordination of benefits, plan, benefit, eligibility, service: a day alone is the first
 _BEGINS = ("193", "346", "348", "356")
 _ENDS = ("194", "347", "349", "357")
 _is_code = re.compile(r"[A-Z0-9]{1,3}").fullmatch
@@ -114,7 +120,9 @@ def coverage_answers(transaction: Transaction, transaction_id: int) -> tuple[lis
         if not subscriber.member_id:
             reader.oddities.append(f"subscriber {subscriber.position} has no member id")
         if subscriber.rejects:
-            reader.oddities.append(f"subscriber {subscriber.position} was not answered (AAA {', '.join(sorted(set(subscriber.rejects)))})")
+            reader.oddities.append(
+                f"subscriber {subscriber.position} was not answered (AAA {', '.join(sorted(set(subscriber.rejects)))})"
+            )
         head = {
             "transaction_id": transaction_id,
             "subscriber_position": subscriber.position,

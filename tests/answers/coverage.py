@@ -19,7 +19,13 @@ class Member:
     rejects: tuple[str, ...] = ()
 
     def segments(self, number: int) -> list[str]:
-        found = [f"HL*{number}*2*22*0", f"TRN*2*TRACE{number}*9SENDER001", f"NM1*IL*1*ZEBRA*ANN****MI*{self.mbi}", "N3*1 MAIN ST", "N4*SPRINGFIELD*IL*62701"]
+        found = [
+            f"HL*{number}*2*22*0",
+            f"TRN*2*TRACE{number}*9SENDER001",
+            f"NM1*IL*1*ZEBRA*ANN****MI*{self.mbi}",
+            "N3*1 MAIN ST",
+            "N4*SPRINGFIELD*IL*62701",
+        ]
         found += [f"AAA*Y**{code}*C" for code in self.rejects]
         found += ["DMG*D8*19480302*F", *self.dates]
         return [*found, *(segment for benefit in self.benefits for segment in benefit.split("|"))]

@@ -89,8 +89,15 @@ def test_files_are_taken_in_once_and_others_go_on(tmp_path: Path):
     office = Office(tmp_path, [])
     good = Answer((Member(), Member("2EG4TE5MK73", ("EB*X**45**26|DTP*292*D8*20261005",)))).text()
     other = Answer(on="20261103").text(42).replace("005010X279A1", "004010X092A1")
-    taken = office.deliver(good, good.replace("*000000041*", "*000000099*"), Answer((Member(benefits=(), rejects=("75",)),)).text(43), other)
-    assert [(one["kind"], one["outcome"]) for one in taken.transactions] == [("271", "read"), ("271", "read"), ("271", "quarantined"), ("other", "other")]
+    taken = office.deliver(
+        good, good.replace("*000000041*", "*000000099*"), Answer((Member(benefits=(), rejects=("75",)),)).text(43), other
+    )
+    assert [(one["kind"], one["outcome"]) for one in taken.transactions] == [
+        ("271", "read"),
+        ("271", "read"),
+        ("271", "quarantined"),
+        ("other", "other"),
+    ]
     assert office.see("select outcome, kinds, practice_id from answer_files order by file_id") == [
         {"outcome": "posted", "kinds": ["271"], "practice_id": "north"}, {"outcome": "repeated", "kinds": ["271"], "practice_id": "north"},
         {"outcome": "quarantined", "kinds": ["271"], "practice_id": None}, {"outcome": "other", "kinds": ["other"], "practice_id": None},

@@ -33,21 +33,30 @@ def decided(
     compiled.prepare(con)
     models = compiled.in_order(WANTED, given=GIVEN)
     load_rules(con, " ".join(model.sql for model in models))
-    con.execute("create table intermediate.int_patient_months (practice_id varchar, patient_id varchar, month date, month_end date, deceased_date date)")
+    con.execute(
+        "create table intermediate.int_patient_months (practice_id varchar, patient_id varchar, month date, month_end date, deceased_date date)"
+    )
     for month in MONTHS:
-        con.execute("insert into intermediate.int_patient_months values ('north', 'p', $m, last_day($m), $d)", {"m": month, "d": deceased})
+        con.execute(
+            "insert into intermediate.int_patient_months values ('north', 'p', $m, last_day($m), $d)", {"m": month, "d": deceased}
+        )
     con.execute(
         "create table intermediate.int_coverages__current (practice_id varchar, patient_id varchar, coverage_type varchar, member_id varchar, "
         "priority bigint, effective_date date, termination_date date)"
     )
     for kind, member, first, last in [("medicare_part_b", "1EG4-TE5-MK73", "2013-03-01", None)] if coverages is None else coverages:
-        con.execute("insert into intermediate.int_coverages__current values ('north', 'p', ?, ?, 1, ?, ?)", [kind, member, first, last])
+        con.execute(
+            "insert into intermediate.int_coverages__current values ('north', 'p', ?, ?, 1, ?, ?)", [kind, member, first, last]
+        )
     con.execute(
         "create table intermediate.int_stays__current (practice_id varchar, patient_id varchar, stay_id varchar, stay_type varchar, admitted_on date, discharged_on date)"
     )
     for kind, first, last in stays:
         con.execute("insert into intermediate.int_stays__current values ('north', 'p', 's', ?, ?, ?)", [kind, first, last])
-    con.execute("create table intermediate.int_patients__current as select 'north' as practice_id, 'p' as patient_id, $d::date as deceased_date", {"d": deceased})
+    con.execute(
+        "create table intermediate.int_patients__current as select 'north' as practice_id, 'p' as patient_id, $d::date as deceased_date",
+        {"d": deceased},
+    )
     compiled.run(con, office.house.root, models)
     return con
 
@@ -58,7 +67,9 @@ def days(con: duckdb.DuckDBPyConnection, month: date = MONTHS[1]) -> dict[str, A
 
 
 def facts(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str]]:
-    return con.execute("select subject, month(month), fact from intermediate.int_coverage_conflicts order by subject, month").fetchall()
+    return con.execute(
+        "select subject, month(month), fact from intermediate.int_coverage_conflicts order by subject, month"
+    ).fetchall()
 
 
 def test_without_an_answer_the_panel_decides(tmp_path):
@@ -82,7 +93,9 @@ def test_the_stricter_of_the_two_decides_a_medicare_advantage_month(tmp_path):
 
 def test_a_plan_that_only_the_panel_knows_still_bars_and_is_told_for_the_month_of_the_answer(tmp_path):
     con = decided(
-        tmp_path, Answer(), coverages=[("medicare_part_b", "1EG4TE5MK73", "2013-03-01", None), ("medicare_advantage", "X1", "2026-01-01", None)]
+        tmp_path,
+        Answer(),
+        coverages=[("medicare_part_b", "1EG4TE5MK73", "2013-03-01", None), ("medicare_advantage", "X1", "2026-01-01", None)],
     )
     assert days(con)["fee_for_service_days"] == 0
     assert [(subject, month) for subject, month, _ in facts(con)] == [("medicare_advantage", 11)]
@@ -129,9 +142,9 @@ def test_the_newest_answer_about_medicare_replaces_the_older_ones_whatever_came_
 
 def test_a_strangers_answer_is_kept_and_is_nobodys(tmp_path):
     con = decided(tmp_path, Answer((Member("9EG4TE5MK73"),)), Answer(npi="1993999998", submitter="ELSEWHERE"))
-    assert con.execute("select practice_id, patient_id, count(*) from intermediate.int_coverage_answers__matched group by all").fetchall() == [
-        ("north", None, 2)
-    ]
+    assert con.execute(
+        "select practice_id, patient_id, count(*) from intermediate.int_coverage_answers__matched group by all"
+    ).fetchall() == [("north", None, 2)]
     assert facts(con) == []
 
 

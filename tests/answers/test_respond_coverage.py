@@ -60,14 +60,19 @@ def test_an_answer_about_coverage_bars_a_claim_is_told_with_both_sources_and_is_
         return found
 
     assert decision(barred, OPEN) == {"decision": "not_claimable", "reason": "medicare_advantage"}
-    items = rows(home.root, f"select patient_id, detail from worklist where practice_id = '{PRACTICE}' and kind = 'coverage_conflict' and month = '{OPEN}-01'")
+    items = rows(
+        home.root,
+        f"select patient_id, detail from worklist where practice_id = '{PRACTICE}' and kind = 'coverage_conflict' and month = '{OPEN}-01'",
+    )
     assert [item["patient_id"] for item in items] == [barred]
     assert "the panel says nothing, the payer 2026-10-01 on (271 of 2026-11-02)" in items[0]["detail"]
     [change] = rows(home.root, f"select kind, found_on, amount_now from post_close_changes where practice_id = '{PRACTICE}' and patient_id = '{claimed}' "
                     f"and month = '{CLOSED}-01'")  # fmt: skip
     assert (change["kind"], change["found_on"], change["amount_now"]) == ("refund", date(2026, 11, 2), 0)
 
-    closed = json.loads(ccm("close", "--month", OPEN, "--practice", PRACTICE, "--approved-by", "Ann Lee", "--json", home=home.root).out)[0]
+    closed = json.loads(
+        ccm("close", "--month", OPEN, "--practice", PRACTICE, "--approved-by", "Ann Lee", "--json", home=home.root).out
+    )[0]
     assert closed["outcome"] == "closed", closed
     packet = home.closes / PRACTICE / OPEN / "v1"
     assert barred not in (packet / "claims.csv").read_text()
@@ -76,5 +81,7 @@ def test_an_answer_about_coverage_bars_a_claim_is_told_with_both_sources_and_is_
         assert barred_mbi.encode() not in archive.read("coverage_answers.parquet")
     ran = ccm("rebuild", "--practice", PRACTICE, "--month", OPEN, "--version", "1", home=home.root)
     assert ran.code == 0, ran.out + ran.err
-    ran = ccm("rebuild", "--practice", PRACTICE, "--month", CLOSED, "--version", "1", home=home.root)  # closed before there was an answer
+    ran = ccm(
+        "rebuild", "--practice", PRACTICE, "--month", CLOSED, "--version", "1", home=home.root
+    )  # closed before there was an answer
     assert ran.code == 0, ran.out + ran.err

@@ -29,11 +29,13 @@ EXTRACTS = {
     "appointment_id billed_by* ccm_discussed updated_at*",
     "time_entries": "entry_id* patient_id* member_id* program* activity* started_at ended_at duration_seconds entry_method* "
     "face_to_face* note_id note_text recorded_at* updated_at* voided*",
+    "calls": "call_id* patient_id* member_id* started_at* duration_seconds*",  # no part of the interface: an extract of our own, optional
 }
 KEYS = {
     "patients": "patient_id", "conditions": "condition_id", "consents": "consent_id", "care_plans": "care_plan_id",
     "assessments": "assessment_id", "stays": "stay_id", "care_team": "member_id", "outreach": "outreach_id",
     "appointments": "appointment_id", "services": "service_id", "time_entries": "entry_id",
+    "calls": "call_id",
 }  # fmt: skip
 GRAINS = {
     "eligibility": "practice_id patient_id month", "enrollment_status": "practice_id patient_id month",
@@ -53,6 +55,7 @@ GRAINS = {
     "stage_durations": "practice_id stage_number", "revenue_waterfall": "practice_id month step_number",
     "enrollment_benchmark": "practice_id month", "revenue_table": "practice_id patients",
     "capacity": "practice_id", "capacity_plan": "practice_id patient_id",
+    "coverage_answers": "practice_id transaction_id position answer_patient",
     "extract_drift": "practice_id extract_date table_name measure column_name", "close_holds": "practice_id hold_id",
 }  # fmt: skip
 FILES = sorted(DATA_CONTRACTS.glob("*/*.odcs.yaml"))

@@ -7,7 +7,21 @@ from pathlib import Path
 
 import pytest
 from fhir_export import (
-    ICD, SNOMED, SOPT, care_plan, claim, concept, condition, consent, coverage, deletion, encounter, of, patient, practitioner, ref, write_export,
+    ICD,
+    SNOMED,
+    SOPT,
+    care_plan,
+    claim,
+    concept,
+    condition,
+    consent,
+    coverage,
+    deletion,
+    encounter,
+    of,
+    patient,
+    practitioner,
+    write_export,
 )  # fmt: skip
 
 from tests.holds.clinic import Clinic, configure, write
@@ -72,7 +86,13 @@ def test_the_report_accounts_for_every_resource(landed):
     for name, one in report["resources"].items():
         assert one["lines"] == one["older"] + one["deleted"] + one["used"] + one["unused"]
         assert one["unused"] == lost.get(name, 0)
-    assert report["resources"]["Consent"] == {"lines": 5, "older": 0, "deleted": 1, "used": 3, "unused": 1}  # lee's has nobody it is of
+    assert report["resources"]["Consent"] == {
+        "lines": 5,
+        "older": 0,
+        "deleted": 1,
+        "used": 3,
+        "unused": 1,
+    }  # lee's has nobody it is of
     assert report["resources"]["Patient"] == {"lines": 6, "older": 1, "deleted": 0, "used": 4, "unused": 1}
     assert lost["Condition"] == 3
 
@@ -82,7 +102,10 @@ def test_a_night_and_a_close_claim_whom_the_export_lets_claim(landed):
     for command in (("nightly",), ("close", "--month", "2026-10", "--approved-by", "Ann Lee")):
         ran = ccm(*command, home=home)
         assert ran.code == 0, ran.err + ran.out
-    found = {row["patient_id"]: (row["decision"], row["reason"]) for row in rows(home, "select * from patient_month_decisions where month = '2026-10-01'")}
+    found = {
+        row["patient_id"]: (row["decision"], row["reason"])
+        for row in rows(home, "select * from patient_month_decisions where month = '2026-10-01'")
+    }
     assert found == {
         "ann": ("claimed", "already_claimed"), "may": ("not_claimable", "medicare_advantage"), "con": ("not_claimable", "no_consent"),
         "hos": ("not_claimable", "hospice"),
@@ -94,4 +117,12 @@ def test_a_night_and_a_close_claim_whom_the_export_lets_claim(landed):
     assert "1EG4TE5MK73" in text and "SV1*HC:99490" in text and "ABK:" in text
     accounted = rows(home, f"select table_name, rows_received, rows_quarantined from row_accounting where extract_date = '{NIGHT}'")
     assert all(row["rows_quarantined"] == 0 for row in accounted)
-    assert {row["table_name"] for row in accounted} >= {"patients", "coverages", "consents", "care_plans", "conditions", "care_team", "services"}
+    assert {row["table_name"] for row in accounted} >= {
+        "patients",
+        "coverages",
+        "consents",
+        "care_plans",
+        "conditions",
+        "care_team",
+        "services",
+    }
