@@ -36,7 +36,10 @@ def run_respond(house: House, pipeline: Any = None) -> tuple[Any, list[dict[str,
 
 # By file: statements about coverage, patients they are about, and subscribers whom no practice knows.
 _COVERAGE_TOLD = """
-    select transaction_id // 100000, count(*) filter (meaning is not null and patient_id is not null), count(distinct (practice_id, patient_id)) filter (patient_id is not null),
+    select
+        transaction_id // 100000,
+        count(*) filter (meaning is not null and patient_id is not null),
+        count(distinct (practice_id, patient_id)) filter (patient_id is not null),
         count(distinct (practice_id, transaction_id, subscriber_position)) filter (patient_id is null)
     from coverage_answers group by all
 """

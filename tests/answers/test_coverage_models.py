@@ -49,7 +49,8 @@ def decided(
             "insert into intermediate.int_coverages__current values ('north', 'p', ?, ?, 1, ?, ?)", [kind, member, first, last]
         )
     con.execute(
-        "create table intermediate.int_stays__current (practice_id varchar, patient_id varchar, stay_id varchar, stay_type varchar, admitted_on date, discharged_on date)"
+        "create table intermediate.int_stays__current (practice_id varchar, patient_id varchar, stay_id varchar, stay_type varchar, "
+        "admitted_on date, discharged_on date)"
     )
     for kind, first, last in stays:
         con.execute("insert into intermediate.int_stays__current values ('north', 'p', 's', ?, ?, ?)", [kind, first, last])

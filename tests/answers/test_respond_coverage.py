@@ -30,7 +30,8 @@ def test_an_answer_about_coverage_bars_a_claim_is_told_with_both_sources_and_is_
         patient_id = str(found[0]["patient_id"])
         with duckdb.connect(str(home.warehouse), read_only=True) as con:
             [(mbi,)] = con.execute(
-                "select distinct member_id from intermediate.int_coverages__current where practice_id = ? and patient_id = ? and coverage_type = 'medicare_part_b'",
+                "select distinct member_id from intermediate.int_coverages__current where practice_id = ? and patient_id = ? "
+                "and coverage_type = 'medicare_part_b'",
                 [PRACTICE, patient_id],
             ).fetchall()
         return patient_id, mbi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,10 @@ from tests.holds.clinic import Clinic, configure, write
 from tests.pipeline.homes import ccm, rows
 
 NIGHT = "2026-11-04"
-OWN = of("Organization", "own", active=True, name="Clinic", identifier=[{"system": "http://hl7.org/fhir/sid/us-npi", "value": Clinic("clinic", 1).configuration()["npi"]}])  # fmt: skip
+OWN = of(
+    "Organization", "own", active=True, name="Clinic",
+    identifier=[{"system": "http://hl7.org/fhir/sid/us-npi", "value": Clinic("clinic", 1).configuration()["npi"]}],
+)  # fmt: skip
 
 
 def chart(who: str) -> list[dict]:
@@ -74,6 +78,17 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
         for hour, who in enumerate(people) for day in ("06", "13")
     ]  # fmt: skip
     write(home, "clinic", NIGHT, "time_entries", log)  # from the time tracker, into the same night
+    calls = [
+        {
+            "call_id": f"c{day}",
+            "patient_id": "ann",
+            "member_id": "nurse",
+            "started_at": f"2026-10-{day}T16:00:00Z",
+            "duration_seconds": "420",
+        }
+        for day in ("13", "20")
+    ]
+    write(home, "clinic", NIGHT, "calls", calls)  # and from the phone system
     return home, json.loads(ran.out)
 
 
@@ -110,12 +125,21 @@ def test_a_night_and_a_close_claim_whom_the_export_lets_claim(landed):
         "ann": ("claimed", "already_claimed"), "may": ("not_claimable", "medicare_advantage"), "con": ("not_claimable", "no_consent"),
         "hos": ("not_claimable", "hospice"),
     }  # fmt: skip
+    # what nobody wrote down of the call would not change the claim: told, not held
+    assert rows(home, "select kind, patient_id, member_id, minutes, found_on from undocumented_time") == [
+        {"kind": "call_without_time", "patient_id": "ann", "member_id": "nurse", "minutes": 7, "found_on": date(2026, 11, 4)}
+    ]
+    assert rows(home, "select calls, calls_without_entry, entries_without_call from call_log") == [
+        {"calls": 2, "calls_without_entry": 1, "entries_without_call": 9}
+    ]
     [claimed] = rows(home, "select patient_id, status from claims")
     assert claimed == {"patient_id": "ann", "status": "submitted"}
     packet = home / "closes" / "clinic" / "2026-10" / "v1"
     text = (packet / "claims.837").read_text()
     assert "1EG4TE5MK73" in text and "SV1*HC:99490" in text and "ABK:" in text
     accounted = rows(home, f"select table_name, rows_received, rows_quarantined from row_accounting where extract_date = '{NIGHT}'")
+    rebuilt = ccm("rebuild", "--practice", "clinic", "--month", "2026-10", home=home)
+    assert rebuilt.code == 0, rebuilt.out + rebuilt.err
     assert all(row["rows_quarantined"] == 0 for row in accounted)
     assert {row["table_name"] for row in accounted} >= {
         "patients",
