@@ -45,6 +45,7 @@ def test_an_answer_about_coverage_bars_a_claim_is_told_with_both_sources_and_is_
             Member("9EG4TE5MK73", PARTS),
             Member("8EG4TE5MK73", (), rejects=("75",)),
         ),
+        on="20261105",
         npi=mine["npi"],
     )
     (home.inbox / "coverage.271").write_text(answer.text())
@@ -66,10 +67,10 @@ def test_an_answer_about_coverage_bars_a_claim_is_told_with_both_sources_and_is_
         f"select patient_id, detail from worklist where practice_id = '{PRACTICE}' and kind = 'coverage_conflict' and month = '{OPEN}-01'",
     )
     assert [item["patient_id"] for item in items] == [barred]
-    assert "the panel says nothing, the payer 2026-10-01 on (271 of 2026-11-02)" in items[0]["detail"]
+    assert "the panel says nothing, the payer 2026-10-01 on (271 of 2026-11-05)" in items[0]["detail"]
     [change] = rows(home.root, f"select kind, found_on, amount_now from post_close_changes where practice_id = '{PRACTICE}' and patient_id = '{claimed}' "
                     f"and month = '{CLOSED}-01'")  # fmt: skip
-    assert (change["kind"], change["found_on"], change["amount_now"]) == ("refund", date(2026, 11, 2), 0)
+    assert (change["kind"], change["found_on"], change["amount_now"]) == ("refund", date(2026, 11, 5), 0)
 
     closed = json.loads(
         ccm("close", "--month", OPEN, "--practice", PRACTICE, "--approved-by", "Ann Lee", "--json", home=home.root).out
