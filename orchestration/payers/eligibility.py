@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -41,13 +41,8 @@ SCHEMA = pa.schema(
 )
 
 _DEATH = "442"
-_RANGES = (
-    "290",
-    "291",
-    "292",
-    "307",
-    "472",
-)  # coordination of benefits, plan, benefit, eligibility, service: a day alone is the first
+# Coordination of benefits, plan, benefit, eligibility, service: a day alone is the first.
+_RANGES = ("290", "291", "292", "307", "472")
 _BEGINS = ("193", "346", "348", "356")
 _ENDS = ("194", "347", "349", "357")
 _is_code = re.compile(r"[A-Z0-9]{1,3}").fullmatch
@@ -89,7 +84,7 @@ class _Subscriber:
 
 def _day(text: str, where: str) -> date:
     try:
-        return date(int(text[:4]), int(text[4:6]), int(text[6:8])) if re.fullmatch(r"[0-9]{8}", text) else date.fromisoformat("")
+        return datetime.strptime(text if re.fullmatch(r"[0-9]{8}", text) else "", "%Y%m%d").date()
     except ValueError:
         raise NotReadableError(f"{where} has no dates that can be read") from None
 
@@ -207,7 +202,7 @@ class _Reader:
         elif name == "EB":
             if not _is_code(at(segment, 1)):
                 raise NotReadableError(f"EB01 of segment {number} is no code")
-            types = [text for text in at(segment, 3).split(self.repetition) if _is_code(text)] or [None]
+            types: list[str | None] = [text for text in at(segment, 3).split(self.repetition) if _is_code(text)] or [None]
             insurance = at(segment, 4) if _is_code(at(segment, 4)) else None
             one.benefits.append(
                 {"benefit_code": at(segment, 1), "service_types": types, "insurance_type": insurance, "plan_id": None}
