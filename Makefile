@@ -172,3 +172,13 @@ MAPPED_FOLDER ?= /tmp/ccm-mapped-sources
 mapped-sources: setup
 	CCM_HOME=$(MAPPED_FOLDER)/demo $(BIN)/ccm demo
 	$(BIN)/python -m tests.mapping.foreign $(MAPPED_FOLDER)/demo $(MAPPED_FOLDER)
+
+# A FHIR bulk export of a gigabyte: what importing it holds in memory. The result is kept.
+.PHONY: bench-fhir
+bench-fhir: setup
+	$(BIN)/python -m benchmarks.fhir_bulk --gigabytes 1 --folder $(BIG_FILE_FOLDER) --result benchmarks/results/fhir_bulk.json
+
+# A FHIR bulk export taken through `ccm nightly` and `ccm close`, with a time log beside it.
+.PHONY: fhir-home
+fhir-home: setup
+	$(BIN)/python -m pytest -n 0 tests/importers/fhir_home.py

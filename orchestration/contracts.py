@@ -31,6 +31,7 @@ _STORED: dict[Kind, str] = {
     "integer": "BIGINT",
     "boolean": "BOOLEAN",
 }
+_EXTRACTS = ("panel", "scheduling", "time_log", "phone_log")
 # The one column that is measured and hashed instead of kept.
 NOTE = "note_text"
 NOTE_STORED = (("note_length", "BIGINT"), ("note_sha256", "VARCHAR"))
@@ -62,6 +63,7 @@ class ExtractContract:
     columns: tuple[Column, ...]
     description: str
     teams: tuple[str, ...]
+    is_optional: bool = False  # nobody waits for it: a practice may never land it
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -96,10 +98,10 @@ class MartContract:
 
 @cache
 def extract_contracts() -> dict[str, ExtractContract]:
-    """The twelve extract tables by name, in the order panel, scheduling, time log. Raises HouseError for a
+    """The extract tables by name, in the order panel, scheduling, time log, phone log. Raises HouseError for a
     faulty file."""
     contracts = [_extract(path) for path in _files("extracts")]
-    place = ["panel", "scheduling", "time_log"]
+    place = list(_EXTRACTS)
     return {c.table: c for c in sorted(contracts, key=lambda c: (place.index(c.extract), c.table))}
 
 
@@ -157,11 +159,7 @@ def vocabulary_of(column: SchemaProperty) -> tuple[str, ...] | None:
 def _extract(path: Path) -> ExtractContract:
     contract = load_contract(path)
     custom: dict[str | None, Any] = {p.property: p.value for p in contract.customProperties or []}
-    if custom.get("delivery") not in ("snapshot", "changes") or custom.get("extract") not in (
-        "panel",
-        "scheduling",
-        "time_log",
-    ):
+    if custom.get("delivery") not in ("snapshot", "changes") or custom.get("extract") not in _EXTRACTS:
         raise HouseError(f"{path}: customProperties must name delivery (snapshot, changes) and extract (panel, ...)")
     columns = []
     for column in _properties(contract):
@@ -186,6 +184,7 @@ def _extract(path: Path) -> ExtractContract:
         columns=tuple(columns),
         description=(contract.description.purpose if contract.description else None) or "",
         teams=tuple(str(member.username) for member in getattr(contract.team, "members", None) or ()),
+        is_optional=bool(custom.get("isOptional")),
     )
 
 
@@ -208,3 +207,8 @@ def _mart(path: Path) -> MartContract:
         ),
         description=(contract.description.purpose if contract.description else None) or "",
     )
+
+
+def optional_tables() -> frozenset[str]:
+    """Extract tables that nobody waits for."""
+    return frozenset(table for table, contract in extract_contracts().items() if contract.is_optional)

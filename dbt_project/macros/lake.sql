@@ -107,6 +107,12 @@
     read_parquet('{{ home() }}/lake/answers/batches/*/{{ table }}.parquet')
 {%- endmacro %}
 
+{#- What they answered of coverage (271). A source of its own: decisions rest on it, and are made again only where such an answer is new. -#}
+{% macro from_coverage_answers() -%}
+    {%- do source('eligibility', 'coverage_answers') -%}
+    read_parquet('{{ home() }}/lake/answers/batches/*/coverage_answers.parquet')
+{%- endmacro %}
+
 {#- The details of a transaction's kind, of transactions that say something for the first time. -#}
 {% macro answer_rows(table) -%}
     select lake.*
@@ -129,5 +135,5 @@
 
 {#- Tables whose nights bring only what changed: what a lost night had is in no later file. -#}
 {% macro log_tables() -%}
-    ('appointments', 'services', 'time_entries')
+    ('appointments', 'services', 'time_entries', 'calls')
 {%- endmacro %}

@@ -7,7 +7,7 @@ with items as (
         month,
         sum(dollars_at_stake) as dollars
     from {{ ref('int_work_items') }}
-    where kind in ('missing_note', 'open_timer', 'visit_without_time', 'staff_overlap', 'runaway_timer')
+    where kind in ('missing_note', 'open_timer', 'visit_without_time', 'call_without_time', 'staff_overlap', 'runaway_timer')
     group by practice_id, patient_id, month
 )
 

@@ -7,6 +7,7 @@
   configuration/<table>.parquet       charges, rule version
   history.parquet                     this practice's earlier claims of the month, as int_claims__history had them
   rules/<seed>.parquet                every rule row that was loaded
+  coverage_answers.parquet            what the payers' 271s say of its patients and still stands, where there is such
   accepted.json                       what somebody accepted that this close rests on, where there is such
 """
 
@@ -94,6 +95,11 @@ _APPOINTMENTS = """
     where practice_id = ? and is_current and cast(scheduled_start as date) between ? and ?
     order by appointment_id
 """
+_CALLS = """
+    select * exclude (is_current) from staging.stg_calls
+    where practice_id = ? and is_current and cast(started_at as date) between ? and ?
+    order by call_id
+"""
 # Every version of what touches the month, and the earliest entry, with which the practice's months begin.
 _TIME_ENTRIES = """
     select entries.* exclude (is_current)
@@ -106,6 +112,11 @@ _TIME_ENTRIES = """
     order by entries.entry_id, entries.extract_date, entries.line_number, entries.file_id
 """
 _HISTORY = "select * from intermediate.int_claims__history where practice_id = ? and month = ? order by close_version, claim_id"
+
+# Where an answer stands in the lake is no part of what it says; its file is named by its hash.
+_COVERAGE_ANSWERS = (
+    "select * exclude (transaction_id, position) from intermediate.int_coverage_answers where practice_id = ? order by all"
+)
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,13 @@ def freeze(
         if path == "lake/files" and table["mapping"].null_count == len(table):
             table = table.drop_columns(_MAPPED)
         files[f"{path}.parquet"] = parquet(numbered(table, numbers))
+    # What only some practices have is in no packet of the others, so that theirs have the bytes they always had.
+    calls = warehouse.execute(_CALLS, [name, first, last]).to_arrow_table()
+    if calls.num_rows:
+        files["lake/calls.parquet"] = parquet(numbered(calls, numbers))
+    answers = warehouse.execute(_COVERAGE_ANSWERS, [name]).to_arrow_table()
+    if answers.num_rows:
+        files["coverage_answers.parquet"] = parquet(answers)
     for (seed,) in warehouse.execute(
         "select table_name from duckdb_tables() where schema_name = 'rules' order by table_name"
     ).fetchall():

@@ -30,7 +30,12 @@ _NEEDED = (
     "patient_month_evidence", "patient_facts", "time_entry_facts", "fee_schedule_prices", "landed_files", "practice_nights",
     "int_claim_subjects", "int_scenario_changes", "int_candidates__priced", "int_quarantined_facts",
 )  # fmt: skip
-_GIVEN = "int_claims__history"
+# Packets of before there were 271s have none.
+_COVERAGE_ANSWERS = (
+    "practice_id varchar, patient_id varchar, meaning varchar, is_covered boolean, starts_on date, ends_on date, plan_id varchar, answered_on date, "
+    "is_whole boolean, file_sha256 varchar"
+)
+_GIVEN = ("int_claims__history", "int_coverage_answers")
 
 
 @dataclass(frozen=True)
@@ -114,8 +119,12 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
         rules = frozen.table(name)  # noqa: F841 - DuckDB reads it by its name
         con.execute(f'create table rules."{Path(name).stem}" as select * from rules')
     history = frozen.table("history.parquet")  # noqa: F841
-    con.execute(f"create table intermediate.{_GIVEN} as select * from history")
-    compiled.run(con, scratch, compiled.in_order(_NEEDED, given={_GIVEN}))
+    con.execute("create table intermediate.int_claims__history as select * from history")
+    con.execute(f"create table intermediate.int_coverage_answers ({_COVERAGE_ANSWERS})")
+    if "coverage_answers.parquet" in frozen.files:
+        answers = frozen.table("coverage_answers.parquet")  # noqa: F841
+        con.execute("insert into intermediate.int_coverage_answers by name select * from answers")
+    compiled.run(con, scratch, compiled.in_order(_NEEDED, given=set(_GIVEN)))
     return con
 
 

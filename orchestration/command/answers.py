@@ -34,6 +34,17 @@ def run_respond(house: House, pipeline: Any = None) -> tuple[Any, list[dict[str,
     return pipeline, [_file(record, published) for record, published in _with_marts(house, new)]
 
 
+# By file: statements about coverage, patients they are about, and subscribers whom no practice knows.
+_COVERAGE_TOLD = """
+    select
+        transaction_id // 100000,
+        count(*) filter (meaning is not null and patient_id is not null),
+        count(distinct (practice_id, patient_id)) filter (patient_id is not null),
+        count(distinct (practice_id, transaction_id, subscriber_position)) filter (patient_id is null)
+    from coverage_answers group by all
+"""
+
+
 def _with_marts(house: House, records: list[Any]) -> list[tuple[Any, dict[str, Any]]]:
     from orchestration.engine import open_marts
 
@@ -43,6 +54,10 @@ def _with_marts(house: House, records: list[Any]) -> list[tuple[Any, dict[str, A
         cursor = marts.execute("select * from answer_files")
         names = [column[0] for column in cursor.description]
         rows = {row["file_id"]: row for row in (dict(zip(names, values, strict=True)) for values in cursor.fetchall())}
+        told = marts.execute(_COVERAGE_TOLD).fetchall()
+    for file_id, statements, members, unknown in told:
+        if file_id in rows:
+            rows[file_id] |= {"coverage_statements": statements, "members_answered": members, "members_unmatched": unknown}
     return [(record, rows.get(record.file_id, {})) for record in records]
 
 
@@ -50,7 +65,7 @@ def _file(record: Any, published: dict[str, Any]) -> dict[str, Any]:
     names = (
         "practice_id", "kinds", "transactions", "transactions_posted", "transactions_repeated", "transactions_held",
         "transactions_quarantined", "transactions_other", "claims_unmatched", "claims_amount", "posted_amount", "unmatched_amount",
-        "repeated_amount", "held_amount", "faults", "first_fault",
+        "repeated_amount", "held_amount", "faults", "first_fault", "coverage_statements", "members_answered", "members_unmatched",
     )  # fmt: skip
     return {
         "file": record.file_name,
@@ -87,7 +102,7 @@ def answer_totals(house: House) -> dict[str, Any]:
 
 @app.command()
 def respond(home: Home = None, as_json: Json = False) -> None:
-    """Takes in the payers' answers in inbox/ (999, 277CA, 835), posts them to our claims, publishes the marts."""
+    """Takes in the payers' answers in inbox/ (999, 277CA, 835, 271), posts them to our claims and to the panel's coverage, publishes the marts."""
     house = house_of(home).prepare()
     with err.status("Taking in and posting what the payers answered ..."):
         _, files = run_respond(house)
@@ -108,6 +123,9 @@ def print_answers(house: House, files: list[dict[str, Any]], totals: dict[str, A
             line += f", ${file['posted_amount']:,.2f} posted"
             line += f", ${file['unmatched_amount']:,.2f} of strangers" if file["claims_unmatched"] else ""
             line += f", ${file['held_amount']:,.2f} held" if file["held_amount"] else ""
+        if "members_answered" in file:
+            line += f", coverage of {file['members_answered']} patients"
+            line += f", {file['members_unmatched']} members unknown" if file["members_unmatched"] else ""
         out.print(line, style="red" if bad else None)
         if file["reason"] or file.get("faults"):
             out.print(f"   {file['reason'] or file['first_fault']}")

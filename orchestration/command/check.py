@@ -181,7 +181,7 @@ def _faults(batch: Path) -> dict[int, list[Fault]]:
 def _notices(path: Path, record: FileRecord, contract: ExtractContract) -> list[str]:
     said = []
     if record.rows_superseded:
-        which = "the newest updated_at" if contract.ordered_by else "the last line"
+        which = f"the newest {contract.ordered_by}" if contract.ordered_by else "the last line"
         said.append(
             f"rows that lose to another of the same {', '.join(contract.key)}, where {which} wins: {record.rows_superseded:,}"
         )

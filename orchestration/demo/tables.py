@@ -9,7 +9,7 @@ from orchestration.contracts import extract_contracts
 Row = dict[str, Any]
 """One row of an extract: column to text, int, bool, date, aware datetime or None."""
 
-_CONTRACTS = extract_contracts()
+_CONTRACTS = {table: contract for table, contract in extract_contracts().items() if not contract.is_optional}
 COLUMNS: dict[str, tuple[str, ...]] = {table: contract.names for table, contract in _CONTRACTS.items()}
 PANEL = tuple(table for table, contract in _CONTRACTS.items() if contract.delivery == "snapshot")
 UPSERTED = tuple(table for table in COLUMNS if table not in PANEL)

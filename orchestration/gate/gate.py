@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.contracts import optional_tables
 from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
 from orchestration.house import House
@@ -92,7 +93,7 @@ def _by_completeness(warehouse: duckdb.DuckDBPyConnection, practice: Practice, m
         """,
         [name],
     ):
-        if newest is None or newest <= month_end:
+        if table not in optional_tables() and (newest is None or newest <= month_end):
             refusals.append(
                 f"{table}: the newest accepted file is {'missing' if newest is None else f'of {newest}'}, not after {month_end}; land it and run `ccm nightly`"
             )

@@ -108,10 +108,10 @@ class Late:
 
 def late_extracts(house: House, practices: Mapping[str, Practice], now: datetime) -> list[Late]:
     """Extracts whose newest accepted night is older than the one that is due by now, by practice and extract. `now` has a time zone."""
-    extract_of = {table: contract.extract for table, contract in extract_contracts().items()}
+    extract_of = {table: contract.extract for table, contract in extract_contracts().items() if not contract.is_optional}
     newest: dict[tuple[str, str], date] = {}
     for record in ledger(house):
-        if record.outcome == "accepted":
+        if record.outcome == "accepted" and record.table_name in extract_of:
             key = record.practice_id, extract_of[record.table_name]
             newest[key] = max(newest.get(key, record.extract_date), record.extract_date)
     found = []

@@ -9,11 +9,11 @@ import dagster as dg
 from orchestration.answer.publish import publish
 from orchestration.discretion import discreet
 from orchestration.house import House
-from orchestration.payers.inbox import take_in_answers
+from orchestration.payers.inbox import take_in_answers, tells_of_coverage
 from orchestration.signposts import Group, links, owned_by, speaks_of
 from orchestration.storage import batch_numbers
 from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_answered, rebuild_everything
-from orchestration.transform.state import build_inputs, is_up_to_date, only_answers_are_new
+from orchestration.transform.state import build_inputs, is_up_to_date, new_answer_batches
 
 _TABLES = {
     "files": "Every file of inbox/ ever taken in: hash, outcome, reason. Its original is in lake/answers/originals.",
@@ -26,6 +26,7 @@ _TABLES = {
     "adjustments": "835: adjustments of claims and lines.",
     "remarks": "835: remark codes of claims and lines.",
     "provider_adjustments": "835: adjustments that belong to no claim.",
+    "coverage_answers": "271: what the payer says of each subscriber's coverage.",
 }
 
 # Nobody here makes it: whatever the payers send, under any name.
@@ -97,7 +98,8 @@ def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
         if is_up_to_date(house, inputs):
             write_worklists(house)  # a run killed behind its publication may have left the old ones
             return dg.MaterializeResult()
-        if only_answers_are_new(house):
+        batches = new_answer_batches(house)
+        if batches is not None and not tells_of_coverage(house, batches):
             results = rebuild_answered(house)
         else:
             # Something else is new as well, or an earlier run did not finish: everything is built, so that the verdict holds for all of it.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 from orchestration.close.x12.reader import NotX12Error
 from orchestration.house import House, HouseError, clear_scratch, move_into_place, write_private
 from orchestration.payers.envelopes import Transaction, take_apart
+from orchestration.payers.errors import NotReadableError
 from orchestration.payers.guides import read_by_guide
-from orchestration.payers.postings import SCHEMAS, NotReadableError, rows_of
+from orchestration.payers.postings import SCHEMAS, rows_of
 from orchestration.take_in.lake import ledger_rows
 
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
@@ -47,7 +48,7 @@ TRANSACTIONS = pa.schema(
         ("transaction_id", pa.int64()),
         ("file_id", pa.int64()),
         ("ordinal", pa.int32()),
-        ("kind", pa.string()),  # 999, TA1, 277CA, 835, other
+        ("kind", pa.string()),  # 999, TA1, 277CA, 835, 271, other
         ("guide", pa.string()),
         ("sender_id", pa.string()),
         ("interchange_control_number", pa.string()),
@@ -109,11 +110,19 @@ def original_path(house: House, sha256: str) -> Path:
 
 
 def ensure_tables(house: House) -> None:
-    """Makes batch 0, so that the models find every table before the first answer came."""
-    if not batch_folder(house, 0).exists():
-        with house.lock("answers"):
-            if not batch_folder(house, 0).exists():
-                _write_batch(house, 0, {})
+    """Makes batch 0, so that the models find every table before the first answer came; one made before a table there was gets that table."""
+    first = batch_folder(house, 0)
+    if all((first / f"{table}.parquet").exists() for table in TABLES):
+        return
+    with house.lock("answers"):
+        if not first.exists():
+            _write_batch(house, 0, {})
+        for table, schema in TABLES.items():
+            path = first / f"{table}.parquet"
+            if not path.exists():
+                content = pa.BufferOutputStream()
+                pq.write_table(pa.Table.from_pylist([], schema=schema), content, compression="zstd")
+                write_private(path, content.getvalue().to_pybytes())
 
 
 def ledger(house: House) -> list[AnswerFile]:
@@ -143,6 +152,12 @@ def _stamp(house: House, path: Path) -> tuple[str, int, int] | None:
     except OSError:
         return None  # taken away since it was listed
     return os.fsencode(path.relative_to(house.inbox)).decode("utf-8", "replace"), stat.st_size, stat.st_mtime_ns
+
+
+def tells_of_coverage(house: House, batches: Iterable[int]) -> bool:
+    """Whether one of these batches has an answer about coverage (271)."""
+    paths = [batch_folder(house, batch) / "coverage_answers.parquet" for batch in batches]
+    return any(path.exists() and pq.read_metadata(path).num_rows for path in paths)
 
 
 def take_in_answers(house: House, progress: Progress | None = None) -> Taken | None:
@@ -212,7 +227,7 @@ def _take(
         return
     faults = list(contents.faults)
     for transaction in contents.transactions[:TRANSACTIONS_A_FILE]:
-        _take_transaction(transaction, file_id, rows)
+        _take_transaction(transaction, file_id, sha256, rows)
     reason: str | None = None
     if not contents.transactions:
         reason = "it holds no transaction (ST..SE); ask for the file again"
@@ -235,7 +250,7 @@ def _copy_private(path: Path, original: Path) -> None:
         scratch.unlink(missing_ok=True)
 
 
-def _take_transaction(transaction: Transaction, file_id: int, rows: dict[str, list[dict[str, Any]]]) -> None:
+def _take_transaction(transaction: Transaction, file_id: int, sha256: str, rows: dict[str, list[dict[str, Any]]]) -> None:
     kind = kind_of(transaction)
     record: dict[str, Any] = {
         "transaction_id": file_id * 100_000 + transaction.ordinal,
@@ -258,13 +273,14 @@ def _take_transaction(transaction: Transaction, file_id: int, rows: dict[str, li
         what = f"{transaction.set_id or 'a transaction'} of guide {transaction.guide or 'unknown'}"
         record |= {
             "outcome": "other",
-            "reason": f"{what} is no answer to a claim (999, TA1, 277CA 005010X214, 835); kept as it came",
+            "reason": f"{what} is no answer that is read (999, TA1, 277CA 005010X214, 835, 271 005010X279); kept as it came",
         }
         return
     if not transaction.is_closed:
         record |= {"outcome": "quarantined", "reason": "it is cut short (no SE); ask for the file again"}
         return
-    reading = read_by_guide(transaction) if kind != "TA1" else None
+    # a TA1 stands in no guide, and pyx12 has none of a 271 in 5010
+    reading = read_by_guide(transaction) if kind not in ("TA1", "271") else None
     faults = list(reading.faults) if reading else []
     try:
         own, oddities = rows_of(transaction, reading, record["transaction_id"])
@@ -272,14 +288,17 @@ def _take_transaction(transaction: Transaction, file_id: int, rows: dict[str, li
         record |= {"outcome": "quarantined", "reason": f"{error}; ask the payer for a corrected file", "faults": faults}
         return
     record["faults"] = [*oddities[:20], *faults]
+    own["coverage_answers"] = [{**row, "file_sha256": sha256} for row in own["coverage_answers"]]
     for table, more in own.items():
         rows[table] += more
 
 
 def kind_of(transaction: Transaction) -> str:
-    """999, TA1, 277CA, 835, or other."""
+    """999, TA1, 277CA, 835, 271, or other."""
     if transaction.set_id == "277":
         return "277CA" if transaction.guide.startswith("005010X214") else "other"
+    if transaction.set_id == "271":
+        return "271" if transaction.guide.startswith("005010X279") else "other"
     return transaction.set_id if transaction.set_id in ("999", "TA1", "835") else "other"
 
 

@@ -1,4 +1,4 @@
-"""The facts of a transaction as rows: what a 999, a TA1, a 277CA or an 835 says, and nothing that it does not say.
+"""The facts of a transaction as rows: what a 999, a TA1, a 277CA, an 835 or a 271 says, and nothing that it does not say.
 
 Names, birth dates and member ids of patients are not among them; the original file keeps those. A row's `transaction_id` says where it stands.
 """
@@ -15,7 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from orchestration.payers.eligibility import SCHEMA as COVERAGE_ANSWERS
+from orchestration.payers.eligibility import coverage_answers
 from orchestration.payers.envelopes import Segment, Transaction, at
+from orchestration.payers.errors import NotReadableError
 from orchestration.payers.guides import Placed, Reading
 
 MONEY = pa.decimal128(12, 2)
@@ -122,6 +125,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("adjustment_amount", MONEY),  # as in PLB: positive takes away from the payment
         ]
     ),
+    "coverage_answers": COVERAGE_ANSWERS,
 }
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -129,10 +133,6 @@ Rows = dict[str, list[dict[str, Any]]]
 _is_code = re.compile(r"[A-Z0-9]{1,5}").fullmatch
 _is_amount = re.compile(r"-?(?=\.?[0-9])[0-9]{0,18}(\.[0-9]{0,6})?").fullmatch
 _MOST = Decimal(10) ** 10
-
-
-class NotReadableError(ValueError):
-    """Something without which nothing can be posted cannot be read. Says which element, never its value."""
 
 
 def money(text: str, what: str) -> Decimal:
@@ -165,8 +165,11 @@ def _reference(text: str) -> str | None:
 
 
 def rows_of(transaction: Transaction, reading: Reading | None, transaction_id: int) -> tuple[Rows, list[str]]:
-    """The rows of a 999, TA1, 277CA or 835 by table, and what is odd about its contents. Raises NotReadableError when it cannot be posted."""
+    """The rows of a 999, TA1, 277CA, 835 or 271 by table, and what is odd about its contents. Raises NotReadableError when it cannot be posted."""
     rows: Rows = {table: [] for table in SCHEMAS}
+    if transaction.set_id == "271":
+        rows["coverage_answers"], oddities = coverage_answers(transaction, transaction_id)
+        return rows, oddities
     if reading is None:  # a TA1 stands in no guide
         rows["acknowledgments"].append(_interchange_acknowledgment(transaction, transaction_id))
         return rows, []

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration import storage
-from orchestration.contracts import ExtractContract, extract_contracts, lake_columns
+from orchestration.contracts import ExtractContract, extract_contracts, lake_columns, optional_tables
 from orchestration.engine import connect, ensure_key_fits, reading, written
-from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, sync_folder
+from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, sync_folder, write_private
 from orchestration.mapping import choice, plain
 from orchestration.mapping import sql as mapping_sql
 from orchestration.mapping.choice import Choices, MappedTable
@@ -221,6 +221,8 @@ def take_in(
         if not batch_numbers(house):
             with _scratch(house, 0) as scratch, _engine(scratch) as engine:
                 _finish(house, 0, scratch, engine, [], {})
+        elif _lacks_tables(house):
+            _add_tables(house)
         notes: list[str] = []
         newest = _newest(ledger(house))
         landed = discover(house, practices, up_to, notes, mapped=mapped)
@@ -230,6 +232,40 @@ def take_in(
         if not wanted:
             return None
         return _take_batch(house, wanted, practices, newest, notes, progress)
+
+
+def ensure_tables(house: House) -> None:
+    """Gives the batches of before an extract table there was that table, without rows: a reader finds every table in every batch. Under its own lock."""
+    if not _lacks_tables(house):
+        return
+    with house.lock("lake"):
+        _add_tables(house)
+
+
+def _lacks_tables(house: House) -> bool:
+    """The first batch is completed last: whether it is complete says so of all."""
+    return bool(batch_numbers(house)) and any(storage.first_bytes(house, 0, table, 1) is None for table in optional_tables())
+
+
+def _add_tables(house: House) -> None:
+    contracts = extract_contracts()
+    held = storage.contents(house)
+    with _scratch(house, 0) as scratch, _engine(scratch) as engine:
+        for table in sorted(optional_tables()):
+            path = scratch / f"{table}.parquet"
+            _copy(engine, _nothing_of(contracts[table]), path)
+            for batch in reversed(batch_numbers(house)):
+                if path.name in held.get(batch, ()):
+                    continue
+                if house.lake_url is None:
+                    write_private(batch_folder(house, batch) / path.name, path.read_bytes())
+                else:
+                    storage.replace(house, batch, path)
+
+
+def _nothing_of(contract: ExtractContract) -> str:
+    columns = ", ".join(f"null::{kind} as {typed.name(name)}" for name, kind in (*_ROW_PREFIX, *lake_columns(contract)))
+    return f"select {columns} where false"
 
 
 def take_in_files(house: House, files: list[LandedTable], practices: Mapping[str, str]) -> BatchReport:
@@ -335,8 +371,7 @@ def _finish(
 ) -> None:
     for table, contract in extract_contracts().items():
         if table not in written:
-            columns = ", ".join(f"null::{kind} as {typed.name(name)}" for name, kind in (*_ROW_PREFIX, *lake_columns(contract)))
-            _copy(engine, f"select {columns} where false", scratch / f"{table}.parquet")
+            _copy(engine, _nothing_of(contract), scratch / f"{table}.parquet")
     if not records:
         engine.execute(_quarantine_table())
     _copy(engine, "select * from quarantined order by file_id, line_number", scratch / "quarantine.parquet")
@@ -884,6 +919,8 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
     if folder.exists():
         raise HouseError(f"{folder}: exists already and is never overwritten; name a new folder")
     with house.lock("lake"):
+        if _lacks_tables(house):
+            _add_tables(house)
         batches = batch_numbers(house)
         try:
             scratch.mkdir(parents=True, mode=0o700)
@@ -912,6 +949,8 @@ def forget_practice(house: House, practice_id: str) -> dict[str, int]:
     counts: Counter[str] = Counter()
     with house.lock("lake"):
         clear_scratch(house.lake)
+        if _lacks_tables(house):
+            _add_tables(house)
         with _engine(house.lake / f".forget.{os.getpid()}.tmp", house) as engine:
             for batch in batch_numbers(house):
                 # the ledger goes last: while it names the practice, there may be something left to delete

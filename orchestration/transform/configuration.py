@@ -20,6 +20,7 @@ from orchestration.house import DBT_PROJECT, House, write_private
 from orchestration.payers.inbox import ensure_tables
 from orchestration.payers.sent import sent_file
 from orchestration.practices import Practice
+from orchestration.take_in import lake
 from orchestration.transform.office import office_tables
 
 MONEY = pa.decimal128(12, 2)
@@ -40,6 +41,7 @@ PRACTICES = pa.schema(
         ("facility_type", pa.string()),
         ("close_first_day", pa.int32()),
         ("close_final_day", pa.int32()),
+        ("submitter_id", pa.string()),
     ]
 )
 CHARGES = pa.schema([("practice_id", pa.string()), ("procedure_code", pa.string()), ("charge_amount", MONEY)])
@@ -203,6 +205,7 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
 
     Sees to it that the payers' answers have their tables, too, also before the first of them came."""
     ensure_tables(house)
+    lake.ensure_tables(house)
     digest = hashlib.sha256()
     tables = configuration_tables(practices, rules_version(), read_closes(house), acceptances.in_force(house)) | office_tables(
         house

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orchestration.gate import verdicts
 from orchestration.house import House
+from orchestration.payers.inbox import batch_numbers
 from orchestration.practices import load_practices
 from orchestration.transform import dbt
 from orchestration.transform.configuration import write_configuration
@@ -27,14 +28,16 @@ def is_up_to_date(house: House, inputs: str) -> bool:
     )
 
 
-def only_answers_are_new(house: House) -> bool:
-    """True when the warehouse was up to date before the payers' last answers came, so that only what depends on answers is to be rebuilt."""
+def new_answer_batches(house: House) -> list[int] | None:
+    """The batches of answers since the warehouse was up to date, where nothing else is new, so that only what depends on answers is to be rebuilt;
+    None where something else is, or an earlier run did not finish."""
     verdict = verdicts.load(house, "dbt")
     if verdict is None or not house.warehouse.exists() or any(f.check.startswith("could not build") for f in verdict.findings):
-        return False
+        return None
     configuration = write_configuration(house, load_practices(house.practices_yaml))
     lake, project = verdicts.lake_fingerprint(house), dbt.project_fingerprint()
-    return any(
-        verdict.inputs == verdicts.combined(lake, answers, configuration, project)
-        for answers in reversed(verdicts.answers_fingerprints(house)[:-1])
-    )
+    batches, states = batch_numbers(house), verdicts.answers_fingerprints(house)
+    for place in reversed(range(len(states) - 1)):
+        if verdict.inputs == verdicts.combined(lake, states[place], configuration, project):
+            return batches[place + 1 :]
+    return None

@@ -15,8 +15,10 @@ from pathlib import Path
 
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError
+from orchestration.payers import inbox
 from orchestration.practices import Practice
 from orchestration.storage import batch_numbers
+from orchestration.take_in import lake
 from orchestration.transform import dbt
 from orchestration.transform.configuration import write_configuration
 
@@ -31,6 +33,9 @@ def scratch_home(house: House) -> Iterator[House]:
     """A scratch home for the time of the block. One at a time per home; what a killed run left is cleared first."""
     if not batch_numbers(house):
         raise HouseError(f"{house.lake_url or house.lake}: nothing is taken in yet; run `ccm nightly` first")
+    # The real home's batches get what they lack here, since through a link nothing is written.
+    lake.ensure_tables(house)
+    inbox.ensure_tables(house)
     with house.lock("what-if"):
         root = house.state / "what-if"
         shutil.rmtree(root, ignore_errors=True)

@@ -29,11 +29,13 @@ EXTRACTS = {
     "appointment_id billed_by* ccm_discussed updated_at*",
     "time_entries": "entry_id* patient_id* member_id* program* activity* started_at ended_at duration_seconds entry_method* "
     "face_to_face* note_id note_text recorded_at* updated_at* voided*",
+    "calls": "call_id* patient_id* member_id* started_at* duration_seconds*",  # no part of the interface: an extract of our own, optional
 }
 KEYS = {
     "patients": "patient_id", "conditions": "condition_id", "consents": "consent_id", "care_plans": "care_plan_id",
     "assessments": "assessment_id", "stays": "stay_id", "care_team": "member_id", "outreach": "outreach_id",
     "appointments": "appointment_id", "services": "service_id", "time_entries": "entry_id",
+    "calls": "call_id",
 }  # fmt: skip
 GRAINS = {
     "eligibility": "practice_id patient_id month", "enrollment_status": "practice_id patient_id month",
@@ -53,6 +55,8 @@ GRAINS = {
     "stage_durations": "practice_id stage_number", "revenue_waterfall": "practice_id month step_number",
     "enrollment_benchmark": "practice_id month", "revenue_table": "practice_id patients",
     "capacity": "practice_id", "capacity_plan": "practice_id patient_id",
+    "call_log": "practice_id month member_id",
+    "coverage_answers": "practice_id transaction_id position answer_patient",
     "extract_drift": "practice_id extract_date table_name measure column_name", "close_holds": "practice_id hold_id",
 }  # fmt: skip
 FILES = sorted(DATA_CONTRACTS.glob("*/*.odcs.yaml"))
@@ -69,8 +73,10 @@ def test_every_extract_has_its_key_and_only_coverages_has_none():
 
 def test_change_extracts_are_ordered_by_updated_at_and_snapshots_by_nothing():
     changes = {t for t, c in extract_contracts().items() if c.delivery == "changes"}
-    assert changes == {"appointments", "services", "time_entries"}
-    assert all(c.ordered_by == ("updated_at" if t in changes else None) for t, c in extract_contracts().items())
+    assert changes == {"appointments", "services", "time_entries", "calls"}
+    ordered = {t: c.ordered_by for t, c in extract_contracts().items()}
+    assert ordered.pop("calls") == "started_at"  # a call is over when it is logged
+    assert all(column == ("updated_at" if t in changes else None) for t, column in ordered.items())
     assert sum(c.extract == "panel" for c in extract_contracts().values()) == 9
 
 
@@ -81,6 +87,7 @@ def test_columns_have_the_kinds_and_vocabularies_of_the_interface():
     }  # fmt: skip
     assert {key for key, kind in kinds.items() if kind == "integer"} == {
         ("coverages", "priority"), ("services", "units"), ("time_entries", "duration_seconds"),
+        ("calls", "duration_seconds"),
     }  # fmt: skip
     assert all(kind == "instant" for (_, name), kind in kinds.items() if name.endswith(("_at", "_start", "_end")))
     assert all(kind == "date" for (_, name), kind in kinds.items() if name.endswith(("_on", "_date")) or name.startswith("active_"))

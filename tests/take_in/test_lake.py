@@ -47,7 +47,7 @@ def test_many_nights_and_practices_make_one_batch_with_one_file_per_table(home):
             home.land("stays", csv_of("stays", [row("stays")]), night=f"2026-02-0{day}", practice=practice, form="csv.gz")
     report = home.take_in(TWO)
     assert report.batch == 1 and home.batches() == [0, 1]
-    assert len(list((home.house.lake / "batches" / "000001").iterdir())) == 14
+    assert len(list((home.house.lake / "batches" / "000001").iterdir())) == 15
     assert report.totals["care_plans"] == {
         "files": 18, "rows_received": 36, "rows_accepted": 36, "rows_quarantined": 0, "rows_superseded": 0,
     }  # fmt: skip

@@ -34,6 +34,15 @@ visit_nights as (
     from {{ ref('stg_appointments') }}
     where status = 'completed' and visit_type = 'ccm_call'
     group by practice_id, appointment_id
+),
+
+call_nights as (
+    select
+        practice_id,
+        call_id,
+        min(extract_date) as logged_on
+    from {{ ref('stg_calls') }}
+    group by practice_id, call_id
 )
 
 select
@@ -50,6 +59,7 @@ select
     case items.kind
         when 'missing_note' then entry_nights.without_note_on
         when 'open_timer' then entry_nights.open_on
+        when 'call_without_time' then call_nights.logged_on
         else visit_nights.completed_on
     end as found_on,
     {{ close_opens_on('items.month', 'practices') }} - 1 as due_on
@@ -57,4 +67,5 @@ from {{ ref('int_time_items') }} as items
 inner join {{ ref('stg_practices') }} as practices on items.practice_id = practices.practice_id
 left join entry_nights on items.practice_id = entry_nights.practice_id and items.entry_id = entry_nights.entry_id
 left join visit_nights on items.practice_id = visit_nights.practice_id and items.appointment_id = visit_nights.appointment_id
+left join call_nights on items.practice_id = call_nights.practice_id and items.call_id = call_nights.call_id
 where items.scenario = 'documented'

@@ -87,56 +87,85 @@ services as (
     group by versions.practice_id, versions.patient_id
 ),
 
--- Every version of a touched appointment, and the visits of a day of which an entry changed or a member's facts did.
-visits as (
+-- Every version of every appointment and call, and whether a touched file has its key or a touched member had it.
+contacts as (
     select
         versions.practice_id,
         versions.patient_id,
         versions.scheduled_start as start_at,
-        versions.scheduled_end as end_at
+        versions.scheduled_end as end_at,
+        touched.appointment_id is not null or members.member_id is not null as is_touched
     from (
-        select lake.practice_id, lake.appointment_id, lake.patient_id, lake.scheduled_start, lake.scheduled_end
+        select lake.practice_id, lake.appointment_id, lake.patient_id, lake.member_id, lake.scheduled_start, lake.scheduled_end
         from {{ from_lake('appointments') }} as lake
         inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
         union all
-        select practice_id, appointment_id, patient_id, scheduled_start, scheduled_end
+        select practice_id, appointment_id, patient_id, member_id, scheduled_start, scheduled_end
         from {{ ref('stg_appointments') }}
     ) as versions
-    semi join {{ ref('touched_appointments__landed') }} as touched
+    left join {{ ref('touched_appointments__landed') }} as touched
         on versions.practice_id = touched.practice_id and versions.appointment_id = touched.appointment_id
+    left join {{ ref('touched_members') }} as members on versions.practice_id = members.practice_id and versions.member_id = members.member_id
     union all
     select
-        visits.practice_id,
-        visits.patient_id,
-        visits.start_at,
-        visits.end_at
-    from {{ ref('int_visits__completed') }} as visits
-    semi join {{ ref('touched_pieces') }} as touched
-        on
-            visits.practice_id = touched.practice_id
-            and visits.patient_id = touched.patient_id
-            and {{ month_of('visits.local_day') }} = touched.month
-    union all
-    select
-        visits.practice_id,
-        visits.patient_id,
-        visits.start_at,
-        visits.end_at
-    from {{ ref('int_visits__completed') }} as visits
-    semi join {{ ref('touched_members') }} as members on visits.practice_id = members.practice_id and visits.member_id = members.member_id
+        versions.practice_id,
+        versions.patient_id,
+        versions.started_at,
+        versions.started_at + to_seconds(greatest(versions.duration_seconds, 0)),
+        touched.call_id is not null or members.member_id is not null
+    from (
+        select lake.practice_id, lake.call_id, lake.patient_id, lake.member_id, lake.started_at, lake.duration_seconds
+        from {{ from_lake('calls') }} as lake
+        inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
+        union all
+        select practice_id, call_id, patient_id, member_id, started_at, duration_seconds
+        from {{ ref('stg_calls') }}
+    ) as versions
+    left join (
+        select distinct lake.practice_id, lake.call_id
+        from {{ from_lake('calls') }} as lake
+        inner join {{ ref('touched_files') }} as files on lake.file_id = files.file_id
+    ) as touched on versions.practice_id = touched.practice_id and versions.call_id = touched.call_id
+    left join {{ ref('touched_members') }} as members on versions.practice_id = members.practice_id and versions.member_id = members.member_id
 ),
 
--- A day on either side, because these are instants and the months are the practice's own. No visit is laid out over more than ten years.
-visit_months as (
+-- A day on either side, because these are instants and the months are the practice's own. No contact is laid out over more than ten years.
+contact_months as (
     select
         practice_id,
         patient_id,
-        cast(unnest(generate_series(
+        is_touched,
+        contact,
+        unnest(generate_series(
             {{ month_of("start_at - interval 1 day") }},
             cast(greatest(least(end_at, start_at + interval 11 year), start_at) + interval 1 day as date),
             interval 1 month
-        )) as date) as month
-    from visits
+        )) as month
+    from (select *, row_number() over () as contact from contacts)
+),
+
+-- A contact is logged by an entry of its day, and a call may be an appointment of its day: what meets something touched is touched in all its months.
+met as (
+    select contact
+    from contact_months
+    semi join (
+        select practice_id, patient_id, month from {{ ref('touched_pieces') }}
+        union all
+        select practice_id, patient_id, cast(month as date) from contact_months where is_touched
+    ) as touched
+        on
+            contact_months.practice_id = touched.practice_id
+            and contact_months.patient_id = touched.patient_id
+            and cast(contact_months.month as date) = touched.month
+),
+
+visit_months as (
+    select distinct
+        practice_id,
+        patient_id,
+        cast(month as date) as month
+    from contact_months
+    where is_touched or contact in (select met.contact from met)
 ),
 
 claims as (

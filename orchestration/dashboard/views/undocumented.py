@@ -37,7 +37,7 @@ def _by_member(rows: pd.DataFrame) -> None:
         items=("items", "sum"), minutes=("minutes", "sum"), dollars=("dollars", "sum"), first_due_on=("first_due_on", "min")
     )
     totals = totals.sort_values(["minutes", "items", *whose], ascending=[False, False, True, True])
-    for kind in ("missing_note", "open_timer", "visit_without_time"):
+    for kind in ("missing_note", "open_timer", "visit_without_time", "call_without_time"):
         count = rows[rows["kind"] == kind].groupby(whose)["items"].sum().rename(kind)
         totals = totals.join(count, on=whose)
     for age in AGES:
@@ -79,6 +79,7 @@ def _by_member(rows: pd.DataFrame) -> None:
             "missing_note": ("Notes", look.whole),
             "open_timer": ("Timers", look.whole),
             "visit_without_time": ("Visits", look.whole),
+            "call_without_time": ("Calls", look.whole),
             **{age: (age, look.whole) for age in AGES},
         },
     )

@@ -36,6 +36,18 @@ landed as (
             and changes.patient_id = services.patient_id
             and services.extract_date > changes.closed_as_of
             and services.service_date < changes.month + interval 1 month
+    union all
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        answers.answered_on
+    from changes
+    inner join {{ ref('int_coverage_answers') }} as answers
+        on
+            changes.practice_id = answers.practice_id
+            and changes.patient_id = answers.patient_id
+            and answers.answered_on > changes.closed_as_of
 ),
 
 {% set snapshots = {

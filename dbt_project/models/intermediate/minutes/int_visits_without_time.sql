@@ -1,9 +1,9 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
--- Completed CCM contacts on whose local day the member starts no time entry for the patient: work that nobody wrote down.
--- Cut at local midnights; only what steps 2, 4 (staff) and 5 of rules.md A3 would pass.
+-- Completed CCM contacts, and calls of the phone system, on whose local day the member starts no time entry for the patient: work that nobody wrote
+-- down. Cut at local midnights; only what steps 2, 4 (staff) and 5 of rules.md A3 would pass.
 with visits as (
     select visits.*
-    from {{ ref('int_visits__completed') }} as visits
+    from {{ ref('int_contacts') }} as visits
     {{ only_touched('patient_months', 'visits', by=['practice_id', 'patient_id']) }}
 ),
 
@@ -26,7 +26,7 @@ logged as (
 unlogged as (
     select
         visits.practice_id,
-        visits.appointment_id,
+        visits.kind || ':' || visits.contact_id as contact_key,
         visits.time_zone,
         visits.local_day,
         visits.start_at,
@@ -49,12 +49,14 @@ unlogged as (
 ),
 
 pieces as (
-    {{ cut_at_local_midnights('unlogged', 'appointment_id') }}
+    {{ cut_at_local_midnights('unlogged', 'contact_key') }}
 )
 
 select
     pieces.practice_id,
-    pieces.appointment_id,
+    visits.kind,
+    case when visits.kind = 'visit_without_time' then visits.contact_id end as appointment_id,
+    case when visits.kind = 'call_without_time' then visits.contact_id end as call_id,
     visits.patient_id,
     visits.member_id,
     {{ month_of('pieces.local_day') }} as month,
@@ -63,7 +65,7 @@ select
     pieces.end_at,
     pieces.seconds
 from pieces
-inner join visits on pieces.practice_id = visits.practice_id and pieces.appointment_id = visits.appointment_id
+inner join visits on pieces.practice_id = visits.practice_id and pieces.contact_key = visits.kind || ':' || visits.contact_id
 inner join {{ ref('int_members__current') }} as members
     on visits.practice_id = members.practice_id and visits.member_id = members.member_id
 inner join {{ ref('int_patient_months__service') }} as months

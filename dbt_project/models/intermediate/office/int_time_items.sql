@@ -11,6 +11,7 @@ with notes as (
         member_id,
         entry_id,
         cast(null as varchar) as appointment_id,
+        cast(null as varchar) as call_id,
         min(local_day) as worked_on,
         sum(seconds) as seconds
     from {{ ref('int_time_segments') }}
@@ -28,6 +29,7 @@ timers as (
         member_id,
         entry_id,
         cast(null as varchar) as appointment_id,
+        cast(null as varchar) as call_id,
         local_day as worked_on,
         0 as seconds
     from {{ ref('int_time_segments') }}
@@ -37,17 +39,18 @@ timers as (
 visits as (
     select
         practice_id,
-        'visit_without_time' as kind,
+        kind,
         'documented' as scenario,
         month,
         patient_id,
         member_id,
         cast(null as varchar) as entry_id,
         appointment_id,
+        call_id,
         min(local_day) as worked_on,
         sum(seconds) as seconds
     from {{ ref('int_visits_without_time') }}
-    group by practice_id, month, patient_id, member_id, appointment_id
+    group by practice_id, kind, month, patient_id, member_id, appointment_id, call_id
 ),
 
 unresolved as (
@@ -60,6 +63,7 @@ unresolved as (
         member_id,
         entry_id,
         cast(null as varchar) as appointment_id,
+        cast(null as varchar) as call_id,
         min(local_day) as worked_on,
         sum(seconds) as seconds
     from {{ ref('int_time_segments') }}
@@ -81,7 +85,7 @@ every_item as (
 items as (
     select
         every_item.*,
-        every_item.kind || ':' || coalesce(every_item.entry_id, every_item.appointment_id) || ':' || strftime(every_item.month, '%Y-%m')
+        every_item.kind || ':' || coalesce(every_item.entry_id, every_item.appointment_id, every_item.call_id) || ':' || strftime(every_item.month, '%Y-%m')
             as item_id,
         cast(every_item.seconds // 60 as bigint) as minutes
     from every_item
@@ -151,6 +155,7 @@ select
     member_id,
     entry_id,
     appointment_id,
+    call_id,
     worked_on,
     cast(seconds as bigint) as seconds,
     minutes,

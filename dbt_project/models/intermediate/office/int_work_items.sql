@@ -37,7 +37,7 @@ found as (
         patient_id,
         month,
         kind,
-        coalesce(entry_id, appointment_id) as subject_id,
+        coalesce(entry_id, appointment_id, call_id) as subject_id,
         member_id,
         minutes,
         dollars_at_stake as dollars,
@@ -110,6 +110,9 @@ found as (
     from stages
     inner join care_plans using (practice_id, patient_id)
     where stages.is_newest_month and stages.is_eligible and stages.has_documented_consent and care_plans.copy_given_on is null
+    union all
+    select practice_id, patient_id, month, 'coverage_conflict', subject || ':' || patient_id as subject_id, null, null, null, fact
+    from {{ ref('int_coverage_conflicts') }}
     union all
     select
         claims.practice_id,

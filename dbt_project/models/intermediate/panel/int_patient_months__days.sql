@@ -57,20 +57,30 @@ stays as (
     group by months.practice_id, months.patient_id, months.month
 )
 
+-- Panel and payer side by side: a day may be billed only where neither says that it may not.
 select
     months.practice_id,
     months.patient_id,
     months.month,
     months.month_days,
-    months.alive_days,
-    coalesce(coverages.part_b_days, 0) as part_b_days,
-    coalesce(coverages.part_b_days, 0) & ~coalesce(coverages.advantage_days, 0) as fee_for_service_days,
-    coalesce(coverages.qmb_days, 0) as qmb_days,
-    coalesce(coverages.other_primary_days, 0) as other_primary_days,
+    months.alive_days & coalesce(answered.alive_days, ~cast(0 as bigint)) as alive_days,
+    coalesce(coverages.part_b_days, 0) & coalesce(answered.part_b_days, ~cast(0 as bigint)) as part_b_days,
+    coalesce(coverages.part_b_days, 0)
+    & coalesce(answered.part_b_days, ~cast(0 as bigint))
+    & ~(coalesce(coverages.advantage_days, 0) | coalesce(answered.advantage_days, 0)) as fee_for_service_days,
+    coalesce(coverages.qmb_days, 0) | coalesce(answered.qmb_days, 0) as qmb_days,
+    coalesce(coverages.other_primary_days, 0) | coalesce(answered.other_primary_days, 0) as other_primary_days,
     coalesce(stays.inpatient_days, 0) as inpatient_days,
-    coalesce(stays.hospice_days, 0) as hospice_days,
-    coalesce(stays.inpatient_days, 0) | coalesce(stays.hospice_days, 0) as facility_days,
-    coalesce(stays.review_days, 0) as review_days
+    coalesce(stays.hospice_days, 0) | coalesce(answered.hospice_days, 0) as hospice_days,
+    coalesce(stays.inpatient_days, 0) | coalesce(stays.hospice_days, 0) | coalesce(answered.hospice_days, 0) as facility_days,
+    coalesce(stays.review_days, 0) as review_days,
+    -- As the panel alone has them, for the comparison with the payer.
+    months.alive_days as panel_alive_days,
+    coalesce(coverages.part_b_days, 0) as panel_part_b_days,
+    coalesce(coverages.advantage_days, 0) as panel_advantage_days,
+    coalesce(coverages.qmb_days, 0) as panel_qmb_days,
+    coalesce(stays.hospice_days, 0) as panel_hospice_days
 from months
 left join coverages using (practice_id, patient_id, month)
 left join stays using (practice_id, patient_id, month)
+left join {{ ref('int_coverage_answers__days') }} as answered using (practice_id, patient_id, month)

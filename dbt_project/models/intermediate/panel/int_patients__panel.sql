@@ -13,6 +13,13 @@ with facts as (
     ) as facts
     {% if not loop.last %}union all{% endif %}
     {% endfor %}
+    union all
+    -- What the payers say of it counts as well.
+    select
+        answers.practice_id,
+        answers.patient_id,
+        hash('coverage_answers', answers) as number
+    from {{ ref('int_coverage_answers') }} as answers
 )
 
 select

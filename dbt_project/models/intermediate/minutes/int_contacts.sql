@@ -1,0 +1,46 @@
+-- Completed CCM contacts, and calls of the phone system, with the local day on which they start. A call on the day of such a contact is that contact.
+with appointments as (
+    select
+        appointments.practice_id,
+        'visit_without_time' as kind,
+        appointments.appointment_id as contact_id,
+        appointments.patient_id,
+        appointments.member_id,
+        practices.time_zone,
+        appointments.scheduled_start as start_at,
+        appointments.scheduled_end as end_at,
+        greatest({{ seconds_between('appointments.scheduled_start', 'appointments.scheduled_end') }}, 0) as elapsed_seconds,
+        cast({{ local_time('appointments.scheduled_start', 'practices.time_zone') }} as date) as local_day
+    from {{ ref('stg_appointments') }} as appointments
+    inner join {{ ref('stg_practices') }} as practices on appointments.practice_id = practices.practice_id
+    where appointments.is_current and appointments.status = 'completed' and appointments.visit_type = 'ccm_call'
+),
+
+calls as (
+    select
+        calls.practice_id,
+        'call_without_time' as kind,
+        calls.call_id as contact_id,
+        calls.patient_id,
+        calls.member_id,
+        practices.time_zone,
+        calls.started_at as start_at,
+        calls.started_at + to_seconds(greatest(calls.duration_seconds, 0)) as end_at,
+        greatest(calls.duration_seconds, 0) as elapsed_seconds,
+        cast({{ local_time('calls.started_at', 'practices.time_zone') }} as date) as local_day
+    from {{ ref('stg_calls') }} as calls
+    inner join {{ ref('stg_practices') }} as practices on calls.practice_id = practices.practice_id
+    where calls.is_current
+)
+
+select *
+from appointments
+union all
+select calls.*
+from calls
+anti join appointments
+    on
+        calls.practice_id = appointments.practice_id
+        and calls.member_id = appointments.member_id
+        and calls.patient_id = appointments.patient_id
+        and calls.local_day = appointments.local_day

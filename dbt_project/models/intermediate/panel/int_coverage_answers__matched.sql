@@ -1,0 +1,54 @@
+-- Whom each statement of a 271 is about, in which practice, and what it means: patient_id is null for a member whom the practice does not know, meaning for
+-- a benefit that no rule names.
+with received as (
+    select distinct
+        answers.transaction_id,
+        practices.practice_id
+    from {{ ref('stg_coverage_answers') }} as answers
+    inner join {{ from_configuration('practices') }} as practices
+        on answers.receiver_npi = practices.npi or list_contains(answers.submitter_ids, upper(practices.submitter_id))
+),
+
+members as (
+    select distinct
+        practice_id,
+        patient_id,
+        sha256(regexp_replace(upper(member_id), '[^0-9A-Z]', '', 'g')) as beneficiary_key
+    from {{ ref('int_coverages__current') }}
+    where coverage_type like 'medicare\_%' escape '\' and member_id is not null
+),
+
+meant as (
+    select
+        answers.transaction_id,
+        answers.position,
+        rules.meaning,
+        rules.is_covered
+    from {{ ref('stg_coverage_answers') }} as answers
+    inner join {{ ref('rule_benefit_codes') }} as rules
+        on
+            answers.benefit_code = rules.benefit_code
+            and rules.service_type in ('*', answers.service_type)
+            and rules.insurance_type in ('*', answers.insurance_type)
+            and {{ in_force('rules', 'answers.answered_on') }}
+    qualify row_number() over (partition by answers.transaction_id, answers.position order by rules.precedence, rules.meaning) = 1
+)
+
+select
+    received.practice_id,
+    answers.transaction_id,
+    answers.position,
+    answers.subscriber_position,
+    members.patient_id,
+    case when answers.deceased_on is not null then 'deceased' else meant.meaning end as meaning,
+    answers.deceased_on is not null or coalesce(meant.is_covered, false) as is_covered,
+    coalesce(answers.deceased_on, answers.starts_on) as starts_on,
+    answers.ends_on,
+    answers.plan_id,
+    answers.reject_code,
+    answers.answered_on,
+    answers.file_sha256
+from {{ ref('stg_coverage_answers') }} as answers
+inner join received on answers.transaction_id = received.transaction_id
+left join members on received.practice_id = members.practice_id and answers.beneficiary_key = members.beneficiary_key
+left join meant on answers.transaction_id = meant.transaction_id and answers.position = meant.position

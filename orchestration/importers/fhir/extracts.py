@@ -1,0 +1,561 @@
+"""The rows of the extract tables out of the newest versions: each resource judged once, with the reason why it gives nothing.
+
+Macros and tables of `bulk` and `resources` are there. What names a person but lacks what its contract requires is landed all the same, its cell
+empty: taking in quarantines it with line and reason, and holds the claims that it might forbid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import duckdb
+
+from orchestration.house import DBT_PROJECT
+from orchestration.importers.fhir.bulk import Bulk
+from orchestration.importers.fhir.resources import RESOURCES
+from orchestration.importers.report import Unmapped
+from orchestration.practices import Practice
+
+_SNOMED_MAP = str(DBT_PROJECT / "seeds" / "reference" / "rule_snomed_to_icd10cm.csv").replace("'", "''")
+WITHDRAWN = "WITHDRAWN"
+"""Procedure code of a service that its source took back: the services extract has no other way to say so, and no rule knows the code."""
+
+_REFERRED = ("Organization", "Practitioner", "PractitionerRole", "Patient")
+
+_MACROS = """
+create macro day_of(text) as first_day(text, getvariable('zone'));
+create macro day_until(text) as last_of(text, getvariable('zone'));
+create macro day_at(moment) as cast(timezone(getvariable('zone'), moment) as date);
+create macro changed(moment) as utc(coalesce(moment, getvariable('as_of')));
+create macro patient_fault(ref, found, landed) as case
+    when ref is null then 'names no patient'
+    when ref = '#' then 'its patient is a contained resource'
+    when found is null then 'its patient is not in the export, or the reference cannot be resolved'
+    when landed is null then 'its patient is not landed' end;
+"""
+
+# Who is meant by a reference, whatever form it has. An identifier that two resources have resolves to none.
+_TARGETS = """
+create table organization_refs as select ref, id as organization_id from targets where type = 'Organization';
+
+create table member_refs as
+with roles as (
+    select r.id, t.id as practitioner_id from PractitionerRole r join targets t on t.ref = r.practitioner_ref and t.type = 'Practitioner'
+)
+select ref, id as member_id from targets where type = 'Practitioner'
+union all
+select t.ref, r.practitioner_id from targets t join roles r on r.id = t.id where t.type = 'PractitionerRole';
+
+create table patient_refs as
+with recursive replaced as (
+    select p.id, t.id as new_id from Patient p join targets t on t.ref = p.replaced_by_ref and t.type = 'Patient' where t.id <> p.id
+),
+followed (id, new_id, steps) as (
+    select id, new_id, 1 from replaced
+    union all
+    select f.id, r.new_id, f.steps + 1 from followed f join replaced r on r.id = f.new_id where f.steps < 10
+),
+last_step as (select id, arg_max(new_id, steps) as new_id from followed group by id)
+select t.ref, coalesce(l.new_id, t.id) as patient_id, l.id is not null as is_replaced
+from targets t left join last_step l using (id) where t.type = 'Patient';
+"""
+
+# Whose export it is: the organizations that the command names, else those with the practice's NPI or tax id, and what is part of them. Where the
+# export says nothing of it, all of it is the practice's own.
+_OWN = """
+create table own_organizations as
+with recursive named as (
+    select id from Organization where not is_deleted and (
+        case when len(getvariable('organizations')) > 0 then list_contains(getvariable('organizations'), id)
+        else npi = getvariable('npi') or tin = getvariable('tin') end)
+),
+own (id) as (
+    select id from named
+    union
+    select o.id from Organization o join organization_refs t on t.ref = o.part_of_ref join own on own.id = t.organization_id
+    where not o.is_deleted
+)
+select distinct id as organization_id from own;
+
+create macro has_own() as (select count(*) > 0 from own_organizations);
+
+create table roles as
+select r.*, m.member_id, t.organization_id, o.organization_id is not null as is_own,
+    case
+        when m.member_id is null then 'its practitioner is not in the export, or the reference cannot be resolved'
+        when has_own() and t.organization_id is not null and o.organization_id is null then 'of another organization'
+    end as reason
+from PractitionerRole r
+left join member_refs m on m.ref = r.practitioner_ref
+left join organization_refs t on t.ref = r.organization_ref
+left join own_organizations o using (organization_id)
+where not r.is_deleted;
+
+create table judged_Practitioner as
+with of_roles as (
+    select member_id, bool_or(is_own) as is_own, bool_or(organization_id is not null) as has_organization,
+        min(specialty_taxonomy) as specialty_taxonomy, min(code_taxonomy) as code_taxonomy, string_agg(words, ' ' order by id) as words,
+        min(day_of(period_start)) as active_from,
+        case when bool_and(period_end is not null or active = 'false') then max(coalesce(day_until(period_end), day_at(changed_at))) end as active_to
+    from roles where member_id is not null group by member_id
+)
+select p.id, p.npi, coalesce(p.name, 'Practitioner ' || left(p.id, 18)) as name,
+    coalesce(r.specialty_taxonomy, r.code_taxonomy, p.taxonomy_code) as taxonomy_code,
+    coalesce(credential_of(p.words), credential_of(r.words)) as credential, r.active_from,
+    coalesce(r.active_to, case when p.active = 'false' then day_at(p.changed_at) end) as active_to,
+    case
+        when has_own() and r.has_organization and not r.is_own then 'of another organization'
+        when coalesce(credential_of(p.words), credential_of(r.words)) is null then 'no qualification, role or specialty that fhir_words.csv knows'
+    end as reason
+from Practitioner p left join of_roles r on r.member_id = p.id
+where not p.is_deleted;
+
+create table members as select id as member_id from judged_Practitioner where reason is null;
+"""
+
+_VISITS = """
+create table visits as
+select e.id, e.changed_at, p.patient_id, e.patient_ref, e.status, day_of(e.period_start) as day, e.period_start, e.period_end, e.class_code,
+    e.procedure_code, e.type_text, stay_of(e.words) as stay_type, visit_of(e.words) as place, appointment_of(e.words) as planned,
+    t.organization_id, has_own() and t.organization_id is not null and o.organization_id is null as is_elsewhere,
+    (
+        select arg_min(m.member_id, a.ord)
+        from unnest(e.member_refs) with ordinality as a (ref, ord) join member_refs r on r.ref = a.ref join members m using (member_id)
+    ) as member_id,
+    e.status in ('arrived', 'triaged', 'in-progress', 'onleave', 'finished', 'unknown') and not e.is_deleted as is_real, e.is_deleted, e.deleted_at
+from Encounter e
+left join patient_refs p on p.ref = e.patient_ref
+left join organization_refs t on t.ref = e.organization_ref
+left join own_organizations o using (organization_id);
+"""
+
+# The billing practitioner: the patient's general practitioner, else primary care in a care team, else whom they saw most often.
+_PATIENTS = """
+create table judged_CareTeam as
+select c.id, p.patient_id,
+    (
+        select arg_min(m.member_id, a.ord)
+        from unnest(c.participants) with ordinality as a (participant, ord)
+        join member_refs r on r.ref = a.participant.ref join members m using (member_id)
+        where role_of(a.participant.words) = 'pcp'
+            and coalesce(day_until(a.participant.period_end) >= getvariable('night'), true)
+    ) as member_id,
+    c.changed_at,
+    case
+        when c.status in ('proposed', 'inactive', 'entered-in-error') then 'status ' || c.status
+        else patient_fault(c.patient_ref, p.patient_id, p.patient_id)
+    end as reason
+from CareTeam c left join patient_refs p on p.ref = c.patient_ref
+where not c.is_deleted;
+
+update judged_CareTeam set reason = 'no practitioner of the practice in the role of primary care' where reason is null and member_id is null;
+
+create table judged_Patient as
+with team as (
+    select patient_id, arg_max(member_id, (coalesce(changed_at, timestamptz '1900-01-01'), id)) as member_id
+    from judged_CareTeam where reason is null group by all
+),
+seen as (
+    select patient_id, member_id, count(*) as visits, max(day) as last_day
+    from visits where is_real and place = 'office' and member_id is not null group by all
+),
+usual as (select patient_id, arg_max(member_id, (visits, last_day, member_id)) as member_id from seen group by all),
+placed as (
+    select p.*, t.organization_id, o.organization_id is not null as is_own,
+        (
+            select arg_min(m.member_id, a.ord)
+            from unnest(p.general_practitioner_refs) with ordinality as a (ref, ord)
+            join member_refs r on r.ref = a.ref join members m using (member_id)
+        ) as general_practitioner
+    from Patient p
+    left join organization_refs t on t.ref = p.organization_ref
+    left join own_organizations o using (organization_id)
+    where not p.is_deleted
+)
+select p.*, coalesce(p.general_practitioner, team.member_id, usual.member_id) as billing_practitioner_id,
+    case
+        when p.replaced_by_ref in (select ref from patient_refs) then 'replaced by another record of the same person'
+        when p.active = 'false' then 'no longer active'
+        when has_own() and p.organization_id is not null and not p.is_own then 'of another organization'
+    end as reason
+from placed p left join team on team.patient_id = p.id left join usual on usual.patient_id = p.id;
+
+create table panel as select id as patient_id, mbi from judged_Patient where reason is null;
+"""
+
+_FACTS = f"""
+create table judged_Coverage as
+with named as (
+    select c.*, lower(concat_ws(' ', c.words, o.name)) as said
+    from Coverage c left join organization_refs t on t.ref = c.payor_ref left join Organization o on o.id = t.organization_id
+    where not c.is_deleted
+)
+select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, coverage_of(c.said) as kinds,
+    coalesce(day_until(c.period_end), case when c.status = 'cancelled' then day_at(c.changed_at) end) as termination_date,
+    case
+        when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
+        when coalesce(coverage_of(c.said), '') = 'none' then 'covers no care that is billed here'
+        when coverage_of(c.said) is null then 'type and payer that fhir_words.csv does not know'
+        else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
+    end as reason
+from named c left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id;
+
+create table judged_Condition as
+with crosswalk as (
+    select * from read_csv('{_SNOMED_MAP}', all_varchar = true, header = true)
+    where cast(effective_from as date) <= getvariable('night')
+        and (effective_to is null or cast(effective_to as date) >= getvariable('night'))
+    qualify row_number() over (partition by snomed_code order by effective_from desc, icd10_code) = 1
+)
+select c.id, n.patient_id, c.snomed_code, coalesce(c.icd10_code, m.icd10_code) as icd10_code,
+    case when c.clinical_status in ('inactive', 'remission', 'resolved') then 'resolved'
+         when c.clinical_status is null and (c.has_abated or day_of(c.abatement) <= getvariable('night')) then 'resolved'
+         else 'active' end as clinical_status,
+    day_of(c.onset) as onset_date, coalesce(day_of(c.recorded), day_of(c.onset), day_at(c.changed_at)) as recorded_date,
+    day_until(c.abatement) as resolved_date,
+    case
+        when c.verification_status in ('entered-in-error', 'refuted') then 'verification status ' || c.verification_status
+        when c.verification_status in ('unconfirmed', 'provisional', 'differential')
+            then 'verification status ' || c.verification_status || ': not yet a diagnosis'
+        when not c.is_coded then 'no code'
+        when c.icd10_code is null and c.snomed_code is null then 'coded in neither ICD-10-CM nor SNOMED CT'
+        when c.icd10_code is null and m.icd10_code is null then 'SNOMED CT code without an ICD-10-CM code in rule_snomed_to_icd10cm.csv'
+        else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
+    end as reason
+from Condition c
+left join crosswalk m on m.snomed_code = c.snomed_code
+left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id
+where not c.is_deleted;
+
+create table judged_CarePlan as
+select c.id, n.patient_id, day_of(c.established) as established_on,
+    case
+        when c.status in ('draft', 'revoked', 'completed', 'entered-in-error', 'unknown') then 'status ' || c.status
+        when c.intent in ('proposal', 'option') then 'intent ' || c.intent
+        when day_until(c.ended) < getvariable('night') then 'its period has ended'
+        when plan_of(c.words) = 'no' then 'category assess-plan alone: the plan of one note, not a comprehensive one'
+        when plan_of(c.words) is null then 'category and title that fhir_words.csv does not know'
+        else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
+    end as reason
+from CarePlan c left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id
+where not c.is_deleted;
+
+create table judged_Consent as
+select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) as consented_on,
+    case when c.is_written then 'written' else 'verbal' end as method, c.is_written or c.is_verified as documented,
+    (
+        select arg_min(m.member_id, a.ord)
+        from unnest(c.member_refs) with ordinality as a (ref, ord) join member_refs r on r.ref = a.ref join members m using (member_id)
+    ) as obtained_by,
+    coalesce(day_until(c.period_end), case when c.status = 'inactive' then day_at(c.changed_at) end) as revoked_on,
+    case
+        when c.status in ('draft', 'proposed', 'rejected', 'entered-in-error') then 'status ' || c.status
+        when c.provision_type = 'deny' then 'a refusal (provision deny)'
+        when program_of(c.words) is null then 'about no care management program that fhir_words.csv knows'
+        else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
+    end as reason
+from Consent c left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id
+where not c.is_deleted;
+
+create table judged_Communication as
+select c.id, n.patient_id, c.sent, channel_of(c.medium_words) as channel, outcome_of(c.outcome_words) as outcome, m.member_id,
+    case
+        when c.status in ('preparation', 'on-hold', 'entered-in-error', 'unknown') then 'status ' || c.status
+        when c.sender_ref in (select ref from patient_refs) then 'sent by the patient'
+        when program_of(c.words) is null then 'about no care management program that fhir_words.csv knows'
+        when channel_of(c.medium_words) is null then 'medium that fhir_words.csv does not know'
+        when outcome_of(c.outcome_words) is null then 'outcome that fhir_words.csv does not know'
+        else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
+    end as reason
+from Communication c
+left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id
+left join member_refs r on r.ref = c.sender_ref left join members m using (member_id)
+where not c.is_deleted;
+"""
+
+# Appointments and services come as changes: what is gone says so in a row of its own. An encounter stands for its appointment only where the
+# export has no Appointment at all, or it would be counted twice.
+_CHANGES = """
+create table judged_Appointment as
+select a.id, n.patient_id, a.type_text, appointment_of(a.words) as planned, a.starts, coalesce(a.deleted_at, a.changed_at) as changed_at, a.is_deleted,
+    case when a.is_deleted then 'cancelled' else {status} end as status,
+    coalesce(instant_of(a.ends), instant_of(a.starts) + to_minutes(coalesce(a.minutes, 15))) as ends_at,
+    (
+        select arg_min(m.member_id, x.ord)
+        from unnest(a.member_refs) with ordinality as x (ref, ord) join member_refs r on r.ref = x.ref join members m using (member_id)
+    ) as member_id,
+    case
+        when not a.is_deleted and {status} is null then 'status ' || coalesce(a.status, 'missing') || ': not planned yet'
+        else patient_fault(a.patient_ref, p.patient_id, n.patient_id)
+    end as reason
+from Appointment a left join patient_refs p on p.ref = a.patient_ref left join panel n on n.patient_id = p.patient_id;
+
+update judged_Appointment set reason = 'no practitioner of the practice takes part' where reason is null and member_id is null;
+
+create table offered as
+with claimed as (
+    select c.id, c.patient_ref, unnest(c.items) as item, c.provider_ref, coalesce(c.deleted_at, c.changed_at) as changed_at,
+        c.is_deleted or c.status in ('cancelled', 'entered-in-error') as is_withdrawn, c.member_refs
+    from Claim c where c.claim_use = 'claim' and coalesce(c.status, '') <> 'draft'
+),
+billed as (
+    select c.*, m.member_id as provider_id, t.organization_id, (
+        select arg_min(x.member_id, a.ord)
+        from unnest(c.member_refs) with ordinality as a (ref, ord) join member_refs r on r.ref = a.ref join members x using (member_id)
+    ) as team_id
+    from claimed c left join member_refs m on m.ref = c.provider_ref left join organization_refs t on t.ref = c.provider_ref
+),
+performed as (
+    select p.*, v.organization_id, v.id as encounter_id, (
+        select arg_min(x.member_id, a.ord)
+        from unnest(p.member_refs) with ordinality as a (ref, ord) join member_refs r on r.ref = a.ref join members x using (member_id)
+    ) as member_id
+    from Procedure p left join visits v on 'Encounter/' || v.id = p.encounter_ref
+)
+select 1 as rank, 'Claim-' || id || '-' || item.sequence as service_id, id as source_id, patient_ref, coalesce(team_id, provider_id) as member_id,
+    organization_id, item.procedure_code, day_of(item.served) as service_date, cast(round(item.units) as bigint) as units, null as encounter_id,
+    is_withdrawn, changed_at
+from billed where item.procedure_code is not null
+union all
+select 2, 'Procedure-' || id, id, patient_ref, member_id, organization_id, procedure_code, day_of(performed), null, encounter_id,
+    is_deleted or status = 'entered-in-error', coalesce(deleted_at, changed_at)
+from performed where procedure_code is not null and (is_deleted or status in ('completed', 'entered-in-error'))
+union all
+select 3, 'Encounter-' || id, id, patient_ref, member_id, organization_id, procedure_code, day, null, id,
+    is_deleted or status = 'entered-in-error', coalesce(deleted_at, changed_at)
+from visits where procedure_code is not null and (is_real or is_deleted or status = 'entered-in-error');
+
+create table services as
+select s.*, n.patient_id,
+    case when has_own() and coalesce(o.organization_id is null, true) and (s.organization_id is not null or m.member_id is null)
+        then 'other_practice' else 'own_practice' end as billed_by
+from offered s
+join patient_refs p on p.ref = s.patient_ref join panel n using (patient_id)
+left join own_organizations o using (organization_id)
+left join members m on m.member_id = s.member_id
+-- one service told by claim, procedure and encounter is one: the claim's
+qualify s.is_withdrawn or s.rank = min(s.rank) filter (not s.is_withdrawn) over (partition by n.patient_id, s.procedure_code, s.service_date);
+
+create table judged_Encounter as
+select v.id, n.patient_id,
+    case
+        when not v.is_real then 'status ' || coalesce(v.status, 'missing') || ': has not taken place'
+        when v.stay_type is null and v.place is null then 'class that fhir_words.csv does not know'
+        when patient_fault(v.patient_ref, v.patient_id, n.patient_id) is not null then patient_fault(v.patient_ref, v.patient_id, n.patient_id)
+        when v.stay_type is not null or v.procedure_code is not null then null
+        when v.place = 'none' then 'neither a visit in the office nor a stay, and without a procedure code'
+        when v.is_elsewhere then 'a visit to another organization without a procedure code'
+        when getvariable('has_appointments') then 'a visit without a procedure code; the export has Appointments of its own'
+        when v.member_id is null then 'no practitioner of the practice took part'
+        when length(v.period_start) <= 10 or v.period_start is null then 'a date without a time of day: no appointment'
+    end as reason
+from visits v left join panel n using (patient_id) where not v.is_deleted;
+
+create table judged_Claim as
+select c.id, case
+    when c.status <> 'active' then 'status ' || c.status
+    when coalesce(c.claim_use, '') <> 'claim' then 'use ' || coalesce(c.claim_use, 'missing') || ': nothing was billed'
+    when patient_fault(c.patient_ref, p.patient_id, n.patient_id) is not null then patient_fault(c.patient_ref, p.patient_id, n.patient_id)
+    when not list_bool_or(list_transform(c.items, lambda i: i.procedure_code is not null)) or len(c.items) = 0 then 'no item with a CPT or HCPCS code'
+    end as reason
+from Claim c left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id where not c.is_deleted;
+
+create table judged_Procedure as
+select c.id, case
+    when c.status <> 'completed' then 'status ' || coalesce(c.status, 'missing')
+    when c.procedure_code is null then 'coded in neither CPT nor HCPCS'
+    else patient_fault(c.patient_ref, p.patient_id, n.patient_id) end as reason
+from Procedure c left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id where not c.is_deleted;
+
+create table judged_PractitionerRole as select id, reason from roles;
+
+create table judged_Organization as
+select o.id, case when o.id not in (select organization_id from own_organizations)
+    and o.id not in (select organization_id from organization_refs where ref in (select payor_ref from Coverage))
+    then 'neither the practice nor a payer' end as reason
+from Organization o where not o.is_deleted;
+"""
+
+_APPOINTMENT_STATUS = """case
+    when a.status in ('pending', 'booked', 'arrived', 'checked-in') then 'scheduled' when a.status = 'fulfilled' then 'completed'
+    when a.status in ('cancelled', 'entered-in-error') then 'cancelled' when a.status = 'noshow' then 'no_show' end"""
+
+# Table: the resources of which at least one must be in the export for it to be landed, and its rows.
+EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
+    "patients": (
+        ("Patient",),
+        """
+        select id as patient_id, first_name, last_name, middle_name, birth_date,
+            case lower(gender) when 'female' then 'F' when 'male' then 'M' else 'U' end as sex, address_line1, city,
+            state, postal_code, phone, billing_practitioner_id,
+            -- dead on a day that nobody says: no date at all, so that the row is quarantined and its claims wait
+            coalesce(cast(day_of(deceased_at) as varchar), case when deceased_flag = 'true' then 'dead, date not said' end) as deceased_date
+        from judged_Patient where reason is null order by id""",
+    ),
+    "coverages": (
+        ("Coverage",),
+        """
+        with kinds as (select *, unnest(string_split(kinds, ';')) as coverage_type from judged_Coverage where reason is null)
+        select patient_id, coverage_type,
+            case when coverage_type in ('medicare_part_a', 'medicare_part_b') then coalesce(mbi, member_id) else member_id end as member_id,
+            priority, day_of(period_start) as effective_date, termination_date
+        from kinds order by patient_id, coverage_type, effective_date, id""",
+    ),
+    "conditions": (
+        ("Condition",),
+        """
+        select id as condition_id, patient_id, icd10_code, clinical_status, onset_date, recorded_date, resolved_date
+        from judged_Condition where reason is null order by id""",
+    ),
+    "consents": (
+        ("Consent",),
+        """
+        select id as consent_id, patient_id, program, consented_on, method, documented, obtained_by,
+            null as billing_practitioner_id, revoked_on
+        from judged_Consent where reason is null order by id""",
+    ),
+    "care_plans": (
+        ("CarePlan",),
+        """
+        select id as care_plan_id, patient_id, established_on, null as last_reviewed_on, null as copy_given_on
+        from judged_CarePlan where reason is null order by id""",
+    ),
+    "stays": (
+        ("Encounter",),
+        """
+        select v.id as stay_id, v.patient_id, v.stay_type, v.day as admitted_on,
+            case when v.period_end is not null then greatest(day_until(v.period_end), v.day) end as discharged_on
+        from visits v join judged_Encounter j using (id) where j.reason is null and v.stay_type is not null order by v.id""",
+    ),
+    "care_team": (
+        ("Practitioner",),
+        """
+        select id as member_id, name, credential, npi, taxonomy_code, active_from, active_to
+        from judged_Practitioner where reason is null order by id""",
+    ),
+    "outreach": (
+        ("Communication",),
+        """
+        select id as outreach_id, patient_id, coalesce(utc(instant_of(sent)), sent) as attempted_at, channel, outcome, member_id
+        from judged_Communication where reason is null order by id""",
+    ),
+    "appointments": (
+        ("Appointment", "Encounter"),
+        """
+        select id as appointment_id, patient_id, member_id, coalesce(planned, type_text, 'visit') as visit_type, status,
+            utc(instant_of(starts)) as scheduled_start, utc(ends_at) as scheduled_end, changed(changed_at) as updated_at
+        from judged_Appointment where reason is null
+        union all
+        select 'Encounter-' || v.id, v.patient_id, v.member_id, coalesce(v.planned, v.type_text, 'visit'), 'completed',
+            utc(instant_of(v.period_start)), utc(coalesce(
+                case when instant_of(v.period_end) > instant_of(v.period_start) then instant_of(v.period_end) end,
+                instant_of(v.period_start) + interval 15 minutes)), changed(v.changed_at)
+        from visits v join panel using (patient_id)
+        where not getvariable('has_appointments') and v.is_real and v.place = 'office' and v.stay_type is null and not v.is_elsewhere
+            and v.member_id is not null and length(v.period_start) > 10
+        order by 1""",
+    ),
+    "services": (
+        ("Claim", "Procedure", "Encounter"),
+        f"""
+        select service_id, patient_id, case when billed_by = 'own_practice' then member_id end as member_id,
+            case when is_withdrawn then '{WITHDRAWN}' else procedure_code end as procedure_code, service_date, units,
+            case when encounter_id is not null and not getvariable('has_appointments') and billed_by = 'own_practice' then 'Encounter-' || encounter_id end
+                as appointment_id, billed_by, null as ccm_discussed, changed(changed_at) as updated_at
+        from services order by service_id""",
+    ),
+}  # fmt: skip
+
+
+def judge(bulk: Bulk, practice: Practice, night: date, as_of: datetime, organizations: Sequence[str]) -> None:
+    """Makes a table `judged_<Resource>` (id, reason) for every resource type, and what EXTRACTS read."""
+    con = bulk.connection
+    con.execute(_MACROS)
+    for name, value in (
+        ("zone", practice.time_zone), ("night", night), ("as_of", as_of), ("npi", practice.npi), ("tin", practice.tax_id),
+        ("organizations", list(organizations)), ("has_appointments", "Appointment" in bulk.present),
+    ):  # fmt: skip
+        kind = "::varchar[]" if name == "organizations" else ""  # an empty list has no type of its own
+        con.execute(f"set variable {name} = $value{kind}", {"value": value})
+    con.execute(_targets())
+    for sql in (_TARGETS, _OWN, _VISITS, _PATIENTS, _FACTS, _CHANGES.replace("{status}", _APPOINTMENT_STATUS)):
+        con.execute(sql)
+
+
+def _targets() -> str:
+    parts = []
+    for name in _REFERRED:
+        parts.append(f"select '{name}/' || id as ref, '{name}' as type, id from \"{name}\" where not is_deleted")
+        each = f'(select id, unnest(identifiers) as i from "{name}" where not is_deleted)'
+        parts.append(f"select '{name}?' || i.system || '|' || i.value, '{name}', id from {each}")
+        parts.append(f"select '{name}?' || i.value, '{name}', id from {each}")
+    return f"""
+    create table targets as
+    select ref, any_value(type) as type, min(id) as id from ({" union all ".join(parts)})
+    where ref is not null group by ref having count(distinct id) = 1
+    """
+
+
+def used(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[int, int]]:
+    """Resource type to (deleted, used)."""
+    found = {}
+    for name in RESOURCES:
+        deleted = con.execute(f'select count(*) from "{name}" where is_deleted').fetchall()[0][0]
+        kept = con.execute(f"select count(*) from judged_{name} where reason is null").fetchall()[0][0]
+        found[name] = (deleted, kept)
+    return found
+
+
+def unmapped(con: duckdb.DuckDBPyConnection) -> list[Unmapped]:
+    """Every resource that gives nothing, by type and reason, the most first."""
+    found = []
+    for name in RESOURCES:
+        detail = "count(distinct snomed_code) || ' codes'" if name == "Condition" else "''"
+        rows = con.execute(
+            f"select reason, count(*) as n, case when reason like 'SNOMED%' then {detail} else '' end from judged_{name} where reason is not null "
+            "group by reason order by n desc, reason"
+        ).fetchall()
+        found += [Unmapped(name, reason, count, more) for reason, count, more in rows]
+    return found
+
+
+_LACKING = """
+select 'Patient' as what, 'no practitioner of the practice is known for them: landed without one, to be quarantined' as reason, count(*) as n
+from judged_Patient where reason is null and billing_practitioner_id is null
+union all
+select 'Patient', 'dead, but the day is not said: landed without one, to be quarantined', count(*)
+from judged_Patient where reason is null and deceased_flag = 'true' and day_of(deceased_at) is null
+union all
+select 'Coverage', 'no first day: landed without one, to be quarantined', count(*)
+from judged_Coverage where reason is null and day_of(period_start) is null
+union all
+select 'Consent', 'no day: landed without one, to be quarantined', count(*) from judged_Consent where reason is null and consented_on is null
+union all
+select 'Consent', 'neither its source nor a verification is in the resource: landed as not documented', count(*)
+from judged_Consent where reason is null and not documented
+union all
+select 'CarePlan', 'no day: landed without one, to be quarantined', count(*) from judged_CarePlan where reason is null and established_on is null
+union all
+select 'Encounter', 'a stay without its first day: landed without one, to be quarantined', count(*)
+from visits join judged_Encounter j using (id) where j.reason is null and stay_type is not null and day is null
+union all
+select 'Claim', 'items without a CPT or HCPCS code', count(*) from (
+    select unnest(c.items) as item from Claim c join judged_Claim j using (id) where j.reason is null
+) where item.procedure_code is null
+union all
+select 'references', 'to a practitioner who is not in the export, or cannot be resolved', count(*) from (
+    select unnest(member_refs) as ref from Encounter where not is_deleted
+    union all select unnest(member_refs) from Appointment where not is_deleted
+    union all select unnest(member_refs) from Procedure where not is_deleted
+    union all select unnest(member_refs) from Consent where not is_deleted
+    union all select unnest(general_practitioner_refs) from Patient where not is_deleted
+) where ref not in (select ref from member_refs) and ref not in (select ref from targets)
+union all
+select 'services', 'withdrawn by their source: landed with the procedure code WITHDRAWN', count(*) from services where is_withdrawn
+"""
+
+
+def lacking(con: duckdb.DuckDBPyConnection) -> list[Unmapped]:
+    """What resources that are used lack."""
+    return [Unmapped(what, reason, count) for what, reason, count in con.execute(_LACKING).fetchall() if count]

@@ -1,0 +1,214 @@
+"""What is read of each resource type, and the words of FHIR in SQL: dates in part, codings, references.
+
+Elements: FHIR R4 (hl7.org/fhir/R4). Only what an extract has a column for leaves the reader, so that gigabytes of export become narrow tables.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from dataclasses import dataclass
+
+from orchestration.importers.export import MAPS
+
+# FHIR's dates may be a year or a month; a time is local to the practice's zone once it is a day. A reference becomes one text, whatever form it
+# comes in: `Type/id` (relative, absolute, versioned, urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained).
+_MACROS = r"""
+create macro instant_of(text) as case when length(text) > 10 then try_cast(text as timestamptz) end;
+create macro utc(moment) as strftime(timezone('UTC', moment), '%Y-%m-%dT%H:%M:%SZ');
+create macro first_day(text, zone) as case length(text)
+    when 4 then try_cast(text || '-01-01' as date) when 7 then try_cast(text || '-01' as date) when 10 then try_cast(text as date)
+    else cast(timezone(zone, try_cast(text as timestamptz)) as date) end;
+create macro last_of(text, zone) as case length(text)
+    when 4 then try_cast(text || '-12-31' as date) when 7 then last_day(try_cast(text || '-01' as date)) when 10 then try_cast(text as date)
+    else cast(timezone(zone, try_cast(text as timestamptz)) as date) end;
+create macro codings(concept) as coalesce(json_extract(concept, '$.coding[*]'), []);
+create macro all_codings(concepts) as coalesce(json_extract(concepts, '$[*].coding[*]'), []);
+create macro words(given, more) as lower(concat_ws(' ',
+    list_aggregate(list_transform(given, lambda c: concat_ws(' ',
+        coalesce(system_of(c->>'$.system') || ':', '') || (c->>'$.code'), c->>'$.display')), 'string_agg', ' '), more));
+create macro texts(concepts) as list_aggregate(json_extract_string(concepts, '$[*].text'), 'string_agg', ' ');
+create macro code_in(given, wanted) as list_filter(given, lambda c: system_of(c->>'$.system') = wanted)[1]->>'$.code';
+create macro procedure_of(given) as upper(list_filter(given, lambda c: system_of(c->>'$.system') in ('cpt', 'hcpcs')
+    and regexp_full_match(upper(c->>'$.code'), '[0-9A-Z][0-9]{3}[0-9A-Z]'))[1]->>'$.code');
+create macro ref_of(reference, type) as coalesce(
+    case
+        when (reference->>'$.reference') like '#%' then '#'
+        when (reference->>'$.reference') like 'urn:uuid:%' then type || '/' || substr(reference->>'$.reference', 10)
+        when contains(reference->>'$.reference', '?') then regexp_replace(
+            url_decode(reference->>'$.reference'), '^(?:.*/)?([A-Za-z]+)\?identifier=', '\1?')
+        else nullif(regexp_extract(reference->>'$.reference', '([A-Za-z]+/[A-Za-z0-9.-]{1,64})(/_history/[^/]*)?$', 1), '')
+    end,
+    type || '?' || coalesce((reference->>'$.identifier.system') || '|', '') || (reference->>'$.identifier.value'));
+create macro refs_of(given, type) as list_filter(
+    list_transform(coalesce(given, []), lambda r: ref_of(r, type)), lambda r: r is not null);
+create macro identifiers_of(given) as list_transform(coalesce(json_extract(given, '$[*]'), []), lambda i: {
+    system: i->>'$.system', value: i->>'$.value'});
+create macro identifier_in(given, wanted) as list_filter(coalesce(json_extract(given, '$[*]'), []), lambda i:
+    system_of(i->>'$.system') = wanted)[1]->>'$.value';
+create macro best_of(given) as coalesce(
+    list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') = 'official')[1],
+    list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') not in ('old', 'temp', 'nickname', 'anonymous', 'maiden'))[1],
+    json_extract(given, '$[0]'));
+create macro one_line(text) as nullif(trim(regexp_replace(text, '\s+', ' ', 'g')), '');
+"""
+
+
+@dataclass(frozen=True)
+class Resource:
+    """`columns`: top-level elements and how they are read; `select`: what of them becomes a column of its table."""
+
+    columns: dict[str, str]
+    select: str
+
+
+def _of(texts: str, trees: str, select: str) -> Resource:
+    return Resource({**dict.fromkeys(texts.split(), "VARCHAR"), **dict.fromkeys(trees.split(), "JSON")}, select)
+
+
+RESOURCES: dict[str, Resource] = {
+    "Organization": _of(
+        "name", "identifier partOf",
+        """r.name, identifiers_of(r.identifier) as identifiers, identifier_in(r.identifier, 'npi') as npi,
+        regexp_replace(identifier_in(r.identifier, 'tin'), '[^0-9]', '', 'g') as tin, ref_of(r.partOf, 'Organization') as part_of_ref""",
+    ),
+    "Practitioner": _of(
+        "active", "identifier name qualification",
+        """identifiers_of(r.identifier) as identifiers, r.active, identifier_in(r.identifier, 'npi') as npi,
+        one_line(coalesce(nullif(concat_ws(' ', best_of(r.name)->>'$.given[0]', best_of(r.name)->>'$.family'), ''), best_of(r.name)->>'$.text'))
+            as name,
+        code_in(all_codings(json_extract(r.qualification, '$[*].code')::json), 'nucc') as taxonomy_code,
+        words(all_codings(json_extract(r.qualification, '$[*].code')::json), concat_ws(' ',
+            texts(json_extract(r.qualification, '$[*].code')::json), best_of(r.name)->>'$.suffix[0]')) as words""",
+    ),
+    "PractitionerRole": _of(
+        "active", "identifier practitioner organization code specialty period",
+        """r.active, identifiers_of(r.identifier) as identifiers, ref_of(r.practitioner, 'Practitioner') as practitioner_ref,
+        ref_of(r.organization, 'Organization') as organization_ref, code_in(all_codings(r.specialty), 'nucc') as specialty_taxonomy,
+        code_in(all_codings(r.code), 'nucc') as code_taxonomy, r.period->>'$.start' as period_start, r.period->>'$.end' as period_end,
+        words(list_concat(all_codings(r.code), all_codings(r.specialty)), concat_ws(' ', texts(r.code), texts(r.specialty))) as words""",
+    ),
+    "Patient": _of(
+        "active gender birthDate deceasedBoolean deceasedDateTime",
+        "identifier name address telecom generalPractitioner managingOrganization link",
+        """r.active, r.gender, r.birthDate as birth_date, r.deceasedBoolean as deceased_flag, r.deceasedDateTime as deceased_at,
+        identifiers_of(r.identifier) as identifiers, identifier_in(r.identifier, 'mbi') as mbi,
+        one_line(best_of(r.name)->>'$.given[0]') as first_name, one_line(best_of(r.name)->>'$.given[1]') as middle_name,
+        one_line(best_of(r.name)->>'$.family') as last_name,
+        one_line(best_of(r.address)->>'$.line[0]') as address_line1, one_line(best_of(r.address)->>'$.city') as city,
+        best_of(r.address)->>'$.state' as state, best_of(r.address)->>'$.postalCode' as postal_code,
+        list_filter(json_extract(r.telecom, '$[*]'), lambda t: t->>'$.system' = 'phone' and coalesce(t->>'$.use', '') <> 'old')[1]->>'$.value'
+            as phone,
+        refs_of(json_extract(r.generalPractitioner, '$[*]'), 'Practitioner') as general_practitioner_refs,
+        ref_of(r.managingOrganization, 'Organization') as organization_ref,
+        ref_of(list_filter(json_extract(r.link, '$[*]'), lambda l: l->>'$.type' = 'replaced-by')[1]->'$.other', 'Patient') as replaced_by_ref""",
+    ),
+    "Coverage": _of(
+        "status subscriberId order", "identifier type beneficiary period payor class",
+        """r.status, coalesce(nullif(r.subscriberId, ''), identifier_in(r.identifier, 'mbi'), r.identifier->>'$[0].value') as member_id,
+        try_cast(r.order as integer) as priority, ref_of(r.beneficiary, 'Patient') as patient_ref,
+        r.period->>'$.start' as period_start, r.period->>'$.end' as period_end, ref_of(r.payor->'$[0]', 'Organization') as payor_ref,
+        words(codings(r.type), concat_ws(' ', r.type->>'$.text', list_aggregate(list_concat(
+            coalesce(json_extract_string(r.class, '$[*].value'), []), coalesce(json_extract_string(r.class, '$[*].name'), []),
+            coalesce(json_extract_string(r.payor, '$[*].display'), [])), 'string_agg', ' '))) as words""",
+    ),
+    "Condition": _of(
+        "onsetDateTime abatementDateTime recordedDate abatementString",
+        "clinicalStatus verificationStatus code subject onsetPeriod abatementPeriod abatementAge abatementRange",
+        """ref_of(r.subject, 'Patient') as patient_ref, codings(r.clinicalStatus)[1]->>'$.code' as clinical_status,
+        codings(r.verificationStatus)[1]->>'$.code' as verification_status,
+        upper(replace(code_in(codings(r.code), 'icd10cm'), '.', '')) as icd10_code, code_in(codings(r.code), 'snomed') as snomed_code,
+        len(codings(r.code)) > 0 as is_coded, coalesce(r.onsetDateTime, r.onsetPeriod->>'$.start') as onset, r.recordedDate as recorded,
+        coalesce(r.abatementDateTime, r.abatementPeriod->>'$.end', r.abatementPeriod->>'$.start') as abatement,
+        coalesce(r.abatementString, r.abatementAge, r.abatementRange) is not null as has_abated""",
+    ),
+    "Encounter": _of(
+        "status", "class type subject participant period serviceProvider serviceType",
+        """r.status, ref_of(r.subject, 'Patient') as patient_ref, r.period->>'$.start' as period_start, r.period->>'$.end' as period_end,
+        ref_of(r.serviceProvider, 'Organization') as organization_ref, r.class->>'$.code' as class_code,
+        refs_of(json_extract(r.participant, '$[*].individual'), 'Practitioner') as member_refs, procedure_of(all_codings(r.type)) as procedure_code,
+        one_line(coalesce(r.type->>'$[0].text', r.type->>'$[0].coding[0].display')) as type_text,
+        concat_ws(' ', 'act:' || lower(r.class->>'$.code'), words(list_concat(all_codings(r.type), codings(r.serviceType)),
+            concat_ws(' ', texts(r.type), r.serviceType->>'$.text'))) as words""",
+    ),
+    "Appointment": _of(
+        "status start end minutesDuration", "participant serviceType appointmentType reasonCode",
+        """r.status, r.start as starts, r."end" as ends, try_cast(r.minutesDuration as integer) as minutes,
+        list_filter(refs_of(json_extract(r.participant, '$[*].actor'), 'Patient'), lambda a: a like 'Patient%' or a = '#')[1] as patient_ref,
+        list_filter(refs_of(json_extract(r.participant, '$[*].actor'), 'Practitioner'), lambda a: a like 'Practitioner%') as member_refs,
+        one_line(coalesce(r.serviceType->>'$[0].text', r.serviceType->>'$[0].coding[0].display', r.appointmentType->>'$.text',
+            r.appointmentType->>'$.coding[0].display')) as type_text,
+        words(list_concat(list_concat(all_codings(r.serviceType), codings(r.appointmentType)), all_codings(r.reasonCode)), concat_ws(' ',
+            texts(r.serviceType), r.appointmentType->>'$.text', texts(r.reasonCode))) as words""",
+    ),
+    "Procedure": _of(
+        "status performedDateTime", "code subject performedPeriod performer encounter",
+        """r.status, ref_of(r.subject, 'Patient') as patient_ref, procedure_of(codings(r.code)) as procedure_code,
+        coalesce(r.performedDateTime, r.performedPeriod->>'$.start') as performed, ref_of(r.encounter, 'Encounter') as encounter_ref,
+        refs_of(json_extract(r.performer, '$[*].actor'), 'Practitioner') as member_refs""",
+    ),
+    "Claim": _of(
+        "status use created", "patient billablePeriod provider item careTeam",
+        """r.status, r.use as claim_use, ref_of(r.patient, 'Patient') as patient_ref, ref_of(r.provider, 'Practitioner') as provider_ref,
+        refs_of(json_extract(r.careTeam, '$[*].provider'), 'Practitioner') as member_refs,
+        list_transform(coalesce(json_extract(r.item, '$[*]'), []), lambda i: {
+            sequence: i->>'$.sequence', procedure_code: procedure_of(codings(i->'$.productOrService')),
+            served: coalesce(i->>'$.servicedDate', i->>'$.servicedPeriod.start', r.billablePeriod->>'$.start'),
+            units: try_cast(i->>'$.quantity.value' as double)}) as items""",
+    ),
+    "CarePlan": _of(
+        "status intent title created", "category subject period",
+        """r.status, r.intent, ref_of(r.subject, 'Patient') as patient_ref, coalesce(r.period->>'$.start', r.created) as established,
+        r.period->>'$.end' as ended, words(all_codings(r.category), concat_ws(' ', texts(r.category), r.title)) as words""",
+    ),
+    "Consent": _of(
+        "status dateTime", "scope category patient performer sourceAttachment sourceReference policyRule provision verification",
+        """r.status, ref_of(r.patient, 'Patient') as patient_ref, r.dateTime as consented, r.provision->>'$.type' as provision_type,
+        r.provision->>'$.period.end' as period_end, refs_of(json_extract(r.performer, '$[*]'), 'Practitioner') as member_refs,
+        coalesce(r.sourceAttachment, r.sourceReference) is not null as is_written,
+        coalesce(list_contains(json_extract_string(r.verification, '$[*].verified'), 'true'), false) as is_verified,
+        words(list_concat(list_concat(codings(r.scope), all_codings(r.category)),
+            list_concat(codings(r.policyRule), all_codings(r.provision->'$.code'))), concat_ws(' ', r.scope->>'$.text', texts(r.category),
+            r.policyRule->>'$.text', texts(r.provision->'$.code'))) as words""",
+    ),
+    "CareTeam": _of(
+        "status", "subject participant",
+        """r.status, ref_of(r.subject, 'Patient') as patient_ref,
+        list_transform(coalesce(json_extract(r.participant, '$[*]'), []), lambda p: {
+            ref: ref_of(p->'$.member', 'Practitioner'), words: words(all_codings(p->'$.role'), texts(p->'$.role')),
+            period_end: p->>'$.period.end'}) as participants""",
+    ),
+    "Communication": _of(
+        "status sent received", "subject sender recipient statusReason category medium topic reasonCode payload",
+        """r.status, ref_of(r.subject, 'Patient') as patient_ref, coalesce(r.sent, r.received) as sent,
+        ref_of(r.sender, 'Practitioner') as sender_ref, words(all_codings(r.medium), texts(r.medium)) as medium_words,
+        words(list_concat(list_concat(all_codings(r.category), codings(r.topic)), all_codings(r.reasonCode)),
+            concat_ws(' ', texts(r.category), r.topic->>'$.text', texts(r.reasonCode))) as words,
+        concat_ws(' ', r.status, words(codings(r.statusReason), r.statusReason->>'$.text')) as outcome_words""",
+    ),
+}  # fmt: skip
+"""Every resource type that is read, those that others refer to first."""
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (MAPS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def macros() -> str:
+    """The macros, with those of the maps: `system_of(uri)` by fhir_systems.csv, and by fhir_words.csv one for each kind of word, such as
+    `coverage_of(words)`: the value of the first pattern that the words have, null for none."""
+    uris: dict[str, list[str]] = defaultdict(list)
+    for row in _rows("fhir_systems"):
+        uris[row["name"]].append(_quoted(row["uri"].lower()))
+    cases = " ".join(f"when lower(trim(uri)) in ({', '.join(known)}) then {_quoted(name)}" for name, known in uris.items())
+    made = [f"create macro system_of(uri) as case {cases} end;\n"]
+    patterns: dict[str, list[str]] = defaultdict(list)
+    for row in sorted(_rows("fhir_words"), key=lambda row: (row["what"], int(row["precedence"]))):
+        patterns[row["what"]].append(f"when regexp_matches(said, {_quoted(row['pattern'])}) then {_quoted(row['value'])}")
+    made += [f"create macro {what}_of(said) as case {' '.join(cases)} end;\n" for what, cases in patterns.items()]
+    return "".join(made) + _MACROS

@@ -1,0 +1,180 @@
+"""Panel and payer side by side: neither may be billed against, and what differs is told with both."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestration.transform import compiled
+from tests.answers.coverage import Answer, Member
+from tests.answers.office import Office, load_rules
+
+MONTHS = (date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1))
+GIVEN = ("int_patient_months", "int_coverages__current", "int_stays__current", "int_patients__current")
+WANTED = ("int_coverage_conflicts", "int_coverage_answers__matched")
+PART_A, PART_B = "EB*1**30*MA|DTP*291*D8*20130301", "EB*1**30*MB|DTP*291*D8*20130301"
+OCTOBER = (1 << 31) - 1
+
+
+def decided(
+    root: Path, *answers: Answer, coverages: list[tuple] | None = None, stays: list[tuple] = (), deceased: str | None = None
+) -> duckdb.DuckDBPyConnection:
+    """The models over one patient `p` of the practice `north`. `coverages`: (type, member id, first day, last day); `stays`: (type, first, last)."""
+    office = Office(root, [])
+    for number, answer in enumerate(answers, 50):
+        office.deliver(answer.text(number))
+    con = duckdb.connect()
+    compiled.prepare(con)
+    models = compiled.in_order(WANTED, given=GIVEN)
+    load_rules(con, " ".join(model.sql for model in models))
+    con.execute(
+        "create table intermediate.int_patient_months (practice_id varchar, patient_id varchar, month date, month_end date, deceased_date date)"
+    )
+    for month in MONTHS:
+        con.execute(
+            "insert into intermediate.int_patient_months values ('north', 'p', $m, last_day($m), $d)", {"m": month, "d": deceased}
+        )
+    con.execute(
+        "create table intermediate.int_coverages__current (practice_id varchar, patient_id varchar, coverage_type varchar, member_id varchar, "
+        "priority bigint, effective_date date, termination_date date)"
+    )
+    for kind, member, first, last in [("medicare_part_b", "1EG4-TE5-MK73", "2013-03-01", None)] if coverages is None else coverages:
+        con.execute(
+            "insert into intermediate.int_coverages__current values ('north', 'p', ?, ?, 1, ?, ?)", [kind, member, first, last]
+        )
+    con.execute(
+        "create table intermediate.int_stays__current (practice_id varchar, patient_id varchar, stay_id varchar, stay_type varchar, "
+        "admitted_on date, discharged_on date)"
+    )
+    for kind, first, last in stays:
+        con.execute("insert into intermediate.int_stays__current values ('north', 'p', 's', ?, ?, ?)", [kind, first, last])
+    con.execute(
+        "create table intermediate.int_patients__current as select 'north' as practice_id, 'p' as patient_id, $d::date as deceased_date",
+        {"d": deceased},
+    )
+    compiled.run(con, office.house.root, models)
+    return con
+
+
+def days(con: duckdb.DuckDBPyConnection, month: date = MONTHS[1]) -> dict[str, Any]:
+    cursor = con.execute("select * from intermediate.int_patient_months__days where month = ?", [month])
+    return dict(zip([column[0] for column in cursor.description], cursor.fetchall()[0], strict=True))
+
+
+def facts(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, str]]:
+    return con.execute(
+        "select subject, month(month), fact from intermediate.int_coverage_conflicts order by subject, month"
+    ).fetchall()
+
+
+def test_without_an_answer_the_panel_decides(tmp_path):
+    con = decided(tmp_path)
+    assert (days(con)["part_b_days"], days(con)["fee_for_service_days"], days(con)["alive_days"]) == (OCTOBER, OCTOBER, OCTOBER)
+    assert facts(con) == []
+
+
+def test_an_answer_that_agrees_changes_nothing(tmp_path):
+    con = decided(tmp_path, Answer())
+    assert days(con)["fee_for_service_days"] == OCTOBER
+    assert facts(con) == []
+
+
+def test_the_stricter_of_the_two_decides_a_medicare_advantage_month(tmp_path):
+    con = decided(tmp_path, Answer((Member(benefits=(PART_A, PART_B, "EB*R**30*HN|DTP*290*D8*20261001")),)))
+    assert days(con)["fee_for_service_days"] == 0 and days(con, MONTHS[0])["fee_for_service_days"] == (1 << 30) - 1
+    said = "medicare advantage: the panel says nothing, the payer 2026-10-01 on (271 of 2026-11-02)"
+    assert facts(con) == [("medicare_advantage", 10, said), ("medicare_advantage", 11, said)]
+
+
+def test_a_plan_that_only_the_panel_knows_still_bars_and_is_told_for_the_month_of_the_answer(tmp_path):
+    con = decided(
+        tmp_path,
+        Answer(),
+        coverages=[("medicare_part_b", "1EG4TE5MK73", "2013-03-01", None), ("medicare_advantage", "X1", "2026-01-01", None)],
+    )
+    assert days(con)["fee_for_service_days"] == 0
+    assert [(subject, month) for subject, month, _ in facts(con)] == [("medicare_advantage", 11)]
+
+
+def test_part_b_is_there_only_where_both_have_it(tmp_path):
+    ended = Member(benefits=(PART_A, "EB*1**30*MB|DTP*291*RD8*20130301-20261015"))
+    con = decided(tmp_path, Answer((ended,)))
+    assert days(con)["part_b_days"] == (1 << 15) - 1
+    assert facts(con)[0][2] == "part b: the panel says 2013-03-01 on, the payer 2013-03-01 to 2026-10-15 (271 of 2026-11-02)"
+    con = decided(tmp_path / "2", Answer((Member(benefits=(PART_A, "EB*6**30*MB|DTP*291*D8*20261001")),)))
+    assert days(con)["part_b_days"] == 0 and days(con, MONTHS[0])["part_b_days"] == (1 << 30) - 1
+    con = decided(tmp_path / "3", Answer(), coverages=[("medicare_part_a", "1EG4TE5MK73", "2013-03-01", None)])
+    assert days(con)["part_b_days"] == 0  # the payer has it, the panel does not: not billed, but told
+    assert [(subject, month) for subject, month, _ in facts(con)] == [("part_b", 9), ("part_b", 10), ("part_b", 11)]
+
+
+def test_hospice_death_qmb_and_another_payer_first_count_from_either_side(tmp_path):
+    member = Member(
+        benefits=(PART_A, PART_B, "EB*X**45**26|DTP*292*D8*20261021", "EB*1**30*QM|DTP*291*D8*20260101", "EB*R**30*12|DTP*290*D8*20260101",
+                  "EB*X**42**26|DTP*193*D8*20261001"),
+        dates=("DTP*442*D8*20261030",),
+    )  # fmt: skip
+    con = decided(tmp_path, Answer((member,)), stays=[("hospice", "2026-10-25", None)])
+    month = days(con)
+    assert month["alive_days"] == (1 << 30) - 1
+    assert month["hospice_days"] == OCTOBER & ~((1 << 20) - 1) == month["facility_days"]
+    assert (month["qmb_days"], month["other_primary_days"], month["inpatient_days"]) == (OCTOBER, OCTOBER, 0)
+    # the dead are compared until their death, and the death itself from its day on
+    assert {(subject, month) for subject, month, _ in facts(con)} == {
+        ("hospice", 10), ("qmb", 9), ("qmb", 10), ("deceased", 10), ("deceased", 11),
+    }  # fmt: skip
+
+
+def test_the_newest_answer_about_medicare_replaces_the_older_ones_whatever_came_first(tmp_path):
+    old = Answer((Member(benefits=(PART_A, PART_B, "EB*R**30*HN|DTP*290*D8*20260101")),), on="20261001")
+    new = Answer((Member(benefits=(PART_A, PART_B, "EB*R**30*HN|DTP*290*RD8*20260101-20260930")),), on="20261105")
+    only_hospice = Answer((Member(benefits=("EB*X**45**26|DTP*292*D8*20261030",)),), on="20261106")
+    for place, order in enumerate(([old, new, only_hospice], [new, only_hospice, old])):
+        con = decided(tmp_path / str(place), *order)
+        assert days(con)["fee_for_service_days"] == OCTOBER
+        assert days(con)["hospice_days"] == 0b11 << 29
+
+
+def test_a_strangers_answer_is_kept_and_is_nobodys(tmp_path):
+    con = decided(tmp_path, Answer((Member("9EG4TE5MK73"),)), Answer(npi="1993999998", submitter="ELSEWHERE"))
+    assert con.execute(
+        "select practice_id, patient_id, count(*) from intermediate.int_coverage_answers__matched group by all"
+    ).fetchall() == [("north", None, 2)]
+    assert facts(con) == []
+
+
+PERIODS = st.lists(st.tuples(st.integers(-20, 45), st.integers(0, 60), st.booleans()), max_size=2)
+
+
+@pytest.mark.filterwarnings("ignore")
+@settings(max_examples=12, deadline=None)
+@given(panel=PERIODS, payer=PERIODS, advantage=PERIODS)
+def test_a_day_may_be_billed_only_where_neither_source_forbids_it(tmp_path_factory, panel, payer, advantage):
+    def day(number: int) -> date:
+        return date.fromordinal(date(2026, 10, 1).toordinal() + number)
+
+    def spans(periods):
+        return [(day(first), None if is_open else day(first + length)) for first, length, is_open in periods]
+
+    def dtp(qualifier: str, first: date, last: date | None) -> str:
+        return f"DTP*{qualifier}*D8*{first:%Y%m%d}" if last is None else f"DTP*{qualifier}*RD8*{first:%Y%m%d}-{last:%Y%m%d}"
+
+    benefits = [PART_A, *(f"EB*1**30*MB|{dtp('291', *span)}" for span in spans(payer))]
+    benefits += [f"EB*R**30*HN|{dtp('290', *span)}" for span in spans(advantage)]
+    coverages = [("medicare_part_a", "1EG4TE5MK73", "2013-03-01", None)]
+    coverages += [("medicare_part_b", "1EG4TE5MK73", *span) for span in spans(panel)]
+    con = decided(tmp_path_factory.mktemp("days"), Answer((Member(benefits=tuple(benefits)),)), coverages=coverages)
+    mask = days(con)["fee_for_service_days"]
+
+    def covers(periods, one: date) -> bool:
+        return any(first <= one and (last is None or one <= last) for first, last in spans(periods))
+
+    for number in range(31):
+        may = covers(panel, day(number)) and (not payer or covers(payer, day(number))) and not covers(advantage, day(number))
+        assert bool(mask >> number & 1) == may, number

@@ -1,0 +1,399 @@
+"""A FHIR bulk export becomes a landed night; what is not used is counted by resource and reason."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import stat
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+from fhir_export import (
+    CPT,
+    ICD,
+    MODE,
+    NOT_DONE,
+    NPI,
+    NUCC,
+    SNOMED,
+    SOPT,
+    VERIFIED,
+    at,
+    care_plan,
+    claim,
+    concept,
+    condition,
+    consent,
+    coverage,
+    deletion,
+    encounter,
+    of,
+    patient,
+    practitioner,
+    ref,
+    write_export,
+)  # fmt: skip
+
+from orchestration.contracts import extract_contracts
+from orchestration.house import House, HouseError
+from orchestration.importers.fhir import FhirReport, import_fhir
+from tests.holds.clinic import Clinic
+
+CLINIC = Clinic("clinic", 1)
+NIGHT = date(2026, 11, 3)
+BASE = [
+    practitioner("doc"), practitioner("nurse", "RN"),
+    of("PractitionerRole", "doc-role", practitioner=ref("Practitioner/doc"), specialty=[concept(NUCC, "207Q00000X")]),
+    patient("p1"),
+]  # fmt: skip
+
+
+def home(folder: Path, *clinics: Clinic) -> House:
+    house = House(folder / "home").prepare()
+    house.practices_yaml.write_text(yaml.safe_dump({"practices": [one.configuration() for one in clinics or (CLINIC,)]}))
+    return house
+
+
+def landed(house: House, table: str, night: date = NIGHT) -> list[dict[str, str]]:
+    with (house.landing / "clinic" / night.isoformat() / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def run(folder: Path, resources: list, **settings) -> tuple[House, FhirReport]:
+    write_export(folder / "bulk", [*BASE, *resources], manifest="2026-11-03T12:00:00Z")
+    house = home(folder)
+    report = import_fhir(folder / "bulk", house, **settings)
+    for name, one in report.resources.items():
+        assert one.unused == report.count(name) - sum(u.rows for u in report.lacking if u.what == name), name
+    return house, report
+
+
+def test_a_patient_is_landed_with_the_official_name_and_the_general_practitioner(tmp_path):
+    house, report = run(tmp_path, [])
+    [row] = landed(house, "patients")
+    assert row == {
+        "patient_id": "p1", "first_name": "Ann", "last_name": "Famp1", "middle_name": "B", "birth_date": "1948-03-02", "sex": "F",
+        "address_line1": "1 Side St", "city": "Springfield", "state": "IL", "postal_code": "62701", "phone": "",
+        "billing_practitioner_id": "doc", "deceased_date": "",
+    }  # fmt: skip
+    assert report.night == NIGHT
+    assert not (house.landing / "clinic" / "2026-11-03" / "consents.csv").exists()  # the export says nothing of consents
+    assert any("Consent" in text for text in report.assumptions)
+
+
+def test_every_landed_file_has_the_columns_of_its_contract_and_is_private(tmp_path):
+    house, report = run(tmp_path, [coverage("c", "p1"), consent("n", "p1"), encounter("e", "p1", "2026-09-02")])
+    for table in report.rows:
+        path = house.landing / "clinic" / "2026-11-03" / f"{table}.csv"
+        assert path.read_text().splitlines()[0] == ",".join(extract_contracts()[table].names)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not list(house.landing.glob(".*"))
+
+
+def test_members_of_the_care_team_have_their_credential_from_degree_role_or_specialty(tmp_path):
+    others = [
+        practitioner("aide", None), practitioner("arts", "MA"), practitioner("pharm", None),
+        of("PractitionerRole", "r1", practitioner=ref("Practitioner/pharm"), code=[concept(text="Clinical pharmacist")]),
+        of("PractitionerRole", "r2", practitioner=ref("Practitioner/nobody")),
+    ]  # fmt: skip
+    house, report = run(tmp_path, others)
+    team = {row["member_id"]: row for row in landed(house, "care_team")}
+    assert {key: row["credential"] for key, row in team.items()} == {"doc": "MD", "nurse": "RN", "pharm": "PHARMD"}
+    assert (team["doc"]["npi"], team["doc"]["taxonomy_code"]) == ("1234567893", "207Q00000X")
+    assert (
+        report.count("Practitioner", "no qualification, role or specialty that fhir_words.csv knows") == 2
+    )  # a Master of Arts is no assistant
+    assert report.count("PractitionerRole") == 1
+
+
+def test_coverage_kinds_come_from_type_class_and_payer(tmp_path):
+    def named(key: str, text: str, **elements) -> dict:
+        return coverage(key, "p1", kind={"text": text}, payor=[{"display": text}], **elements)
+
+    house, report = run(tmp_path, [
+        coverage("ffs", "p1"),
+        named("b", "MEDICARE PART B"),
+        coverage("ma", "p1", kind=concept(SOPT, "111"), payor=[{"display": "Humana"}], period={"start": "2025-01-01", "end": "2025-12-31"}),
+        named("drug", "Medicare Part D"), named("odd", "Lodge fund"), named("late", "Aetna", start=None),
+        coverage("gone", "p1", kind=concept(SOPT, "2"), status="cancelled"),
+        named("never", "QMB", status="entered-in-error"),
+    ])  # fmt: skip
+    rows = {(row["coverage_type"], row["effective_date"], row["termination_date"]) for row in landed(house, "coverages")}
+    assert rows == {
+        ("medicare_part_a", "2013-03-01", ""), ("medicare_part_b", "2013-03-01", ""),
+        ("medicare_advantage", "2025-01-01", "2025-12-31"), ("commercial", "", ""), ("medicaid", "2013-03-01", "2026-10-01"),
+    }  # fmt: skip
+    assert report.count("Coverage", "type and payer that fhir_words.csv does not know") == 1
+    assert report.count("Coverage", "covers no care that is billed here") == 1
+    assert report.count("Coverage", "status entered-in-error") == 1
+    assert report.count("Coverage", "no first day: landed without one, to be quarantined") == 1
+
+
+def test_conditions_prefer_icd10cm_then_the_dated_map_and_the_rest_is_counted(tmp_path):
+    both = {"coding": [{"system": SNOMED, "code": "44054006"}, {"system": ICD, "code": "E11.22"}]}
+    house, report = run(tmp_path, [
+        condition("both", "p1", both), condition("map", "p1", concept(SNOMED, "59621000")),
+        condition("odd", "p1", concept(SNOMED, "999999999")), condition("local", "p1", concept("urn:ehr", "HTN")),
+        condition("over", "p1", concept(ICD, "I10"), clinicalStatus=concept("http://terminology.hl7.org/CodeSystem/condition-clinical", "resolved"),
+                  abatementDateTime="2026-02"),
+        condition("maybe", "p1", concept(ICD, "I50.9"), verificationStatus=concept(VERIFIED, "provisional")),
+    ])  # fmt: skip
+    rows = {row["condition_id"]: row for row in landed(house, "conditions")}
+    assert {key: row["icd10_code"] for key, row in rows.items()} == {"both": "E1122", "map": "I10", "over": "I10"}
+    assert (rows["over"]["clinical_status"], rows["over"]["resolved_date"]) == ("resolved", "2026-02-28")
+    assert rows["both"]["onset_date"] == "2015-06-01"
+    assert report.count("Condition", "SNOMED CT code without an ICD-10-CM code in rule_snomed_to_icd10cm.csv") == 1
+    assert report.count("Condition", "coded in neither ICD-10-CM nor SNOMED CT") == 1
+    assert report.count("Condition", "verification status provisional: not yet a diagnosis") == 1
+
+
+def test_references_are_resolved_in_every_form_and_counted_where_they_cannot_be(tmp_path):
+    forms = {
+        "relative": {"reference": "Patient/p1"}, "absolute": {"reference": "https://ehr.example/fhir/Patient/p1"},
+        "versioned": {"reference": "Patient/p1/_history/4"}, "urn": {"reference": "urn:uuid:p1"},
+        "conditional": {"reference": "Patient?identifier=urn:ehr|mrn-p1"}, "escaped": {"reference": "Patient?identifier=urn%3Aehr%7Cmrn-p1"},
+        "logical": {"identifier": {"system": "urn:ehr", "value": "mrn-p1"}},
+        "stranger": {"reference": "Patient/p9"}, "shared": {"reference": "Patient?identifier=urn:both|1"}, "words": {"display": "Ann"},
+    }  # fmt: skip
+    twins = [patient(key, identifier=[{"system": "urn:both", "value": "1"}]) for key in ("t1", "t2")]
+    house, report = run(
+        tmp_path, [*twins, *(condition(key, "p1", concept(ICD, "I10"), subject=form) for key, form in forms.items())]
+    )
+    assert {row["condition_id"] for row in landed(house, "conditions")} == set(list(forms)[:7])
+    assert report.count("Condition", "its patient is not in the export, or the reference cannot be resolved") == 2
+    assert report.count("Condition", "names no patient") == 1
+
+
+def test_a_patient_who_was_merged_gives_their_facts_to_the_other(tmp_path):
+    merged = patient("old", link=[{"other": ref("Patient/p1"), "type": "replaced-by"}])
+    house, report = run(tmp_path, [merged, condition("c", "old", concept(ICD, "I10"))])
+    assert [row["patient_id"] for row in landed(house, "patients")] == ["p1"]
+    assert [row["patient_id"] for row in landed(house, "conditions")] == ["p1"]
+    assert report.count("Patient", "replaced by another record of the same person") == 1
+
+
+def test_the_newest_version_wins_and_what_was_deleted_is_gone(tmp_path):
+    seen = of("Appointment", "a1", "2026-10-02T00:00:00Z", status="booked", start=at("2026-11-09"), minutesDuration=30, participant=[
+        {"actor": ref("Patient/p1"), "status": "accepted"}, {"actor": ref("Practitioner/doc"), "status": "accepted"}])  # fmt: skip
+    write_export(tmp_path / "bulk" / "full", [
+        *BASE, patient("p2"), patient("p3"), coverage("c1", "p1"), claim("k1", "p1", "2026-09-02", "99214"), seen, encounter("e", "p1", "2026-09-02"),
+    ])  # fmt: skip
+    write_export(
+        tmp_path / "bulk" / "since",
+        [patient("p1", "2026-11-01T06:00:00Z", gender="male"), patient("p2", "2026-09-01T00:00:00Z", gender="male"), patient("p3", "2026-11-02T00:00:00Z")],
+        deleted=[deletion("Coverage/c1"), deletion("Patient/p3"), deletion("Claim/k1"), deletion("https://ehr.example/Appointment/a1")],
+    )  # fmt: skip
+    house = home(tmp_path)
+    report = import_fhir(tmp_path / "bulk", house)
+    assert report.night == date(2026, 11, 1)  # 2026-11-02T00:00Z in Chicago
+    # p2 came back older than it was; p3 was made again after it was deleted
+    assert {row["patient_id"]: row["sex"] for row in landed(house, "patients", report.night)} == {"p1": "M", "p2": "F", "p3": "F"}
+    assert landed(house, "coverages", report.night) == []
+    [service] = landed(house, "services", report.night)
+    assert (service["service_id"], service["procedure_code"], service["updated_at"]) == (
+        "Claim-k1-1",
+        "WITHDRAWN",
+        "2026-10-30T00:00:00Z",
+    )
+    [appointment] = landed(house, "appointments", report.night)
+    assert (appointment["status"], appointment["scheduled_end"]) == ("cancelled", "2026-11-09T15:30:00Z")
+    assert (report.resources["Patient"].lines, report.resources["Patient"].older, report.resources["Patient"].deleted) == (6, 3, 0)
+    assert report.resources["Coverage"].deleted == 1
+
+
+def test_visits_become_appointments_only_where_the_export_has_none_of_its_own(tmp_path):
+    visit = encounter("e1", "p1", "2026-09-02", type_=concept(CPT, "99213", "Office visit"))
+    house, _ = run(tmp_path / "a", [visit])
+    [row] = landed(house, "appointments")
+    assert (row["appointment_id"], row["visit_type"], row["status"], row["member_id"]) == (
+        "Encounter-e1",
+        "Office visit",
+        "completed",
+        "doc",
+    )
+    [service] = landed(house, "services")
+    assert (service["procedure_code"], service["appointment_id"], service["billed_by"]) == ("99213", "Encounter-e1", "own_practice")
+    call = of("Appointment", "a1", status="fulfilled", start=at("2026-10-05"), end=at("2026-10-05", "15:20:00"),
+              serviceType=[concept(text="CCM call")], participant=[{"actor": ref("Patient/p1"), "status": "accepted"},
+              {"actor": ref("PractitionerRole/doc-role"), "status": "accepted"}])  # fmt: skip
+    house, report = run(tmp_path / "b", [visit, encounter("e2", "p1", "2026-09-03"), call])
+    assert [(row["appointment_id"], row["visit_type"], row["member_id"]) for row in landed(house, "appointments")] == [
+        ("a1", "ccm_call", "doc")
+    ]
+    assert report.count("Encounter", "a visit without a procedure code; the export has Appointments of its own") == 1
+
+
+def test_one_service_told_three_times_is_one(tmp_path):
+    told = [
+        claim("k1", "p1", "2026-09-02", "99214", "G0439"), claim("draft", "p1", "2026-09-02", "99214", use="preauthorization"),
+        of("Procedure", "pr1", status="completed", subject=ref("Patient/p1"), code=concept(CPT, "99214"), performedDateTime="2026-09-02"),
+        of("Procedure", "pr2", status="completed", subject=ref("Patient/p1"), code=concept(SNOMED, "73761001"), performedDateTime="2026-09-02"),
+        encounter("e1", "p1", "2026-09-02", type_=concept(CPT, "99214")),
+    ]  # fmt: skip
+    house, report = run(tmp_path, told)
+    assert [(row["service_id"], row["procedure_code"]) for row in landed(house, "services")] == [
+        ("Claim-k1-1", "99214"),
+        ("Claim-k1-2", "G0439"),
+    ]
+    assert report.count("Claim", "use preauthorization: nothing was billed") == 1
+    assert report.count("Procedure", "coded in neither CPT nor HCPCS") == 1
+
+
+def test_stays_are_inpatient_skilled_nursing_or_hospice_and_an_emergency_is_none(tmp_path):
+    def stay(key: str, kind: str, words: str, **elements) -> dict:
+        return encounter(key, "p1", "2026-08-20", kind=kind, type_=concept(text=words), **elements)
+
+    house, report = run(tmp_path, [
+        stay("in", "IMP", "Admission", period={"start": "2026-08-20T23:30:00-05:00", "end": "2026-08-24T02:00:00Z"}),
+        stay("snf", "NONAC", "Skilled nursing facility"), stay("end", "HH", "Hospice care", period={"start": "2026-08-01"}, status="in-progress"),
+        stay("er", "EMER", "Emergency room"), stay("plan", "IMP", "Admission", status="planned"),
+    ])  # fmt: skip
+    assert [(row["stay_id"], row["stay_type"], row["admitted_on"], row["discharged_on"]) for row in landed(house, "stays")] == [
+        ("end", "hospice", "2026-08-01", ""), ("in", "inpatient", "2026-08-20", "2026-08-23"), ("snf", "snf_part_a", "2026-08-20", "2026-08-20"),
+    ]  # fmt: skip
+    assert report.count("Encounter", "neither a visit in the office nor a stay, and without a procedure code") == 1
+    assert report.count("Encounter", "status planned: has not taken place") == 1
+
+
+def test_consents_and_care_plans_say_only_what_the_resource_says(tmp_path):
+    house, report = run(tmp_path, [
+        consent("oral", "p1"), consent("bare", "p1", verification=None), consent("no", "p1", status="rejected"),
+        consent("paper", "p1", sourceReference=ref("DocumentReference/1"), provision={"period": {"end": "2026-10-11"}}),
+        consent("other", "p1", category=[concept(text="Research")], policyRule=concept(text="research")),
+        care_plan("full", "p1"), care_plan("note", "p1", category=concept("http://hl7.org/fhir/us/core/CodeSystem/careplan-category", "assess-plan")),
+        care_plan("done", "p1", status="completed"),
+    ])  # fmt: skip
+    rows = {row["consent_id"]: (row["method"], row["documented"], row["consented_on"], row["obtained_by"], row["revoked_on"])
+            for row in landed(house, "consents")}  # fmt: skip
+    assert rows == {
+        "oral": ("verbal", "true", "2026-06-03", "nurse", ""), "bare": ("verbal", "false", "2026-06-03", "nurse", ""),
+        "paper": ("written", "true", "2026-06-03", "nurse", "2026-10-11"),
+    }  # fmt: skip
+    assert report.count("Consent") == 2 + 1  # refused, of another kind; and one that is landed as not documented
+    assert [row["care_plan_id"] for row in landed(house, "care_plans")] == ["full"]
+    assert report.count("CarePlan", "category assess-plan alone: the plan of one note, not a comprehensive one") == 1
+
+
+def test_communications_about_care_management_are_outreach(tmp_path):
+    def told(key: str, **elements) -> dict:
+        given = {"status": "completed", "subject": ref("Patient/p1"), "sent": at("2026-10-02"), "medium": [concept(MODE, "PHONE")],
+                 "category": [concept(text="Chronic care management")], "sender": ref("Practitioner/nurse")}  # fmt: skip
+        return of("Communication", key, **{**given, **elements})
+
+    house, report = run(tmp_path, [
+        told("sent"), told("no", status="not-done", statusReason=concept(NOT_DONE, "patient-objection")),
+        told("yes", statusReason=concept(text="Agreed to enroll")), told("bill", category=[concept(text="Billing")]),
+        told("theirs", sender=ref("Patient/p1")), told("drum", medium=[concept(text="drums")]),
+    ])  # fmt: skip
+    assert {row["outreach_id"]: (row["channel"], row["outcome"], row["attempted_at"], row["member_id"]) for row in landed(house, "outreach")} == {
+        "sent": ("phone", "left_message", "2026-10-02T15:00:00Z", "nurse"), "no": ("phone", "declined", "2026-10-02T15:00:00Z", "nurse"),
+        "yes": ("phone", "agreed", "2026-10-02T15:00:00Z", "nurse"),
+    }  # fmt: skip
+    assert report.count("Communication") == 3
+
+
+def test_a_care_team_or_most_visits_name_the_billing_practitioner(tmp_path):
+    team = of("CareTeam", "t", status="active", subject=ref("Patient/p2"), participant=[
+        {"member": ref("Practitioner/nurse"), "role": [concept(text="Nurse")]},
+        {"member": ref("Practitioner/doc"), "role": [concept(SNOMED, "446050000")]},
+    ])  # fmt: skip
+    lonely = [patient(key, generalPractitioner=None) for key in ("p2", "p3", "p4")]
+    visits = [encounter(f"e{n}", "p3", f"2026-09-0{n}", participant=[{"individual": ref("Practitioner/np")}]) for n in (1, 2)]
+    house, report = run(tmp_path, [*lonely, team, practitioner("np", "NP"), *visits, encounter("e9", "p3", "2026-09-20")])
+    assert {row["patient_id"]: row["billing_practitioner_id"] for row in landed(house, "patients")} == {
+        "p1": "doc", "p2": "doc", "p3": "np", "p4": "",
+    }  # fmt: skip
+    assert report.count("Patient") == 1
+
+
+def test_only_what_is_the_practices_own_is_landed_where_organizations_tell(tmp_path):
+    own, other = (of("Organization", key, name=key, active=True, identifier=[{"system": NPI, "value": number}])
+                  for key, number in (("own", CLINIC.configuration()["npi"]), ("other", "1992999999")))  # fmt: skip
+    site = of("Organization", "site", name="Branch", active=True, partOf=ref("Organization/own"))
+    house, report = run(tmp_path, [
+        own, other, site, patient("mine", managingOrganization=ref("Organization/site")), patient("theirs", managingOrganization=ref("Organization/other")),
+        practitioner("far"), of("PractitionerRole", "r", practitioner=ref("Practitioner/far"), organization=ref("Organization/other")),
+        claim("k", "mine", "2026-09-02", "99490", provider=ref("Organization/other"), careTeam=None),
+    ])  # fmt: skip
+    assert {row["patient_id"] for row in landed(house, "patients")} == {"p1", "mine"}
+    assert {row["member_id"] for row in landed(house, "care_team")} == {"doc", "nurse"}
+    assert [(row["billed_by"], row["member_id"]) for row in landed(house, "services")] == [("other_practice", "")]
+    assert report.count("Patient", "of another organization") == 1
+    with pytest.raises(HouseError, match="--organization nowhere"):
+        import_fhir(tmp_path / "bulk", house, organizations=["nowhere"])
+
+
+def test_the_dead_without_a_day_are_landed_to_be_quarantined(tmp_path):
+    house, report = run(tmp_path, [patient("d", deceasedBoolean=True), patient("e", deceasedDateTime="2026-10-02T03:00:00Z")])
+    assert {row["patient_id"]: row["deceased_date"] for row in landed(house, "patients")} == {
+        "p1": "", "d": "dead, date not said", "e": "2026-10-01",
+    }  # fmt: skip
+    assert report.count("Patient") == 1
+
+
+def test_gzip_long_lines_other_types_and_error_files(tmp_path):
+    bulk = write_export(tmp_path / "bulk", BASE)
+    lines = (bulk / "Patient.000.ndjson").read_bytes()
+    (bulk / "Patient.000.ndjson").unlink()
+    photo = json.dumps({"resourceType": "Patient", "id": "wide", "photo": [{"data": "A" * 20_000_000}]}).encode()
+    with gzip.open(bulk / "1.ndjson.gz", "wb") as file:
+        file.write(lines + b"\r\n" + photo)
+    (bulk / "Observation.ndjson").write_text('{"resourceType":"Observation","id":"o"}\n{"resourceType":"Observation","id":"q"}\n')
+    (bulk / "error").mkdir()
+    (bulk / "error" / "e.ndjson").write_text('{"resourceType":"OperationOutcome"}\n')
+    house = home(tmp_path)
+    report = import_fhir(bulk, house, night=NIGHT)
+    assert {row["patient_id"] for row in landed(house, "patients")} == {"p1", "wide"}
+    assert report.count("Observation", "resource type that is not read") == 2
+    assert report.count("errors") == 1
+
+
+def test_a_line_that_is_no_json_lands_nothing_and_is_not_quoted(tmp_path):
+    bulk = write_export(tmp_path / "bulk", [*BASE, patient("p2")])
+    path = bulk / "Patient.000.ndjson"
+    path.write_text(path.read_text()[:-40].replace("Springfield", "Secrettown"))
+    house = home(tmp_path)
+    with pytest.raises(HouseError, match=r"Patient\.000\.ndjson, line 2: is no JSON") as caught:
+        import_fhir(bulk, house)
+    assert "Secret" not in str(caught.value)
+    assert list(house.landing.iterdir()) == []
+
+
+def test_the_same_import_writes_nothing_and_another_is_refused_until_it_replaces(tmp_path):
+    house, report = run(tmp_path, [])
+    night = house.landing / "clinic" / "2026-11-03"
+    (night / "time_entries.csv").write_text("from the tracker\n")
+    before = {path: path.stat().st_mtime_ns for path in night.iterdir()}
+    assert import_fhir(tmp_path / "bulk", house).was_there and not report.was_there
+    assert {path: path.stat().st_mtime_ns for path in night.iterdir()} == before
+    write_export(tmp_path / "bulk" / "more", [patient("p2")])
+    with pytest.raises(HouseError, match=r"patients\.csv: is there already with other content"):
+        import_fhir(tmp_path / "bulk", house)
+    assert len(landed(house, "patients")) == 1
+    import_fhir(tmp_path / "bulk", house, replace=True)
+    assert len(landed(house, "patients")) == 2
+    assert (night / "time_entries.csv").read_text() == "from the tracker\n"
+
+
+def test_what_a_user_can_mend_is_said(tmp_path):
+    house = home(tmp_path, CLINIC, Clinic("other", 2))
+    bulk = write_export(tmp_path / "bulk", [patient("p1", None), practitioner("doc", updated=None)])
+    with pytest.raises(HouseError, match="say whose export it is, one of clinic, other"):
+        import_fhir(bulk, house)
+    with pytest.raises(HouseError, match="say it with --date"):
+        import_fhir(bulk, house, practice_id="clinic")
+    with pytest.raises(HouseError, match="no NDJSON file with Patient"):
+        import_fhir(house.landing, house, practice_id="clinic")
+    (bulk / "export.json").write_text('{"transactionTime": "yesterday"}')
+    with pytest.raises(HouseError, match=r"export\.json: no manifest"):
+        import_fhir(bulk, house, practice_id="clinic")
+
+
+def test_the_report_has_no_values_of_patients(tmp_path):
+    _, report = run(tmp_path, [condition("odd", "p1", concept(SNOMED, "999999999"))])
+    for text in (report.to_text(), json.dumps(report.to_json())):
+        assert "Fam" not in text and "1EG4" not in text and "1948" not in text
+    assert "Condition" in report.to_text()

@@ -1,0 +1,157 @@
+"""A phone system's call log is a second clock: calls that nobody wrote down are told, and nobody waits for the log."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.contracts import extract_contracts, optional_tables
+from orchestration.gate.gate import _by_completeness
+from orchestration.house import House
+from orchestration.take_in import lake
+from orchestration.transform import compiled
+from tests.answers.letters import NORTH
+from tests.take_in.conftest import CHICAGO, Home, csv_of, row
+
+GIVEN = (
+    "stg_files",
+    "stg_practices",
+    "stg_appointments",
+    "int_time_entries__timed",
+    "int_members__current",
+    "int_patient_months__service",
+)
+
+
+def call(key: str, started_at: str, seconds: int = 600, **more: str) -> dict[str, str]:
+    return row(
+        "calls",
+        **{
+            "call_id": key,
+            "patient_id": "p",
+            "member_id": "rn",
+            "started_at": started_at,
+            "duration_seconds": str(seconds),
+            **more,
+        },
+    )
+
+
+def found(folder: Path, calls: list[dict[str, str]], appointments: str = "", entries: str = "") -> list[tuple]:
+    """(kind, id, local day, seconds) of contacts without time in October 2026, in Chicago. `appointments`, `entries`: rows as SQL values."""
+    home = Home(folder)
+    home.land("calls", csv_of("calls", calls), night="2026-11-03")
+    home.take_in()
+    con = duckdb.connect()
+    compiled.prepare(con)
+    for sql in (
+        f"staging.stg_files as select *, true as is_in_force from '{home.house.lake}/batches/000001/files.parquet'",
+        "staging.stg_practices as select 'lakeside' as practice_id, 'America/Chicago' as time_zone",
+        "staging.stg_appointments (practice_id varchar, appointment_id varchar, patient_id varchar, member_id varchar, visit_type varchar, status varchar, "
+        "scheduled_start timestamp, scheduled_end timestamp, is_current boolean)",
+        "intermediate.int_time_entries__timed (practice_id varchar, patient_id varchar, member_id varchar, local_day date, voided boolean)",
+        "intermediate.int_members__current as select 'lakeside' as practice_id, m as member_id, r as role, null::date as active_from, null::date as active_to "
+        "from (values ('rn', 'staff'), ('desk', 'not_counted')) t (m, r)",
+        "intermediate.int_patient_months__service as select 'lakeside' as practice_id, 'p' as patient_id, date '2026-10-01' as month, "
+        "date '2026-10-05' as service_starts_on, true as is_consent_in_force, (1::bigint << 31) - 1 as fee_for_service_days, 0::bigint as facility_days, "
+        "(1::bigint << 31) - 1 as alive_days",
+    ):
+        con.execute(f"create table {sql}")
+    if appointments:
+        con.execute(f"insert into staging.stg_appointments values {appointments}")
+    if entries:
+        con.execute(f"insert into intermediate.int_time_entries__timed values {entries}")
+    compiled.run(con, home.house.root, compiled.in_order(["int_visits_without_time"], given=GIVEN))
+    return con.execute(
+        "select kind, coalesce(call_id, appointment_id), local_day, seconds from intermediate.int_visits_without_time order by all"
+    ).fetchall()
+
+
+def test_a_call_without_a_time_entry_of_its_day_is_told_and_one_with_is_not(tmp_path):
+    calls = [
+        call("told", "2026-10-07T02:30:00Z"),  # the evening of the 6th in Chicago
+        call("logged", "2026-10-08T15:00:00Z"), call("early", "2026-10-02T15:00:00Z"), call("stranger", "2026-10-07T15:00:00Z", patient_id="q"),
+        call("desk", "2026-10-07T15:00:00Z", member_id="desk"),
+    ]  # fmt: skip
+    entries = "('lakeside', 'p', 'rn', date '2026-10-08', false), ('lakeside', 'p', 'rn', date '2026-10-06', true)"
+    assert found(tmp_path, calls, entries=entries) == [("call_without_time", "told", date(2026, 10, 6), 600)]
+
+
+def test_a_call_on_the_day_of_a_completed_contact_is_that_contact(tmp_path):
+    planned = "('lakeside', 'a1', 'p', 'rn', 'ccm_call', 'completed', timestamp '2026-10-12 15:00:00', timestamp '2026-10-12 15:20:00', true)"
+    calls = [call("same", "2026-10-12T16:00:00Z"), call("a1", "2026-10-13T16:00:00Z", 90)]
+    assert found(tmp_path, calls, appointments=planned) == [
+        ("call_without_time", "a1", date(2026, 10, 13), 90), ("visit_without_time", "a1", date(2026, 10, 12), 1200),
+    ]  # fmt: skip
+
+
+def test_a_call_over_midnight_is_cut_there_and_one_sent_again_counts_once(tmp_path):
+    calls = [
+        call("long", "2026-10-21T04:50:00Z", 1200),
+        call("twice", "2026-10-22T15:00:00Z", 60),
+        call("twice", "2026-10-22T15:00:00Z", 60),
+    ]
+    assert found(tmp_path, calls) == [
+        ("call_without_time", "long", date(2026, 10, 20), 600), ("call_without_time", "long", date(2026, 10, 21), 600),
+        ("call_without_time", "twice", date(2026, 10, 22), 60),
+    ]  # fmt: skip
+
+
+def test_a_row_of_the_log_that_is_none_is_quarantined(tmp_path):
+    home = Home(tmp_path)
+    home.land(
+        "calls",
+        csv_of(
+            "calls", [call("a", "2026-10-07T02:30:00Z"), call("b", "yesterday"), call("c", "2026-10-07T02:30:00Z", member_id="")]
+        ),
+    )
+    assert home.take_in().totals["calls"] == {
+        "files": 1,
+        "rows_received": 3,
+        "rows_accepted": 1,
+        "rows_quarantined": 2,
+        "rows_superseded": 0,
+    }
+    assert {column for _, column, _ in home.faults()} == {"started_at", "member_id"}
+
+
+def test_a_home_of_before_there_was_the_extract_reads_on_and_takes_it_in(tmp_path):
+    home = Home(tmp_path)
+    home.land("care_plans", csv_of("care_plans", [row("care_plans")]))
+    home.take_in()
+    for batch in home.batches():
+        (home.house.lake / "batches" / f"{batch:06d}" / "calls.parquet").unlink()
+    lake.ensure_tables(House(home.house.root))
+    assert home.ask("select count(*) from {calls}") == [(0,)]
+    assert [len(list(path.iterdir())) for path in sorted((home.house.lake / "batches").iterdir())] == [15, 15]
+    for batch in home.batches():
+        (home.house.lake / "batches" / f"{batch:06d}" / "calls.parquet").unlink()
+    home.land("calls", csv_of("calls", [call("a", "2026-10-07T02:30:00Z")]), night="2026-11-03")
+    assert home.take_in(CHICAGO).batch == 2
+    assert home.ask("select call_id from {calls}") == [("a",)]
+
+
+def test_nobody_waits_for_an_optional_extract():
+    assert optional_tables() == {"calls"}
+    assert extract_contracts()["calls"].extract not in {
+        extract_contracts()[table].extract for table in extract_contracts() if table != "calls"
+    }
+
+
+@pytest.mark.parametrize(("table", "refuses"), [("calls", False), ("time_entries", True)])
+def test_an_old_log_of_calls_refuses_no_close(table, refuses):
+    con = duckdb.connect()
+    con.execute("create schema staging; create schema intermediate")
+    con.execute("create table intermediate.int_months as select 'north' as practice_id, date '2026-10-01' as month")
+    con.execute(
+        "create table staging.stg_practices as select 'north' as practice_id, date '2026-09-01' as first_night, date '2026-11-03' as newest_night"
+    )
+    con.execute(
+        "create table staging.stg_files as select 'north' as practice_id, $1 as table_name, 'accepted' as outcome, date '2026-10-30' as extract_date",
+        [table],
+    )
+    said = _by_completeness(con, NORTH, date(2026, 10, 1))
+    assert any(one.startswith(table) for one in said) is refuses
