@@ -106,6 +106,9 @@ def test_part_b_is_there_only_where_both_have_it(tmp_path):
     ended = Member(benefits=(PART_A, "EB*1**30*MB|DTP*291*RD8*20130301-20261015"))
     con = decided(tmp_path, Answer((ended,)))
     assert days(con)["part_b_days"] == (1 << 15) - 1
+    of_one_type = Member(benefits=(*ended.benefits, "EB*1**98*MB", "EB*6**35*MB"))
+    assert days(decided(tmp_path / "1", Answer((of_one_type,))))["part_b_days"] == (1 << 15) - 1
+    assert days(decided(tmp_path / "0", Answer((Member(benefits=(PART_A, "EB*1**30*MB")),))))["part_b_days"] == OCTOBER
     assert facts(con)[0][2] == "part b: the panel says 2013-03-01 on, the payer 2013-03-01 to 2026-10-15 (271 of 2026-11-02)"
     con = decided(tmp_path / "2", Answer((Member(benefits=(PART_A, "EB*6**30*MB|DTP*291*D8*20261001")),)))
     assert days(con)["part_b_days"] == 0 and days(con, MONTHS[0])["part_b_days"] == (1 << 30) - 1

@@ -1,6 +1,7 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- The days of each month as the payers' answers have them, one bit per day; patient-months of patients of whom there is an answer. Null: it says nothing
--- of this. A cover without a first day has none; an end of it without a day counts from the answer.
+-- of this. A cover without a first day has none; an end of it without a day counts from the answer. Part B that is told with dates has those, whatever
+-- is told of it without (of one service type).
 with masked as (
     select
         months.practice_id,
@@ -11,6 +12,7 @@ with masked as (
         answers.is_covered,
         answers.is_whole,
         answers.answered_on,
+        answers.starts_on is not null or answers.ends_on is not null as is_dated,
         {{ day_mask(
             'coalesce(answers.starts_on, case when answers.is_covered then months.month else answers.answered_on end)', 'answers.ends_on', 'months.month'
         ) }} as days,
@@ -25,9 +27,9 @@ months as (
         practice_id,
         patient_id,
         month,
-        bool_or(meaning = 'part_b' and is_covered) as has_part_b,
         bool_or(meaning = 'part_b') as tells_part_b,
-        bit_or(case when meaning = 'part_b' and is_covered then days else 0 end) as part_b_days,
+        bool_or(meaning = 'part_b' and is_covered and is_dated) as has_dated_part_b,
+        bit_or(case when meaning = 'part_b' and is_covered and is_dated then days else 0 end) as part_b_days,
         bit_or(case when meaning = 'part_b' and not is_covered then days else 0 end) as without_part_b_days,
         bit_or(case when meaning = 'medicare_advantage' and is_covered then days else 0 end) as advantage_days,
         bit_or(case when meaning = 'qmb' and is_covered then days else 0 end) as qmb_days,
@@ -46,7 +48,7 @@ select
     patient_id,
     month,
     case
-        when has_part_b then part_b_days & ~without_part_b_days
+        when has_dated_part_b then part_b_days & ~without_part_b_days
         when tells_part_b then ~without_part_b_days
     end as part_b_days,
     advantage_days,
