@@ -596,6 +596,10 @@ class _Batch:
                     failed.append(error)
             if failed:
                 found.fault = _broke_off(failed[0])
+                if isinstance(failed[0], duckdb.Error):
+                    found.fault = (
+                        f"cannot be mapped ({type(failed[0]).__name__}); see it with `ccm map try`, and correct the mapping"
+                    )
                 self.engine.execute("drop table if exists mapped")
                 return
         self.lines[place], self.filtered[place] = self.engine.execute(

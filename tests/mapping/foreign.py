@@ -277,8 +277,8 @@ def _panel(facts: Facts) -> str:
     return _csv(names, lines, "\t")
 
 
-def write_homes(demo: Path, folder: Path, practice: str) -> tuple[Path, Path]:
-    """The two homes: the contracts' files, and the exports with the mappings chosen."""
+def write_homes(demo: Path, folder: Path, practice: str, newest: int | None = None) -> tuple[Path, Path]:
+    """The two homes: the contracts' files, and the exports with the mappings chosen; of the newest so many nights, or of all."""
     entry = next(
         one for one in yaml.safe_load((demo / "practices.yaml").read_text())["practices"] if one["practice_id"] == practice
     )
@@ -289,7 +289,7 @@ def write_homes(demo: Path, folder: Path, practice: str) -> tuple[Path, Path]:
         home.mkdir(parents=True)
         chosen = {"mappings": CHOSEN} if home is mapped else {}
         (home / "practices.yaml").write_text(json.dumps({"practices": [{**entry, **chosen}]}, default=str))
-    for night, facts in nights.items():
+    for night, facts in list(nights.items())[-newest if newest else 0 :]:
         for home, files in ((plain, plain_files(facts)), (mapped, exported_files(night, facts, ZoneInfo(entry["time_zone"])))):
             into = home / "landing" / practice / night.isoformat()
             into.mkdir(parents=True)

@@ -353,7 +353,7 @@ COMPLAINTS = [
     ("care_plan_id: Plan", "care_plan_id: Plan\n      care_plan_id: Id", 11, "stands twice"),
     ("care_plan_id: Plan", "care_plan_id: &a Plan", 10, "anchors"),
     ("care_plan_id: Plan", "care_plan_id: {from: Plan, pattern: '('}", 10, "no regular expression"),
-    ("care_plan_id: Plan", "care_plan_id: {from: Plan, pattern: '(?=x)'}", 10, "looks ahead"),
+    ("care_plan_id: Plan", "care_plan_id: {from: Plan, pattern: '(?=x)'}", 10, "nothing looks ahead"),
     ("unused: [Clinic]", "unused: [Clinic", 6, "not valid YAML"),
     ('"plans_{YYYYMMDD}*.csv"', "plans.xlsx", 3, "ends in none of"),
 ]
