@@ -146,3 +146,8 @@ dbt-docs: setup
 # docs/data-dictionary.md from the contracts and dbt's yml; a test holds it against them.
 data-dictionary: setup
 	$(BIN)/python -m orchestration.dictionary
+
+# Dagster's pages in a browser, on a demo of their own; writes docs/pictures/dagster-*.png: look at them.
+.PHONY: browser-tests
+browser-tests: setup browser
+	$(BIN)/python -m pytest -n 0 tests/operate/dagster_pages.py
