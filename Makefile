@@ -182,3 +182,8 @@ bench-fhir: setup
 .PHONY: fhir-home
 fhir-home: setup
 	$(BIN)/python -m pytest -n 0 tests/importers/fhir_home.py
+
+# Dagster's pages in a browser, on a demo of their own; writes docs/pictures/dagster-*.png: look at them.
+.PHONY: browser-tests
+browser-tests: setup browser
+	$(BIN)/python -m pytest -n 0 tests/operate/dagster_pages.py

@@ -106,7 +106,7 @@ class Translator(DagsterDbtTranslator):
             **super().get_metadata(dbt_resource_props),
             **links(
                 file=f"{folder}/{dbt_resource_props['original_file_path']}",
-                described_in=f"{folder}/{described}" if described else None,
+                yml=f"{folder}/{described}" if described else None,
                 contract=contract.relative_to(PROJECT_ROOT).as_posix() if contract.exists() else None,
                 dictionary=f"{DICTIONARY}#{name}" if dbt_resource_props["resource_type"] != "source" else None,
             ),
@@ -208,7 +208,7 @@ def configuration_assets(house: House) -> list[dg.AssetSpec]:
             kinds={"parquet"},
             owners=owned_by("billing"),
             tags=speaks_of("patient ids" if source["name"] in ("claim_lines", "held", "dismissals") else "none"),
-            metadata=links(file="orchestration/transform/configuration.py", described_in="dbt_project/models/sources/sources.yml"),
+            metadata=links(file="orchestration/transform/configuration.py", yml="dbt_project/models/sources/sources.yml"),
         )
         for source in sources
         if source["source_name"] == "configuration"

@@ -7,7 +7,6 @@ It is made from the project alone: no warehouse is opened, so that nothing of an
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -25,7 +24,6 @@ def build(page: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         house = House(Path(folder)).prepare()
         target = dbt.ensure_manifest(house).parent
-        os.environ["CCM_HOME"] = folder
         outcome = dbtRunner().invoke(
             [
                 "--quiet", "--no-version-check", "docs", "generate", "--static", "--no-compile", "--empty-catalog",

@@ -83,7 +83,7 @@ def test_an_asset_names_its_files_by_their_path_in_the_checkout_and_they_are_the
         value.text.partition("#")[0]
         for key in graph.get_all_asset_keys()
         for name, value in graph.get(key).metadata.items()
-        if name in ("file", "described in", "contract", "contracts", "docs", "columns", "dictionary")
+        if name in ("file", "yml", "contract", "contracts", "docs", "columns", "dictionary")
     }
     assert len(named) > 150 and not [path for path in named if not (PROJECT_ROOT / path).is_file()]
     dictionary = (PROJECT_ROOT / "docs" / "data-dictionary.md").read_text(encoding="utf-8")
