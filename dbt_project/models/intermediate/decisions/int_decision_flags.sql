@@ -28,7 +28,12 @@ credited as (
         ledger.month,
         ledger.entry_id,
         screened.has_clock_times,
-        {{ month_of(local_time('screened.recorded_at', 'screened.time_zone')) }} > ledger.month as is_late,
+        -- No clock is more than 14 hours ahead of UTC: the zone is looked up only where the month may be over.
+        case
+            when screened.recorded_at >= ledger.month + interval 1 month - interval 14 hour
+                then {{ month_of(local_time('screened.recorded_at', 'screened.time_zone')) }} > ledger.month
+            else false
+        end as is_late,
         screened.is_split
     from {{ ref('minute_ledger') }} as ledger
     inner join {{ ref('int_time_entries__screened') }} as screened

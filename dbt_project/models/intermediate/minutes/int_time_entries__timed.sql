@@ -41,15 +41,35 @@ anchored as (
     select
         *,
         start_at is not null and end_at is not null as has_clock_times,
-        {{ local_time('coalesce(start_at, ended_at, recorded_at)', 'time_zone') }} as local_start,
-        case when end_at > start_at then {{ local_time("end_at - interval 1 second", 'time_zone') }} end as local_last
+        coalesce(start_at, ended_at, recorded_at) as anchor,
+        case when end_at > start_at then end_at - interval 1 second end as last_second
     from timed
+),
+
+-- A clock differs from UTC by the same all through a minute. Asked once for each minute in use: a zone that is a column is looked up anew for every row,
+-- which for two instants of each entry is more than the rest of this model.
+offsets as (
+    select
+        time_zone,
+        minute_start,
+        {{ seconds_between('minute_start', local_time('minute_start', 'time_zone')) }} as seconds
+    from (
+        select time_zone, date_trunc('minute', anchor) as minute_start from anchored
+        union
+        select time_zone, date_trunc('minute', last_second) as minute_start from anchored
+    )
+    where minute_start is not null
 )
 
 select
-    * exclude (local_start, local_last, note_length),
-    cast(local_start as date) as local_day,
-    coalesce(cast(local_last as date), cast(local_start as date)) as last_local_day,
-    {{ month_of('local_start') }} <> {{ month_of('coalesce(local_last, local_start)') }} as is_split,
-    (note_id is not null or note_sha256 is not null) as is_documented
+    anchored.* exclude (anchor, last_second, note_length),
+    cast(anchored.anchor + to_seconds(starts.seconds) as date) as local_day,
+    cast(coalesce(anchored.last_second + to_seconds(ends.seconds), anchored.anchor + to_seconds(starts.seconds)) as date) as last_local_day,
+    {{ month_of('anchored.anchor + to_seconds(starts.seconds)') }}
+    <> {{ month_of('coalesce(anchored.last_second + to_seconds(ends.seconds), anchored.anchor + to_seconds(starts.seconds))') }} as is_split,
+    (anchored.note_id is not null or anchored.note_sha256 is not null) as is_documented
 from anchored
+left join offsets as starts
+    on anchored.time_zone = starts.time_zone and date_trunc('minute', anchored.anchor) = starts.minute_start
+left join offsets as ends
+    on anchored.time_zone = ends.time_zone and date_trunc('minute', anchored.last_second) = ends.minute_start
