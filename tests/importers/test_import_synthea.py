@@ -62,6 +62,8 @@ def test_every_required_cell_is_filled(made: tuple[House, ImportReport]) -> None
     for practice_id in report.practices:
         for night in report.nights:
             for table, contract in extract_contracts().items():
+                if contract.is_optional:
+                    continue
                 with (house.landing / practice_id / str(night) / f"{table}.csv").open(encoding="utf-8") as file:
                     rows = list(csv.DictReader(file))
                 assert all(tuple(row) == contract.names for row in rows)

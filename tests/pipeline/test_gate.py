@@ -172,7 +172,9 @@ def test_every_great_expectations_rule_of_every_contract_notices_and_refuses(hom
     before = verdicts.load(house, "great_expectations")
     for table, contract in extract_contracts().items():
         frame = profile(house, contract, 1)
-        assert not frame.empty
+        assert frame.empty is contract.is_optional  # nobody landed calls
+        if contract.is_optional:
+            continue
         rules = contract_rules(contract)
         clean = validate(table, f"lake/{table}", frame, rules)
         assert all(finding.passed for finding in clean if finding.severity == "error"), table
