@@ -174,9 +174,8 @@ def _pending(
             continue
         stamp = (one.file_name, one.size_bytes, one.mtime_ns, one.ctime_ns)
         is_same = stamp == (held.file_name, held.size_bytes, held.mtime_ns, held.ctime_ns)
-        if (
-            one.objects and _mapping_of(one) == held.mapping_sha256
-        ):  # the ETag, which stands for the time of change, names the content: the same bytes put again are no news
+        # The ETag, which stands for the time of change, names the content: the same bytes put again are no news.
+        if one.objects and _mapping_of(one) == held.mapping_sha256:
             is_same = (one.file_name, one.size_bytes, one.ctime_ns) == (held.file_name, held.size_bytes, held.ctime_ns)
         # A file that gave no bytes may give them now without a trace on disk: it is asked again.
         if is_same and (held.sha256 is not None or one.fault is not None):
@@ -446,6 +445,7 @@ class _Batch:
     copies: dict[int, Path] = field(default_factory=dict)
     lines: dict[int, int] = field(default_factory=dict)
     filtered: dict[int, int] = field(default_factory=dict)
+    tellers: dict[str, int] = field(default_factory=dict)  # SHA-256 of each mapping that was used, numbered
 
     def __post_init__(self) -> None:
         self.engine.execute(_quarantine_table())
@@ -686,7 +686,7 @@ class _Batch:
                 "zone": self.zones[(one.mapped and one.mapped.loaded.mapping.time_zone) or self.practices[one.practice_id]],
                 "grp": groups[place][0] if place in groups else None,
                 "place": groups[place][1] if place in groups else None,
-                "told_by": self.number * 1_000_000 + place if one.mapped else 0,
+                "told_by": self._told_by(one),
             }
             for place, one in files
         ]
@@ -718,6 +718,11 @@ class _Batch:
         self._record(contract, files, scans, superseded)
         engine.execute("drop table judged; drop table files; drop table superseded")
 
+    def _told_by(self, one: LandedTable) -> int:
+        """A number for the mapping that read a file, 0 for none: by it a fault is told in the export's words."""
+        sha256 = _mapping_of(one)
+        return 0 if sha256 is None else self.tellers.setdefault(sha256, len(self.tellers) + 1)
+
     def _quarantine_files(
         self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
     ) -> None:
@@ -746,12 +751,12 @@ class _Batch:
         """Each row with its first fault. A line of which several rows are made is quarantined once, with the fault of the first of them."""
         reasons = typed.reasons(contract)
         known = [f"({code}, {typed.literal(column)}, {typed.literal(reason)}, 0)" for code, column, reason in reasons]
-        mapped = [(self.number * 1_000_000 + place, one.mapped) for place, one in files if one.mapped is not None]
-        for file_id, table in mapped:
+        mapped = {self._told_by(one): one.mapped for _, one in files if one.mapped is not None}
+        for told_by, table in mapped.items():
             rule_of = {name: rule for row in reversed(table.variants) for name, rule in row.columns.items()}
             known += [
                 f"({code}, {typed.literal(mapping_sql.label(rule_of.get(column)))}, "
-                f"{typed.literal(mapping_sql.becomes(reason, column))}, {file_id})"
+                f"{typed.literal(mapping_sql.becomes(reason, column))}, {told_by})"
                 for code, column, reason in reasons
             ]
         line = f"j.line_number % {mapping_sql.ROWS_OF_A_LINE}" if mapped else "j.line_number"
