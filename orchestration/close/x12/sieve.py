@@ -26,6 +26,7 @@ from orchestration.close.x12.writer import GUIDE
 _LONGEST_TEXT = 1_000_000_000
 _FRAME = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA", "HL"})
 _SEGMENTS = ("HL", "SBR", "NM1*IL", "N3", "N4", "DMG", "NM1*PR", "CLM", "HI")  # before a claim's NM1*82
+_BASIC = r"""[A-Z0-9 !"&'()+,\-./;?=]"""  # one character of the basic set
 _APART = "\x1f"  # in no text of the right form
 
 Judge = Callable[[str], bool]
@@ -143,7 +144,7 @@ def sift(text: str, sent_on: date, is_clean: Judge) -> Clean | None:
 @lru_cache(maxsize=8)
 def _head_form(end: str) -> str:
     """A patient's text after "HL*" and before the first LX, as `writer` writes it, with one claim."""
-    text, e = """[A-Z0-9 !"&'()+,\\-./;?=]""", end.replace("|", r"\|")
+    text, e = _BASIC, end.replace("|", r"\|")
     return (
         rf"^[0-9]+\*1\*22\*0{e}SBR\*P\*18\*{{7}}MB{e}"
         rf"NM1\*IL\*1\*{text}+\*{text}+\*{text}*\*\*\*MI\*{codes.MBI}{e}"
@@ -158,7 +159,7 @@ def _head_form(end: str) -> str:
 @lru_cache(maxsize=8)
 def _line_form(end: str) -> str:
     """A service line's text after "LX*"; of the last line of a patient up to where the next begins."""
-    text, e = """[A-Z0-9 !"&'()+,\\-./;?=]""", end.replace("|", r"\|")
+    text, e = _BASIC, end.replace("|", r"\|")
     return (
         rf"^[0-9]+{e}SV1\*HC:[0-9A-Z]+\*[0-9.]+\*UN\*[0-9]+\*\*\*[0-9:]*[0-9]{e}"
         rf"DTP\*472\*D8\*[0-9]{{8}}{e}REF\*6R\*{text}{{1,{codes.LONGEST_LINE_ID}}}$"
@@ -212,13 +213,13 @@ def _specimen(
 ) -> str:
     today = f"{sent_on:%Y%m%d}"
     known = next(iter(codes.BASE_OF.values()))
-    codes_ = "*ABF:".join(f"A{number:02d}" for number in range(diagnoses))
+    conditions = "*ABF:".join(f"A{number:02d}" for number in range(diagnoses))
     services = services or f"1~SV1*HC:{known}*1*UN*1***1~DTP*472*D8*{today}"
     transaction = (
         f"ST*837*0001*{GUIDE}~BHT*0019*00*1*{today}*0000*CH~NM1*41*2*S*****46*S1~PER*IC*O*TE*5555550100~NM1*40*2*R*****46*R1~"
         "HL*1**20*1~NM1*85*2*P*****XX*1234567893~N3*1 MAIN ST~N4*SPRINGFIELD*IL*627010001~REF*EI*123456789~"
         "HL*2*1*22*0~SBR*P*18*******MB~NM1*IL*1*A*B****MI*1EG4TE5MK73~N3*1 ELM ST~N4*SPRINGFIELD*IL*62701~"
-        f"DMG*D8*{sent_on.year - 100}0101*U~{payer}~CLM*C*{total}***{place}:B:1*Y*A*Y*Y~HI*ABK:{codes_}~NM1*82*1*{practitioner}~"
+        f"DMG*D8*{sent_on.year - 100}0101*U~{payer}~CLM*C*{total}***{place}:B:1*Y*A*Y*Y~HI*ABK:{conditions}~NM1*82*1*{practitioner}~"
         f"LX*{services}~REF*6R*L~"
     ).replace("~REF*6R*L~", "~REF*6R*{}~")
     numbered = transaction.format(*range(transaction.count("{}")))
