@@ -22,7 +22,6 @@ class Group:
     TAKE_IN = "01_take_in"
     JUDGE = "02_judge"
     STAGING = "03_staging"
-    TOUCHED = "03_touched"
     RULES = "04_rules"
     PANEL = "05_panel"
     MINUTES = "06_minutes"

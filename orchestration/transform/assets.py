@@ -16,7 +16,7 @@ from orchestration.gate.verdicts import Finding
 from orchestration.house import DATA_CONTRACTS, DBT_PROJECT, PROJECT_ROOT, House
 from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
-from orchestration.transform import dbt
+from orchestration.transform import dbt, standing
 from orchestration.transform.columns import Lineage, Table, lineage_of, tables_of, told_of
 from orchestration.transform.state import build_inputs, is_up_to_date
 
@@ -31,7 +31,6 @@ ROOMS = {
     "answers": Group.PAYMENTS,
     "office": Group.OFFICE,
     "marts": Group.OFFICE,
-    "touched": Group.TOUCHED,
 }
 # The marts that are not of the office's morning: they stand with what they are made from.
 MARTS = {
@@ -63,6 +62,8 @@ class Translator(DagsterDbtTranslator):
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: Any) -> dg.AssetSpec:
         spec = super().get_asset_spec(manifest, unique_id, project)
+        # The sets of a night are how it is built, not what: the graph shows the way as if everything were.
+        spec = spec.replace_attributes(deps=[dep for dep in spec.deps if dep.asset_key.path[0] != standing.SETS])
         return spec.replace_attributes(kinds={"csv", "duckdb"}) if unique_id.startswith("seed.") else spec
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
@@ -177,7 +178,13 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
     manifest = dbt.load_manifest(dbt.ensure_manifest(house))
     translator = Translator()
 
-    @dbt_assets(manifest=manifest, dagster_dbt_translator=translator, name="transform_and_decide", pool=WAREHOUSE_POOL)
+    @dbt_assets(
+        manifest=manifest,
+        dagster_dbt_translator=translator,
+        name="transform_and_decide",
+        pool=WAREHOUSE_POOL,
+        exclude=f"tag:{standing.SETS}",
+    )
     @discreet
     def transform_and_decide(context: dg.AssetExecutionContext, config: BuildConfig) -> Iterator[Any]:
         home = House.from_environment()
@@ -237,7 +244,7 @@ def dagster_events(
     """Materializations of what was built, check results of what was tested; ids, counts and columns only."""
     for result in results:
         node = manifest["nodes"].get(result.unique_id)
-        if node is None:
+        if node is None or node["schema"] == standing.SETS:
             continue
         if result.unique_id.startswith("test."):
             key = get_asset_check_key_for_test(manifest, translator, result.unique_id, None)
