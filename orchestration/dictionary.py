@@ -19,7 +19,11 @@ from orchestration.signposts import DICTIONARY
 PAGE = PROJECT_ROOT / DICTIONARY
 # A vocabulary longer than this is in the contract.
 WORDS_SHOWN = 60
-_ROOMS = {"staging": "Staging: one model per extract and answer file", "intermediate": "Intermediate: one step of the way each"}
+_ROOMS = {
+    "staging": "Staging: one model per extract and answer file",
+    "intermediate": "Intermediate: one step of the way each",
+    "touched": "Touched: which keys a night recomputes",
+}
 
 
 def page() -> str:

@@ -62,7 +62,7 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
     facts = _facts(before, after, practice_id, month, differing)
     rules = tuple(_rules(before, after))
     settings = tuple(_settings(before.practice, after.practice))
-    nights = before.newest_night(practice_id), after.newest_night(practice_id)
+    nights = _night(before, practice_id, month), _night(after, practice_id, month)
     changes = []
     for patient_id in differing:
         causes = [*entries.get(patient_id, ()), *facts.get(patient_id, ())]
@@ -222,6 +222,14 @@ def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[s
     for name in sorted(before.keys() | after.keys()):
         if before.get(name) != after.get(name):
             yield f"practices.yaml {name}: {before.get(name)} -> {after.get(name)}"
+
+
+def _night(source: Source, practice_id: str, month: date) -> date:
+    rows = source.rows(
+        "select max(newest_night) as night from patient_month_evidence where practice_id = ? and month = ?", [practice_id, month]
+    )
+    night: date = rows[0]["night"]
+    return night
 
 
 def _elsewhere(nights: tuple[date, date]) -> list[str]:

@@ -433,14 +433,7 @@ _EVIDENCE = {
     "patient_month_minutes": "select * from marts.patient_month_minutes where practice_id = $p and month = $m order by patient_id",
     "eligibility": "select * from marts.eligibility where practice_id = $p and month = $m order by patient_id",
     "claimable_codes": "select * from marts.claimable_codes where practice_id = $p and month = $m order by patient_id, procedure_code",
-    "patient_month_evidence": """
-        select
-            evidence.practice_id, evidence.patient_id, evidence.month, evidence.program, evidence.findings, nights.newest_night,
-            evidence.* exclude (practice_id, patient_id, month, program, findings)
-        from marts.patient_month_evidence as evidence
-        inner join marts.practice_nights as nights on evidence.practice_id = nights.practice_id
-        where evidence.practice_id = $p and evidence.month = $m order by evidence.patient_id
-    """,
+    "patient_month_evidence": "select * from marts.patient_month_evidence where practice_id = $p and month = $m order by patient_id",
     "patient_facts": """
         select facts.* from marts.patient_facts as facts
         where practice_id = $p order by patient_id, table_name, fact_id, line_number

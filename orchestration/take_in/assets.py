@@ -26,6 +26,7 @@ EXTRACTS = {
     "panel": "What the EHR drops each night: a full snapshot of the panel in nine tables.",
     "scheduling": "What the scheduler drops each night: appointments and services new or changed.",
     "time_log": "What the time tracker drops each night: entries new or changed.",
+    "phone_log": "What the phone system drops, where there is one: calls.",
 }
 # Nobody here makes them: landing/<practice_id>/<YYYY-MM-DD>/<table>.csv, .csv.gz or .parquet.
 landed = [

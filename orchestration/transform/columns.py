@@ -72,9 +72,6 @@ def lineage_of(house: House, manifest: Mapping[str, Any], tables: Mapping[tuple[
         compiled = dbt.target_folder(house) / "compiled" / "ccm"
         models = {key: node for key, node in manifest["nodes"].items() if _is_table(node)}
         sql = {key: compiled / node["original_file_path"] for key, node in models.items()}
-        last = standing.last(house)
-        if last is None or not last.is_whole:
-            return {}  # compiled for touched keys: the next build of everything tells
         known = {(node["schema"], node["name"]) for node in models.values()}
         if not known <= set(tables) or not all(path.exists() for path in sql.values()):
             return {}  # a build that did not finish: the next one tells
@@ -84,7 +81,7 @@ def lineage_of(house: House, manifest: Mapping[str, Any], tables: Mapping[tuple[
                 return {row[0]: row[1] for row in con.execute(f"describe select * from {function}").fetchall()}
 
             _REMEMBERED[of] = {
-                key: columns_of(path.read_text(encoding="utf-8"), models[key], manifest, tables, describe)
+                key: columns_of(_as_if_whole(path.read_text(encoding="utf-8"), models), models[key], manifest, tables, describe)
                 for key, path in sql.items()
             }
         for kept in places:
@@ -92,6 +89,13 @@ def lineage_of(house: House, manifest: Mapping[str, Any], tables: Mapping[tuple[
                 write_private(kept, json.dumps({"of": of, "columns": _REMEMBERED[of]}))
                 break
     return _REMEMBERED[of]
+
+
+def _as_if_whole(sql: str, models: Mapping[str, Mapping[str, Any]]) -> str:
+    """SQL as a night compiled it that recomputes what it touches, with the tables themselves in the place of this night's rows of them."""
+    for node in models.values():
+        sql = sql.replace(f'"{standing.SETS}"."{node["name"]}"', f'"{node["schema"]}"."{node["name"]}"')
+    return sql
 
 
 def columns_of(

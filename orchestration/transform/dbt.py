@@ -195,6 +195,9 @@ def invoke(house: House, arguments: Sequence[str], night: str = "") -> list[Node
 
     # A parsing writes the manifest; the others are given it, and write what they compiled but not the manifest again.
     is_parsing = arguments[0] == "parse"
+    if arguments[0] == "run" and not night:
+        # The sets of a night that recomputes what it touches ask the night before.
+        arguments = [*arguments, "--exclude", f"tag:{standing.SETS}"]
     manifest = None if is_parsing else _manifest(house)
     with _environment(house, night), _without_values(), contextlib.redirect_stdout(io.StringIO()):
         try:
@@ -267,8 +270,7 @@ def build_models(house: House, below: Sequence[str] = (), *, is_whole: bool = Fa
             return results
         write_private(stamp, wanted)
     is_touched = had_finished and not below and not is_whole
-    only = [*_selection(house, below), *([] if is_touched else ["--exclude", f"tag:{standing.SETS}"])]
-    results += invoke(house, ["run", *only], standing.SETS if is_touched else "")
+    results += invoke(house, ["run", *_selection(house, below)], standing.SETS if is_touched else "")
     # Where no night had finished, a part that is built is no whole.
     if not any(result.is_bad for result in results) and (had_finished or not below):
         standing.finish(house, project, "part" if below else "touched" if is_touched else "whole")

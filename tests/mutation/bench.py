@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from orchestration.house import House
-from orchestration.transform import dbt
+from orchestration.transform import dbt, standing
 
 Row = dict[str, Any]
 
@@ -88,7 +88,12 @@ class Bench:
             everything = {**manifest["nodes"], **(manifest["unit_tests"] if kind == "unit_test" else {})}
             for unique_id, node in everything.items():
                 # An ephemeral model is no relation: its SQL stands inside its children's.
-                if node["resource_type"] == kind and node["config"].get("materialized") != "ephemeral":
+                # The sets of a night that recomputes what it touches are of no whole build.
+                if (
+                    node["resource_type"] == kind
+                    and node["config"].get("materialized") != "ephemeral"
+                    and node["schema"] != standing.SETS
+                ):
                     path = written_by_dbt(target, node)
                     # Without the database before it, a relation is the one of the bench.
                     sql = path.read_text(encoding="utf-8").replace('"warehouse".', "") if path else ""

@@ -41,9 +41,9 @@ def take_in(instance, start, end):
 
 
 def test_a_run_for_a_range_of_nights_is_one_batch_up_to_its_last_and_earlier_nights_get_their_mark_too(house):
-    zones = {name: practice.time_zone for name, practice in load_practices(house.practices_yaml).items()}
+    practices = load_practices(house.practices_yaml)
     landed = nights(house)
-    months = months_to_do(house, zones, None)
+    months = months_to_do(house, practices, None)
     assert list(months) == sorted({night.replace(day=1) for night in landed})
     assert months[date(2026, 10, 1)] == max(night for night in landed if night < date(2026, 11, 1))
     with dg.DagsterInstance.get() as instance:
@@ -54,5 +54,5 @@ def test_a_run_for_a_range_of_nights_is_one_batch_up_to_its_last_and_earlier_nig
         marked = instance.get_materialized_partitions(TIME_ENTRIES)
         assert {str(night) for night in taken if night < date(2026, 10, 30)} | {"2026-10-30", "2026-10-31"} == marked
     assert take_in_assets.backfill_policy.max_partitions_per_run == 31  # so a year is twelve runs
-    assert list(months_to_do(house, zones, None)) == [date(2026, 11, 1)]
-    assert list(months_to_do(house, zones, date(2026, 10, 31))) == []
+    assert list(months_to_do(house, practices, None)) == [date(2026, 11, 1)]
+    assert list(months_to_do(house, practices, date(2026, 10, 31))) == []

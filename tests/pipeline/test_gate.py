@@ -80,6 +80,15 @@ PLANT = {
         "insert into marts.post_close_changes by name (select '{p}' as practice_id, 'x' as patient_id, date '2026-10-01' as month, 'c' as claim_id, "
         "1 as claimed_amount, 2 as amount_now, 'reopen' as kind, date '2026-11-01' as found_on, date '2026-12-01' as due_on)"
     ),
+    # The demo has no phone system, and its payers were not asked about coverage.
+    "call_log": (
+        "insert into marts.call_log by name (select '{p}' as practice_id, date '2026-10-01' as month, 'm' as member_id, 1 as calls, 60 as call_seconds, "
+        "0 as calls_without_entry, 0 as entries_without_call)"
+    ),
+    "coverage_answers": (
+        "insert into marts.coverage_answers by name (select '{p}' as practice_id, 1 as transaction_id, 1 as position, 1 as subscriber_position, "
+        "'x' as answer_patient, 'x' as patient_id, 'part_b' as meaning, true as is_covered, date '2026-10-01' as answered_on, true as is_in_force)"
+    ),
 }
 
 
@@ -95,7 +104,7 @@ def breaking_sql(node):
         value = "null" if kind == "has_no_nulls" else "'nonsense'"
         return (
             f"{plant}; {plant}"
-            if kind == "is_unique_by"
+            if kind in ("is_unique_by", "is_whole")
             else f"{plant}; update marts.{mart} set {column} = {value} where practice_id = '{AT_FAULT}'"
         )
     if kind == "is_unique_by":

@@ -3,10 +3,10 @@
 -- length and a hash.
 with versions as (
     select
-        practice_id,
-        entry_id,
+        entries.practice_id,
+        entries.entry_id,
         count(*) as versions,
-        min(extract_date) as first_landed_on
+        min(entries.extract_date) as first_landed_on
     from {{ ref('stg_time_entries') }} as entries
     {{ only_touched('judged_entries', 'entries') }}
     group by practice_id, entry_id

@@ -53,13 +53,6 @@ class Source:
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def newest_night(self, practice_id: str) -> date:
-        """The night as of which the facts hold."""
-        if self.packet is not None:
-            return date.fromisoformat(self.manifest["newest_night"])
-        night: date = self.rows("select newest_night from practice_nights where practice_id = ?", [practice_id])[0]["newest_night"]
-        return night
-
     def one(self, sql: str, parameters: list[Any]) -> Row | None:
         found = self.rows(sql, parameters)
         return found[0] if found else None

@@ -55,7 +55,7 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
         "patient_id": patient_id,
         "month": f"{month:%Y-%m}",
         "source": source.name,
-        "facts_as_of": source.newest_night(practice_id),
+        "facts_as_of": evidence["newest_night"],
         "rules_version": decision["rules_version"],
         "decision": decision["decision"],
         "reason": decision["reason"],
@@ -198,7 +198,7 @@ def _gates(
         looked_at = rule.get("evidence") or ""
         seen: list[Any] = facts.get(looked_at, [])
         if looked_at == "nights":
-            seen = [{"newest night": source.newest_night(evidence["practice_id"])}]
+            seen = [{"newest night": evidence["newest_night"]}]
         elif looked_at == "care_team":
             seen = [{name: evidence[name] for name in ("billing_practitioner_id", "practitioner_credential", "practitioner_npi")}]
         elif looked_at == "time_entries":
