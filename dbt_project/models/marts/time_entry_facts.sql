@@ -9,7 +9,7 @@ with versions as (
         min(entries.extract_date) as first_landed_on
     from {{ ref('stg_time_entries') }} as entries
     {{ only_touched('judged_entries', 'entries') }}
-    group by practice_id, entry_id
+    group by entries.practice_id, entries.entry_id
 )
 
 select

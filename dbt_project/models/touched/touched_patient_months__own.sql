@@ -146,17 +146,14 @@ contact_months as (
 
 -- A contact is logged by an entry of its day, and a call may be an appointment of its day: what meets something touched is touched in all its months.
 met as (
-    select contact
-    from contact_months
+    select own.contact
+    from contact_months as own
     semi join (
         select practice_id, patient_id, month from {{ ref('touched_pieces') }}
         union all
         select practice_id, patient_id, cast(month as date) from contact_months where is_touched
     ) as touched
-        on
-            contact_months.practice_id = touched.practice_id
-            and contact_months.patient_id = touched.patient_id
-            and cast(contact_months.month as date) = touched.month
+        on own.practice_id = touched.practice_id and own.patient_id = touched.patient_id and cast(own.month as date) = touched.month
 ),
 
 visit_months as (
@@ -173,8 +170,8 @@ claims as (
         practice_id,
         patient_id,
         month
-    from {{ ref('int_claims__current') }} as now
-    full outer join {{ before('int_claims__current') }} as known using (practice_id, patient_id, month)
+    from {{ ref('int_claims__current') }} as now -- noqa: AL05
+    full outer join {{ before('int_claims__current') }} as known using (practice_id, patient_id, month) -- noqa: AL05
     where now is distinct from known
     union
     select
