@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -27,6 +28,10 @@ Lineage = Mapping[str, Mapping[str, list[tuple[str, str]]]]
 _REMEMBERED: dict[str, Lineage] = {}
 _CACHE = "columns.json"
 CATALOG = "warehouse"
+# What the macros only_touched and change_rows write on a night that recomputes what it touches, and on no other.
+_ONLY_TOUCHED = re.compile(
+    r"semi join \S+ as the_touched\s+on [^\n)]*|union all\s+select known\.\* exclude \(is_current\).*?as files\)", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,7 @@ def lineage_of(house: House, manifest: Mapping[str, Any], tables: Mapping[tuple[
 
 def _as_if_whole(sql: str, models: Mapping[str, Mapping[str, Any]]) -> str:
     """SQL as a night compiled it that recomputes what it touches, with the tables themselves in the place of this night's rows of them."""
+    sql = _ONLY_TOUCHED.sub("", sql)
     for node in models.values():
         sql = sql.replace(f'"{standing.SETS}"."{node["name"]}"', f'"{node["schema"]}"."{node["name"]}"')
     return sql
@@ -117,6 +123,7 @@ def columns_of(
 
     own = tables[node["schema"], node["name"]].columns
     parents = {_relation(manifest, parent): parent for parent in sorted(get_upstream_unique_ids(manifest, node))}
+    parents = {relation: parent for relation, parent in parents.items() if relation[0] != standing.SETS}
     try:
         tree = parse_one(sql, dialect="duckdb")
         sources = _name_the_sources(tree, parents, describe)
