@@ -253,6 +253,15 @@ found as (
     inner join services
         on grid.practice_id = services.practice_id and grid.patient_id = services.patient_id and grid.month >= {{ month_of('services.service_date') }}
     union
+    -- Known only up to the last night, also where somebody dated an entry into a month ahead.
+    select
+        known.practice_id,
+        known.patient_id,
+        known.month
+    from {{ last_night('intermediate', 'int_patient_months') }} as known
+    inner join nights on known.practice_id = nights.practice_id
+    where known.month_end > nights.known_night
+    union
     select practice_id, patient_id, month from visit_months
     union
     select practice_id, patient_id, month from filing
