@@ -51,20 +51,15 @@
     where files.is_in_force
 {%- endmacro %}
 
-{#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line). On a night that
-    recomputes what it touches: of the keys in touched files the rows that these bring, and those that are known from other files. The rows are
-    looked up by their place: reading the keys alone is a fraction of reading everything. -#}
+{#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line); is_only: no other row
+    has its key. Most keys have one row: only rows whose keys have the same number as another row's are put in an order. On a night that recomputes
+    what it touches: of the keys in touched files the rows that these bring, and those that are known from other files. The rows are looked up by their
+    place: reading the keys alone is a fraction of reading everything. -#}
 {% macro change_rows(table, key, columns) -%}
     {%- set touched = 'landed_' ~ table -%}
     {#- Asked for on every night, so that dbt knows of the edge. -#}
     {%- set of_touched_keys = only_touched(touched, 'the_known') -%}
-    select
-        landed.*,
-        row_number() over (
-            partition by landed.practice_id, landed.{{ key }}
-            order by landed.updated_at desc, landed.extract_date desc, landed.line_number desc
-        ) = 1 as is_current
-    from (
+    with landed as not materialized (
         select
             lake.practice_id,
             lake.extract_date,
@@ -77,13 +72,48 @@
         where files.is_in_force
         {%- if is_touched_night() %}
         union all
-        select known.* exclude (is_current)
+        select known.* exclude (is_current, is_only)
         from {{ this }} as known
         where
             known.rowid in (select the_known.rowid from {{ this }} as the_known {{ of_touched_keys }})
             and known.file_id not in (select files.file_id from {{ ref('touched_files') }} as files)
         {%- endif %}
-    ) as landed
+    ),
+
+    alike as (
+        select hash(practice_id, {{ key }}) as key_number
+        from landed
+        group by key_number
+        having count(*) > 1
+    ),
+
+    versions as (
+        select
+            landed.practice_id,
+            landed.{{ key }},
+            landed.file_id,
+            landed.line_number,
+            row_number() over newest_first as place,
+            count(*) over (partition by landed.practice_id, landed.{{ key }}) as rows_of_key
+        from landed
+        inner join alike on hash(landed.practice_id, landed.{{ key }}) = alike.key_number
+        window newest_first as (
+            partition by landed.practice_id, landed.{{ key }}
+            order by landed.updated_at desc, landed.extract_date desc, landed.line_number desc
+        )
+    )
+
+    select
+        landed.*,
+        coalesce(versions.place = 1, true) as is_current,
+        coalesce(versions.rows_of_key = 1, true) as is_only
+    from landed
+    left join versions
+        on
+            landed.practice_id = versions.practice_id
+            and landed.{{ key }} = versions.{{ key }}
+            and landed.file_id = versions.file_id
+            and landed.line_number = versions.line_number
 {%- endmacro %}
 
 {#- The facts of a patient as of the practice's newest night: the newest snapshot of the table for who is on the panel, and for who has left

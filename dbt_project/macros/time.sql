@@ -58,30 +58,32 @@
     (select limits.amount from {{ ref('rule_limits') }} as limits where limits.limit_name = '{{ name }}')
 {%- endmacro %}
 
-{#- Cuts the intervals of a CTE (columns: practice_id, the key, time_zone, local_day, further_days, start_at, end_at, seconds) at local midnights:
-    one row per local day. A row without an interval (has_interval false) stays one row with its seconds. -#}
-{% macro cut_at_local_midnights(cte, key) -%}
+{#- Cuts the intervals of a CTE (columns: those named, time_zone, local_day, further_days, has_interval, start_at, end_at, seconds) at local midnights:
+    one row per local day. A row without an interval (has_interval false) stays one row with its seconds. is_whole: nothing was cut off. -#}
+{% macro cut_at_local_midnights(cte, columns) -%}
     select
-        practice_id,
-        {{ key }},
+        {% for column in columns %}{{ column }},
+        {% endfor -%}
         local_day,
         case when has_interval then start_at end as start_at,
         case when has_interval then end_at end as end_at,
-        seconds
+        seconds,
+        true as is_whole
     from {{ cte }}
     where not (has_interval and further_days > 0)
     union all
     select
-        practice_id,
-        {{ key }},
+        {% for column in columns %}{{ column }},
+        {% endfor -%}
         local_day,
         start_at,
         end_at,
-        {{ seconds_between('start_at', 'end_at') }} as seconds
+        {{ seconds_between('start_at', 'end_at') }} as seconds,
+        false as is_whole
     from (
         select
-            practice_id,
-            {{ key }},
+            {% for column in columns %}{{ column }},
+            {% endfor -%}
             local_day + cast(day_number as integer) as local_day,
             greatest(start_at, {{ first_instant('local_day + cast(day_number as integer)', 'time_zone') }}) as start_at,
             least(end_at, {{ first_instant('local_day + cast(day_number as integer) + 1', 'time_zone') }}) as end_at

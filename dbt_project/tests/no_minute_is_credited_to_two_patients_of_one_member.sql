@@ -1,8 +1,26 @@
 select
     practice_id,
     member_id
-from {{ ref('int_time_slices') }}
-where start_at is not null and disposition = 'credited' and end_at > start_at
+from (
+    select
+        practice_id,
+        member_id,
+        patient_id,
+        start_at,
+        end_at
+    from {{ ref('int_time_segments') }}
+    where disposition is null and not is_beside
+    union all
+    select
+        practice_id,
+        member_id,
+        patient_id,
+        start_at,
+        end_at
+    from {{ ref('int_time_slices') }}
+    where disposition = 'credited'
+)
+where start_at is not null and end_at > start_at
 qualify
     start_at < max(end_at) over (
         partition by practice_id, member_id order by start_at, end_at rows between unbounded preceding and 1 preceding

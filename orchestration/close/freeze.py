@@ -89,9 +89,9 @@ _CARE_TEAM = """
     qualify row_number() over (partition by member_id order by extract_date desc) = 1
     order by member_id
 """
-_SERVICES = "select * exclude (is_current) from staging.stg_services where practice_id = ? and is_current order by service_id"
+_SERVICES = "select * exclude (is_current, is_only) from staging.stg_services where practice_id = ? and is_current order by service_id"
 _APPOINTMENTS = """
-    select * exclude (is_current) from staging.stg_appointments
+    select * exclude (is_current, is_only) from staging.stg_appointments
     where practice_id = ? and is_current and cast(scheduled_start as date) between ? and ?
     order by appointment_id
 """
@@ -102,7 +102,7 @@ _CALLS = """
 """
 # Every version of what touches the month, and the earliest entry, with which the practice's months begin.
 _TIME_ENTRIES = """
-    select entries.* exclude (is_current)
+    select entries.* exclude (is_current, is_only)
     from staging.stg_time_entries as entries
     where entries.practice_id = $practice and entries.entry_id in (
         select entry_id from intermediate.int_time_pieces where practice_id = $practice and local_day between $first and $last

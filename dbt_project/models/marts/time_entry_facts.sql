@@ -1,6 +1,6 @@
 {{ config(meta={'touched_by': 'judged_entries'}) }}
 -- Each time entry as it stands: who, when, what, how it was recorded and how often amended, and the landed row that says so. The note is an id, a
--- length and a hash.
+-- length and a hash. Only entries with further rows have anything to count.
 with versions as (
     select
         entries.practice_id,
@@ -9,6 +9,7 @@ with versions as (
         min(entries.extract_date) as first_landed_on
     from {{ ref('stg_time_entries') }} as entries
     {{ only_touched('judged_entries', 'entries') }}
+    where not entries.is_only
     group by entries.practice_id, entries.entry_id
 )
 
@@ -34,14 +35,14 @@ select
     entries.recorded_at,
     entries.updated_at,
     entries.voided as is_voided,
-    cast(versions.versions as bigint) as versions,
-    versions.first_landed_on,
+    cast(coalesce(versions.versions, 1) as bigint) as versions,
+    coalesce(versions.first_landed_on, entries.extract_date) as first_landed_on,
     entries.file_id,
     entries.line_number
 from {{ ref('stg_time_entries') }} as entries
 inner join {{ ref('int_time_entries__timed') }} as timed
     on entries.practice_id = timed.practice_id and entries.entry_id = timed.entry_id
-inner join versions on entries.practice_id = versions.practice_id and entries.entry_id = versions.entry_id
+left join versions on entries.practice_id = versions.practice_id and entries.entry_id = versions.entry_id
 left join {{ ref('int_members__current') }} as members
     on entries.practice_id = members.practice_id and entries.member_id = members.member_id
 where entries.is_current

@@ -5,7 +5,7 @@ with credited as (
         month,
         member_id,
         sum(seconds) as credited_seconds
-    from {{ ref('int_time_slices') }}
+    from {{ ref('minute_ledger') }}
     where disposition = 'credited'
     group by practice_id, month, member_id
 ),

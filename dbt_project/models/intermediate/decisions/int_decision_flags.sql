@@ -31,13 +31,14 @@ credited as (
         -- No clock is more than 14 hours ahead of UTC: the zone is looked up only where the month may be over.
         case
             when screened.recorded_at >= ledger.month + interval 1 month - interval 14 hour
-                then {{ month_of(local_time('screened.recorded_at', 'screened.time_zone')) }} > ledger.month
+                then {{ month_of(local_time('screened.recorded_at', 'practices.time_zone')) }} > ledger.month
             else false
         end as is_late,
         screened.is_split
     from {{ ref('minute_ledger') }} as ledger
     inner join {{ ref('int_time_entries__screened') }} as screened
         on ledger.practice_id = screened.practice_id and ledger.entry_id = screened.entry_id
+    inner join {{ ref('stg_practices') }} as practices on ledger.practice_id = practices.practice_id
     where ledger.disposition = 'credited' and ledger.seconds > 0
 ),
 

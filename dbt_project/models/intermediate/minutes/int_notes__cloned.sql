@@ -4,24 +4,51 @@ with own as (
     select * from {{ ref('int_notes__credited') }}
 ),
 
--- Other patients' notes count, whether this night touches them or not.
-patients as (
+-- Notes whose number stands too often. Other patients' notes count, whether this night touches them or not.
+alike as (
     select
         every_note.practice_id,
         every_note.month,
-        every_note.note_sha256,
-        count(*) as patients
+        every_note.note_number
     from {{ whole('int_notes__credited') }} as every_note
-    where (every_note.practice_id, every_note.month, every_note.note_sha256) in (
-        select (own.practice_id, own.month, own.note_sha256) from own
-    )
-    group by every_note.practice_id, every_note.month, every_note.note_sha256
+    {%- if is_touched_night() %}
+    semi join own
+        on every_note.practice_id = own.practice_id and every_note.month = own.month and every_note.note_number = own.note_number
+    {%- endif %}
+    group by every_note.practice_id, every_note.month, every_note.note_number
+    having count(*) > 1 or max(every_note.entries) > {{ limit('cloned_note_per_patient') }}
+),
+
+-- The number only found them: what is one note is said by its hash.
+notes as (
+    select
+        ledger.practice_id,
+        ledger.patient_id,
+        ledger.month,
+        entries.note_sha256,
+        count(*) as entries
+    from alike
+    inner join {{ whole('int_time_entries__screened') }} as screened
+        on alike.practice_id = screened.practice_id and alike.note_number = screened.note_number
+    inner join {{ whole('minute_ledger') }} as ledger
+        on screened.practice_id = ledger.practice_id and screened.entry_id = ledger.entry_id and alike.month = ledger.month
+    inner join {{ ref('stg_time_entries') }} as entries
+        on screened.practice_id = entries.practice_id and screened.entry_id = entries.entry_id
+    where ledger.disposition = 'credited' and ledger.seconds > 0 and entries.is_current
+    group by ledger.practice_id, ledger.patient_id, ledger.month, entries.note_sha256
+),
+
+counted as (
+    select
+        *,
+        count(*) over (partition by practice_id, month, note_sha256) as patients
+    from notes
 )
 
 select distinct
-    own.practice_id,
-    own.patient_id,
-    own.month
-from own
-inner join patients on own.practice_id = patients.practice_id and own.month = patients.month and own.note_sha256 = patients.note_sha256
-where patients.patients > 1 or own.entries > {{ limit('cloned_note_per_patient') }}
+    counted.practice_id,
+    counted.patient_id,
+    counted.month
+from counted
+{{ only_touched('patient_months', 'counted') }}
+where counted.patients > 1 or counted.entries > {{ limit('cloned_note_per_patient') }}

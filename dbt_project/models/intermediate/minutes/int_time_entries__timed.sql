@@ -1,9 +1,21 @@
 {{ config(meta={'touched_by': 'entries'}) }}
 -- Each current entry with its start, end and elapsed seconds, and the local day it lies on (rules.md A3, interface.md section 3).
--- elapsed_seconds is null for an open timer and negative for an invalid interval; both hold no time.
+-- elapsed_seconds is null for an open timer and negative for an invalid interval; both hold no time. What the minutes do not ask stays in staging.
 with zoned as (
     select
-        entries.* exclude (file_id, line_number, extract_date, is_current),
+        entries.practice_id,
+        entries.entry_id,
+        entries.patient_id,
+        entries.member_id,
+        entries.program,
+        entries.activity,
+        entries.face_to_face,
+        entries.voided,
+        entries.started_at,
+        entries.ended_at,
+        entries.recorded_at,
+        entries.note_sha256,
+        entries.note_id is not null or entries.note_sha256 is not null as is_documented,
         practices.time_zone,
         {{ elapsed_seconds('entries') }} as elapsed_seconds
     from {{ ref('stg_time_entries') }} as entries
@@ -46,30 +58,82 @@ anchored as (
     from timed
 ),
 
--- A clock differs from UTC by the same all through a minute. Asked once for each minute in use: a zone that is a column is looked up anew for every row,
--- which for two instants of each entry is more than the rest of this model.
-offsets as (
+-- What a clock differs from UTC by. A zone that is a column is looked up anew for every row, which for two instants of each entry is more than the
+-- rest of this model: it is asked once for each day in use, and for each minute of a day on which the clock is changed (never twice in a day).
+moments as (
+    select
+        time_zone,
+        anchor as moment
+    from anchored
+    union all
+    select
+        time_zone,
+        last_second as moment
+    from anchored
+),
+
+-- min(): what is asked of an aggregate is asked once for each group, where DuckDB would ask a group's key for every row before it groups them.
+days as (
+    select
+        time_zone,
+        day_start,
+        {{ seconds_between('day_start', local_time('min(day_start)', 'time_zone')) }} as seconds,
+        {{ seconds_between("day_start + interval 1439 minute", local_time("min(day_start) + interval 1439 minute", 'time_zone')) }} as last_seconds
+    from (
+        select
+            time_zone,
+            date_trunc('day', moment) as day_start
+        from moments
+    )
+    where day_start is not null
+    group by time_zone, day_start
+),
+
+minutes as (
     select
         time_zone,
         minute_start,
         {{ seconds_between('minute_start', local_time('minute_start', 'time_zone')) }} as seconds
     from (
-        select time_zone, date_trunc('minute', anchor) as minute_start from anchored
-        union
-        select time_zone, date_trunc('minute', last_second) as minute_start from anchored
+        select distinct
+            moments.time_zone,
+            date_trunc('minute', moments.moment) as minute_start
+        from moments
+        inner join days on moments.time_zone = days.time_zone and date_trunc('day', moments.moment) = days.day_start
+        where days.seconds <> days.last_seconds
     )
-    where minute_start is not null
+),
+
+steady_days as (
+    select
+        time_zone,
+        day_start,
+        seconds
+    from days
+    where seconds = last_seconds
+),
+
+local_times as (
+    select
+        anchored.* exclude (anchor, last_second, note_sha256, started_at, ended_at),
+        anchored.anchor + to_seconds(coalesce(starts.seconds, starting_minutes.seconds)) as first_local,
+        anchored.last_second + to_seconds(coalesce(ends.seconds, ending_minutes.seconds)) as last_second_local,
+        -- Who shares a note: a number is compared sooner than a text, and two notes with one number cost a look too many and no more.
+        case when anchored.note_sha256 is not null then hash(anchored.note_sha256) end as note_number
+    from anchored
+    left join steady_days as starts
+        on anchored.time_zone = starts.time_zone and date_trunc('day', anchored.anchor) = starts.day_start
+    left join steady_days as ends
+        on anchored.time_zone = ends.time_zone and date_trunc('day', anchored.last_second) = ends.day_start
+    left join minutes as starting_minutes
+        on anchored.time_zone = starting_minutes.time_zone and date_trunc('minute', anchored.anchor) = starting_minutes.minute_start
+    left join minutes as ending_minutes
+        on anchored.time_zone = ending_minutes.time_zone and date_trunc('minute', anchored.last_second) = ending_minutes.minute_start
 )
 
 select
-    anchored.* exclude (anchor, last_second, note_length),
-    cast(anchored.anchor + to_seconds(starts.seconds) as date) as local_day,
-    cast(coalesce(anchored.last_second + to_seconds(ends.seconds), anchored.anchor + to_seconds(starts.seconds)) as date) as last_local_day,
-    {{ month_of('anchored.anchor + to_seconds(starts.seconds)') }}
-    <> {{ month_of('coalesce(anchored.last_second + to_seconds(ends.seconds), anchored.anchor + to_seconds(starts.seconds))') }} as is_split,
-    (anchored.note_id is not null or anchored.note_sha256 is not null) as is_documented
-from anchored
-left join offsets as starts
-    on anchored.time_zone = starts.time_zone and date_trunc('minute', anchored.anchor) = starts.minute_start
-left join offsets as ends
-    on anchored.time_zone = ends.time_zone and date_trunc('minute', anchored.last_second) = ends.minute_start
+    * exclude (first_local, last_second_local),
+    cast(first_local as date) as local_day,
+    cast(coalesce(last_second_local, first_local) as date) as last_local_day,
+    {{ month_of('first_local') }} <> {{ month_of('coalesce(last_second_local, first_local)') }} as is_split
+from local_times

@@ -3,10 +3,15 @@
 -- depends_on: {{ ref('touched_entries__before') }}
 -- Each entry cut at local midnights, so that a piece lies on one local day and in one month. Elapsed time, so a daylight saving change is no cut.
 -- What has no time on the clock (open, invalid, without clock times) is one piece with its seconds and no interval.
-with whole as (
+with entries as (
     select
         practice_id,
         entry_id,
+        patient_id,
+        member_id,
+        program,
+        note_number,
+        start_at as entry_start_at,
         time_zone,
         local_day,
         start_at,
@@ -18,22 +23,23 @@ with whole as (
 ),
 
 pieces as (
-    {{ cut_at_local_midnights('whole', 'entry_id') }}
+    {{ cut_at_local_midnights(
+        'entries', ['practice_id', 'entry_id', 'patient_id', 'member_id', 'program', 'note_number', 'entry_start_at']
+    ) }}
 )
 
 select
-    pieces.practice_id,
-    pieces.entry_id,
-    entries.patient_id,
-    entries.member_id,
-    entries.program,
-    pieces.local_day,
-    {{ month_of('pieces.local_day') }} as month,
-    pieces.start_at,
-    pieces.end_at,
-    pieces.seconds,
-    -- Who shares a note: a number is compared sooner than a text, and two notes with one number cost a look too many and no more.
-    hash(entries.note_sha256) as note_number
+    practice_id,
+    entry_id,
+    patient_id,
+    member_id,
+    program,
+    local_day,
+    {{ month_of('local_day') }} as month,
+    start_at,
+    end_at,
+    seconds,
+    is_whole,
+    entry_start_at,
+    note_number
 from pieces
-inner join {{ ref('int_time_entries__timed') }} as entries
-    on pieces.practice_id = entries.practice_id and pieces.entry_id = entries.entry_id

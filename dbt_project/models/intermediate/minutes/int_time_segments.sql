@@ -1,15 +1,15 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- Each piece with what steps 1 to 5 of rules.md A3 say of it; disposition is null for what reaches step 6. Where the member was with someone else
 -- for part of a piece, that part and the rest are segments of their own. overlap_pass and day_pass keep what steps 2, 4 and 5 would say, for the
--- time that documentation or a word of the member could still bring back (A6b).
+-- time that documentation or a word of the member could still bring back (A6b). is_whole: the segment is all of its entry. is_beside: it reaches step 6
+-- on a day of the patient on which such time runs beside other such time.
 with pieces as (
     select
         pieces.*,
         screened.screening,
         screened.content,
-        screened.is_known_patient and screened.is_known_member as is_known,
+        screened.is_known,
         screened.is_real and pieces.start_at is not null as can_overlap,
-        screened.start_at as entry_start_at,
         coalesce(
             (screened.active_from is not null and pieces.local_day < screened.active_from)
             or (screened.active_to is not null and pieces.local_day > screened.active_to),
@@ -84,7 +84,8 @@ cut as (
 
 segments as (
     select
-        pieces.* exclude (start_at, end_at, seconds),
+        pieces.* exclude (start_at, end_at, seconds, is_whole),
+        pieces.is_whole and cut.entry_id is null as is_whole,
         coalesce(cut.start_at, pieces.start_at) as start_at,
         coalesce(cut.end_at, pieces.end_at) as end_at,
         case when cut.entry_id is null then pieces.seconds else {{ seconds_between('cut.start_at', 'cut.end_at') }} end as seconds,
@@ -108,27 +109,54 @@ judged as (
     from segments
     left join {{ ref('int_patient_months__service') }} as months
         on segments.practice_id = months.practice_id and segments.patient_id = months.patient_id and segments.month = months.month
+),
+
+disposed as (
+    select
+        *,
+        hash(practice_id, patient_id, local_day) as day_number,
+        case
+            when screening is not null then screening
+            when is_inactive then 'inactive_member'
+            when is_shared then 'staff_overlap'
+            when step_4 is not null then step_4
+            else step_5
+        end as disposition
+    from judged
+),
+
+-- Patients' days on which time that reaches step 6 runs beside other such time. Two days with one number cost a look too many and no more.
+busy as (
+    select distinct day_number
+    from (
+        select
+            day_number,
+            start_at < max(end_at) over (
+                partition by day_number
+                order by start_at, end_at rows between unbounded preceding and 1 preceding
+            ) as runs_beside
+        from disposed
+        where disposition is null and start_at is not null
+    )
+    where runs_beside
 )
 
 select
-    practice_id,
-    entry_id,
-    patient_id,
-    member_id,
-    program,
-    month,
-    local_day,
-    entry_start_at,
-    start_at,
-    end_at,
-    seconds,
-    case
-        when screening is not null then screening
-        when is_inactive then 'inactive_member'
-        when is_shared then 'staff_overlap'
-        when step_4 is not null then step_4
-        else step_5
-    end as disposition,
-    is_known and not is_inactive and step_4 is null and step_5 is null as would_count,
-    step_5 is null as passes_days
-from judged
+    disposed.practice_id,
+    disposed.entry_id,
+    disposed.patient_id,
+    disposed.member_id,
+    disposed.program,
+    disposed.month,
+    disposed.local_day,
+    disposed.entry_start_at,
+    disposed.start_at,
+    disposed.end_at,
+    disposed.seconds,
+    disposed.is_whole,
+    disposed.disposition,
+    disposed.disposition is null and disposed.start_at is not null and busy.day_number is not null as is_beside,
+    disposed.is_known and not disposed.is_inactive and disposed.step_4 is null and disposed.step_5 is null as would_count,
+    disposed.step_5 is null as passes_days
+from disposed
+left join busy on disposed.day_number = busy.day_number

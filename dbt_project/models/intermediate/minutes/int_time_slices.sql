@@ -1,7 +1,7 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
--- Step 6: of what reaches it, the seconds that an earlier-starting entry (ties: the smaller entry_id) for the same patient already counts are
--- concurrent, the rest is credited (R-TIME-3). Only what overlaps is sliced at every edge; the rest passes as it is.
-with reaching as (
+-- Step 6: of what runs beside other time of the patient's day, the seconds that an earlier-starting entry (ties: the smaller entry_id) already counts
+-- are concurrent, the rest is credited (R-TIME-3). What runs beside none is credited as it is (minute_ledger).
+with beside as (
     select
         *,
         max(end_at) over (
@@ -9,7 +9,7 @@ with reaching as (
             order by start_at, end_at rows between unbounded preceding and 1 preceding
         ) as earlier_end
     from {{ ref('int_time_segments') }}
-    where disposition is null
+    where is_beside
 ),
 
 clustered as (
@@ -19,8 +19,7 @@ clustered as (
             partition by practice_id, patient_id, local_day
             order by start_at, end_at rows between unbounded preceding and current row
         ) as cluster
-    from reaching
-    where start_at is not null
+    from beside
 ),
 
 counted as (
@@ -101,21 +100,6 @@ select
     'credited' as disposition
 from counted
 where segments_in_cluster = 1
-union all
-select
-    practice_id,
-    entry_id,
-    patient_id,
-    member_id,
-    program,
-    month,
-    local_day,
-    start_at,
-    end_at,
-    seconds,
-    'credited' as disposition
-from reaching
-where start_at is null
 union all
 select
     practice_id,

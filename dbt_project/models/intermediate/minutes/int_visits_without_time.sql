@@ -49,7 +49,7 @@ unlogged as (
 ),
 
 pieces as (
-    {{ cut_at_local_midnights('unlogged', 'contact_key') }}
+    {{ cut_at_local_midnights('unlogged', ['practice_id', 'contact_key']) }}
 )
 
 select

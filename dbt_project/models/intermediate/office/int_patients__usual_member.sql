@@ -1,16 +1,16 @@
 -- Who usually works with a patient: the member, still in the care team, with the most credited time in the newest month and the three before it.
 with credited as (
     select
-        slices.practice_id,
-        slices.patient_id,
-        slices.member_id,
-        sum(slices.seconds) as seconds
-    from {{ ref('int_time_slices') }} as slices
-    inner join {{ ref('stg_practices') }} as practices on slices.practice_id = practices.practice_id
+        ledger.practice_id,
+        ledger.patient_id,
+        ledger.member_id,
+        sum(ledger.seconds) as seconds
+    from {{ ref('minute_ledger') }} as ledger
+    inner join {{ ref('stg_practices') }} as practices on ledger.practice_id = practices.practice_id
     where
-        slices.disposition = 'credited'
-        and slices.month >= {{ month_of('practices.newest_night') }} - interval 1 month * cast({{ limit('usual_member') }} as integer)
-    group by slices.practice_id, slices.patient_id, slices.member_id
+        ledger.disposition = 'credited'
+        and ledger.month >= {{ month_of('practices.newest_night') }} - interval 1 month * cast({{ limit('usual_member') }} as integer)
+    group by ledger.practice_id, ledger.patient_id, ledger.member_id
 )
 
 select
