@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import sys
 
@@ -40,6 +41,8 @@ def main() -> None:
     """Console script. A HouseError is printed as it is; anything else is our defect: its traceback goes to a private file."""
     # A log that cannot be written (a full disk) is no reason for a traceback over the message that says so.
     logging.raiseExceptions = False
+    # A crash inside a library's machine code leaves no exception: then at least the functions it was in, and no value of theirs.
+    faulthandler.enable()
     code = 1
     try:
         code = _run()

@@ -121,6 +121,8 @@ def columns_of(
     from sqlglot.optimizer.scope import build_scope
     from sqlglot.schema import ensure_schema
 
+    # It warns of every subquery behind a FROM, by printing all of it.
+    logging.getLogger("sqlglot").setLevel(logging.ERROR)
     own = tables[node["schema"], node["name"]].columns
     parents = {_relation(manifest, parent): parent for parent in sorted(get_upstream_unique_ids(manifest, node))}
     parents = {relation: parent for relation, parent in parents.items() if relation[0] != standing.SETS}
