@@ -5,9 +5,7 @@ with alternatives as (
         patient_id,
         month,
         to_json(
-            list(
-                {'track': track, 'minutes': minutes_used, 'codes': codes, 'allowed_amount': allowed_amount} order by place
-            )
+            {{ list_in_order("{'track': track, 'minutes': minutes_used, 'codes': codes, 'allowed_amount': allowed_amount}", 'place') }}
         ) as alternatives
     from {{ ref('int_tracks__chosen') }}
     where scenario = 'actual'

@@ -48,7 +48,7 @@ select
     practice_id,
     patient_id,
     month,
-    list(icd10_code order by place) as icd10_codes
+    {{ list_in_order('icd10_code', 'place') }} as icd10_codes
 from ranked
 where place <= 12
 group by practice_id, patient_id, month

@@ -5,7 +5,7 @@ with findings as (
         practice_id,
         patient_id,
         month,
-        list(reason order by precedence) as findings
+        {{ list_in_order('reason', 'precedence') }} as findings
     from {{ ref('int_decision_findings') }}
     group by practice_id, patient_id, month
 ),
@@ -25,23 +25,21 @@ candidates as (
         priced.practice_id,
         priced.patient_id,
         priced.month,
-        to_json(
-            list(
-                {
-                    'track': priced.track,
-                    'place': chosen.place,
-                    'procedure_code': priced.procedure_code,
-                    'units': priced.units,
-                    'is_capped': priced.is_capped,
-                    'minutes': priced.minutes_used,
-                    'service_date': priced.service_date,
-                    'unit_amount': priced.unit_amount,
-                    'allowed_amount': priced.allowed_amount,
-                    'national_amount': priced.national_amount
-                }
-                order by chosen.place, priced.is_base desc, priced.procedure_code
-            )
-        ) as candidates
+        to_json({{ list_in_order(
+            "{
+                'track': priced.track,
+                'place': chosen.place,
+                'procedure_code': priced.procedure_code,
+                'units': priced.units,
+                'is_capped': priced.is_capped,
+                'minutes': priced.minutes_used,
+                'service_date': priced.service_date,
+                'unit_amount': priced.unit_amount,
+                'allowed_amount': priced.allowed_amount,
+                'national_amount': priced.national_amount
+            }",
+            "{'place': chosen.place, 'further': not priced.is_base, 'code': priced.procedure_code}"
+        ) }}) as candidates
     from {{ ref('int_candidates__priced') }} as priced
     inner join {{ ref('int_tracks__chosen') }} as chosen using (scenario, practice_id, patient_id, month, track)
     where priced.scenario = 'actual'

@@ -25,7 +25,7 @@ against as (
         findings.practice_id,
         findings.patient_id,
         findings.month,
-        list(findings.reason order by findings.precedence) as reasons
+        {{ list_in_order('findings.reason', 'findings.precedence') }} as reasons
     from {{ ref('int_decision_findings') }} as findings
     inner join {{ ref('rule_decision_reasons') }} as rules on findings.reason = rules.reason and rules.undoes_a_claim
     group by findings.practice_id, findings.patient_id, findings.month

@@ -14,7 +14,7 @@ with tracks as (
         -- A unit without a price has no sum either.
         case when count(*) = count(allowed_amount) then sum(allowed_amount) end as allowed_amount,
         case when count(*) = count(national_amount) then sum(national_amount) end as national_amount,
-        list({'code': procedure_code, 'units': units} order by is_base desc, procedure_code) as codes
+        {{ list_in_order("{'code': procedure_code, 'units': units}", "{'further': not is_base, 'code': procedure_code}") }} as codes
     from {{ ref('int_candidates__priced') }}
     group by scenario, practice_id, patient_id, month, program, track, service_date
 )
