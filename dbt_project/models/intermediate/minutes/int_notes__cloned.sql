@@ -20,22 +20,37 @@ alike as (
 ),
 
 -- The number only found them: what is one note is said by its hash.
-notes as (
+suspects as materialized (
+    select
+        screened.practice_id,
+        screened.entry_id
+    from {{ whole('int_time_entries__screened') }} as screened
+    semi join alike on screened.practice_id = alike.practice_id and screened.note_number = alike.note_number
+),
+
+credited as materialized (
     select
         ledger.practice_id,
+        ledger.entry_id,
         ledger.patient_id,
-        ledger.month,
+        ledger.month
+    from {{ whole('minute_ledger') }} as ledger
+    semi join suspects on ledger.practice_id = suspects.practice_id and ledger.entry_id = suspects.entry_id
+    where ledger.disposition = 'credited' and ledger.seconds > 0
+),
+
+notes as (
+    select
+        credited.practice_id,
+        credited.patient_id,
+        credited.month,
         entries.note_sha256,
         count(*) as entries
-    from alike
-    inner join {{ whole('int_time_entries__screened') }} as screened
-        on alike.practice_id = screened.practice_id and alike.note_number = screened.note_number
-    inner join {{ whole('minute_ledger') }} as ledger
-        on screened.practice_id = ledger.practice_id and screened.entry_id = ledger.entry_id and alike.month = ledger.month
+    from credited
     inner join {{ ref('stg_time_entries') }} as entries
-        on screened.practice_id = entries.practice_id and screened.entry_id = entries.entry_id
-    where ledger.disposition = 'credited' and ledger.seconds > 0 and entries.is_current
-    group by ledger.practice_id, ledger.patient_id, ledger.month, entries.note_sha256
+        on credited.practice_id = entries.practice_id and credited.entry_id = entries.entry_id
+    where entries.is_current
+    group by credited.practice_id, credited.patient_id, credited.month, entries.note_sha256
 ),
 
 counted as (

@@ -72,6 +72,15 @@ added_days as (
     where is_undocumented
 ),
 
+changed_months as (
+    select distinct
+        scenario,
+        practice_id,
+        patient_id,
+        month
+    from added_days
+),
+
 to_unite as (
     select
         'actual' as scenario,
@@ -203,7 +212,7 @@ select
     days.practitioner_seconds,
     days.staff_seconds
 from days
-inner join (select distinct scenario, practice_id, patient_id, month from added_days) as changed_months
+inner join changed_months
     on days.practice_id = changed_months.practice_id and days.patient_id = changed_months.patient_id and days.month = changed_months.month
 left join added_days
     on

@@ -2,7 +2,43 @@
 -- Spans in which one member has time for two or more patients or programs at once (R-TIME-4), among the pieces of entries that survive step 1;
 -- month by month, because a piece lies in one.
 -- First the union per member, patient and program; then, along the clock, how many of them run at once.
-with spans as (
+with pieces as (
+    select
+        pieces.practice_id,
+        pieces.entry_id,
+        pieces.member_id,
+        pieces.month,
+        pieces.patient_id,
+        pieces.program,
+        pieces.start_at,
+        pieces.end_at,
+        hash(pieces.practice_id, pieces.member_id, pieces.month) as member_number
+    from {{ ref('int_time_pieces') }} as pieces
+    {{ only_touched('member_months', 'pieces') }}
+    where pieces.start_at is not null
+),
+
+-- What has time beside it in the months of one number: numbers are put in an order sooner than names. Two members with one number cost a look too many.
+suspects as (
+    select distinct
+        member_number,
+        start_at,
+        end_at
+    from (
+        select
+            member_number,
+            start_at,
+            end_at,
+            max(end_at) over (
+                partition by member_number order by start_at, end_at rows between unbounded preceding and 1 preceding
+            ) as earlier_end,
+            lead(start_at) over (partition by member_number order by start_at, end_at) as later_start
+        from pieces
+    )
+    where earlier_end > start_at or later_start < end_at
+),
+
+spans as (
     select
         pieces.practice_id,
         pieces.member_id,
@@ -15,15 +51,15 @@ with spans as (
             partition by pieces.practice_id, pieces.member_id, pieces.month
             order by pieces.start_at, pieces.end_at rows between unbounded preceding and 1 preceding
         ) as earlier_end,
-        min(pieces.start_at) over (
-            partition by pieces.practice_id, pieces.member_id, pieces.month
-            order by pieces.start_at, pieces.end_at rows between 1 following and unbounded following
+        lead(pieces.start_at) over (
+            partition by pieces.practice_id, pieces.member_id, pieces.month order by pieces.start_at, pieces.end_at
         ) as later_start
-    from {{ ref('int_time_pieces') }} as pieces
-    {{ only_touched('member_months', 'pieces') }}
+    from pieces
+    semi join suspects
+        on pieces.member_number = suspects.member_number and pieces.start_at = suspects.start_at and pieces.end_at = suspects.end_at
     inner join {{ ref('int_time_entries__screened') }} as screened
         on pieces.practice_id = screened.practice_id and pieces.entry_id = screened.entry_id
-    where screened.is_real and pieces.start_at is not null
+    where screened.is_real
 ),
 
 -- Most members are with one patient at a time: only what touches another entry goes on.
