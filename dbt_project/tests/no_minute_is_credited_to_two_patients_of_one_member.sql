@@ -1,3 +1,4 @@
+{{ config(meta={'dagster': {'ref': {'name': 'int_time_slices'}}}) }}
 select
     practice_id,
     member_id
