@@ -35,7 +35,7 @@ def step(name: str, home: House) -> dict[str, Any]:
     """One step of benchmarks.steps in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.steps", name, str(home.root)], capture_output=True, text=True, check=False,
-        env={**os.environ, "CCM_HOME": str(home.root)},
+        env={**os.environ, "CCM_HOME": str(home.root), "PYTHONDONTWRITEBYTECODE": ""},
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
@@ -49,7 +49,7 @@ def command(home: House, *arguments: str) -> dict[str, float]:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ccm")), *arguments], capture_output=True, text=True, check=False,
-        env={**os.environ, "CCM_HOME": str(home.root)},
+        env={**os.environ, "CCM_HOME": str(home.root), "PYTHONDONTWRITEBYTECODE": ""},
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:

@@ -158,7 +158,7 @@ def dbt_build(house: House) -> dict[str, Any]:
     build_inputs(house)
     dbt.ensure_manifest(house)
     results: list[Any] = []
-    found: dict[str, Any] = timed(lambda: results.extend(dbt.build(house)))
+    found: dict[str, Any] = timed(lambda: results.extend(dbt.build(house, is_whole=True)))
     found["bad"] = [result.unique_id for result in results if result.is_bad and not result.unique_id.startswith("test.")]
     return found
 
