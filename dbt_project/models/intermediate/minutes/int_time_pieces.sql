@@ -33,7 +33,8 @@ select
     pieces.end_at,
     pieces.seconds,
     -- Who shares a note: a number is compared sooner than a text, and two notes with one number cost a look too many and no more.
-    hash(entries.note_sha256) as note_number
+    -- Without a note there is no number: hash() gives null one, too.
+    case when entries.note_sha256 is not null then hash(entries.note_sha256) end as note_number
 from pieces
 inner join {{ ref('int_time_entries__timed') }} as entries
     on pieces.practice_id = entries.practice_id and pieces.entry_id = entries.entry_id
