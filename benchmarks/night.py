@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ RESULTS = Path(__file__).parent / "results"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "scale.md"
 BEGIN, END = "<!-- made by make bench: begin -->", "<!-- made by make bench: end -->"
 SIZES = {"small": (500, 1), "10k": (10_000, 1), "100k": (100_000, 1), "1400k": (1_400_000, 1), "100kx36": (100_000, 36)}
+# Nights over a history: two sizes that differ in their months, measured one after the other. Each has its first build, one more night, and `--full`.
+HISTORIES = {"10kx36": (10_000, 36), "100kx12": (100_000, 12), "history-100kx36": (100_000, 36)}
 
 
 def step(name: str, home: House) -> dict[str, Any]:
@@ -123,6 +126,22 @@ def measure(size: str, folder: Path) -> dict[str, Any]:
     return found
 
 
+def measure_history(patients: int, months: int, folder: Path) -> dict[str, Any]:
+    """A night over one month and over `months`, of the same patients and with as many rows; the whole build is that of all there was before it."""
+    found: dict[str, Any] = {
+        "patients": patients, "months": months, "cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1),
+        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"), "nights": {},
+    }  # fmt: skip
+    for length in (1, months):
+        home = make_home(folder / f"{length}", patients, length)
+        land_night(home, patients, length)
+        nights = found["nights"][str(length)] = {"whole night": step("whole night", home)}
+        land_night(home, patients, length, number=1)
+        nights["night"] = step("night", home)
+        shutil.rmtree(home.root)
+    return found
+
+
 def keep(size: str, found: dict[str, Any]) -> None:
     """What was measured so far: a run that is cut off has not been for nothing."""
     (RESULTS / f"night_{size}.json").write_text(json.dumps(found, indent=1) + "\n")
@@ -197,6 +216,9 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     lines += [f"| {name} | {one['rows']:,} | {one['cpu_s']:.1f} | {one['cpu_s'] / whole:.0%} |" for name, one in models]
     if "small" in results:
         lines += _small(results["small"]["steps"])
+    histories = {size: json.loads(path.read_text()) for size in HISTORIES if (path := RESULTS / f"night_{size}.json").exists()}
+    if histories:
+        lines += _history(list(histories.values()))
     lines += [
         "",
         "Measured with "
@@ -204,6 +226,49 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         + ".",
     ]
     return "\n".join(lines)
+
+
+def _history(histories: list[dict[str, Any]]) -> list[str]:
+    """What is said of a night over a long history beside one over a single month, in CPU seconds."""
+
+    def cost(night: dict[str, Any], is_published: bool) -> float:
+        parts = [night["take_in"], night["build"], *([night["publish"]] if is_published else [])]
+        return float(sum(part["cpu_s"] for part in parts))
+
+    def row(name: str, cell: Any, goal: str = "") -> str:
+        cells = []
+        for found in histories:
+            one, long = found["nights"]["1"], found["nights"][str(found["months"])]
+            cells.append(cell(one, long))
+        return f"| {name} | " + " | ".join(cells) + f" | {goal} |"
+
+    def ratio(one: float, other: float) -> str:
+        return f"**{one / other:.2f}**"
+
+    return [
+        "",
+        "One more night, taken in, judged, built, tested and published, over a history beside one over a single month:",
+        "",
+        "| | " + " | ".join(f"{found['patients']:,} patients, {found['months']} months (load {found['load_before']})" for found in histories) + " | goal |",
+        "|---|" + "---|" * (len(histories) + 1),
+        row("patient-months decided again, of all", lambda o, n: f"{n['night']['patient_months']:,} of {n['night']['of_patient_months']:,}"),
+        row("over a month, CPU s (wall s); publishing", lambda o, n: _told(o["night"], cost)),
+        row("over the history, CPU s (wall s); publishing", lambda o, n: _told(n["night"], cost)),
+        row("everything built (`--full`), CPU s (wall s); publishing", lambda o, n: _told(n["whole night"], cost)),
+        row("the history / a month, publishing apart", lambda o, n: ratio(cost(n["night"], False), cost(o["night"], False)), "1.25"),
+        row("the history / a month, with publishing", lambda o, n: ratio(cost(n["night"], True), cost(o["night"], True)), "1.75"),
+        row("the night / `--full`", lambda o, n: ratio(cost(n["night"], True), cost(n["whole night"], True)), "0.4"),
+        row(
+            "most memory of the night and of `--full`, GiB (memory_limit 6 GB)",
+            lambda o, n: f"{n['night']['peak_gib']:.1f}, {n['whole night']['peak_gib']:.1f}",
+            "8",
+        ),
+    ]  # fmt: skip
+
+
+def _told(night: dict[str, Any], cost: Any) -> str:
+    wall = sum(night[part]["wall_s"] for part in ("take_in", "build"))
+    return f"{cost(night, False):.0f} ({wall:.0f}); {night['publish']['cpu_s']:.0f}"
 
 
 def _small(steps: dict[str, Any]) -> list[str]:
@@ -241,13 +306,16 @@ def write_document() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sizes", nargs="*", choices=[*SIZES, []], help="none: only the table is made again")
+    parser.add_argument("sizes", nargs="*", choices=[*SIZES, *HISTORIES, []], help="none: only the table is made again")
     parser.add_argument("--folder", type=Path, help="where there is room; else the system's temporary folder")
     asked = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     for size in asked.sizes:
         with tempfile.TemporaryDirectory(dir=asked.folder, prefix="ccm-bench-") as folder:
-            keep(size, measure(size, Path(folder)))
+            if size in HISTORIES:
+                keep(size, measure_history(*HISTORIES[size], Path(folder)))
+            else:
+                keep(size, measure(size, Path(folder)))
     write_document()
     return 0
 

@@ -33,6 +33,7 @@ def publish(house: House) -> dict[str, int]:
     counts: dict[str, int] | None = None
     try:
         with engine.connect(house) as con:
+            con.execute("set checkpoint_threshold = '2GB'")  # one checkpoint, as the file is detached
             engine.attach(con, house.warehouse, "warehouse")
             changes = standing.changes(con, "warehouse")
             if changes and changes.upon and changes.upon == _published_state(house):
