@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from typing import Any
 
 import duckdb
 
-from benchmarks.lake import make_home
+from benchmarks.lake import land_night, make_home
 from benchmarks.steps import MINUTES
 from orchestration.house import House
 
@@ -29,13 +30,15 @@ RESULTS = Path(__file__).parent / "results"
 DOCUMENT = Path(__file__).parents[1] / "docs" / "scale.md"
 BEGIN, END = "<!-- made by make bench: begin -->", "<!-- made by make bench: end -->"
 SIZES = {"small": (500, 1), "10k": (10_000, 1), "100k": (100_000, 1), "1400k": (1_400_000, 1), "100kx36": (100_000, 36)}
+# Nights over a history: two sizes that differ in their months, measured one after the other. Each has its first build, one more night, and `--full`.
+HISTORIES = {"10kx36": (10_000, 36), "100kx12": (100_000, 12), "history-100kx36": (100_000, 36)}
 
 
 def step(name: str, home: House) -> dict[str, Any]:
     """One step of benchmarks.steps in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.steps", name, str(home.root)], capture_output=True, text=True, check=False,
-        env={**os.environ, "CCM_HOME": str(home.root)},
+        env={**os.environ, "CCM_HOME": str(home.root), "PYTHONDONTWRITEBYTECODE": ""},
     )  # fmt: skip
     if done.returncode:
         raise RuntimeError(f"{name}: {done.stderr[-2000:]}")
@@ -49,7 +52,7 @@ def command(home: House, *arguments: str) -> dict[str, float]:
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     done = subprocess.run(
         [str(Path(sys.executable).with_name("ccm")), *arguments], capture_output=True, text=True, check=False,
-        env={**os.environ, "CCM_HOME": str(home.root)},
+        env={**os.environ, "CCM_HOME": str(home.root), "PYTHONDONTWRITEBYTECODE": ""},
     )  # fmt: skip
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode:
@@ -100,14 +103,15 @@ def measure(size: str, folder: Path) -> dict[str, Any]:
         keep(size, found)
 
     if size == "small":
+        land_night(home, patients, months, 500)
+        steps["nightly, the first"] = command(home, "nightly")  # makes Dagster's instance, loads the seeds
+        steps["nightly --full"] = command(home, "nightly", "--full")
         for name in ("imports", "dbt"):
             run(name, home)
-        again = make_home(folder / "night", patients, months, 500)
-        command(again, "nightly")  # the first makes Dagster's instance and loads the seeds
-        steps["nightly --full"] = command(again, "nightly", "--full")
-        run("dbt", home, "dbt again")
-        steps["status"] = command(again, "status")
-        steps["explain"] = command(again, "explain", "--practice", "bench-0000", "--patient", "P7", "--month", "2026-10")
+        land_night(home, patients, months, 500, number=1)
+        steps["nightly, the next"] = command(home, "nightly")
+        steps["status"] = command(home, "status")
+        steps["explain"] = command(home, "explain", "--practice", "bench-0000", "--patient", "P7", "--month", "2026-10")
         return found
     for name in ("models", "raw", "pandas", "polars", "publish"):
         run(name, home)
@@ -119,6 +123,22 @@ def measure(size: str, folder: Path) -> dict[str, Any]:
         home.warehouse.unlink()
         (home.state / "dbt" / "seeds.sha256").unlink(missing_ok=True)
         run("dbt", home)
+    return found
+
+
+def measure_history(patients: int, months: int, folder: Path) -> dict[str, Any]:
+    """A night over one month and over `months`, of the same patients and with as many rows; the whole build is that of all there was before it."""
+    found: dict[str, Any] = {
+        "patients": patients, "months": months, "cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1),
+        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"), "nights": {},
+    }  # fmt: skip
+    for length in (1, months):
+        home = make_home(folder / f"{length}", patients, length)
+        land_night(home, patients, length)
+        nights = found["nights"][str(length)] = {"whole night": step("whole night", home)}
+        land_night(home, patients, length, number=1)
+        nights["night"] = step("night", home)
+        shutil.rmtree(home.root)
     return found
 
 
@@ -195,14 +215,10 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     whole = total(largest["steps"]["models"]["models"])
     lines += [f"| {name} | {one['rows']:,} | {one['cpu_s']:.1f} | {one['cpu_s'] / whole:.0%} |" for name, one in models]
     if "small" in results:
-        steps = results["small"]["steps"]
-        base = steps["dbt again"]["cpu_s"] + steps["imports"]["cpu_s"]
-        lines += [
-            "",
-            f"A practice of 500 patients: `ccm nightly --full` {steps['nightly --full']['cpu_s']:.1f} s of CPU, `dbt build` alone with the imports "
-            f"{base:.1f} s: **{steps['nightly --full']['cpu_s'] / base:.2f}** (goal 1.3). `ccm status` {steps['status']['cpu_s']:.1f} s of CPU "
-            f"({steps['status']['wall_s']:.1f} s), `ccm explain` {steps['explain']['cpu_s']:.1f} s ({steps['explain']['wall_s']:.1f} s); goal 1.5 s.",
-        ]
+        lines += _small(results["small"]["steps"])
+    histories = {size: json.loads(path.read_text()) for size in HISTORIES if (path := RESULTS / f"night_{size}.json").exists()}
+    if histories:
+        lines += _history(list(histories.values()))
     lines += [
         "",
         "Measured with "
@@ -210,6 +226,70 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         + ".",
     ]
     return "\n".join(lines)
+
+
+def _history(histories: list[dict[str, Any]]) -> list[str]:
+    """What is said of a night over a long history beside one over a single month, in CPU seconds."""
+
+    def cost(night: dict[str, Any], is_published: bool) -> float:
+        parts = [night["take_in"], night["build"], *([night["publish"]] if is_published else [])]
+        return float(sum(part["cpu_s"] for part in parts))
+
+    def row(name: str, cell: Any, goal: str = "") -> str:
+        cells = []
+        for found in histories:
+            one, long = found["nights"]["1"], found["nights"][str(found["months"])]
+            cells.append(cell(one, long))
+        return f"| {name} | " + " | ".join(cells) + f" | {goal} |"
+
+    def ratio(one: float, other: float) -> str:
+        return f"**{one / other:.2f}**"
+
+    return [
+        "",
+        "One more night, taken in, judged, built, tested and published, over a history beside one over a single month:",
+        "",
+        "| | " + " | ".join(f"{found['patients']:,} patients, {found['months']} months (load {found['load_before']})" for found in histories) + " | goal |",
+        "|---|" + "---|" * (len(histories) + 1),
+        row("patient-months decided again, of all", lambda o, n: f"{n['night']['patient_months']:,} of {n['night']['of_patient_months']:,}"),
+        row("over a month, CPU s (wall s); publishing", lambda o, n: _told(o["night"], cost)),
+        row("over the history, CPU s (wall s); publishing", lambda o, n: _told(n["night"], cost)),
+        row("everything built (`--full`), CPU s (wall s); publishing", lambda o, n: _told(n["whole night"], cost)),
+        row("the history / a month, publishing apart", lambda o, n: ratio(cost(n["night"], False), cost(o["night"], False)), "1.25"),
+        row("the history / a month, with publishing", lambda o, n: ratio(cost(n["night"], True), cost(o["night"], True)), "1.75"),
+        row("the night / `--full`", lambda o, n: ratio(cost(n["night"], True), cost(n["whole night"], True)), "0.4"),
+        row(
+            "most memory of the night and of `--full`, GiB (memory_limit 6 GB)",
+            lambda o, n: f"{n['night']['peak_gib']:.1f}, {n['whole night']['peak_gib']:.1f}",
+            "8",
+        ),
+    ]  # fmt: skip
+
+
+def _told(night: dict[str, Any], cost: Any) -> str:
+    wall = sum(night[part]["wall_s"] for part in ("take_in", "build"))
+    return f"{cost(night, False):.0f} ({wall:.0f}); {night['publish']['cpu_s']:.0f}"
+
+
+def _small(steps: dict[str, Any]) -> list[str]:
+    """What is said of a small practice's commands."""
+    base = steps["dbt"]["cpu_s"] + steps["imports"]["cpu_s"]
+    return [
+        "",
+        "A practice of 500 patients, each command a process of its own:",
+        "",
+        "| | CPU s (wall s) | goal |",
+        "|---|---|---|",
+        f"| `dbt build` of everything, and the imports of a night | {base:.1f} | |",
+        *(
+            f"| `ccm {said} | {steps[name]['cpu_s']:.1f} ({steps[name]['wall_s']:.1f}): **{steps[name]['cpu_s'] / base:.2f}** | 1.3 |"
+            for name, said in (("nightly --full", "nightly --full`"), ("nightly, the next", "nightly` with one more night in"))
+        ),
+        *(
+            f"| `ccm {name}` | **{steps[name]['cpu_s']:.1f}** ({steps[name]['wall_s']:.1f}) | 1.5 |"
+            for name in ("status", "explain")
+        ),
+    ]
 
 
 def _wall(measured: dict[str, Any], names: Any = None) -> float:
@@ -226,13 +306,16 @@ def write_document() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sizes", nargs="*", choices=[*SIZES, []], help="none: only the table is made again")
+    parser.add_argument("sizes", nargs="*", choices=[*SIZES, *HISTORIES, []], help="none: only the table is made again")
     parser.add_argument("--folder", type=Path, help="where there is room; else the system's temporary folder")
     asked = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     for size in asked.sizes:
         with tempfile.TemporaryDirectory(dir=asked.folder, prefix="ccm-bench-") as folder:
-            keep(size, measure(size, Path(folder)))
+            if size in HISTORIES:
+                keep(size, measure_history(*HISTORIES[size], Path(folder)))
+            else:
+                keep(size, measure(size, Path(folder)))
     write_document()
     return 0
 

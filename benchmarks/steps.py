@@ -158,9 +158,46 @@ def dbt_build(house: House) -> dict[str, Any]:
     build_inputs(house)
     dbt.ensure_manifest(house)
     results: list[Any] = []
-    found: dict[str, Any] = timed(lambda: results.extend(dbt.build(house)))
+    found: dict[str, Any] = timed(lambda: results.extend(dbt.build(house, is_whole=True)))
     found["bad"] = [result.unique_id for result in results if result.is_bad and not result.unique_id.startswith("test.")]
     return found
+
+
+def night(house: House, *, is_whole: bool = False) -> dict[str, Any]:
+    """A night by the functions of its assets: what landed is taken in, judged, built and tested, and published; `is_whole` as `--full`."""
+    from orchestration.answer.publish import publish
+    from orchestration.judge.expectations import judge_batch
+    from orchestration.practices import load_practices
+    from orchestration.take_in.lake import take_in
+    from orchestration.transform import dbt, standing
+    from orchestration.transform.assets import rebuild_everything
+    from orchestration.transform.state import build_inputs
+
+    os.environ["CCM_BUILD_MEMORY"] = MEMORY
+    dbt.ensure_manifest(house)
+    found: dict[str, Any] = {}
+
+    def taken_in() -> None:
+        zones = {practice_id: practice.time_zone for practice_id, practice in load_practices(house.practices_yaml).items()}
+        report = take_in(house, zones)
+        found["rows_taken_in"] = sum(file.rows_accepted for file in report.files) if report else 0
+        if report:
+            judge_batch(house, report.batch)
+
+    def rebuilt() -> None:
+        results, _ = rebuild_everything(house, build_inputs(house), is_whole=is_whole)
+        found["bad"] = [result.unique_id for result in results if result.is_bad]
+
+    found["take_in"] = timed(taken_in)
+    found["build"] = timed(rebuilt)
+    found["publish"] = timed(lambda: publish(house))
+    last = standing.last(house)
+    assert last is not None
+    return found | {"patient_months": last.patient_months, "of_patient_months": last.of_patient_months, "is_whole": last.is_whole}
+
+
+def whole_night(house: House) -> dict[str, Any]:
+    return night(house, is_whole=True)
 
 
 def publishing(house: House) -> dict[str, Any]:
@@ -212,7 +249,7 @@ def copying(house: House) -> dict[str, Any]:
 
 STEPS: dict[str, Callable[[House], dict[str, Any]]] = {
     "models": models, "raw": raw, "pandas": by_pandas, "polars": by_polars, "dbt": dbt_build, "publish": publishing, "imports": imports,
-    "take_in": taking_in, "copy": copying,
+    "take_in": taking_in, "copy": copying, "night": night, "whole night": whole_night,
 }  # fmt: skip
 
 

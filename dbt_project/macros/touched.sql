@@ -9,6 +9,12 @@
     {{ return(execute and env_var('CCM_NIGHT', '') == 'touched') }}
 {%- endmacro %}
 
+{#- True while such a night builds a model, and while it tests one whose test no row failed on the night before: then only rows of touched keys can
+    fail it, and a test that asks for these alone says as much as one that asks for all (orchestration/transform/dbt.py, `tests`). -#}
+{% macro is_for_touched_rows() -%}
+    {{ return(is_touched_night() and (model.resource_type != 'test' or model.unique_id in env_var('CCM_SOUND', '').split(','))) }}
+{%- endmacro %}
+
 {#- The sets of keys by name: the model that has them, and the columns that make the key. -#}
 {% macro touched_sets() -%}
     {{ return({
@@ -33,11 +39,12 @@
     {{ return(theirs == own or (theirs == 'judged_entries' and own in ('patient_months', 'member_months'))) }}
 {%- endmacro %}
 
-{#- dbt's own ref, but between two models that are built for touched keys the reader is given the rows just made, and not the whole table. -#}
+{#- dbt's own ref, but between two models that are built for touched keys the reader is given the rows just made, and not the whole table. So is the
+    test of such a model, and a test of more than one that says by what keys its rows are (`meta: touched_by`). -#}
 {% macro ref() -%}
     {%- set relation = builtins.ref(*varargs, **kwargs) -%}
-    {%- if is_touched_night() and model is defined and model.resource_type == 'model' -%}
-        {%- set own = touched_by(model) -%}
+    {%- if model is defined and model.resource_type in ('model', 'test') and is_for_touched_rows() -%}
+        {%- set own = touched_by(model) or touched_by(graph.nodes.get(model.get('attached_node'), {})) -%}
         {%- set theirs = touched_by(graph.nodes.get('model.' ~ project_name ~ '.' ~ varargs[-1], {})) -%}
         {%- if own and theirs and is_enough_for(theirs, own) -%}
             {{ return(relation.incorporate(path={'schema': 'touched'})) }}
@@ -68,9 +75,18 @@
     {%- set keys = by or every_key -%}
     {#- Asked for on every night, so that dbt knows of the edge. -#}
     {%- set set_relation = builtins.ref(set_model) -%}
-    {%- if is_touched_night() -%}
+    {%- if is_for_touched_rows() -%}
         semi join {{ set_relation }} as the_touched
             on {% for key in keys %}{{ alias }}.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Behind the FROM of a test that asks of a whole table what holds among rows with the same `columns`: only those that have one made this night. -#}
+{% macro only_beside_made(name, alias, columns) -%}
+    {%- do builtins.ref(name) -%}
+    {%- if is_for_touched_rows() -%}
+        semi join {{ builtins.ref(name).incorporate(path={'schema': 'touched'}) }} as the_made
+            on {% for column in columns %}{{ alias }}.{{ column }} = the_made.{{ column }}{% if not loop.last %} and {% endif %}{% endfor %}
     {%- endif -%}
 {%- endmacro %}
 
@@ -89,6 +105,9 @@
     using {{ set_relation }} as the_touched
     where {% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %};
     insert into {{ target_relation }} by name select * from {{ made }};
+    insert into {{ last_night('touched', 'replaced') }} values (
+        '{{ target_relation.schema }}', '{{ target_relation.identifier }}', '{{ set_model }}', ['{{ keys | join("', '") }}']
+    );
 {%- endmacro %}
 
 {#- Keys of a change extract that have a row in a touched file, in the lake or, where the file is gone, in the rows of the last night. -#}

@@ -1,4 +1,4 @@
-{{ config(meta={'dagster': {'ref': {'name': 'patient_month_decisions'}}}) }}
+{{ config(meta={'touched_by': 'patient_months', 'dagster': {'ref': {'name': 'patient_month_decisions'}}}) }}
 with codes as (
     select
         practice_id,

@@ -1,4 +1,4 @@
-{{ config(meta={'dagster': {'ref': {'name': 'patient_month_minutes'}}}) }}
+{{ config(meta={'touched_by': 'patient_months', 'dagster': {'ref': {'name': 'patient_month_minutes'}}}) }}
 -- Two ways to the same number: the ledger credits slice by slice, the patient-month is a union of intervals.
 with ledger as (
     select

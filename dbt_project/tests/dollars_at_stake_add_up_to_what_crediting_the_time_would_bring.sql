@@ -1,4 +1,4 @@
-{{ config(meta={'dagster': {'ref': {'name': 'undocumented_time'}}}) }}
+{{ config(meta={'touched_by': 'patient_months', 'dagster': {'ref': {'name': 'undocumented_time'}}}) }}
 with items as (
     select
         practice_id,

@@ -1,4 +1,4 @@
-{{ config(meta={'dagster': {'ref': {'name': 'int_work_items'}}}) }}
+{{ config(meta={'touched_by': 'patient_months', 'dagster': {'ref': {'name': 'int_work_items'}}}) }}
 -- Documenting and resolving together bring what the patient-month is worth with all of it credited, decided again.
 with items as (
     select

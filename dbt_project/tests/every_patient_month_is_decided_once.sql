@@ -1,4 +1,4 @@
-{{ config(meta={'dagster': {'ref': {'name': 'patient_month_decisions'}}}) }}
+{{ config(meta={'touched_by': 'patient_months', 'dagster': {'ref': {'name': 'patient_month_decisions'}}}) }}
 select
     coalesce(months.practice_id, decisions.practice_id) as practice_id,
     coalesce(months.patient_id, decisions.patient_id) as patient_id

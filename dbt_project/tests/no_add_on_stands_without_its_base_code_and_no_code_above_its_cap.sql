@@ -1,4 +1,4 @@
-{{ config(meta={'dagster': {'ref': {'name': 'claimable_codes'}}}) }}
+{{ config(meta={'touched_by': 'patient_months', 'dagster': {'ref': {'name': 'claimable_codes'}}}) }}
 select
     codes.practice_id,
     codes.patient_id,

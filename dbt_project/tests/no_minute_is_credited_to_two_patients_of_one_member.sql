@@ -7,6 +7,7 @@ from (
         practice_id,
         member_id,
         patient_id,
+        month,
         start_at,
         end_at
     from {{ ref('int_time_segments') }}
@@ -16,11 +17,13 @@ from (
         practice_id,
         member_id,
         patient_id,
+        month,
         start_at,
         end_at
     from {{ ref('int_time_slices') }}
     where disposition = 'credited'
-)
+) as credited
+{{ only_beside_made('int_time_segments', 'credited', ['practice_id', 'member_id', 'month']) }}
 where start_at is not null and end_at > start_at
 qualify
     start_at < max(end_at) over (

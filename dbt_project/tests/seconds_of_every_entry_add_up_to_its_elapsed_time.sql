@@ -4,12 +4,14 @@ select
     entries.practice_id,
     entries.entry_id
 from {{ ref('int_time_entries__timed') }} as entries
+{{ only_touched('judged_entries', 'entries') }}
 left join (
     select
         practice_id,
         entry_id,
         sum(seconds) as seconds
-    from {{ ref('minute_ledger') }}
+    from {{ ref('minute_ledger') }} as ledger
+    {{ only_touched('judged_entries', 'ledger') }}
     group by practice_id, entry_id
 ) as ledger
     on entries.practice_id = ledger.practice_id and entries.entry_id = ledger.entry_id

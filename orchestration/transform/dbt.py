@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # What dbt made of the project when it was last parsed. It names no home, so that all homes of this checkout share it.
 PARSED = DBT_PROJECT / "target" / "parsed"
 STAMP, MANIFEST, PARSED_PROJECT = "manifest.sha256", "manifest.json", "partial_parse.msgpack"
+_NO_UNIT_TESTS = ("--exclude", "resource_type:unit_test")
 _parsed: dict[str, bytes] = {}
 
 
@@ -138,9 +139,10 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 @contextlib.contextmanager
-def _environment(house: House, night: str) -> Iterator[None]:
+def _environment(house: House, night: str, sound: Iterable[str]) -> Iterator[None]:
     wanted = {
         "CCM_NIGHT": night,
+        "CCM_SOUND": ",".join(sorted(sound)),
         "CCM_HOME": str(house.root),
         "DBT_TARGET_PATH": str(target_folder(house)),
         "DBT_LOG_PATH": str(house.state / "dbt" / "logs"),
@@ -186,8 +188,32 @@ def _without_values() -> Iterator[None]:
         setattr(DuckDBConnectionManager, name, before)
 
 
-def invoke(house: House, arguments: Sequence[str], night: str = "") -> list[NodeResult]:
-    """One dbt command; `night` is "touched" where models are built for touched keys only (macros/touched.sql).
+@contextlib.contextmanager
+def _without_debug_events() -> Iterator[None]:
+    """While dbt runs, events below INFO are dropped where they are fired. dbt makes a message and a line of each, searches it for secrets, and only then
+    sees that the log does not want it: some twenty a model, a fifth of what a small practice's build costs."""
+    from dbt_common.events import event_manager_client
+    from dbt_common.events.base_types import BaseEvent, EventLevel
+    from dbt_common.events.event_manager import EventManager
+
+    below_info = (EventLevel.TEST, EventLevel.DEBUG)
+
+    class FromInfo(EventManager):
+        def fire_event(self, e: BaseEvent, level: EventLevel | None = None, *more: Any, **given: Any) -> None:
+            if (level or e.level_tag()) not in below_info:
+                super().fire_event(e, level, *more, **given)
+
+    before = event_manager_client.get_event_manager()
+    event_manager_client.ctx_set_event_manager(FromInfo())
+    try:
+        yield
+    finally:
+        event_manager_client.cleanup_event_logger()
+        event_manager_client.ctx_set_event_manager(before)
+
+
+def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Iterable[str] = ()) -> list[NodeResult]:
+    """One dbt command; `night` is "touched" where models are built for touched keys only, and the `sound` tests asked of these (macros/touched.sql).
 
     Raises HouseError when dbt could not run at all; failing tests and models are in the results."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -199,11 +225,13 @@ def invoke(house: House, arguments: Sequence[str], night: str = "") -> list[Node
         # The sets of a night that recomputes what it touches ask the night before.
         arguments = [*arguments, "--exclude", f"tag:{standing.SETS}"]
     manifest = None if is_parsing else _manifest(house)
-    with _environment(house, night), _without_values(), contextlib.redirect_stdout(io.StringIO()):
+    with _environment(house, night, sound), _without_values(), _without_debug_events(), contextlib.redirect_stdout(io.StringIO()):
         try:
             outcome = dbtRunner(manifest).invoke(
                 [
                     "--quiet",
+                    "--log-level",
+                    "none",
                     "--write-json" if is_parsing else "--no-write-json",
                     "--log-level-file",
                     "info",
@@ -245,9 +273,27 @@ def build(house: House, below: Sequence[str] = (), *, is_whole: bool = False) ->
     Models and tests are two commands: inside one `dbt build` a failing test keeps everything downstream from being built, so that one
     practice's bad row would stop every practice's morning. Here everything is built, and the gate stops whom a test names.
     """
+    sound = standing.sound(house)
     results = build_models(house, below, is_whole=is_whole)
     if not any(result.is_bad for result in results):
-        results += invoke(house, ["test", "--exclude", "resource_type:unit_test", *_selection(house, below)])
+        results += _tested(house, below, sound)
+    return results
+
+
+def _tested(house: House, below: Sequence[str], sound: frozenset[str]) -> list[NodeResult]:
+    """Runs the tests. Those that no row failed before a night of touched keys (`sound`) are asked of its rows alone; what fails one of these is asked of
+    all, so that every row that fails is told."""
+    is_touched = standing.is_touched(house)
+    among = sound if is_touched else frozenset()
+    results = invoke(house, ["test", *_NO_UNIT_TESTS, *_selection(house, below)], standing.SETS if among else "", among)
+    again = [result.unique_id for result in results if result.status != "pass" and result.unique_id in among]
+    if again:
+        results = [result for result in results if result.unique_id not in again]
+        results += invoke(house, ["test", *_NO_UNIT_TESTS, "--select", *(name.split(".")[2] for name in again)])
+    tested = {result.unique_id for result in results}
+    # What is only a part of the models was built again, and the tests of that part: the others' rows are as they were.
+    untested = sound - tested if below or is_touched else frozenset()
+    standing.keep_sound(house, untested | {result.unique_id for result in results if result.status == "pass"})
     return results
 
 
@@ -258,22 +304,22 @@ def build_models(house: House, below: Sequence[str] = (), *, is_whole: bool = Fa
     """
     results: list[NodeResult] = []
     project = project_fingerprint()
-    had_finished = standing.stands(house, project)
+    upon = standing.stands(house, project)
     standing.begin(house)
     stamp = house.state / "dbt" / "seeds.sha256"
     wanted = seeds_fingerprint()
     if not house.warehouse.exists() or not stamp.exists() or stamp.read_text() != wanted:
-        had_finished = False
+        upon = None
         # A full refresh, because a plain seed keeps the old columns and types.
         results += invoke(house, ["seed", "--full-refresh"])
         if any(result.is_bad for result in results):
             return results
         write_private(stamp, wanted)
-    is_touched = had_finished and not below and not is_whole
+    is_touched = upon is not None and not below and not is_whole
     results += invoke(house, ["run", *_selection(house, below)], standing.SETS if is_touched else "")
     # Where no night had finished, a part that is built is no whole.
-    if not any(result.is_bad for result in results) and (had_finished or not below):
-        standing.finish(house, project, "part" if below else "touched" if is_touched else "whole")
+    if not any(result.is_bad for result in results) and (upon is not None or not below):
+        standing.finish(house, project, "part" if below else "touched" if is_touched else "whole", upon)
     return results
 
 

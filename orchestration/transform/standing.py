@@ -1,12 +1,15 @@
 """Whether the warehouse stands as a finished night left it, so that the next may recompute only what it touches (dbt_project/macros/touched.sql).
 
 The mark is a table of the warehouse itself, so that neither is ever there without the other: it goes before the first model is built and comes back
-behind the last one.
+behind the last one. It names the state that the night left, and the one that a night of touched keys began upon: publishing follows from the one to the
+other what changed, and copies no more (orchestration/answer/publish.py).
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +21,8 @@ from orchestration.transform.configuration import rules_version
 
 _MARK = "nights.finished"
 SETS = "touched"  # the schema of the sets of keys and of the rows made for them
+_SOUND = "nights.sound"
+_REPLACED = f"{SETS}.replaced"
 _AGAIN = """
     select count(*) from intermediate.int_patient_months
     semi join touched.touched_patient_months using (practice_id, patient_id, month)
@@ -40,12 +45,13 @@ def _fingerprint(project: str) -> str:
     return hashlib.sha256(f"{project}\0{rules_version()}\0{duckdb.__version__}".encode()).hexdigest()
 
 
-def stands(house: House, project: str) -> bool:
-    """True when a finished night of these models left the warehouse and nothing was begun since."""
+def stands(house: House, project: str) -> str | None:
+    """The state that a finished night of these models left, when nothing was begun since."""
     if not house.warehouse.exists():
-        return False
+        return None
     with open_warehouse(house) as warehouse:
-        return _mark(warehouse) == _fingerprint(project)
+        mark = _mark(warehouse)
+        return mark[1] if mark and mark[0] == _fingerprint(project) else None
 
 
 def begin(house: House) -> None:
@@ -54,11 +60,18 @@ def begin(house: House) -> None:
         with open_warehouse(house, read_only=False) as warehouse:
             warehouse.execute("create schema if not exists nights")
             warehouse.execute(f"drop table if exists {_MARK}")
+            warehouse.execute(f"drop table if exists {_SOUND}")
             warehouse.execute(f"drop schema if exists {SETS} cascade")
+            # Which tables had rows of touched keys put in the place of the old ones: the macro replace_touched says so.
+            warehouse.execute(f"create schema {SETS}")
+            warehouse.execute(
+                f"create table {_REPLACED} (schema_name varchar, table_name varchar, set_name varchar, keys varchar[])"
+            )
 
 
-def finish(house: House, project: str, how: How) -> None:
-    """Every model is built: marks it, and removes the sets of the night. A `part` leaves standing what the last night recomputed."""
+def finish(house: House, project: str, how: How, upon: str | None = None) -> None:
+    """Every model is built: marks it. A `part` leaves standing what the last night recomputed. What a touched night made `upon` the state before
+    stays for the publication (`changes`); otherwise the sets are removed."""
     with open_warehouse(house, read_only=False) as warehouse:
         warehouse.execute("create schema if not exists nights")
         if how != "part":
@@ -68,8 +81,78 @@ def finish(house: House, project: str, how: How) -> None:
                 "create or replace table nights.recomputed as select ?::bigint as patient_months, ?::bigint as of_patient_months, ?::boolean as is_whole",
                 [again, every, how == "whole"],
             )
+        if how != "touched":
+            warehouse.execute(f"drop schema if exists {SETS} cascade")
+        warehouse.execute(
+            f"create or replace table {_MARK} as select ? as fingerprint, ? as state, ?::varchar as upon",
+            [_fingerprint(project), secrets.token_hex(16), upon if how == "touched" else None],
+        )
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """How a table came from the state before: `made` has the rows that were put in the place of those whose `keys` are in the table `of`."""
+
+    made: str
+    of: str
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What the last build made of the warehouse: the state it left, the one it built upon, and of each table by schema and name how it came from there.
+    Tables that are not named were made anew; without `upon` all were."""
+
+    state: str
+    upon: str | None
+    replaced: Mapping[tuple[str, str], Replaced]
+
+
+def changes(warehouse: duckdb.DuckDBPyConnection, database: str) -> Changes | None:
+    """Of a warehouse that is attached as `database`; None where no night finished."""
+    if not _has(warehouse, _MARK, database):
+        return None
+    state, upon = warehouse.execute(f"select state, upon from {database}.{_MARK}").fetchall()[0]
+    if upon is None or not _has(warehouse, _REPLACED, database):
+        return Changes(state, None, {})
+    rows = warehouse.execute(f"select schema_name, table_name, set_name, keys from {database}.{_REPLACED}").fetchall()
+    return Changes(
+        state,
+        upon,
+        {
+            (schema, table): Replaced(f'{database}.{SETS}."{table}"', f'{database}.{SETS}."{of}"', tuple(keys))
+            for schema, table, of, keys in rows
+        },
+    )
+
+
+def is_touched(house: House) -> bool:
+    """Whether the last build was a night of touched keys that finished."""
+    with open_warehouse(house) as warehouse:
+        name = warehouse.execute("select current_database()").fetchall()[0][0]
+        known = changes(warehouse, name)
+    return known is not None and known.upon is not None
+
+
+def sound(house: House) -> frozenset[str]:
+    """The tests (unique ids) that no row of the warehouse as it stands fails; none where that is not known."""
+    if not house.warehouse.exists():
+        return frozenset()
+    with open_warehouse(house) as warehouse:
+        rows = warehouse.execute(f"select test from {_SOUND}").fetchall() if _has(warehouse, _SOUND) and _mark(warehouse) else []
+    return frozenset(row[0] for row in rows)
+
+
+def keep_sound(house: House, tests: Iterable[str]) -> None:
+    """The tests that no row fails of what was just built. They go with the mark as the next build begins."""
+    with open_warehouse(house, read_only=False) as warehouse:
+        warehouse.execute(f"create or replace table {_SOUND} as select unnest(?::varchar[]) as test", [sorted(tests)])
+
+
+def clear(house: House) -> None:
+    """Removes the sets of the night, once they are published: they hold for that night alone."""
+    with open_warehouse(house, read_only=False) as warehouse:
         warehouse.execute(f"drop schema if exists {SETS} cascade")
-        warehouse.execute(f"create or replace table {_MARK} as select ? as fingerprint", [_fingerprint(project)])
 
 
 def last(house: House) -> Recomputed | None:
@@ -84,18 +167,19 @@ def last(house: House) -> Recomputed | None:
         )
 
 
-def _mark(warehouse: duckdb.DuckDBPyConnection) -> str | None:
+def _mark(warehouse: duckdb.DuckDBPyConnection) -> tuple[str, str] | None:
     if not _has(warehouse, _MARK):
         return None
-    rows = warehouse.execute(f"select fingerprint from {_MARK}").fetchall()
-    return rows[0][0] if rows else None
+    # A mark of before there were states has none: then everything is built.
+    rows = warehouse.execute(f"from {_MARK}").fetchall()
+    return (rows[0][0], rows[0][1]) if rows and len(rows[0]) > 1 else None
 
 
-def _has(warehouse: duckdb.DuckDBPyConnection, table: str) -> bool:
+def _has(warehouse: duckdb.DuckDBPyConnection, table: str, database: str | None = None) -> bool:
     schema, name = table.split(".")
     return bool(
         warehouse.execute(
-            "select count(*) from duckdb_tables() where database_name = current_database() and schema_name = ? and table_name = ?",
-            [schema, name],
+            "select count(*) from duckdb_tables() where database_name = coalesce(?, current_database()) and schema_name = ? and table_name = ?",
+            [database, schema, name],
         ).fetchall()[0][0]
     )
