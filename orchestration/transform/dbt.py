@@ -26,6 +26,7 @@ os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
 if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
 # What dbt made of the project when it was last parsed. It names no home, so that all homes of this checkout share it.
@@ -138,12 +139,13 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 @contextlib.contextmanager
-def _environment(house: House, night: str) -> Iterator[None]:
+def environment(house: House, night: str = "", folder: str = "dbt") -> Iterator[None]:
+    """What the profiles and macros read from the environment; `folder` of .state is where dbt writes."""
     wanted = {
         "CCM_NIGHT": night,
         "CCM_HOME": str(house.root),
-        "DBT_TARGET_PATH": str(target_folder(house)),
-        "DBT_LOG_PATH": str(house.state / "dbt" / "logs"),
+        "DBT_TARGET_PATH": str(house.state / folder / "target"),
+        "DBT_LOG_PATH": str(house.state / folder / "logs"),
         "CCM_READING": reading(),
         # The batches in object storage that have a ledger: nothing else under the prefix counts. Ranges keep years of nights short.
         "CCM_LAKE_PREFIX": f"{house.lake_url}/batches" if house.lake_url else "",
@@ -199,7 +201,7 @@ def invoke(house: House, arguments: Sequence[str], night: str = "") -> list[Node
         # The sets of a night that recomputes what it touches ask the night before.
         arguments = [*arguments, "--exclude", f"tag:{standing.SETS}"]
     manifest = None if is_parsing else _manifest(house)
-    with _environment(house, night), _without_values(), contextlib.redirect_stdout(io.StringIO()):
+    with environment(house, night), _without_values(), contextlib.redirect_stdout(io.StringIO()):
         try:
             outcome = dbtRunner(manifest).invoke(
                 [
@@ -220,11 +222,16 @@ def invoke(house: House, arguments: Sequence[str], night: str = "") -> list[Node
         finally:
             DuckDBConnectionManager.close_all_connections()
             logging.getLogger("dbt").setLevel(logging.WARNING)
+    return node_results(outcome, arguments[0])
+
+
+def node_results(outcome: dbtRunnerResult, command: str) -> list[NodeResult]:
+    """What became of each node. Raises HouseError when dbt could not run at all."""
     results = getattr(outcome.result, "results", None)
     if results is None:
         if outcome.success:
             return []
-        raise HouseError(f"dbt {arguments[0]} did not run: {type(outcome.exception).__name__}: {outcome.exception}")
+        raise HouseError(f"dbt {command} did not run: {type(outcome.exception).__name__}: {outcome.exception}")
     return [
         NodeResult(
             unique_id=result.node.unique_id,
