@@ -17,11 +17,11 @@
     from {{ rows }}
 {%- endmacro %}
 
-{#- A number as a sentence shows it: to one digit, and without the digit where there is none. -#}
+{#- A floating-point number as a sentence shows it: to one digit, and without that where it is none. -#}
 {% macro shown_number(number) -%}
     case
-        when round({{ number }}, 1) = round({{ number }}, 0) then cast(cast(round({{ number }}, 0) as bigint) as varchar)
-        else cast(cast(round({{ number }}, 1) as decimal(18, 1)) as varchar)
+        when round(cast({{ number }} as double), 1) = round({{ number }}, 0) then cast(cast(round({{ number }}, 0) as bigint) as varchar)
+        else cast(cast(round(cast({{ number }} as double), 1) as decimal(18, 1)) as varchar)
     end
 {%- endmacro %}
 

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 # What dbt made of the project when it was last parsed. It names no home, so that all homes of this checkout share it.
 PARSED = DBT_PROJECT / "target" / "parsed"
+# Which engine builds the nights: duckdb, or spark (docs/spark.md).
+ENGINE = "CCM_ENGINE"
 STAMP, MANIFEST, PARSED_PROJECT = "manifest.sha256", "manifest.json", "partial_parse.msgpack"
 _parsed: dict[str, bytes] = {}
 
@@ -261,7 +263,8 @@ def build(house: House, below: Sequence[str] = (), *, is_whole: bool = False) ->
 def build_models(house: House, below: Sequence[str] = (), *, is_whole: bool = False) -> list[NodeResult]:
     """Loads the seeds if they changed and builds the models. `below`: only what hangs on these sources and models (unique ids).
 
-    Where a finished night left the warehouse, models are built for what has been touched since and for nothing else, unless `is_whole`.
+    Where a finished night left the warehouse, models are built for what has been touched since and for nothing else, unless `is_whole`. On Spark
+    they are always built whole; what hangs on a close or an answer is DuckDB's work there as well.
     """
     results: list[NodeResult] = []
     project = project_fingerprint()
@@ -276,12 +279,28 @@ def build_models(house: House, below: Sequence[str] = (), *, is_whole: bool = Fa
         if any(result.is_bad for result in results):
             return results
         write_private(stamp, wanted)
+    if is_on_spark() and not below:
+        from orchestration.transform.spark.build import build_models as build_on_spark
+
+        results += build_on_spark(house)
+        if not any(result.is_bad for result in results):
+            # Under a name of its own: no night of DuckDB's recomputes only what it touches in what another engine made.
+            standing.finish(house, f"spark {project}", "whole")
+        return results
     is_touched = had_finished and not below and not is_whole
     results += invoke(house, ["run", *_selection(house, below)], standing.SETS if is_touched else "")
     # Where no night had finished, a part that is built is no whole.
     if not any(result.is_bad for result in results) and (had_finished or not below):
         standing.finish(house, project, "part" if below else "touched" if is_touched else "whole")
     return results
+
+
+def is_on_spark() -> bool:
+    """Which engine builds the nights (CCM_ENGINE). Raises HouseError for a name that is none."""
+    name = os.environ.get(ENGINE) or "duckdb"
+    if name not in ("duckdb", "spark"):
+        raise HouseError(f"{ENGINE}: is neither duckdb nor spark; correct it or unset it")
+    return name == "spark"
 
 
 def _selection(house: House, below: Sequence[str]) -> list[str]:

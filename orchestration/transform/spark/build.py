@@ -1,4 +1,4 @@
-"""Builds every mart on Spark: `python -m orchestration.transform.spark.build`, of the home that CCM_HOME names."""
+"""Builds every model on Spark and takes the tables back into the warehouse."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ import contextlib
 import io
 import logging
 import shutil
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from orchestration.house import DBT_PROJECT, House, HouseError
-from orchestration.practices import load_practices
+from orchestration.engine import open_warehouse
+from orchestration.house import DBT_PROJECT, House, no_pattern
 from orchestration.transform import dbt, standing
-from orchestration.transform.configuration import write_configuration
 from orchestration.transform.spark import session
 from orchestration.transform.spark.dialect import spoken
 
@@ -94,49 +92,56 @@ def invoke(house: House, spark: Any, arguments: Sequence[str]) -> list[dbt.NodeR
     return dbt.node_results(outcome, arguments[0])
 
 
-def build(house: House, spark: Any) -> list[dbt.NodeResult]:
-    """Seeds and every model. On this machine the tables are moved into place (session.tables) when all are made; a cluster's are where its catalog has
-    them."""
-    write_configuration(house, load_practices(house.practices_yaml))
-    results = invoke(house, spark, ["seed", "--full-refresh"])
-    if not any(result.is_bad for result in results):
-        results += invoke(house, spark, ["run", "--exclude", *LEFT_OUT])
+def build_models(house: House) -> list[dbt.NodeResult]:
+    """Every model on Spark, and what was made into the warehouse, where checks, gate, close and marts are read from; nothing of it where one failed.
+
+    Raises HouseError where Spark cannot be had (session.start)."""
+    spark = session.start(house)
+    try:
+        results = invoke(house, spark, ["seed", "--full-refresh"])
+        if not any(result.is_bad for result in results):
+            results = invoke(house, spark, ["run", "--exclude", *LEFT_OUT])
+        is_whole = not any(result.is_bad for result in results)
+        if is_whole and not session.is_local(house):
+            take_back(house, spark)
+    finally:
+        spark.stop()
+    if is_whole and session.is_local(house):
+        publish(house)
+        take_back(house)
+    shutil.rmtree(session.folder(house) / "spill", ignore_errors=True)
     return results
 
 
 def publish(house: House) -> None:
-    """The tables just built in place of the last ones. After the session's end: it knows them under the other name."""
-    if session.is_local(house):
-        old = session.folder(house) / ".tables.old.tmp"
-        shutil.rmtree(old, ignore_errors=True)
-        with contextlib.suppress(FileNotFoundError):
-            session.tables(house).rename(old)
-        session.building(house).rename(session.tables(house))
-        shutil.rmtree(old, ignore_errors=True)
+    """The tables just built on this machine in place of the last ones: after the session's end, which knows them under the other name."""
+    old = session.folder(house) / ".tables.old.tmp"
+    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        session.tables(house).rename(old)
+    session.building(house).rename(session.tables(house))
+    shutil.rmtree(old, ignore_errors=True)
 
 
-def main() -> int:
-    house = House.from_environment().prepare()
-    try:
-        with house.lock("spark"):
-            spark = session.start(house)
-            try:
-                results = build(house, spark)
-            finally:
-                spark.stop()
-            bad = [result for result in results if result.is_bad]
-            for result in bad:
-                print(f"{result.unique_id}: {result.message}", file=sys.stderr)
-            if bad:
-                return 1
-            publish(house)
-    except HouseError as error:
-        print(error, file=sys.stderr)
-        return 1
-    seconds = sum(result.seconds for result in results)
-    print(f"{len(results)} seeds and models built in {seconds:.0f} seconds: {session.tables(house)}")
-    return 0
+def take_back(house: House, spark: Any = None) -> None:
+    """Puts every model's table into the warehouse, one statement and so one transaction each, marts with the types of their contracts.
 
-
-if __name__ == "__main__":
-    sys.exit(main())
+    From the files of this machine; of a cluster (`spark`) from its catalog, each table through this process's memory."""
+    manifest = dbt.load_manifest(dbt.ensure_manifest(house))
+    with open_warehouse(house, read_only=False) as warehouse:
+        for node in manifest["nodes"].values():
+            if node["resource_type"] != "model" or node["schema"] == standing.SETS or node["name"] in LEFT_OUT:
+                continue
+            schema, name = node["schema"], node["name"]
+            types = {column: about["data_type"] for column, about in node["columns"].items() if about.get("data_type")}
+            columns = ", ".join(f'cast("{column}" as {kind}) as "{column}"' for column, kind in types.items()) or "*"
+            warehouse.execute(f"create schema if not exists {schema}")
+            if spark is None:
+                files = no_pattern(session.tables(house) / f"{schema}.db" / name).replace("'", "''")
+                source = f"read_parquet('{files}/*.parquet')"
+            else:
+                warehouse.register("taken__", spark.table(f"{schema}.{name}").toArrow())
+                source = "taken__"
+            warehouse.execute(f'create or replace table {schema}."{name}" as select {columns} from {source}')
+            if spark is not None:
+                warehouse.unregister("taken__")

@@ -219,10 +219,54 @@ def _median_over(node: exp.Expr) -> None:
         node.replace(_median_of(window))
 
 
+def _is_floating(node: exp.Expr) -> bool:
+    """Whether an expression is a floating-point number by what stands in it: a division, a median, a cast to double. Columns tell nothing here."""
+    if isinstance(node, exp.Cast):
+        return bool(node.to.this == exp.DType.DOUBLE)
+    if isinstance(node, exp.Div | exp.Median):
+        return True
+    if isinstance(node, exp.Subquery | exp.Select | exp.Predicate):
+        return False
+    return any(_is_floating(one) for one in node.iter_expressions() if not isinstance(one, exp.Where | exp.Order | exp.WindowSpec))
+
+
+def _scaled(number: exp.Expr, digits: int) -> exp.Expr:
+    """A floating-point number times ten to the `digits`, to the whole, half away from zero: there DuckDB rounds, in floating point. Spark rounds what
+    it would print, so that 1.005, which is a little less, is 1.01."""
+    return _function("round", exp.paren(number) * exp.cast(exp.Literal.number(str(10**digits)), "double"), _number(0))
+
+
+def _rounded(node: exp.Expr) -> None:
+    """`round(x, n)` of a floating-point number."""
+    digits = node.args.get("decimals")
+    if isinstance(digits, exp.Literal) and int(digits.name) > 0 and _is_floating(node.this):
+        power = exp.cast(exp.Literal.number(str(10 ** int(digits.name))), "double")
+        node.replace(exp.paren(exp.Div(this=_scaled(node.this.copy(), int(digits.name)), expression=power, typed=False, safe=False)))
+
+
 def _cast(node: exp.Expr) -> None:
     # JSON is text.
     if node.to.this == exp.DType.JSON:
         node.set("to", exp.DataType.build("varchar"))
+    # A floating-point number becomes a decimal by the rounding of `_scaled`.
+    elif node.to.this == exp.DType.DECIMAL and _is_floating(node.this):
+        digits = int(node.to.expressions[1].name)
+        whole = exp.cast(_scaled(node.this.copy(), digits), "decimal(28, 0)")
+        node.this.replace(whole * exp.cast(exp.Literal.string(f"{10**-digits:.{digits}f}"), f"decimal({digits + 1}, {digits})"))
+
+
+def _whole_text(node: exp.Expr) -> None:
+    # Java's $ also stands before a last line break, RE2's only at the very end.
+    pattern = node.expression
+    if isinstance(pattern, exp.Literal) and pattern.name.endswith("$"):
+        node.set("expression", exp.Literal.string(pattern.name[:-1] + "\\z"))
+
+
+def _highest_bit(node: exp.Expr) -> None:
+    """`floor(log2(x))`: Spark's logarithm of 2 to the 29th is a little more, of others a little less, than a whole number."""
+    log = node.this
+    if isinstance(log, exp.Log) and log.this.name == "2" and log.expression is not None:
+        node.replace(exp.paren(_function("length", _function("bin", log.expression.copy())) - 1))
 
 
 def _replaced(make: Callable[[exp.Expr], exp.Expr]) -> Callable[[exp.Expr], None]:
@@ -242,10 +286,13 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr], None]] = {
     exp.IgnoreNulls: _first_by,
     exp.Window: _median_over,
     exp.Cast: _cast,
+    exp.Round: _rounded,
+    exp.RegexpLike: _whole_text,
+    exp.Floor: _highest_bit,
     # The models say len() of lists, and of nothing else.
     exp.Length: _replaced(lambda node: _function("size", node.this.copy())),
     exp.RegexpFullMatch: _replaced(
-        lambda node: exp.RegexpLike(this=node.this.copy(), expression=exp.Literal.string(f"^(?:{node.expression.name})$"))
+        lambda node: exp.RegexpLike(this=node.this.copy(), expression=exp.Literal.string(f"^(?:{node.expression.name})\\z"))
     ),
 }
 FUNCTIONS: dict[str, Callable[[exp.Expr], None]] = {
