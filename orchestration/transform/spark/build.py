@@ -25,8 +25,8 @@ def _connected(spark: Any) -> Iterator[None]:
     """While dbt runs, its session method speaks to this session, in Spark's words, and tells of a failed statement without values."""
     from dbt.adapters.spark import session as adapter
     from dbt_common.exceptions import DbtRuntimeError
-    from pyspark.errors.exceptions.base import PySparkException
     from py4j.protocol import Py4JError
+    from pyspark.errors.exceptions.base import PySparkException
 
     def execute(self: Any, sql: str, *parameters: Any) -> None:
         if parameters:
@@ -102,13 +102,12 @@ def build_models(house: House) -> list[dbt.NodeResult]:
         if not any(result.is_bad for result in results):
             results = invoke(house, spark, ["run", "--exclude", *LEFT_OUT])
         is_whole = not any(result.is_bad for result in results)
-        if is_whole and not session.is_local(house):
+        if is_whole:
             take_back(house, spark)
     finally:
         spark.stop()
     if is_whole and session.is_local(house):
         publish(house)
-        take_back(house)
     shutil.rmtree(session.folder(house) / "spill", ignore_errors=True)
     return results
 
@@ -123,10 +122,10 @@ def publish(house: House) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def take_back(house: House, spark: Any = None) -> None:
+def take_back(house: House, spark: Any) -> None:
     """Puts every model's table into the warehouse, one statement and so one transaction each, marts with the types of their contracts.
 
-    From the files of this machine; of a cluster (`spark`) from its catalog, each table through this process's memory."""
+    From the files, where they are on this machine; else from the session, each table through this process's memory."""
     manifest = dbt.load_manifest(dbt.ensure_manifest(house))
     with open_warehouse(house, read_only=False) as warehouse:
         for node in manifest["nodes"].values():
@@ -136,12 +135,13 @@ def take_back(house: House, spark: Any = None) -> None:
             types = {column: about["data_type"] for column, about in node["columns"].items() if about.get("data_type")}
             columns = ", ".join(f'cast("{column}" as {kind}) as "{column}"' for column, kind in types.items()) or "*"
             warehouse.execute(f"create schema if not exists {schema}")
-            if spark is None:
-                files = no_pattern(session.tables(house) / f"{schema}.db" / name).replace("'", "''")
-                source = f"read_parquet('{files}/*.parquet')"
+            # Of a table without rows there may be no file.
+            made = session.building(house) / f"{schema}.db" / name
+            if session.is_local(house) and next(made.glob("*.parquet"), None):
+                source = f"read_parquet('{no_pattern(made).replace(chr(39), chr(39) * 2)}/*.parquet')"
             else:
                 warehouse.register("taken__", spark.table(f"{schema}.{name}").toArrow())
                 source = "taken__"
             warehouse.execute(f'create or replace table {schema}."{name}" as select {columns} from {source}')
-            if spark is not None:
+            if source == "taken__":
                 warehouse.unregister("taken__")

@@ -40,10 +40,7 @@ def translated(sql: str) -> str:
     tree: exp.Expr = exp.Subquery(this=parse_one(sql, read="duckdb"))
     # From the inside out: a rule finds what is inside its expression translated already.
     for node in reversed(list(tree.walk(bfs=False))):
-        if isinstance(node, exp.Anonymous):
-            rule = FUNCTIONS.get(node.name.lower())
-        else:
-            rule = RULES.get(type(node))
+        rule = FUNCTIONS.get(node.name.lower()) if isinstance(node, exp.Anonymous) else RULES.get(type(node))
         if rule is not None:
             rule(node)
     return tree.this.sql(dialect="spark", pretty=True, comments=False)
@@ -70,7 +67,9 @@ def _keys_by_name(select: exp.Expr) -> None:
     for join in select.args.get("joins") or []:
         using = join.args.get("using")
         if using:
-            keys = [(exp.column(key.name, from_.this.alias_or_name), exp.column(key.name, join.this.alias_or_name)) for key in using]
+            keys = [
+                (exp.column(key.name, from_.this.alias_or_name), exp.column(key.name, join.this.alias_or_name)) for key in using
+            ]
             join.set("using", None)
             join.set("on", exp.and_(*(own.eq(theirs) for own, theirs in keys)))
 
@@ -86,7 +85,9 @@ def _without_qualify(select: exp.Expr) -> None:
     common, order = inner.args.get("with_"), inner.args.get("order")
     inner.set("with_", None)
     inner.set("order", None)
-    outer = exp.select(exp.Star(except_=[exp.to_identifier(KEPT)])).from_(exp.alias_(exp.Subquery(this=inner), "numbered__", table=True))
+    outer = exp.select(exp.Star(except_=[exp.to_identifier(KEPT)])).from_(
+        exp.alias_(exp.Subquery(this=inner), "numbered__", table=True)
+    )
     outer = outer.where(exp.column(KEPT))
     outer.set("with_", common)
     outer.set("order", order)
@@ -130,7 +131,9 @@ def _collected(node: exp.Expr) -> None:
     gathered = result.copy()
     if order:
         compared = _compared(keys, [bool(one.args.get("desc")) for one in order])
-        result = _function("array_sort", result, exp.Lambda(this=compared, expressions=[exp.to_identifier("l"), exp.to_identifier("r")]))
+        result = _function(
+            "array_sort", result, exp.Lambda(this=compared, expressions=[exp.to_identifier("l"), exp.to_identifier("r")])
+        )
     values = _function("transform", result, exp.Lambda(this=exp.column("v", "e"), expressions=[exp.to_identifier("e")]))
     if is_distinct:
         values = _function("array_distinct", values)
@@ -241,7 +244,9 @@ def _rounded(node: exp.Expr) -> None:
     digits = node.args.get("decimals")
     if isinstance(digits, exp.Literal) and int(digits.name) > 0 and _is_floating(node.this):
         power = exp.cast(exp.Literal.number(str(10 ** int(digits.name))), "double")
-        node.replace(exp.paren(exp.Div(this=_scaled(node.this.copy(), int(digits.name)), expression=power, typed=False, safe=False)))
+        node.replace(
+            exp.paren(exp.Div(this=_scaled(node.this.copy(), int(digits.name)), expression=power, typed=False, safe=False))
+        )
 
 
 def _cast(node: exp.Expr) -> None:
@@ -298,7 +303,9 @@ RULES: dict[type[exp.Expr], Callable[[exp.Expr], None]] = {
 FUNCTIONS: dict[str, Callable[[exp.Expr], None]] = {
     "timezone": _timezone,
     "list_aggregate": _aggregated,
-    "to_seconds": _replaced(lambda node: _function("make_dt_interval", _number(0), _number(0), _number(0), node.expressions[0].copy())),
+    "to_seconds": _replaced(
+        lambda node: _function("make_dt_interval", _number(0), _number(0), _number(0), node.expressions[0].copy())
+    ),
     "round_even": _replaced(lambda node: _function("bround", *(one.copy() for one in node.expressions))),
     "hash": _replaced(
         lambda node: exp.paren(

@@ -105,7 +105,9 @@ def start(house: House) -> SparkSession:
 
     Raises HouseError where PySpark or a Java is missing, or the home is encrypted: its Parquet has DuckDB's keys, which Spark cannot be given."""
     if is_on():
-        raise HouseError("Spark cannot read an encrypted home: build it on DuckDB, or keep the lake where the disk is encrypted (docs/spark.md)")
+        raise HouseError(
+            "Spark cannot read an encrypted home: build it on DuckDB, or keep the lake where the disk is encrypted (docs/spark.md)"
+        )
     try:
         from pyspark.errors.exceptions.base import PySparkException
         from pyspark.sql import SparkSession
