@@ -157,6 +157,12 @@ spark: $(VENV_SPARK)/.installed
 		echo "no Java, and none could be installed: the tests will be skipped" >&2
 	$(VENV_SPARK)/bin/python -m pytest -n 0 -s tests/engines/spark_home.py
 
+# A night's models and tests on both engines, on this machine; results in benchmarks/results, told of in docs/spark.md.
+.PHONY: bench-spark
+SPARK_SIZES ?= 10k 100k
+bench-spark: $(VENV_SPARK)/.installed
+	$(VENV_SPARK)/bin/python -m benchmarks.engines $(SPARK_SIZES) --folder $(BENCH_FOLDER)
+
 # One practice's landing made vile: the others' marts and packets are what they were, byte by byte.
 .PHONY: isolation
 isolation: setup

@@ -129,7 +129,8 @@ def take_back(house: House, spark: Any) -> None:
     manifest = dbt.load_manifest(dbt.ensure_manifest(house))
     with open_warehouse(house, read_only=False) as warehouse:
         for node in manifest["nodes"].values():
-            if node["resource_type"] != "model" or node["schema"] == standing.SETS or node["name"] in LEFT_OUT:
+            is_table = node["resource_type"] == "model" and node["config"]["materialized"] == "table"
+            if not is_table or node["schema"] == standing.SETS or node["name"] in LEFT_OUT:
                 continue
             schema, name = node["schema"], node["name"]
             types = {column: about["data_type"] for column, about in node["columns"].items() if about.get("data_type")}

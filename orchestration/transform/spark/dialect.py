@@ -137,7 +137,14 @@ def _collected(node: exp.Expr) -> None:
     values = _function("transform", result, exp.Lambda(this=exp.column("v", "e"), expressions=[exp.to_identifier("e")]))
     if is_distinct:
         values = _function("array_distinct", values)
-    outermost.replace(_function("if", _function("size", gathered) > 0, values, exp.null()))
+    of_rows = _function("if", _function("size", gathered) > 0, values, exp.null())
+    written = outermost.parent
+    if isinstance(written, exp.Cast) and written.is_type(*exp.DataType.TEXT_TYPES):
+        # As DuckDB writes a list: with the word NULL. It also quotes what is no plain word; the models write hashes alone.
+        text = _function("array_join", of_rows, exp.Literal.string(", "), exp.Literal.string("NULL"))
+        written.replace(_function("concat", exp.Literal.string("["), text, exp.Literal.string("]")))
+    else:
+        outermost.replace(of_rows)
 
 
 def _compared(keys: list[str], descending: list[bool]) -> exp.Expr:
@@ -176,7 +183,8 @@ def _taken(node: exp.Expr) -> None:
 
 
 def _rows_in(node: exp.Expr) -> None:
-    """`(a, b) in (select (c, d) from ...)`: Spark compares with two columns, not with one that is a pair."""
+    """`(a, b) in (select (c, d) from ...)`: Spark compares with two columns, not with one that is a pair. Of keys that are not null: DuckDB finds a pair
+    with a null, too, Spark does not."""
     query = node.args.get("query")
     inner = query.this if isinstance(query, exp.Subquery) else query
     if isinstance(node.this, exp.Tuple) and isinstance(inner, exp.Select) and isinstance(inner.expressions[0], exp.Tuple):
@@ -250,12 +258,13 @@ def _rounded(node: exp.Expr) -> None:
 
 
 def _cast(node: exp.Expr) -> None:
+    kind = node.args["to"]
     # JSON is text.
-    if node.to.this == exp.DType.JSON:
+    if kind.this == exp.DType.JSON:
         node.set("to", exp.DataType.build("varchar"))
     # A floating-point number becomes a decimal by the rounding of `_scaled`.
-    elif node.to.this == exp.DType.DECIMAL and _is_floating(node.this):
-        digits = int(node.to.expressions[1].name)
+    elif kind.this == exp.DType.DECIMAL and _is_floating(node.this):
+        digits = int(kind.expressions[1].name)
         whole = exp.cast(_scaled(node.this.copy(), digits), "decimal(28, 0)")
         node.this.replace(whole * exp.cast(exp.Literal.string(f"{10**-digits:.{digits}f}"), f"decimal({digits + 1}, {digits})"))
 

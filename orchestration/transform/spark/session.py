@@ -29,7 +29,7 @@ MEANING = {
     "spark.sql.caseSensitive": "false",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
-# Columns of the ledger that a home's older batches do not have (macros/lake.sql).
+# Columns of the ledger that a home's older batches do not have, in the order that macros/lake.sql gives them.
 _LATER_COLUMNS = {
     "missing_columns": "array<string>",
     "mapping": "string",
@@ -148,7 +148,7 @@ def ledger(session: SparkSession, house: House) -> DataFrame:
     for name, kind in _LATER_COLUMNS.items():
         if name not in rows.columns:
             rows = rows.withColumn(name, functions.lit(None).cast(kind))
-    return rows
+    return rows.select(*_LATER_COLUMNS, *(name for name in rows.columns if name not in _LATER_COLUMNS))
 
 
 def _plain(path: str) -> str:
