@@ -3,6 +3,30 @@
     orchestration/transform/spark/dialect.py says them in Spark's.
 -#}
 
+{#- The ledger of landed files. Batches of before there was the first of these columns do not have it; the others are of batches with a file that a
+    mapping read. -#}
+{% macro ledger_rows() -%}
+    {%- do source('lake', 'files') -%}
+    {{ adapter.dispatch('ledger_rows', 'ccm')() }}
+{%- endmacro %}
+
+{% macro default__ledger_rows() -%}
+    select
+        cast(null as varchar []) as missing_columns,
+        cast(null as varchar) as mapping,
+        cast(null as varchar) as mapping_sha256,
+        cast(null as bigint) as lines_read,
+        cast(null as bigint) as rows_filtered
+    where false
+    union all by name
+    select * from {{ from_lake('files', 'union_by_name = true') }}
+{%- endmacro %}
+
+{#- Spark knows no union by name: the session has put the batches together (orchestration/transform/spark/session.py). -#}
+{% macro spark__ledger_rows() -%}
+    select * from ledger
+{%- endmacro %}
+
 {#- A table in Spark, always whole. A contract is kept by casting to what it says; a column that it does not have is an error of the statement. -#}
 {% materialization table, adapter='spark' %}
     {%- set target_relation = this.incorporate(type='table') -%}

@@ -73,7 +73,11 @@ def differences(expected: Path, found: Path, schemas: tuple[str, ...]) -> list[s
         gone, new = before - after, after - before
         if gone or new:
             apart = {
-                column for old in islice(gone, 20) for now in islice(new, 20) for column, one, other in zip(columns, old, now, strict=True) if one != other
+                column
+                for old in islice(gone, 20)
+                for now in islice(new, 20)
+                for column, one, other in zip(columns, old, now, strict=True)
+                if one != other
             }
             said.append(
                 f"{schema}.{name}: {gone.total()} of {before.total()} rows are not there, {new.total()} others are; {sorted(apart)[:9]}"

@@ -28,24 +28,56 @@ FIRST_INSTANT = """case
 end"""
 # Over `ratios` (a, b: whole numbers; m, n: decimal(12, 2)).
 OF_RATIOS = (
-    "cast(a / b as decimal(7, 4))", "cast(a / b as decimal(9, 1))", "round(a / b, 2)", "round(m * n / b, 2)", "cast(m / b as decimal(12, 4))",
-    "cast(round(cast(a / b as double), 1) as decimal(9, 1))", "cast(round(m * n, 2) as decimal(12, 2))", "a // b", "-a // b", "cast(a * m as decimal(12, 2))",
-    "cast(cast(round_even(100 * a / b, 0) as bigint) as varchar) || '%'", "cast(floor(log2(a * b)) as integer)", "m || ' x ' || a",
-    "sha256(concat_ws(chr(31), 'é', cast(m as varchar), null, cast(a as varchar)))", "md5(concat_ws('|', m, a))", "(cast(1 as bigint) << cast(a % 31 as integer)) - 1",
-    "~cast(a as bigint) & 255", "list_aggregate([a / b, null, m / b, 0], 'median')", "list_aggregate([a, null], 'count')",
-)  # fmt: skip
+    "cast(a / b as decimal(7, 4))",
+    "cast(a / b as decimal(9, 1))",
+    "round(a / b, 2)",
+    "round(m * n / b, 2)",
+    "cast(m / b as decimal(12, 4))",
+    "cast(round(cast(a / b as double), 1) as decimal(9, 1))",
+    "cast(round(m * n, 2) as decimal(12, 2))",
+    "a // b",
+    "-a // b",
+    "cast(a * m as decimal(12, 2))",
+    "cast(cast(round_even(100 * a / b, 0) as bigint) as varchar) || '%'",
+    "cast(floor(log2(a * b)) as integer)",
+    "m || ' x ' || a",
+    "sha256(concat_ws(chr(31), 'é', cast(m as varchar), null, cast(a as varchar)))",
+    "md5(concat_ws('|', m, a))",
+    "(cast(1 as bigint) << cast(a % 31 as integer)) - 1",
+    "~cast(a as bigint) & 255",
+    "list_aggregate([a / b, null, m / b, 0], 'median')",
+    "list_aggregate([a, null], 'count')",
+)
 # Over `days` (zone, day).
 OF_DAYS = (
-    FIRST_INSTANT, "timezone(zone, timezone('UTC', cast(day as timestamp) + interval 90 minute))", "strftime(day, ':%Y-%m')", "cast(day + interval 1 month as date)",
-    "cast(date_trunc('month', day) as date)", "date_diff('day', date '2020-02-29', day)", "cast(day as varchar)", "day - 13", "date_diff('second', cast(day as timestamp), timestamp '2026-01-01 00:00:01')",
-    "cast(day + interval 1 month - interval 1 day as date)", "day + interval 1 year * cast(1 as integer) >= date '2024-02-29'",
-)  # fmt: skip
+    FIRST_INSTANT,
+    "timezone(zone, timezone('UTC', cast(day as timestamp) + interval 90 minute))",
+    "strftime(day, ':%Y-%m')",
+    "cast(day + interval 1 month as date)",
+    "cast(date_trunc('month', day) as date)",
+    "date_diff('day', date '2020-02-29', day)",
+    "cast(day as varchar)",
+    "day - 13",
+    "date_diff('second', cast(day as timestamp), timestamp '2026-01-01 00:00:01')",
+    "cast(day + interval 1 month - interval 1 day as date)",
+    "day + interval 1 year * cast(1 as integer) >= date '2024-02-29'",
+)
 # Over `words` (w, k).
 OF_WORDS = (
-    "coalesce(regexp_matches(w, '^[12][0-9]{9}$'), false)", "regexp_full_match(w, '[A-Za-z][A-Za-z0-9_ .-]{0,40}')", "regexp_replace(lower(trim(w)), '[ _-]+', ' ', 'g')",
-    "w like 'medicare\\_%' escape '\\'", "w like 'not a %'", "substr(w, 2, 3)", "left(w, 2)", "w || '!'", "sha256(w)", "starts_with(w, 'a')",
-    "try_cast(w as integer)", "replace(w, 'a', '{}')", "w is distinct from 'a'",
-)  # fmt: skip
+    "coalesce(regexp_matches(w, '^[12][0-9]{9}$'), false)",
+    "regexp_full_match(w, '[A-Za-z][A-Za-z0-9_ .-]{0,40}')",
+    "regexp_replace(lower(trim(w)), '[ _-]+', ' ', 'g')",
+    "w like 'medicare\\_%' escape '\\'",
+    "w like 'not a %'",
+    "substr(w, 2, 3)",
+    "left(w, 2)",
+    "w || '!'",
+    "sha256(w)",
+    "starts_with(w, 'a')",
+    "try_cast(w as integer)",
+    "replace(w, 'a', '{}')",
+    "w is distinct from 'a'",
+)
 AGGREGATES = (
     "select k, list(w order by w desc, n) as v from words group by k",
     "select k, list_sort(list(distinct w)) as v from words group by k",
@@ -54,7 +86,7 @@ AGGREGATES = (
     "select k, any_value(w order by n) as v from words group by k",
     "select k, min_by(w, (n, w)) as v from words group by k",
     "select k, median(n / 3) as v from words group by k",
-    "select n as k, sha256(cast(list(case when n <> 5 then sha256(w) end) over (order by n rows between 2 preceding and current row) as varchar)) as v from words",
+    "select n as k, sha256(cast(list(case when n <> 5 then sha256(w) end) over (order by n rows 2 preceding) as varchar)) as v from words",
     "select n as k, median(n / 7) over (partition by k order by d range between interval 9 day preceding and interval 1 day preceding) as v from words",
     "select * from (select k, w as v, n from words qualify row_number() over (partition by k order by w, n desc) = 1)",
     "select k, cast(unnest_here as varchar) as v from (select k, unnest(range(0, n)) as unnest_here from words)",

@@ -22,7 +22,7 @@ def test_every_model_has_a_counterpart_without_words_that_spark_does_not_know():
     foreign = r"\b(READ_PARQUET|TIMEZONE|LIST|UNNEST|LIST_AGGREGATE|TO_SECONDS|REGEXP_FULL_MATCH|READ_CSV|FORMAT)\s*\(|\bQUALIFY\b|\bREPLACE \("
     left = {name for name, model in compiled.project().models.items() if re.search(foreign, said(model.sql))}
     assert not left
-    # The one place with two statements for two engines (macros/lake.sql).
+    # The one place with two statements for two engines (macros/spark.sql).
     assert {name for name, model in compiled.project().models.items() if "UNION ALL BY NAME" in said(model.sql)} == {"stg_files"}
 
 

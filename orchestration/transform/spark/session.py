@@ -29,7 +29,7 @@ MEANING = {
     "spark.sql.caseSensitive": "false",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
 }
-# Columns of the ledger that a home's older batches do not have, in the order that macros/lake.sql gives them.
+# Columns of the ledger that a home's older batches do not have, in the order that macros/spark.sql gives them.
 _LATER_COLUMNS = {
     "missing_columns": "array<string>",
     "mapping": "string",
