@@ -49,6 +49,8 @@ lock: setup
 		--group dev pyproject.toml -o requirements.lock
 	echo 'datacontract-cli[duckdb]==1.2.8' | $(BIN)/uv pip compile --quiet --no-emit-index-url --no-annotate --generate-hashes --universal \
 		--python-version 3.11 --custom-compile-command 'make lock' - -o requirements-datacontract.lock
+	$(BIN)/uv pip compile --quiet --no-emit-index-url --no-annotate --no-strip-extras --generate-hashes --universal --python-version 3.11 \
+		--group dev --extra spark --constraint requirements.lock --custom-compile-command 'make lock' pyproject.toml -o requirements-spark.lock
 
 # Long runs, apart from `make test`.
 SEEDS ?= 100 105
@@ -137,6 +139,29 @@ $(VENV_DATACONTRACT)/.installed: requirements-datacontract.lock
 
 contracts-check: setup $(VENV_DATACONTRACT)/.installed
 	$(BIN)/python -m tests.contracts.datacontract_check --command $(VENV_DATACONTRACT)/bin/datacontract
+
+# The models on Apache Spark beside DuckDB, from the same lake: every mart row for row, a close byte for byte. Spark is half a gigabyte and wants Java,
+# so it has an environment of its own; Debian's Java is installed where root may.
+VENV_SPARK := .venv-spark
+$(VENV_SPARK)/.installed: requirements-spark.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV_SPARK)
+	$(VENV_SPARK)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
+	$(VENV_SPARK)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+.PHONY: spark
+spark: $(VENV_SPARK)/.installed
+	@command -v java >/dev/null || [ -n "$$JAVA_HOME" ] || \
+		{ [ -f /etc/debian_version ] && [ "$$(id -u)" = 0 ] && \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless; } >/dev/null 2>&1; } || \
+		echo "no Java, and none could be installed: the tests will be skipped" >&2
+	$(VENV_SPARK)/bin/python -m pytest -n 0 -s tests/engines/spark_home.py
+
+# A night's models and tests on both engines, on this machine; results in benchmarks/results, told of in docs/spark.md.
+.PHONY: bench-spark
+SPARK_SIZES ?= 10k 100k
+bench-spark: $(VENV_SPARK)/.installed
+	$(VENV_SPARK)/bin/python -m benchmarks.engines $(SPARK_SIZES) --folder $(BENCH_FOLDER)
 
 # One practice's landing made vile: the others' marts and packets are what they were, byte by byte.
 .PHONY: isolation

@@ -16,3 +16,16 @@
         {{ content }} as content
     from {{ rows }}
 {%- endmacro %}
+
+{#- A floating-point number as a sentence shows it: to one digit, and without that where it is none. -#}
+{% macro shown_number(number) -%}
+    case
+        when round(cast({{ number }} as double), 1) = round({{ number }}, 0) then cast(cast(round({{ number }}, 0) as bigint) as varchar)
+        else cast(cast(round(cast({{ number }} as double), 1) as decimal(18, 1)) as varchar)
+    end
+{%- endmacro %}
+
+{#- A share as a whole percentage. -#}
+{% macro shown_percent(share) -%}
+    (cast(cast(round_even(100 * {{ share }}, 0) as bigint) as varchar) || '%')
+{%- endmacro %}

@@ -60,13 +60,13 @@
 
 {#- A table as the last night left it: for models/touched/, which run before it is changed. Not a ref: that would be a circle. -#}
 {% macro last_night(schema, name) -%}
-    {{ return(api.Relation.create(database=target.database, schema=schema, identifier=name)) }}
+    {{ return(api.Relation.create(database=target.database or none, schema=schema, identifier=name)) }}
 {%- endmacro %}
 
 {#- What a model that keeps its last night's rows (`meta: keeps_last_night`) had before this night. -#}
 {% macro before(name) -%}
     {%- do ref(name) -%}
-    {{ return(api.Relation.create(database=target.database, schema='touched', identifier=name ~ '__before')) }}
+    {{ return(api.Relation.create(database=target.database or none, schema='touched', identifier=name ~ '__before')) }}
 {%- endmacro %}
 
 {#- Behind a FROM: only rows whose key (or `by`: a part of it) is in the set. Nothing where everything is built. What is filtered early is not computed for nothing. -#}

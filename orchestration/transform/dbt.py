@@ -26,10 +26,13 @@ os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
 
 if TYPE_CHECKING:
+    from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
 # What dbt made of the project when it was last parsed. It names no home, so that all homes of this checkout share it.
 PARSED = DBT_PROJECT / "target" / "parsed"
+# Which engine builds the nights: duckdb, or spark (docs/spark.md).
+ENGINE = "CCM_ENGINE"
 STAMP, MANIFEST, PARSED_PROJECT = "manifest.sha256", "manifest.json", "partial_parse.msgpack"
 _NO_UNIT_TESTS = ("--exclude", "resource_type:unit_test")
 _parsed: dict[str, bytes] = {}
@@ -139,13 +142,14 @@ def _ranges(numbers: Sequence[int]) -> str:
 
 
 @contextlib.contextmanager
-def _environment(house: House, night: str, sound: Iterable[str]) -> Iterator[None]:
+def environment(house: House, night: str = "", sound: Iterable[str] = (), folder: str = "dbt") -> Iterator[None]:
+    """What the profiles and macros read from the environment; `folder` of .state is where dbt writes."""
     wanted = {
         "CCM_NIGHT": night,
         "CCM_SOUND": ",".join(sorted(sound)),
         "CCM_HOME": str(house.root),
-        "DBT_TARGET_PATH": str(target_folder(house)),
-        "DBT_LOG_PATH": str(house.state / "dbt" / "logs"),
+        "DBT_TARGET_PATH": str(house.state / folder / "target"),
+        "DBT_LOG_PATH": str(house.state / folder / "logs"),
         "CCM_READING": reading(),
         # The batches in object storage that have a ledger: nothing else under the prefix counts. Ranges keep years of nights short.
         "CCM_LAKE_PREFIX": f"{house.lake_url}/batches" if house.lake_url else "",
@@ -225,7 +229,7 @@ def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Itera
         # The sets of a night that recomputes what it touches ask the night before.
         arguments = [*arguments, "--exclude", f"tag:{standing.SETS}"]
     manifest = None if is_parsing else _manifest(house)
-    with _environment(house, night, sound), _without_values(), _without_debug_events(), contextlib.redirect_stdout(io.StringIO()):
+    with environment(house, night, sound), _without_values(), _without_debug_events(), contextlib.redirect_stdout(io.StringIO()):
         try:
             outcome = dbtRunner(manifest).invoke(
                 [
@@ -248,11 +252,16 @@ def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Itera
         finally:
             DuckDBConnectionManager.close_all_connections()
             logging.getLogger("dbt").setLevel(logging.WARNING)
+    return node_results(outcome, arguments[0])
+
+
+def node_results(outcome: dbtRunnerResult, command: str) -> list[NodeResult]:
+    """What became of each node. Raises HouseError when dbt could not run at all."""
     results = getattr(outcome.result, "results", None)
     if results is None:
         if outcome.success:
             return []
-        raise HouseError(f"dbt {arguments[0]} did not run: {type(outcome.exception).__name__}: {outcome.exception}")
+        raise HouseError(f"dbt {command} did not run: {type(outcome.exception).__name__}: {outcome.exception}")
     return [
         NodeResult(
             unique_id=result.node.unique_id,
@@ -300,7 +309,8 @@ def _tested(house: House, below: Sequence[str], sound: frozenset[str]) -> list[N
 def build_models(house: House, below: Sequence[str] = (), *, is_whole: bool = False) -> list[NodeResult]:
     """Loads the seeds if they changed and builds the models. `below`: only what hangs on these sources and models (unique ids).
 
-    Where a finished night left the warehouse, models are built for what has been touched since and for nothing else, unless `is_whole`.
+    Where a finished night left the warehouse, models are built for what has been touched since and for nothing else, unless `is_whole`. On Spark
+    they are always built whole; what hangs on a close or an answer is DuckDB's work there as well.
     """
     results: list[NodeResult] = []
     project = project_fingerprint()
@@ -315,12 +325,28 @@ def build_models(house: House, below: Sequence[str] = (), *, is_whole: bool = Fa
         if any(result.is_bad for result in results):
             return results
         write_private(stamp, wanted)
+    if is_on_spark() and not below:
+        from orchestration.transform.spark.build import build_models as build_on_spark
+
+        results += build_on_spark(house)
+        if not any(result.is_bad for result in results):
+            # Under a name of its own: no night of DuckDB's recomputes only what it touches in what another engine made.
+            standing.finish(house, f"spark {project}", "whole")
+        return results
     is_touched = upon is not None and not below and not is_whole
     results += invoke(house, ["run", *_selection(house, below)], standing.SETS if is_touched else "")
     # Where no night had finished, a part that is built is no whole.
     if not any(result.is_bad for result in results) and (upon is not None or not below):
         standing.finish(house, project, "part" if below else "touched" if is_touched else "whole", upon)
     return results
+
+
+def is_on_spark() -> bool:
+    """Which engine builds the nights (CCM_ENGINE). Raises HouseError for a name that is none."""
+    name = os.environ.get(ENGINE) or "duckdb"
+    if name not in ("duckdb", "spark"):
+        raise HouseError(f"{ENGINE}: is neither duckdb nor spark; correct it or unset it")
+    return name == "spark"
 
 
 def _selection(house: House, below: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ select
     claims.status,
     claims.claimed_on as submitted_on,
     practices.newest_night as as_of,
-    cast(greatest(practices.newest_night - claims.claimed_on, 0) as integer) as days_waiting,
+    cast(greatest(date_diff('day', claims.claimed_on, practices.newest_night), 0) as integer) as days_waiting,
     buckets.bucket,
     cast(claims.billed_amount as decimal(12, 2)) as billed_amount,
     cast(expected.expected_payment as decimal(12, 2)) as expected_payment
@@ -22,6 +22,6 @@ inner join (
 ) as expected on claims.claim_id = expected.claim_id
 left join {{ ref('rule_aging_buckets') }} as buckets
     on
-        greatest(practices.newest_night - claims.claimed_on, 0) between buckets.days_from and coalesce(buckets.days_to, 100000)
+        greatest(date_diff('day', claims.claimed_on, practices.newest_night), 0) between buckets.days_from and coalesce(buckets.days_to, 100000)
         and {{ in_force('buckets', 'claims.claimed_on') }}
 where claims.status in ('submitted', 'accepted', 'reopened')

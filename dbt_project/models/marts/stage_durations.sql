@@ -66,7 +66,7 @@ select
         / nullif(count(dated.reached_before_on), 0) as decimal(7, 4)
     ) as share_of_previous,
     cast(
-        median(greatest(dated.reached_on - dated.reached_before_on, 0))
+        median(greatest(date_diff('day', dated.reached_before_on, dated.reached_on), 0))
         filter (where dated.reached_on is not null and dated.reached_before_on is not null) as decimal(7, 1)
     ) as median_days
 from dated

@@ -1,16 +1,7 @@
 {{ config(meta={'keeps_last_night': true}) }}
 -- Which version of each landed file is in force: the newest accepted one. A patients file without a good row is an outage, not a panel of nobody.
 with landed as (
-    -- Batches of before there was the first of these columns do not have it; the others are of batches with a file that a mapping read.
-    select
-        cast(null as varchar []) as missing_columns,
-        cast(null as varchar) as mapping,
-        cast(null as varchar) as mapping_sha256,
-        cast(null as bigint) as lines_read,
-        cast(null as bigint) as rows_filtered
-    where false
-    union all by name
-    select * from {{ from_lake('files', 'union_by_name = true') }}
+    {{ ledger_rows() }}
 ),
 
 files as (

@@ -39,11 +39,11 @@ select
     ) }} as hold_id,
     replace(replace(replace(replace(replace(replace(replace(
         matched.sentence,
-        '{value}', format('{:.10g}', round(matched.value, 1))),
-        '{usual}', coalesce(format('{:.10g}', round(matched.usual, 1)), 'not known')),
-        '{percent}', format('{:.0f}%', 100 * matched.value)),
-        '{usual_percent}', coalesce(format('{:.0f}%', 100 * matched.usual), 'not known')),
-        '{percent_compared}', format('{:.0f}%', 100 * matched.compared)),
+        '{value}', {{ shown_number('matched.value') }}),
+        '{usual}', coalesce({{ shown_number('matched.usual') }}, 'not known')),
+        '{percent}', {{ shown_percent('matched.value') }}),
+        '{usual_percent}', coalesce({{ shown_percent('matched.usual') }}, 'not known')),
+        '{percent_compared}', {{ shown_percent('matched.compared') }}),
         '{column}', matched.column_name),
         '{names}', matched.names) as explanation
 from matched

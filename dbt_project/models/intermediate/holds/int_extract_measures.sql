@@ -36,12 +36,14 @@ snapshots_before as (
         ) as most_rows
     from (
         select
-            *,
+            * exclude (era),
+            era,
             false as is_beginning
         from snapshot_eras
         union all
         select
-            * replace (era + 1 as era),
+            * exclude (era),
+            era + 1 as era,
             true as is_beginning
         from snapshot_eras
         where is_accepted

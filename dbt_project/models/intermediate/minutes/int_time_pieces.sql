@@ -18,7 +18,7 @@ with entries as (
         end_at,
         has_clock_times and end_at > start_at as has_interval,
         case when elapsed_seconds > 0 then elapsed_seconds else 0 end as seconds,
-        last_local_day - local_day as further_days
+        date_diff('day', local_day, last_local_day) as further_days
     from {{ ref('int_time_entries__timed') }}
 ),
 

@@ -35,7 +35,7 @@ unlogged as (
         case when visits.elapsed_seconds <= 315360000 then visits.elapsed_seconds else 0 end as seconds,
         case
             when visits.elapsed_seconds between 1 and 315360000
-                then cast({{ local_time("visits.end_at - interval 1 second", 'visits.time_zone') }} as date) - visits.local_day
+                then date_diff('day', visits.local_day, cast({{ local_time("visits.end_at - interval 1 second", 'visits.time_zone') }} as date))
             else 0
         end as further_days
     from visits

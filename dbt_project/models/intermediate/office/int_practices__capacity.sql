@@ -28,7 +28,7 @@ usual as (
 select
     months.practice_id,
     months.month,
-    cast(round(coalesce(usual.daily_minutes, 0), 1) as decimal(9, 1)) as usual_daily_minutes,
+    cast(round(cast(coalesce(usual.daily_minutes, 0) as double), 1) as decimal(9, 1)) as usual_daily_minutes,
     cast(coalesce(months.business_days_left, 0) as bigint) as business_days_left,
     cast(floor(coalesce(usual.daily_minutes, 0) * coalesce(months.business_days_left, 0)) as bigint) as minutes_left
 from {{ ref('int_months__close') }} as months

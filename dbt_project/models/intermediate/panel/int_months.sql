@@ -22,5 +22,10 @@ bounds as (
 
 select
     practice_id,
-    cast(unnest(generate_series(first_month, newest_month, interval 1 month)) as date) as month
-from bounds
+    cast(first_day as date) as month
+from (
+    select
+        practice_id,
+        unnest(generate_series(first_month, newest_month, interval 1 month)) as first_day
+    from bounds
+)

@@ -1,0 +1,148 @@
+"""Builds every model on Spark and takes the tables back into the warehouse."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import shutil
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from orchestration.engine import open_warehouse
+from orchestration.house import DBT_PROJECT, House, no_pattern
+from orchestration.transform import dbt, standing
+from orchestration.transform.spark import session
+from orchestration.transform.spark.dialect import spoken
+
+# What only a night that recomputes what it touches asks for: on Spark everything is built whole.
+LEFT_OUT = (f"tag:{standing.SETS}", "int_patients__panel")
+FOLDER = "dbt-spark"
+
+
+@contextlib.contextmanager
+def _connected(spark: Any) -> Iterator[None]:
+    """While dbt runs, its session method speaks to this session, in Spark's words, and tells of a failed statement without values."""
+    from dbt.adapters.spark import session as adapter
+    from dbt_common.exceptions import DbtRuntimeError
+    from py4j.protocol import Py4JError
+    from pyspark.errors.exceptions.base import PySparkException
+
+    def execute(self: Any, sql: str, *parameters: Any) -> None:
+        if parameters:
+            raise DbtRuntimeError("a statement with bindings: Spark's session method does not quote what is in them")
+        try:
+            self._df = spark.sql(spoken(sql))
+            self._rows = None
+        except (PySparkException, Py4JError) as error:
+            raise DbtRuntimeError(told(error)) from None
+
+    def fetchall(self: Any) -> Any:
+        try:
+            if self._rows is None and self._df is not None:
+                self._rows = self._df.collect()
+        except (PySparkException, Py4JError) as error:
+            raise DbtRuntimeError(told(error)) from None
+        return self._rows
+
+    before = adapter.Cursor.execute, adapter.Cursor.fetchall
+    adapter.Cursor.execute, adapter.Cursor.fetchall = execute, fetchall
+    try:
+        yield
+    finally:
+        adapter.Cursor.execute, adapter.Cursor.fetchall = before
+
+
+def told(error: BaseException) -> str:
+    """What may be told of Spark's errors. What its analyser says names statements and columns; what a task says may quote a row."""
+    from pyspark.errors import AnalysisException, ParseException
+    from pyspark.errors.exceptions.base import PySparkException
+
+    kind = type(error).__name__
+    if isinstance(error, AnalysisException | ParseException):
+        return f"{kind}: {str(error).splitlines()[0]}"
+    condition = error.getCondition() if isinstance(error, PySparkException) else None
+    return f"{kind} {condition or ''}".rstrip() + " (its message may quote a patient's values and is not kept)"
+
+
+def invoke(house: House, spark: Any, arguments: Sequence[str]) -> list[dbt.NodeResult]:
+    """One dbt command on Spark. Raises HouseError when dbt could not run at all; failing models and tests are in the results."""
+    from dbt.cli.main import dbtRunner
+
+    with dbt.environment(house, folder=FOLDER), _connected(spark), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            outcome = dbtRunner().invoke(
+                [
+                    "--quiet",
+                    "--no-write-json",
+                    "--log-level-file",
+                    "info",
+                    "--no-version-check",
+                    *arguments,
+                    "--project-dir",
+                    str(DBT_PROJECT),
+                    "--profiles-dir",
+                    str(DBT_PROJECT),
+                    "--target",
+                    "spark",
+                ]
+            )
+        finally:
+            logging.getLogger("dbt").setLevel(logging.WARNING)
+    return dbt.node_results(outcome, arguments[0])
+
+
+def build_models(house: House) -> list[dbt.NodeResult]:
+    """Every model on Spark, and what was made into the warehouse, where checks, gate, close and marts are read from; nothing of it where one failed.
+
+    Raises HouseError where Spark cannot be had (session.start)."""
+    spark = session.start(house)
+    try:
+        results = invoke(house, spark, ["seed", "--full-refresh"])
+        if not any(result.is_bad for result in results):
+            results = invoke(house, spark, ["run", "--exclude", *LEFT_OUT])
+        is_whole = not any(result.is_bad for result in results)
+        if is_whole:
+            take_back(house, spark)
+    finally:
+        spark.stop()
+    if is_whole and session.is_local(house):
+        publish(house)
+    shutil.rmtree(session.folder(house) / "spill", ignore_errors=True)
+    return results
+
+
+def publish(house: House) -> None:
+    """The tables just built on this machine in place of the last ones: after the session's end, which knows them under the other name."""
+    old = session.folder(house) / ".tables.old.tmp"
+    shutil.rmtree(old, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        session.tables(house).rename(old)
+    session.building(house).rename(session.tables(house))
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def take_back(house: House, spark: Any) -> None:
+    """Puts every model's table into the warehouse, one statement and so one transaction each, marts with the types of their contracts.
+
+    From the files, where they are on this machine; else from the session, each table through this process's memory."""
+    manifest = dbt.load_manifest(dbt.ensure_manifest(house))
+    with open_warehouse(house, read_only=False) as warehouse:
+        for node in manifest["nodes"].values():
+            is_table = node["resource_type"] == "model" and node["config"]["materialized"] == "table"
+            if not is_table or node["schema"] == standing.SETS or node["name"] in LEFT_OUT:
+                continue
+            schema, name = node["schema"], node["name"]
+            types = {column: about["data_type"] for column, about in node["columns"].items() if about.get("data_type")}
+            columns = ", ".join(f'cast("{column}" as {kind}) as "{column}"' for column, kind in types.items()) or "*"
+            warehouse.execute(f"create schema if not exists {schema}")
+            # Of a table without rows there may be no file.
+            made = session.building(house) / f"{schema}.db" / name
+            if session.is_local(house) and next(made.glob("*.parquet"), None):
+                source = f"read_parquet('{no_pattern(made).replace(chr(39), chr(39) * 2)}/*.parquet')"
+            else:
+                warehouse.register("taken__", spark.table(f"{schema}.{name}").toArrow())
+                source = "taken__"
+            warehouse.execute(f'create or replace table {schema}."{name}" as select {columns} from {source}')
+            if source == "taken__":
+                warehouse.unregister("taken__")
