@@ -290,8 +290,14 @@ def _replaced(make: Callable[[exp.Expr], exp.Expr]) -> Callable[[exp.Expr], None
     return rule
 
 
+def _as_spark_likes(node: exp.Expr) -> None:
+    # Whether a common table is kept in memory is for the engine to say.
+    node.set("materialized", None)
+
+
 RULES: dict[type[exp.Expr], Callable[[exp.Expr], None]] = {
     exp.Select: _select,
+    exp.CTE: _as_spark_likes,
     exp.ReadParquet: _read,
     exp.ArrayAgg: _collected,
     exp.Div: _divided,
