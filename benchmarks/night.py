@@ -31,7 +31,7 @@ DOCUMENT = Path(__file__).parents[1] / "docs" / "scale.md"
 BEGIN, END = "<!-- made by make bench: begin -->", "<!-- made by make bench: end -->"
 SIZES = {"small": (500, 1), "10k": (10_000, 1), "100k": (100_000, 1), "1400k": (1_400_000, 1), "100kx36": (100_000, 36)}
 # Nights over a history: two sizes that differ in their months, measured one after the other. Each has its first build, one more night, and `--full`.
-HISTORIES = {"10kx36": (10_000, 36), "100kx12": (100_000, 12), "history-100kx36": (100_000, 36)}
+HISTORIES = {"20kx36": (20_000, 36), "100kx36-nights": (100_000, 36)}
 
 
 def step(name: str, home: House) -> dict[str, Any]:

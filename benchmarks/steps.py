@@ -163,6 +163,16 @@ def dbt_build(house: House) -> dict[str, Any]:
     return found
 
 
+def _limit_memory() -> None:
+    """Whoever connects to DuckDB in this process gets no more than MEMORY, unless it asks for less."""
+    connect = duckdb.connect
+
+    def limited(*given: Any, config: Any = None, **more: Any) -> duckdb.DuckDBPyConnection:
+        return connect(*given, config={"memory_limit": MEMORY, **(config or {})}, **more)
+
+    duckdb.connect = limited  # type: ignore[assignment]
+
+
 def night(house: House, *, is_whole: bool = False) -> dict[str, Any]:
     """A night by the functions of its assets: what landed is taken in, judged, built and tested, and published; `is_whole` as `--full`."""
     from orchestration.answer.publish import publish
@@ -173,7 +183,7 @@ def night(house: House, *, is_whole: bool = False) -> dict[str, Any]:
     from orchestration.transform.assets import rebuild_everything
     from orchestration.transform.state import build_inputs
 
-    os.environ["CCM_BUILD_MEMORY"] = MEMORY
+    _limit_memory()
     dbt.ensure_manifest(house)
     found: dict[str, Any] = {}
 
