@@ -73,8 +73,8 @@
 {% macro only_touched(set_name, alias, by=none) -%}
     {%- set set_model, every_key = touched_sets()[set_name] -%}
     {%- set keys = by or every_key -%}
-    {#- Asked for on every night, so that dbt knows of the edge. -#}
-    {%- set set_relation = builtins.ref(set_model) -%}
+    {#- Asked for on every night, so that dbt knows of the edge. A test has none to the sets: it would be left out wherever they are. -#}
+    {%- set set_relation = last_night('touched', set_model) if model.resource_type == 'test' else builtins.ref(set_model) -%}
     {%- if is_for_touched_rows() -%}
         semi join {{ set_relation }} as the_touched
             on {% for key in keys %}{{ alias }}.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %}
