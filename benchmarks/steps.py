@@ -167,8 +167,8 @@ def _limit_memory() -> None:
     """Whoever connects to DuckDB in this process gets no more than MEMORY, unless it asks for less."""
     connect = duckdb.connect
 
-    def limited(*given: Any, config: Any = None, **more: Any) -> duckdb.DuckDBPyConnection:
-        return connect(*given, config={"memory_limit": MEMORY, **(config or {})}, **more)
+    def limited(database: str = ":memory:", *given: Any, config: Any = None, **more: Any) -> duckdb.DuckDBPyConnection:
+        return connect(database, *given, **{"config": {"memory_limit": MEMORY, **(config or {})}, **more})
 
     duckdb.connect = limited  # type: ignore[assignment]
 

@@ -73,8 +73,7 @@
 {% macro only_touched(set_name, alias, by=none) -%}
     {%- set set_model, every_key = touched_sets()[set_name] -%}
     {%- set keys = by or every_key -%}
-    {#- Asked for on every night, so that dbt knows of the edge. A test runs behind all models, and one with an edge to what Dagster does not see would
-        be no check of it. -#}
+    {#- Asked for on every night, so that dbt knows of the edge. A test has none to the sets: it would be left out wherever they are. -#}
     {%- set set_relation = last_night('touched', set_model) if model.resource_type == 'test' else builtins.ref(set_model) -%}
     {%- if is_for_touched_rows() -%}
         semi join {{ set_relation }} as the_touched

@@ -9,6 +9,7 @@ from random import Random
 import duckdb
 import pytest
 
+from orchestration.answer import publish as publication
 from orchestration.engine import open_warehouse
 from orchestration.house import House
 from orchestration.transform import compiled, dbt, standing
@@ -61,9 +62,88 @@ def test_the_next_night_decided_again_a_part_of_the_patient_months_and_a_whole_b
     assert again is not None and again.is_whole
 
 
+def test_entries_without_a_note_share_none(stood: House) -> None:
+    with open_warehouse(stood) as warehouse:
+        found = warehouse.execute(
+            """
+            select count(*), count(pieces.note_number) from intermediate.int_time_pieces as pieces
+            inner join intermediate.int_time_entries__timed as entries using (practice_id, entry_id)
+            where entries.note_sha256 is null
+            """
+        ).fetchall()[0]
+    assert found[0] > 0 and found[1] == 0
+
+
+def test_what_a_night_changed_is_published_as_if_everything_were(stood: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(publication.LARGE, "0")
+    build_inputs(stood)
+    dbt.build_models(stood, is_whole=True)
+    publication.publish(stood)
+    assert not any(result.is_bad for result in dbt.build_models(stood))
+    with open_warehouse(stood) as warehouse:
+        changes = standing.changes(warehouse, "warehouse")
+    assert changes is not None and changes.upon is not None and changes.upon == publication._published_state(stood)
+    assert {("marts", "minute_ledger"), ("marts", "time_entry_facts")} <= set(changes.replaced)
+    publication.publish(stood)
+    assert publication._published_state(stood) == changes.state
+    with duckdb.connect() as con:
+        con.execute(f"attach '{stood.warehouse}' as warehouse (read_only)")
+        con.execute(f"attach '{stood.marts}' as marts (read_only)")
+        every = "select schema_name, table_name from duckdb_tables() where database_name = 'warehouse' and schema_name in ('marts', 'rules')"
+        tables = con.execute(every).fetchall()
+        assert len(tables) > 60
+        for schema, table in tables:
+            one, other = f'warehouse.{schema}."{table}"', f'marts.main."{table}"'
+            beside = f"(from {one} except all from {other}) union all (from {other} except all from {one})"
+            assert con.execute(f"select count(*) from ({beside})").fetchall() == [(0,)], table
+        sets = con.execute("select count(*) from duckdb_schemas() where database_name = 'warehouse' and schema_name = 'touched'")
+        assert sets.fetchall() == [(0,)]
+
+
+def test_a_published_file_that_is_another_than_was_written_is_written_anew(stood: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(publication.LARGE, "0")
+    publication.publish(stood)
+    assert publication._published_state(stood) is not None
+    aside = stood.marts.with_name("aside.duckdb")
+    shutil.copy(stood.marts, aside)
+    aside.replace(stood.marts)
+    assert publication._published_state(stood) is None
+
+
+def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(stood: House) -> None:
+    name = next(
+        key for key in dbt.load_manifest(dbt.ensure_manifest(stood))["nodes"] if "minute_ledger_disposition_is_a_known_word" in key
+    )
+    build_inputs(stood)
+    dbt.build(stood, is_whole=True)
+    assert name in standing.sound(stood)
+    with open_warehouse(stood, read_only=False) as warehouse:
+        # Of a month that no night moves.
+        ((practice, month),) = warehouse.execute(
+            "select practice_id, min(month) from marts.minute_ledger group by practice_id order by 1 limit 1"
+        ).fetchall()
+        changed = "update marts.minute_ledger set disposition = ? where practice_id = ? and month = ?"
+        before = warehouse.execute(
+            "select * from marts.minute_ledger where practice_id = ? and month = ?", [practice, month]
+        ).to_arrow_table()
+        warehouse.execute(changed, ["no such word", practice, month])
+    standing.keep_sound(stood, standing.sound(stood) - {name})
+    for _ in range(2):
+        results = dbt.build(stood)
+        assert standing.is_touched(stood)
+        assert {result.status for result in results if result.unique_id == name} == {"fail"}
+        assert name not in standing.sound(stood) and len(standing.sound(stood)) > 50
+    with open_warehouse(stood, read_only=False) as warehouse:
+        warehouse.execute("delete from marts.minute_ledger where practice_id = ? and month = ?", [practice, month])
+        warehouse.register("kept", before)
+        warehouse.execute("insert into marts.minute_ledger by name from kept")
+    results = dbt.build(stood)
+    assert {result.status for result in results if result.unique_id == name} == {"pass"} and name in standing.sound(stood)
+
+
 def test_what_a_night_left_unfinished_is_no_ground_for_the_next(stood: House) -> None:
     project = dbt.project_fingerprint()
-    assert standing.stands(stood, project) and not standing.stands(stood, "other models")
+    assert standing.stands(stood, project) and standing.stands(stood, "other models") is None
     standing.begin(stood)
     assert not standing.stands(stood, project)
     standing.finish(stood, project, "part")
