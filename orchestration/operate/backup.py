@@ -24,7 +24,16 @@ from orchestration.house import House, HouseError, clear_scratch, sync_folder, w
 # While these are held nothing of the home changes but what lands.
 LOCKS = ("run", "lake", "answers", "warehouse", "control_numbers")
 # Made again by the next night, or scratch of this machine.
-LEFT_OUT = ("warehouse.duckdb", "warehouse.duckdb.wal", ".state/dbt", ".state/what-if", ".state/runs", ".state/backups.json")
+LEFT_OUT = (
+    "warehouse.duckdb",
+    "warehouse.duckdb.wal",
+    "spark",
+    ".state/dbt",
+    ".state/dbt-spark",
+    ".state/what-if",
+    ".state/runs",
+    ".state/backups.json",
+)
 MANIFEST = "manifest.json"
 _CHUNK = 1024 * 1024
 

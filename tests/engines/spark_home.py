@@ -14,6 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 import pytest
 
 from orchestration.house import House
@@ -29,8 +30,6 @@ pytestmark = pytest.mark.skipif(
     not (shutil.which("java") or os.environ.get("JAVA_HOME")), reason="Spark needs Java 17 or newer, and there is none"
 )
 EVERYTHING = ("staging", "intermediate", "marts")
-# Marts that say something only of what the demo does not have; `eventful` adds it.
-RARE = ("call_log", "claim_audit", "close_holds", "coverage_answers")
 
 
 @pytest.fixture
@@ -65,6 +64,10 @@ def eventful(home: Path) -> Path:
         npi, submitter = con.execute(
             "select npi, submitter_id from staging.stg_practices where practice_id = ?", [practice]
         ).fetchall()[0]
+    advantage = ("EB*1**30*HN|DTP*291*D8*20261001|LS*2120|NM1*PRP*2*PLAN|LE*2120",)
+    answer = Answer(members=(Member(mbi=subscriber, benefits=(*Member().benefits, *advantage)),), npi=npi, submitter=submitter)
+    (home / "inbox" / "coverage.271").write_text(answer.text(is_judged=False))
+    assert installed_ccm("respond", home=home).code == 0
     last = max((home / "landing" / practice).iterdir())
     assert date.fromisoformat(last.name) > night
     with (last / "calls.csv").open("w", newline="") as handle:
@@ -79,17 +82,22 @@ def eventful(home: Path) -> Path:
     broken = re.sub(r",\d{4}-\d\d-\d\d,", ",the day before,", lines[1], count=1)
     assert broken != lines[1]
     consents.write_text("\n".join([lines[0], broken, *lines[2:]]) + "\n")
-    advantage = ("EB*1**30*HN|DTP*291*D8*20261001|LS*2120|NM1*PRP*2*PLAN|LE*2120",)
-    answer = Answer(members=(Member(mbi=subscriber, benefits=(*Member().benefits, *advantage)),), npi=npi, submitter=submitter)
-    (home / "inbox" / "coverage.271").write_text(answer.text(is_judged=False))
-    first = next(path for path in sorted((home / "closes" / practice).glob("*/v1")) if (path / "claims.csv").exists())
+    # The same patient-month claimed a second time, and an add-on alone with too many units, as tests/pipeline/test_claim_audit.py has them.
+    first = next(path for path in sorted((home / "closes" / practice).glob("*/v1")) if "99439" in (path / "claims.csv").read_text())
     planted = shutil.copytree(first, first.with_name("v9"))
-    with (planted / "claims.csv").open(newline="") as handle:
+    with (first / "claims.csv").open(newline="") as handle:
         claimed = list(csv.DictReader(handle))
+    add_on = next(line for line in claimed if line["procedure_code"] == "99439")
+    again = next(line for line in claimed if line["claim_id"] != add_on["claim_id"] and line["procedure_code"] == "99490")
     with (planted / "claims.csv").open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, list(claimed[0]))
+        writer = csv.DictWriter(handle, list(again))
         writer.writeheader()
-        writer.writerows(claimed)
+        writer.writerow({**again, "claim_id": "PLANTED1", "line_id": "PLANTED101"})
+        writer.writerow({**add_on, "claim_id": "PLANTED2", "line_id": "PLANTED201", "units": "3"})
+    table = pq.read_table(first / "claim_subjects.parquet")
+    subjects = {row["claim_id"]: row for row in table.to_pylist()}
+    changed = [{**subjects[again["claim_id"]], "claim_id": "PLANTED1"}, {**subjects[add_on["claim_id"]], "claim_id": "PLANTED2"}]
+    pq.write_table(type(table).from_pylist(changed, schema=table.schema), planted / "claim_subjects.parquet")
     return home
 
 
