@@ -218,6 +218,7 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     lines += [f"| model ({largest['entries']:,} entries) | rows | CPU s | of all |", "|---|---|---|---|"]
     whole = total(largest["steps"]["models"]["models"])
     lines += [f"| {name} | {one['rows']:,} | {one['cpu_s']:.1f} | {one['cpu_s'] / whole:.0%} |" for name, one in models]
+    lines += _before_and_now(results)
     if "small" in results:
         lines += _small(results["small"]["steps"])
     histories = {size: json.loads(path.read_text()) for size in HISTORIES if (path := RESULTS / f"night_{size}.json").exists()}
@@ -230,6 +231,32 @@ def document(results: dict[str, dict[str, Any]]) -> str:
         + ".",
     ]
     return "\n".join(lines)
+
+
+def _before_and_now(results: dict[str, dict[str, Any]]) -> list[str]:
+    """The profile of before what ADR 31 tells of, beside that of now, at the largest size of which there is one (before_<size>.json)."""
+    sizes = [size for size in results if size != "small" and (RESULTS / f"before_{size}.json").exists()]
+    if not sizes:
+        return []
+    now = results[sizes[-1]]
+    before = json.loads((RESULTS / f"before_{sizes[-1]}.json").read_text())
+    then, there = before["steps"]["models"]["models"], now["steps"]["models"]["models"]
+    costliest = sorted(then, key=lambda name: -then[name]["cpu_s"])[:15]
+    made, made_before = ratios(now), ratios(before)
+    return [
+        "",
+        f"Before and now ({now['entries']:,} entries): where the time went, in CPU seconds (of all).",
+        "",
+        "| | before | now |",
+        "|---|---|---|",
+        *(
+            f"| {name} | {then[name]['cpu_s']:.1f} ({then[name]['cpu_s'] / total(then):.0%}) "
+            + (f"| {there[name]['cpu_s']:.1f} ({there[name]['cpu_s'] / total(there):.0%}) |" if name in there else "| gone |")
+            for name in costliest
+        ),
+        f"| the minutes step | {made_before['minutes_s']:.1f} | {made['minutes_s']:.1f} |",
+        f"| all models | {made_before['transform_s']:.1f} | {made['transform_s']:.1f} |",
+    ]
 
 
 def _history(histories: list[dict[str, Any]]) -> list[str]:
