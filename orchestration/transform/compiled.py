@@ -100,10 +100,13 @@ def in_order(wanted: Iterable[str], given: Collection[str] = (), night: str = ""
 
 def run(con: duckdb.DuckDBPyConnection, home: Path, models: Iterable[Model]) -> None:
     """Builds the models as tables in this connection, from the lake of `home`. `prepare` comes first."""
-    root = project().root
     for model in models:
-        sql = model.sql.replace(root, _in_sql(home))
-        con.execute(f'create or replace table {model.schema}."{model.name}" as {sql}')
+        con.execute(f'create or replace table {model.schema}."{model.name}" as {in_home(model, home)}')
+
+
+def in_home(model: Model, home: Path) -> str:
+    """The model's SQL with the lake of this home."""
+    return model.sql.replace(project().root, _in_sql(home))
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.house import House, HouseError
 from orchestration.transform import compiled, dbt
-from orchestration.transform.spark import session
+from orchestration.transform.spark import build, session
 from orchestration.transform.spark.dialect import spoken, translated
 
 
@@ -24,6 +24,10 @@ def test_every_model_has_a_counterpart_without_words_that_spark_does_not_know():
     assert not left
     # The one place with two statements for two engines (macros/spark.sql).
     assert {name for name, model in compiled.project().models.items() if "UNION ALL BY NAME" in said(model.sql)} == {"stg_files"}
+
+
+def test_every_model_with_json_is_written_again_by_the_engine_that_proves_packets():
+    assert {name for name, model in compiled.project().models.items() if "to_json(" in model.sql} <= set(build.WRITE_JSON)
 
 
 def test_a_list_keeps_nulls_and_its_order_and_is_null_of_no_row():

@@ -11,12 +11,14 @@ from typing import Any
 
 from orchestration.engine import open_warehouse
 from orchestration.house import DBT_PROJECT, House, no_pattern
-from orchestration.transform import dbt, standing
+from orchestration.transform import compiled, dbt, standing
 from orchestration.transform.spark import session
 from orchestration.transform.spark.dialect import spoken
 
 # What only a night that recomputes what it touches asks for: on Spark everything is built whole.
 LEFT_OUT = (f"tag:{standing.SETS}", "int_patients__panel")
+# JSON is text, and the two engines write a number such as 62.10 into it in two ways. Packets have the text: it is written by the engine that proves them.
+WRITE_JSON = ("int_patient_months__evidence", "patient_month_evidence", "patient_month_decisions")
 FOLDER = "dbt-spark"
 
 
@@ -106,9 +108,12 @@ def build_models(house: House) -> list[dbt.NodeResult]:
             take_back(house, spark)
     finally:
         spark.stop()
-    if is_whole and session.is_local(house):
-        publish(house)
     shutil.rmtree(session.folder(house) / "spill", ignore_errors=True)
+    if is_whole:
+        if session.is_local(house):
+            publish(house)
+        written = {result.unique_id: result for result in dbt.invoke(house, ["run", "--select", *WRITE_JSON])}
+        results = [written.get(result.unique_id, result) for result in results]
     return results
 
 
@@ -123,26 +128,29 @@ def publish(house: House) -> None:
 
 
 def take_back(house: House, spark: Any) -> None:
-    """Puts every model's table into the warehouse, one statement and so one transaction each, marts with the types of their contracts.
+    """Puts every model's table into the warehouse, one statement and so one transaction each, with the types that DuckDB gives its columns: a packet
+    freezes them.
 
     From the files, where they are on this machine; else from the session, each table through this process's memory."""
-    manifest = dbt.load_manifest(dbt.ensure_manifest(house))
+    nodes = dbt.load_manifest(dbt.ensure_manifest(house))["nodes"]
     with open_warehouse(house, read_only=False) as warehouse:
-        for node in manifest["nodes"].values():
-            is_table = node["resource_type"] == "model" and node["config"]["materialized"] == "table"
-            if not is_table or node["schema"] == standing.SETS or node["name"] in LEFT_OUT:
+        for model in compiled.in_order(compiled.project().models):
+            node = nodes[f"model.ccm.{model.name}"]
+            if node["config"]["materialized"] != "table" or model.name in LEFT_OUT:
                 continue
-            schema, name = node["schema"], node["name"]
-            types = {column: about["data_type"] for column, about in node["columns"].items() if about.get("data_type")}
-            columns = ", ".join(f'cast("{column}" as {kind}) as "{column}"' for column, kind in types.items()) or "*"
-            warehouse.execute(f"create schema if not exists {schema}")
+            kinds = {column: about["data_type"] for column, about in node["columns"].items() if about.get("data_type")}
+            # Of a model without a contract DuckDB is asked, over the parents that it has already. It reads no row for that.
+            if not kinds and not house.lake_url:
+                kinds = {row[0]: row[1] for row in warehouse.execute(f"describe {compiled.in_home(model, house.root)}").fetchall()}
+            columns = ", ".join(f'cast("{column}" as {kind}) as "{column}"' for column, kind in kinds.items()) or "*"
+            warehouse.execute(f"create schema if not exists {model.schema}")
             # Of a table without rows there may be no file.
-            made = session.building(house) / f"{schema}.db" / name
+            made = session.building(house) / f"{model.schema}.db" / model.name
             if session.is_local(house) and next(made.glob("*.parquet"), None):
                 source = f"read_parquet('{no_pattern(made).replace(chr(39), chr(39) * 2)}/*.parquet')"
             else:
-                warehouse.register("taken__", spark.table(f"{schema}.{name}").toArrow())
+                warehouse.register("taken__", spark.table(f"{model.schema}.{model.name}").toArrow())
                 source = "taken__"
-            warehouse.execute(f'create or replace table {schema}."{name}" as select {columns} from {source}')
+            warehouse.execute(f'create or replace table {model.schema}."{model.name}" as select {columns} from {source}')
             if source == "taken__":
                 warehouse.unregister("taken__")
