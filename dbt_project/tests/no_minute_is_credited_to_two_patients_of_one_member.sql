@@ -1,11 +1,14 @@
 select
-    practice_id,
-    member_id
+    slices.practice_id,
+    slices.member_id
 from {{ ref('int_time_slices') }} as slices
 {{ only_beside_made('int_time_slices', 'slices', ['practice_id', 'member_id', 'month']) }}
-where start_at is not null and disposition = 'credited' and end_at > start_at
+where slices.start_at is not null and slices.disposition = 'credited' and slices.end_at > slices.start_at
 qualify
-    start_at < max(end_at) over (
-        partition by practice_id, member_id order by start_at, end_at rows between unbounded preceding and 1 preceding
+    slices.start_at < max(slices.end_at) over (
+        partition by slices.practice_id, slices.member_id
+        order by slices.start_at, slices.end_at rows between unbounded preceding and 1 preceding
     )
-    and patient_id <> lag(patient_id) over (partition by practice_id, member_id order by start_at, end_at)
+    and slices.patient_id <> lag(slices.patient_id) over (
+        partition by slices.practice_id, slices.member_id order by slices.start_at, slices.end_at
+    )
