@@ -1,8 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'int_time_slices'}}}) }}
-select
-    practice_id,
-    member_id
-from (
+with credited as (
     select
         practice_id,
         member_id,
@@ -22,11 +19,19 @@ from (
         end_at
     from {{ ref('int_time_slices') }}
     where disposition = 'credited'
-) as credited
+)
+
+select
+    credited.practice_id,
+    credited.member_id
+from credited
 {{ only_beside_made('int_time_segments', 'credited', ['practice_id', 'member_id', 'month']) }}
-where start_at is not null and end_at > start_at
+where credited.start_at is not null and credited.end_at > credited.start_at
 qualify
-    start_at < max(end_at) over (
-        partition by practice_id, member_id order by start_at, end_at rows between unbounded preceding and 1 preceding
+    credited.start_at < max(credited.end_at) over (
+        partition by credited.practice_id, credited.member_id
+        order by credited.start_at, credited.end_at rows between unbounded preceding and 1 preceding
     )
-    and patient_id <> lag(patient_id) over (partition by practice_id, member_id order by start_at, end_at)
+    and credited.patient_id <> lag(credited.patient_id) over (
+        partition by credited.practice_id, credited.member_id order by credited.start_at, credited.end_at
+    )

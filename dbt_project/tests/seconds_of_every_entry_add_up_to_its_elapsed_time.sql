@@ -7,12 +7,12 @@ from {{ ref('int_time_entries__timed') }} as entries
 {{ only_touched('judged_entries', 'entries') }}
 left join (
     select
-        practice_id,
-        entry_id,
-        sum(seconds) as seconds
-    from {{ ref('minute_ledger') }} as ledger
-    {{ only_touched('judged_entries', 'ledger') }}
-    group by practice_id, entry_id
+        counted.practice_id,
+        counted.entry_id,
+        sum(counted.seconds) as seconds
+    from {{ ref('minute_ledger') }} as counted
+    {{ only_touched('judged_entries', 'counted') }}
+    group by counted.practice_id, counted.entry_id
 ) as ledger
     on entries.practice_id = ledger.practice_id and entries.entry_id = ledger.entry_id
 where ledger.seconds is distinct from greatest(coalesce(entries.elapsed_seconds, 0), 0)
