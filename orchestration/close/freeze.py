@@ -89,7 +89,9 @@ _CARE_TEAM = """
     qualify row_number() over (partition by member_id order by extract_date desc) = 1
     order by member_id
 """
-_SERVICES = "select * exclude (is_current, is_only) from staging.stg_services where practice_id = ? and is_current order by service_id"
+_SERVICES = (
+    "select * exclude (is_current, is_only) from staging.stg_services where practice_id = ? and is_current order by service_id"
+)
 _APPOINTMENTS = """
     select * exclude (is_current, is_only) from staging.stg_appointments
     where practice_id = ? and is_current and cast(scheduled_start as date) between ? and ?

@@ -30,7 +30,8 @@ _CACHE = "columns.json"
 CATALOG = "warehouse"
 # What the macros only_touched and change_rows write on a night that recomputes what it touches, and on no other.
 _ONLY_TOUCHED = re.compile(
-    r"semi join \S+ as the_touched\s+on [^\n)]*|union all\s+select known\.\* exclude \(is_current, is_only\).*?as files\)", re.DOTALL
+    r"semi join \S+ as the_touched\s+on [^\n)]*|union all\s+select known\.\* exclude \(is_current, is_only\).*?as files\)",
+    re.DOTALL,
 )
 
 
