@@ -42,7 +42,8 @@ def main() -> None:
     # A log that cannot be written (a full disk) is no reason for a traceback over the message that says so.
     logging.raiseExceptions = False
     # A crash inside a library's machine code leaves no exception: then at least the functions it was in, and no value of theirs.
-    faulthandler.enable()
+    if sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)
     code = 1
     try:
         code = _run()
