@@ -67,8 +67,8 @@ def test_entries_without_a_note_share_none(stood: House) -> None:
         found = warehouse.execute(
             """
             select count(*), count(pieces.note_number) from intermediate.int_time_pieces as pieces
-            inner join intermediate.int_time_entries__timed as entries using (practice_id, entry_id)
-            where entries.note_sha256 is null
+            inner join staging.stg_time_entries as entries using (practice_id, entry_id)
+            where entries.is_current and entries.note_sha256 is null
             """
         ).fetchall()[0]
     assert found[0] > 0 and found[1] == 0
