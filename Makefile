@@ -154,7 +154,7 @@ spark: $(VENV_SPARK)/.installed
 	@command -v java >/dev/null || [ -n "$$JAVA_HOME" ] || \
 		{ [ -f /etc/debian_version ] && [ "$$(id -u)" = 0 ] && \
 		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends openjdk-17-jre-headless; } >/dev/null 2>&1; } || \
-		echo "no Java, and none could be installed: the tests will be skipped" >&2
+		{ echo "no Java, and none could be installed: Spark needs Java 17 or newer (PATH or JAVA_HOME)" >&2; exit 1; }
 	$(VENV_SPARK)/bin/python -m pytest -n 0 -s tests/engines/spark_home.py
 
 # A night's models and tests on both engines, on this machine; results in benchmarks/results, told of in docs/spark.md.

@@ -49,18 +49,23 @@ def close_all(
         except HouseError as error:
             return practice, error
 
-    with judges(len(practices)) as (judging, at_once):
-        for practice in practices:
-            while len(waiting) > at_once or any(other.tax_id == practice.tax_id for other, _ in waiting):
+    try:
+        with judges(len(practices)) as (judging, at_once):
+            for practice in practices:
+                while len(waiting) > at_once or any(other.tax_id == practice.tax_id for other, _ in waiting):
+                    yield done()
+                steps = closing(house, practice, month, approval, judging)
+                try:
+                    next(steps)
+                except StopIteration as ended:
+                    yield practice, ended.value
+                except HouseError as error:
+                    yield practice, error
+                else:
+                    waiting.append((practice, steps))
+            while waiting:
                 yield done()
-            steps = closing(house, practice, month, approval, judging)
-            try:
-                next(steps)
-            except StopIteration as ended:
-                yield practice, ended.value
-            except HouseError as error:
-                yield practice, error
-            else:
-                waiting.append((practice, steps))
-        while waiting:
-            yield done()
+    finally:
+        # What breaks off the run may be kept by somebody, and a close that waits with it: its lock would stop the next run of this process for ever.
+        for _, steps in waiting:
+            steps.close()

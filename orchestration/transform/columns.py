@@ -49,9 +49,10 @@ def tables_of(house: House) -> dict[tuple[str, str], Table]:
         columns: dict[tuple[str, str], dict[str, str]] = {}
         for schema, table, column, kind in warehouse.execute(
             """
-            select schema_name, table_name, column_name, data_type from duckdb_columns() where not internal and schema_name <> 'touched'
+            select schema_name, table_name, column_name, data_type from duckdb_columns() where not internal and schema_name <> ?
             order by schema_name, table_name, column_index
-            """
+            """,
+            [standing.SETS],
         ).fetchall():
             columns.setdefault((schema, table), {})[column] = kind
         if not columns:

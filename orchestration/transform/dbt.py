@@ -231,28 +231,23 @@ def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Itera
     manifest = None if is_parsing else _manifest(house)
     with environment(house, night, sound), _without_values(), _without_debug_events(), contextlib.redirect_stdout(io.StringIO()):
         try:
-            outcome = dbtRunner(manifest).invoke(
-                [
-                    "--quiet",
-                    "--log-level",
-                    "none",
-                    "--write-json" if is_parsing else "--no-write-json",
-                    "--log-level-file",
-                    "info",
-                    "--no-version-check",
-                    *arguments,
-                    "--project-dir",
-                    str(DBT_PROJECT),
-                    "--profiles-dir",
-                    str(DBT_PROJECT),
-                    "--target",
-                    "encrypted" if is_on() else "objects" if house.lake_url else "duckdb",
-                ]
-            )
+            target = "encrypted" if is_on() else "objects" if house.lake_url else "duckdb"
+            outcome = dbtRunner(manifest).invoke(command_line(arguments, target, writes_manifest=is_parsing))
         finally:
             DuckDBConnectionManager.close_all_connections()
             logging.getLogger("dbt").setLevel(logging.WARNING)
     return node_results(outcome, arguments[0])
+
+
+def command_line(arguments: Sequence[str], target: str, *, writes_manifest: bool = False) -> list[str]:
+    """A dbt command of this project, as dbt is given it: silent, with a log of what it tells from INFO on."""
+    folder = str(DBT_PROJECT)
+    return [
+        "--quiet", "--log-level", "none", "--log-level-file", "info", "--no-version-check",
+        "--write-json" if writes_manifest else "--no-write-json",
+        *arguments,
+        "--project-dir", folder, "--profiles-dir", folder, "--target", target,
+    ]  # fmt: skip
 
 
 def node_results(outcome: dbtRunnerResult, command: str) -> list[NodeResult]:

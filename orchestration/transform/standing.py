@@ -109,10 +109,11 @@ class Changes:
 
 
 def changes(warehouse: duckdb.DuckDBPyConnection, database: str) -> Changes | None:
-    """Of a warehouse that is attached as `database`; None where no night finished."""
-    if not _has(warehouse, _MARK, database):
+    """Of a warehouse that is attached as `database`; None where no night finished that says its state."""
+    mark = _mark(warehouse, database)
+    if mark is None:
         return None
-    state, upon = warehouse.execute(f"select state, upon from {database}.{_MARK}").fetchall()[0]
+    _, state, upon = mark
     if upon is None or not _has(warehouse, _REPLACED, database):
         return Changes(state, None, {})
     rows = warehouse.execute(f"select schema_name, table_name, set_name, keys from {database}.{_REPLACED}").fetchall()
@@ -167,12 +168,13 @@ def last(house: House) -> Recomputed | None:
         )
 
 
-def _mark(warehouse: duckdb.DuckDBPyConnection) -> tuple[str, str] | None:
-    if not _has(warehouse, _MARK):
+def _mark(warehouse: duckdb.DuckDBPyConnection, database: str | None = None) -> tuple[str, str, str | None] | None:
+    """Fingerprint, state, and the state that was built upon."""
+    if not _has(warehouse, _MARK, database):
         return None
-    # A mark of before there were states has none: then everything is built.
-    rows = warehouse.execute(f"from {_MARK}").fetchall()
-    return (rows[0][0], rows[0][1]) if rows and len(rows[0]) > 1 else None
+    # A mark of before there were states has none: then everything is built, and everything is published.
+    rows = warehouse.execute(f"from {f'{database}.' if database else ''}{_MARK}").fetchall()
+    return rows[0] if rows and len(rows[0]) == 3 else None
 
 
 def _has(warehouse: duckdb.DuckDBPyConnection, table: str, database: str | None = None) -> bool:

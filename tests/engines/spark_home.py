@@ -26,9 +26,6 @@ from tests.faults.harness import closable, content
 from tests.pipeline.homes import copy, installed_ccm
 from tests.properties.strategies import write_home
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("java") or os.environ.get("JAVA_HOME")), reason="Spark needs Java 17 or newer, and there is none"
-)
 EVERYTHING = ("staging", "intermediate", "marts")
 
 

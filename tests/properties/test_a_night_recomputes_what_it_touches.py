@@ -164,3 +164,10 @@ def test_what_hangs_on_a_close_does_not_pass_through_the_sets_of_a_night(stood: 
     below = dbt.hanging_on(manifest, ["source.ccm.configuration.claim_lines"])
     assert "int_decisions" in below and "patient_month_decisions" in below
     assert not any(name.startswith(("stg_time", "int_patient_months__days", "touched")) for name in below)
+
+
+def test_a_warehouse_of_a_release_without_states_is_published_whole_and_built_whole(stood: House) -> None:
+    with open_warehouse(stood, read_only=False) as warehouse:
+        warehouse.execute("create or replace table nights.finished as select fingerprint from nights.finished")
+    assert standing.stands(stood, dbt.project_fingerprint()) is None and not standing.is_touched(stood)
+    assert publication.publish(stood)["minute_ledger"] > 0

@@ -57,6 +57,26 @@ def test_one_practices_trouble_is_its_own(monkeypatch):
     assert {practice.practice_id: str(one) for practice, one in outcomes} == {"a": "a", "b": "broken", "c": "c", "d": "d"}
 
 
+def test_what_breaks_off_a_run_leaves_no_practice_half_closed(monkeypatch, tmp_path):
+    """Closes that waited hold their tax id's lock: the next `ccm close` of the same process would wait for ever."""
+    house, left = House(tmp_path), []
+
+    def closing(_house, practice, _month, _approval, _judging):
+        with house.lock(f"close-{practice.tax_id}"):
+            try:
+                yield
+                if practice.practice_id == "a":
+                    raise RuntimeError("a defect of ours")
+            finally:
+                left.append(practice.practice_id)
+
+    monkeypatch.setattr(judging, "closing", closing)
+    with pytest.raises(RuntimeError) as kept:
+        list(judging.close_all(house, [Named("a", "1"), Named("b", "2"), Named("c", "3")], MONTH, Approval("Ann Lee")))
+    # While somebody still holds the exception, with all that it holds.
+    assert kept.value and left == ["a", "b"]
+
+
 def test_many_practices_files_are_read_by_other_processes_and_judged_alike(monkeypatch):
     seen = []
     submit = ProcessPoolExecutor.submit

@@ -186,6 +186,9 @@ def _ordinals(blocks: pa.Array, good: pa.Array, mark: str) -> pa.Array | None:
             starts.append(row + 1)
     if not last or good[last].as_py():
         return None
+    # A transaction that begins with a patient has no billing provider.
+    if any(good[start].as_py() for start in starts):
+        return None
     ends = [*starts[1:], len(blocks)]
     return pa.concat_arrays([pa.arange(0, 1), *(pa.arange(1, stop - start + 1) for start, stop in zip(starts, ends, strict=True))])
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from orchestration.engine import open_warehouse
-from orchestration.house import DBT_PROJECT, House, no_pattern
+from orchestration.house import House, no_pattern
 from orchestration.transform import compiled, dbt, standing
 from orchestration.transform.spark import session
 from orchestration.transform.spark.dialect import spoken
@@ -73,22 +73,7 @@ def invoke(house: House, spark: Any, arguments: Sequence[str]) -> list[dbt.NodeR
 
     with dbt.environment(house, folder=FOLDER), _connected(spark), contextlib.redirect_stdout(io.StringIO()):
         try:
-            outcome = dbtRunner().invoke(
-                [
-                    "--quiet",
-                    "--no-write-json",
-                    "--log-level-file",
-                    "info",
-                    "--no-version-check",
-                    *arguments,
-                    "--project-dir",
-                    str(DBT_PROJECT),
-                    "--profiles-dir",
-                    str(DBT_PROJECT),
-                    "--target",
-                    "spark",
-                ]
-            )
+            outcome = dbtRunner().invoke(dbt.command_line(arguments, "spark"))
         finally:
             logging.getLogger("dbt").setLevel(logging.WARNING)
     return dbt.node_results(outcome, arguments[0])
