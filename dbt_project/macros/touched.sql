@@ -10,7 +10,7 @@
 {%- endmacro %}
 
 {#- True while such a night builds a model, and while it tests one whose test no row failed on the night before: then only rows of touched keys can
-    fail it, and a test that asks for these alone says as much as one that asks for all (orchestration/transform/dbt.py, `tests`). -#}
+    fail it, and a test that asks for these alone says as much as one that asks for all (orchestration/transform/dbt.py, `_tested`). -#}
 {% macro is_for_touched_rows() -%}
     {{ return(is_touched_night() and (model.resource_type != 'test' or model.unique_id in env_var('CCM_SOUND', '').split(','))) }}
 {%- endmacro %}
