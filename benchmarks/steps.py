@@ -18,7 +18,7 @@ from orchestration.house import House
 MEMORY = "6GB"
 # Typed entries to the ledger and the minutes of the patient-months; what they need of the panel comes before.
 MINUTES = (
-    "stg_time_entries", "int_time_entries__timed", "int_time_entries__screened", "int_time_pieces", "int_staff_overlaps", "int_time_segments",
+    "stg_clock_days", "stg_time_entries", "int_time_entries__cut", "int_time_entries__doubled", "int_staff_overlaps", "int_time_segments",
     "int_time_slices", "int_patient_days", "int_patient_months__minutes", "minute_ledger", "patient_month_minutes",
 )  # fmt: skip
 TYPED = """practice_id, entry_id, patient_id, member_id, program, started_at, ended_at, duration_seconds, entry_method, note_id, note_length,

@@ -37,6 +37,11 @@
     read_parquet('{{ home() }}/lake/configuration/{{ table }}.parquet')
 {%- endmacro %}
 
+{#- Behind a FROM: only rows of files in force. A semi join, because an inner one lets DuckDB think that a file has one row, and that what follows is small. -#}
+{% macro of_files_in_force(alias) -%}
+    semi join (select file_id from {{ ref('stg_files') }} where is_in_force) as files on {{ alias }}.file_id = files.file_id
+{%- endmacro %}
+
 {#- Rows of a snapshot extract, of files in force. -#}
 {% macro snapshot_rows(table, columns) -%}
     select
@@ -47,16 +52,16 @@
         lake.{{ column }}{% endfor %}
     from {{ from_lake(table) }} as lake
     {{ only_touched('files', 'lake') }}
-    inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
-    where files.is_in_force
+    {{ of_files_in_force('lake') }}
 {%- endmacro %}
 
 {#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line); is_only: no other row
     has its key. Most keys have one row: only rows whose keys have the same number as another row's are put in an order. On a night that recomputes
     what it touches: of the keys in touched files the rows that these bring, and those that are known from other files. The rows are looked up by their
-    place: reading the keys alone is a fraction of reading everything. -#}
-{% macro change_rows(table, key, columns) -%}
-    {%- set touched = 'landed_' ~ table -%}
+    place: reading the keys alone is a fraction of reading everything. explicit_cardinality: DuckDB guesses by the first batch, which is empty, and would
+    take all that was logged for the small side of a join. -#}
+{% macro change_rows(table, key, columns, touched=none) -%}
+    {%- set touched = touched or 'landed_' ~ table -%}
     {#- Asked for on every night, so that dbt knows of the edge. -#}
     {%- set of_touched_keys = only_touched(touched, 'the_known') -%}
     with landed as not materialized (
@@ -66,13 +71,17 @@
             lake.file_id,
             lake.line_number{% for column in columns %},
             lake.{{ column }}{% endfor %}
-        from {{ from_lake(table) }} as lake
+        from {{ from_lake(table, 'explicit_cardinality = 10000000') }} as lake
         {{ only_touched('files', 'lake') }}
-        inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
-        where files.is_in_force
+        {{ of_files_in_force('lake') }}
         {%- if is_touched_night() %}
         union all
-        select known.* exclude (is_current, is_only)
+        select
+            known.practice_id,
+            known.extract_date,
+            known.file_id,
+            known.line_number{% for column in columns %},
+            known.{{ column }}{% endfor %}
         from {{ this }} as known
         where
             known.rowid in (select the_known.rowid from {{ this }} as the_known {{ of_touched_keys }})

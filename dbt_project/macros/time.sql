@@ -58,6 +58,54 @@
     (select limits.amount from {{ ref('rule_limits') }} as limits where limits.limit_name = '{{ name }}')
 {%- endmacro %}
 
+{#- Step 1 of rules.md A3, which judges an entry by itself; null: passed. -#}
+{% macro step_1(entries) -%}
+    case
+        when {{ entries }}.voided then 'voided'
+        when {{ entries }}.elapsed_seconds < 0 then 'invalid_interval'
+        when {{ entries }}.elapsed_seconds is null then 'open_timer'
+        when {{ entries }}.elapsed_seconds > {{ limit('runaway_timer') }} * 60 then 'runaway_timer'
+    end
+{%- endmacro %}
+
+{#- Behind a FROM: the pieces of all current entries (rules.md A3): most entries are one piece as they are, the others were cut (int_time_entries__cut).
+    A piece has its entry's columns, its own local_day, month, start_at, end_at and seconds (no time: no interval, and seconds as they are), and is_whole
+    when nothing was cut off. `before`: as the last night left them. -#}
+{% macro time_pieces(before=false) -%}
+    {%- set entries = last_night('staging', 'stg_time_entries') if before else ref('stg_time_entries') -%}
+    {%- set cut = last_night('intermediate', 'int_time_entries__cut') if before else ref('int_time_entries__cut') -%}
+    {%- set columns = [
+        'practice_id', 'entry_id', 'patient_id', 'member_id', 'program', 'activity', 'face_to_face', 'voided', 'is_documented', 'has_clock_times',
+        'elapsed_seconds', 'note_number', 'local_day',
+    ] -%}
+    (
+        select
+            {% for column in columns %}{{ column }},
+            {% endfor -%}
+            {{ month_of('local_day') }} as month,
+            case when has_clock_times and end_at > start_at then start_at end as start_at,
+            case when has_clock_times and end_at > start_at then end_at end as end_at,
+            case when elapsed_seconds > 0 then elapsed_seconds else 0 end as seconds,
+            true as is_whole,
+            start_at as entry_start_at,
+            end_at as entry_end_at
+        from {{ entries }}
+        where is_current and coalesce(last_local_day <= local_day, true)
+        union all
+        select
+            {% for column in columns %}{{ column }},
+            {% endfor -%}
+            {{ month_of('local_day') }} as month,
+            start_at,
+            end_at,
+            seconds,
+            false as is_whole,
+            entry_start_at,
+            entry_end_at
+        from {{ cut }}
+    )
+{%- endmacro %}
+
 {#- Cuts the intervals of a CTE (columns: those named, time_zone, local_day, further_days, has_interval, start_at, end_at, seconds) at local midnights:
     one row per local day. A row without an interval (has_interval false) stays one row with its seconds. is_whole: nothing was cut off. -#}
 {% macro cut_at_local_midnights(cte, columns) -%}

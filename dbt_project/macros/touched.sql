@@ -19,7 +19,6 @@
 {% macro touched_sets() -%}
     {{ return({
         'files': ('touched_files', ['file_id']),
-        'landed_time_entries': ('touched_time_entries__landed', ['practice_id', 'entry_id']),
         'landed_services': ('touched_services__landed', ['practice_id', 'service_id']),
         'landed_appointments': ('touched_appointments__landed', ['practice_id', 'appointment_id']),
         'entries': ('touched_entries', ['practice_id', 'entry_id']),

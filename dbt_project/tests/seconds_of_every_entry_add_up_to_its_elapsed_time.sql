@@ -3,7 +3,7 @@
 select
     entries.practice_id,
     entries.entry_id
-from {{ ref('int_time_entries__timed') }} as entries
+from {{ ref('stg_time_entries') }} as entries
 {{ only_touched('judged_entries', 'entries') }}
 left join (
     select
@@ -15,4 +15,4 @@ left join (
     group by counted.practice_id, counted.entry_id
 ) as ledger
     on entries.practice_id = ledger.practice_id and entries.entry_id = ledger.entry_id
-where ledger.seconds is distinct from greatest(coalesce(entries.elapsed_seconds, 0), 0)
+where entries.is_current and ledger.seconds is distinct from greatest(coalesce(entries.elapsed_seconds, 0), 0)

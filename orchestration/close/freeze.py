@@ -103,13 +103,17 @@ _CALLS = """
     order by call_id
 """
 # Every version of what touches the month, and the earliest entry, with which the practice's months begin.
+# What staging finds of an entry is found again.
 _TIME_ENTRIES = """
-    select entries.* exclude (is_current, is_only)
+    select entries.* exclude (
+        is_current, is_only, elapsed_seconds, start_at, end_at, is_documented, has_clock_times, local_day, last_local_day, note_number
+    )
     from staging.stg_time_entries as entries
     where entries.practice_id = $practice and entries.entry_id in (
-        select entry_id from intermediate.int_time_pieces where practice_id = $practice and local_day between $first and $last
+        select entry_id from staging.stg_time_entries
+        where practice_id = $practice and is_current and local_day <= $last and greatest(local_day, last_local_day) >= $first
         union
-        select min_by(entry_id, (local_day, entry_id)) from intermediate.int_time_entries__timed where practice_id = $practice
+        select min_by(entry_id, (local_day, entry_id)) from staging.stg_time_entries where practice_id = $practice and is_current
     )
     order by entries.entry_id, entries.extract_date, entries.line_number, entries.file_id
 """

@@ -20,7 +20,7 @@ GIVEN = (
     "stg_files",
     "stg_practices",
     "stg_appointments",
-    "int_time_entries__timed",
+    "stg_time_entries",
     "int_members__current",
     "int_patient_months__service",
 )
@@ -52,7 +52,7 @@ def found(folder: Path, calls: list[dict[str, str]], appointments: str = "", ent
         "staging.stg_practices as select 'lakeside' as practice_id, 'America/Chicago' as time_zone",
         "staging.stg_appointments (practice_id varchar, appointment_id varchar, patient_id varchar, member_id varchar, visit_type varchar, status varchar, "
         "scheduled_start timestamp, scheduled_end timestamp, is_current boolean)",
-        "intermediate.int_time_entries__timed (practice_id varchar, patient_id varchar, member_id varchar, local_day date, voided boolean)",
+        "staging.stg_time_entries (practice_id varchar, patient_id varchar, member_id varchar, local_day date, voided boolean, is_current boolean default true)",
         "intermediate.int_members__current as select 'lakeside' as practice_id, m as member_id, r as role, null::date as active_from, null::date as active_to "
         "from (values ('rn', 'staff'), ('desk', 'not_counted')) t (m, r)",
         "intermediate.int_patient_months__service as select 'lakeside' as practice_id, 'p' as patient_id, date '2026-10-01' as month, "
@@ -63,7 +63,9 @@ def found(folder: Path, calls: list[dict[str, str]], appointments: str = "", ent
     if appointments:
         con.execute(f"insert into staging.stg_appointments values {appointments}")
     if entries:
-        con.execute(f"insert into intermediate.int_time_entries__timed values {entries}")
+        con.execute(
+            f"insert into staging.stg_time_entries (practice_id, patient_id, member_id, local_day, voided) values {entries}"
+        )
     compiled.run(con, home.house.root, compiled.in_order(["int_visits_without_time"], given=GIVEN))
     return con.execute(
         "select kind, coalesce(call_id, appointment_id), local_day, seconds from intermediate.int_visits_without_time order by all"

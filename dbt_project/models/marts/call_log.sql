@@ -25,9 +25,9 @@ entries as (
         entries.patient_id,
         entries.local_day,
         entries.face_to_face
-    from {{ ref('int_time_entries__timed') }} as entries
+    from {{ ref('stg_time_entries') }} as entries
     inner join months on entries.practice_id = months.practice_id and {{ month_of('entries.local_day') }} = months.month
-    where not entries.voided
+    where entries.is_current and not entries.voided
 ),
 
 compared as (

@@ -23,12 +23,12 @@ select
     entries.activity,
     entries.entry_method,
     entries.face_to_face as is_face_to_face,
-    timed.start_at,
-    timed.end_at,
-    cast(timed.elapsed_seconds as bigint) as elapsed_seconds,
-    timed.local_day as local_day_on,
-    timed.has_clock_times,
-    timed.is_documented,
+    entries.start_at,
+    entries.end_at,
+    cast(entries.elapsed_seconds as bigint) as elapsed_seconds,
+    entries.local_day as local_day_on,
+    entries.has_clock_times,
+    entries.is_documented,
     entries.note_id,
     entries.note_length,
     entries.note_sha256,
@@ -40,8 +40,6 @@ select
     entries.file_id,
     entries.line_number
 from {{ ref('stg_time_entries') }} as entries
-inner join {{ ref('int_time_entries__timed') }} as timed
-    on entries.practice_id = timed.practice_id and entries.entry_id = timed.entry_id
 left join versions on entries.practice_id = versions.practice_id and entries.entry_id = versions.entry_id
 left join {{ ref('int_members__current') }} as members
     on entries.practice_id = members.practice_id and entries.member_id = members.member_id

@@ -2,18 +2,21 @@
 -- Work that nobody can bill until someone writes it down: by item, with what crediting all of the patient-month's items would bring.
 -- The night of the first accepted row that was already so: an open timer is another kind of item than a missing note,
 -- and what ends before it starts is none.
-with entry_rows as (
+with items as (
+    select * from {{ ref('int_time_items') }}
+    where scenario = 'documented'
+),
+
+entry_rows as (
     select
-        practice_id,
-        entry_id,
-        extract_date,
-        note_id is null and note_sha256 is null as is_without_note,
-        case
-            when started_at is not null and ended_at is not null then ended_at >= started_at
-            else duration_seconds >= 0
-        end as has_length
-    from {{ ref('stg_time_entries') }}
-    where not voided
+        entries.practice_id,
+        entries.entry_id,
+        entries.extract_date,
+        not entries.is_documented as is_without_note,
+        entries.elapsed_seconds >= 0 as has_length
+    from {{ ref('stg_time_entries') }} as entries
+    semi join items on entries.practice_id = items.practice_id and entries.entry_id = items.entry_id
+    where not entries.voided
 ),
 
 entry_nights as (
@@ -63,9 +66,8 @@ select
         else visit_nights.completed_on
     end as found_on,
     {{ close_opens_on('items.month', 'practices') }} - 1 as due_on
-from {{ ref('int_time_items') }} as items
+from items
 inner join {{ ref('stg_practices') }} as practices on items.practice_id = practices.practice_id
 left join entry_nights on items.practice_id = entry_nights.practice_id and items.entry_id = entry_nights.entry_id
 left join visit_nights on items.practice_id = visit_nights.practice_id and items.appointment_id = visit_nights.appointment_id
 left join call_nights on items.practice_id = call_nights.practice_id and items.call_id = call_nights.call_id
-where items.scenario = 'documented'

@@ -6,5 +6,5 @@ select
     known.member_id,
     known.month,
     known.note_number
-from {{ last_night('intermediate', 'int_time_pieces') }} as known
+from {{ time_pieces(before=true) }} as known
 inner join {{ ref('touched_entries') }} as touched on known.practice_id = touched.practice_id and known.entry_id = touched.entry_id

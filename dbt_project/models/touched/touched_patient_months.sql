@@ -12,7 +12,7 @@ with notes as (
         pieces.practice_id,
         pieces.month,
         pieces.note_number
-    from {{ ref('int_time_pieces') }} as pieces
+    from {{ time_pieces() }} as pieces
     semi join {{ ref('touched_patient_months__own') }} as own
         on pieces.practice_id = own.practice_id and pieces.patient_id = own.patient_id and pieces.month = own.month
     where pieces.note_number is not null
@@ -28,5 +28,5 @@ select
     pieces.practice_id,
     pieces.patient_id,
     pieces.month
-from {{ ref('int_time_pieces') }} as pieces
+from {{ time_pieces() }} as pieces
 semi join notes on pieces.practice_id = notes.practice_id and pieces.month = notes.month and pieces.note_number = notes.note_number

@@ -206,7 +206,7 @@ found as (
         pieces.practice_id,
         pieces.patient_id,
         pieces.month
-    from {{ ref('int_time_pieces') }} as pieces
+    from {{ time_pieces() }} as pieces
     semi join {{ ref('touched_member_months') }} as touched
         on pieces.practice_id = touched.practice_id and pieces.member_id = touched.member_id and pieces.month = touched.month
     union
@@ -214,21 +214,21 @@ found as (
         pieces.practice_id,
         pieces.patient_id,
         pieces.month
-    from {{ ref('int_time_pieces') }} as pieces
+    from {{ time_pieces() }} as pieces
     semi join {{ ref('touched_members') }} as touched on pieces.practice_id = touched.practice_id and pieces.member_id = touched.member_id
     union
     select
         pieces.practice_id,
         pieces.patient_id,
         pieces.month
-    from {{ ref('int_time_pieces') }} as pieces
+    from {{ time_pieces() }} as pieces
     semi join {{ ref('touched_patients') }} as touched on pieces.practice_id = touched.practice_id and pieces.patient_id = touched.patient_id
     union
     select
         pieces.practice_id,
         pieces.patient_id,
         pieces.month
-    from {{ ref('int_time_pieces') }} as pieces
+    from {{ time_pieces() }} as pieces
     semi join moving_months as touched on pieces.practice_id = touched.practice_id and pieces.month = touched.month
     union
     select

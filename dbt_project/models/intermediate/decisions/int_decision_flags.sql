@@ -27,19 +27,19 @@ credited as (
         ledger.patient_id,
         ledger.month,
         ledger.entry_id,
-        screened.has_clock_times,
+        entries.has_clock_times,
         -- No clock is more than 14 hours ahead of UTC: the zone is looked up only where the month may be over.
         case
-            when screened.recorded_at >= ledger.month + interval 1 month - interval 14 hour
-                then {{ month_of(local_time('screened.recorded_at', 'practices.time_zone')) }} > ledger.month
+            when entries.recorded_at >= ledger.month + interval 1 month - interval 14 hour
+                then {{ month_of(local_time('entries.recorded_at', 'practices.time_zone')) }} > ledger.month
             else false
         end as is_late,
-        screened.is_split
+        {{ month_of('entries.last_local_day') }} <> {{ month_of('entries.local_day') }} as is_split
     from {{ ref('minute_ledger') }} as ledger
-    inner join {{ ref('int_time_entries__screened') }} as screened
-        on ledger.practice_id = screened.practice_id and ledger.entry_id = screened.entry_id
+    inner join {{ ref('stg_time_entries') }} as entries
+        on ledger.practice_id = entries.practice_id and ledger.entry_id = entries.entry_id
     inner join {{ ref('stg_practices') }} as practices on ledger.practice_id = practices.practice_id
-    where ledger.disposition = 'credited' and ledger.seconds > 0
+    where ledger.disposition = 'credited' and ledger.seconds > 0 and entries.is_current
 ),
 
 flags as (

@@ -24,10 +24,10 @@ timed as (
         entries.practice_id,
         entries.file_id,
         entries.member_id,
-        entries.note_id is null and entries.note_sha256 is null as is_undocumented,
+        not entries.is_documented as is_undocumented,
         patients.patient_id is null as is_unknown_patient,
         members.member_id is null as is_unknown_member,
-        {{ elapsed_seconds('entries') }} as elapsed_seconds
+        entries.elapsed_seconds
     from {{ ref('stg_time_entries') }} as entries
     left join {{ ref('int_patients__current') }} as patients
         on entries.practice_id = patients.practice_id and entries.patient_id = patients.patient_id

@@ -22,10 +22,12 @@ alike as (
 -- The number only found them: what is one note is said by its hash.
 suspects as materialized (
     select
-        screened.practice_id,
-        screened.entry_id
-    from {{ whole('int_time_entries__screened') }} as screened
-    semi join alike on screened.practice_id = alike.practice_id and screened.note_number = alike.note_number
+        entries.practice_id,
+        entries.entry_id,
+        entries.note_sha256
+    from {{ whole('stg_time_entries') }} as entries
+    semi join alike on entries.practice_id = alike.practice_id and entries.note_number = alike.note_number
+    where entries.is_current
 ),
 
 credited as materialized (
@@ -33,9 +35,10 @@ credited as materialized (
         ledger.practice_id,
         ledger.entry_id,
         ledger.patient_id,
-        ledger.month
+        ledger.month,
+        suspects.note_sha256
     from {{ whole('minute_ledger') }} as ledger
-    semi join suspects on ledger.practice_id = suspects.practice_id and ledger.entry_id = suspects.entry_id
+    inner join suspects on ledger.practice_id = suspects.practice_id and ledger.entry_id = suspects.entry_id
     where ledger.disposition = 'credited' and ledger.seconds > 0
 ),
 
@@ -44,13 +47,10 @@ notes as (
         credited.practice_id,
         credited.patient_id,
         credited.month,
-        entries.note_sha256,
+        credited.note_sha256,
         count(*) as entries
     from credited
-    inner join {{ ref('stg_time_entries') }} as entries
-        on credited.practice_id = entries.practice_id and credited.entry_id = entries.entry_id
-    where entries.is_current
-    group by credited.practice_id, credited.patient_id, credited.month, entries.note_sha256
+    group by credited.practice_id, credited.patient_id, credited.month, credited.note_sha256
 ),
 
 counted as (

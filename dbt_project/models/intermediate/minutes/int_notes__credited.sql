@@ -1,13 +1,55 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- Notes of entries with credited seconds in the month, each by its number, and how many of the patient-month's entries share it.
+-- What is the whole of its entry and beside no other time is credited as it stands; of the rest the ledger knows.
+with segments as (
+    select
+        practice_id,
+        entry_id,
+        patient_id,
+        month,
+        note_number,
+        is_whole and not is_beside as is_plain,
+        disposition is null and seconds > 0 as is_credited
+    from {{ ref('int_time_segments') }}
+    where note_number is not null
+),
+
+others as (
+    select distinct
+        practice_id,
+        entry_id,
+        patient_id,
+        month,
+        note_number
+    from segments
+    where not is_plain
+),
+
+notes as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        note_number
+    from segments
+    where is_plain and is_credited
+    union all
+    select
+        others.practice_id,
+        others.patient_id,
+        others.month,
+        others.note_number
+    from others
+    inner join {{ ref('minute_ledger') }} as ledger
+        on others.practice_id = ledger.practice_id and others.entry_id = ledger.entry_id and others.month = ledger.month
+    where ledger.disposition = 'credited' and ledger.seconds > 0
+)
+
 select
-    ledger.practice_id,
-    ledger.patient_id,
-    ledger.month,
-    screened.note_number,
+    practice_id,
+    patient_id,
+    month,
+    note_number,
     count(*) as entries
-from {{ ref('minute_ledger') }} as ledger
-inner join {{ ref('int_time_entries__screened') }} as screened
-    on ledger.practice_id = screened.practice_id and ledger.entry_id = screened.entry_id
-where ledger.disposition = 'credited' and ledger.seconds > 0 and screened.note_number is not null
-group by ledger.practice_id, ledger.patient_id, ledger.month, screened.note_number
+from notes
+group by practice_id, patient_id, month, note_number

@@ -12,8 +12,10 @@ with pieces as (
         pieces.program,
         pieces.start_at,
         pieces.end_at,
+        pieces.voided,
+        pieces.elapsed_seconds,
         hash(pieces.practice_id, pieces.member_id, pieces.month) as member_number
-    from {{ ref('int_time_pieces') }} as pieces
+    from {{ time_pieces() }} as pieces
     {{ only_touched('member_months', 'pieces') }}
     where pieces.start_at is not null
 ),
@@ -57,9 +59,9 @@ spans as (
     from pieces
     semi join suspects
         on pieces.member_number = suspects.member_number and pieces.start_at = suspects.start_at and pieces.end_at = suspects.end_at
-    inner join {{ ref('int_time_entries__screened') }} as screened
-        on pieces.practice_id = screened.practice_id and pieces.entry_id = screened.entry_id
-    where screened.is_real
+    anti join {{ ref('int_time_entries__doubled') }} as doubled
+        on pieces.practice_id = doubled.practice_id and pieces.entry_id = doubled.entry_id
+    where {{ step_1('pieces') }} is null
 ),
 
 -- Most members are with one patient at a time: only what touches another entry goes on.

@@ -3,29 +3,73 @@
 -- for part of a piece, that part and the rest are segments of their own. overlap_pass and day_pass keep what steps 2, 4 and 5 would say, for the
 -- time that documentation or a word of the member could still bring back (A6b). is_whole: the segment is all of its entry. is_beside: it reaches step 6
 -- on a day of the patient on which such time runs beside other such time.
-with pieces as (
+{%- set columns = [
+    'practice_id', 'entry_id', 'patient_id', 'member_id', 'program', 'local_day', 'month', 'entry_start_at', 'note_number', 'screening', 'content',
+    'is_known', 'is_inactive',
+] %}
+with activities as (
     select
-        pieces.*,
-        screened.screening,
-        screened.content,
-        screened.is_known,
-        screened.is_real and pieces.start_at is not null as can_overlap,
+        activity as spelling,
+        regexp_replace(lower(trim(activity)), '[ _-]+', ' ', 'g') as activity
+    from (select distinct activity from {{ ref('stg_time_entries') }})
+),
+
+-- Spellings of activities that do not count.
+excluded as (
+    select activities.spelling
+    from activities
+    inner join {{ ref('rule_non_countable_activities') }} as excluded on activities.activity = excluded.activity
+),
+
+pieces as (
+    select
+        pieces.practice_id,
+        pieces.entry_id,
+        pieces.patient_id,
+        pieces.member_id,
+        pieces.program,
+        pieces.local_day,
+        pieces.month,
+        pieces.start_at,
+        pieces.end_at,
+        pieces.seconds,
+        pieces.is_whole,
+        pieces.entry_start_at,
+        pieces.note_number,
+        members.active_from,
+        members.active_to,
+        case
+            when {{ step_1('pieces') }} is not null then {{ step_1('pieces') }}
+            when doubled.entry_id is not null then 'duplicate_entry'
+            when patients.patient_id is null then 'unknown_patient'
+            when members.member_id is null then 'unknown_member'
+        end as screening,
+        patients.patient_id is not null and members.member_id is not null as is_known,
+        pieces.start_at is not null and doubled.entry_id is null and {{ step_1('pieces') }} is null as can_overlap,
+        case
+            when coalesce(members.role, 'not_counted') = 'not_counted' then 'nonclinical_staff'
+            when pieces.activity in (select excluded.spelling from excluded) then 'non_countable_activity'
+            when pieces.face_to_face then 'face_to_face'
+            when not pieces.is_documented then 'undocumented'
+        end as content,
         coalesce(
-            (screened.active_from is not null and pieces.local_day < screened.active_from)
-            or (screened.active_to is not null and pieces.local_day > screened.active_to),
+            (members.active_from is not null and pieces.local_day < members.active_from)
+            or (members.active_to is not null and pieces.local_day > members.active_to),
             false
         ) as is_inactive
-    from {{ ref('int_time_pieces') }} as pieces
+    from {{ time_pieces() }} as pieces
     {{ only_touched('patient_months', 'pieces') }}
-    inner join {{ ref('int_time_entries__screened') }} as screened
-        on pieces.practice_id = screened.practice_id and pieces.entry_id = screened.entry_id
+    left join {{ ref('int_time_entries__doubled') }} as doubled
+        on pieces.practice_id = doubled.practice_id and pieces.entry_id = doubled.entry_id
+    left join {{ ref('int_patients__current') }} as patients
+        on pieces.practice_id = patients.practice_id and pieces.patient_id = patients.patient_id
+    left join {{ ref('int_members__current') }} as members
+        on pieces.practice_id = members.practice_id and pieces.member_id = members.member_id
 ),
 
 shared as (
     select
-        pieces.practice_id,
-        pieces.entry_id,
-        pieces.local_day,
+        pieces.* exclude (start_at, end_at),
         pieces.start_at as piece_start_at,
         pieces.end_at as piece_end_at,
         greatest(pieces.start_at, spans.start_at) as start_at,
@@ -41,58 +85,52 @@ shared as (
     where pieces.can_overlap
 ),
 
--- What is left of a piece between the shared spans: the gap before each, and the rest after the last.
-gaps as (
-    select
-        practice_id,
-        entry_id,
-        local_day,
-        coalesce(lag(end_at) over (partition by practice_id, entry_id, local_day order by start_at), piece_start_at) as start_at,
-        start_at as end_at
-    from shared
-    union all
-    select
-        practice_id,
-        entry_id,
-        local_day,
-        max(end_at) as start_at,
-        max(piece_end_at) as end_at
-    from shared
-    group by practice_id, entry_id, local_day
-),
-
+-- The shared spans of a piece, and what is left of it between them: the gap before each, and the rest after the last.
 cut as (
     select
-        practice_id,
-        entry_id,
-        local_day,
-        start_at,
-        end_at,
+        * exclude (piece_start_at, piece_end_at),
         true as is_shared
     from shared
     union all
     select
-        practice_id,
-        entry_id,
-        local_day,
-        start_at,
-        end_at,
+        * exclude (piece_start_at, piece_end_at, start_at, end_at),
+        coalesce(lag(end_at) over (partition by practice_id, entry_id, local_day order by start_at), piece_start_at) as start_at,
+        start_at as end_at,
         false as is_shared
-    from gaps
-    where end_at > start_at
+    from shared
+    union all
+    select
+        * exclude (piece_start_at, piece_end_at, start_at, end_at),
+        end_at as start_at,
+        piece_end_at as end_at,
+        false as is_shared
+    from shared
+    qualify row_number() over (partition by practice_id, entry_id, local_day order by start_at desc) = 1
 ),
 
 segments as (
     select
-        pieces.* exclude (start_at, end_at, seconds, is_whole),
-        pieces.is_whole and cut.entry_id is null as is_whole,
-        coalesce(cut.start_at, pieces.start_at) as start_at,
-        coalesce(cut.end_at, pieces.end_at) as end_at,
-        case when cut.entry_id is null then pieces.seconds else {{ seconds_between('cut.start_at', 'cut.end_at') }} end as seconds,
-        coalesce(cut.is_shared, false) as is_shared
+        {% for column in columns %}{{ column }},
+        {% endfor -%}
+        start_at,
+        end_at,
+        seconds,
+        is_whole,
+        false as is_shared
     from pieces
-    left join cut
-        on pieces.practice_id = cut.practice_id and pieces.entry_id = cut.entry_id and pieces.local_day = cut.local_day
+    -- Not an anti join: DuckDB would take the many for the small side. Who can overlap has a day.
+    where not (can_overlap and (practice_id, entry_id, local_day) in (select (shared.practice_id, shared.entry_id, shared.local_day) from shared))
+    union all
+    select
+        {% for column in columns %}{{ column }},
+        {% endfor -%}
+        start_at,
+        end_at,
+        {{ seconds_between('start_at', 'end_at') }} as seconds,
+        false as is_whole,
+        is_shared
+    from cut
+    where end_at > start_at
 ),
 
 judged as (
@@ -150,6 +188,7 @@ select
     disposed.month,
     disposed.local_day,
     disposed.entry_start_at,
+    disposed.note_number,
     disposed.start_at,
     disposed.end_at,
     disposed.seconds,

@@ -13,14 +13,14 @@ logged as (
         entries.member_id,
         entries.patient_id,
         entries.local_day
-    from {{ ref('int_time_entries__timed') }} as entries
+    from {{ ref('stg_time_entries') }} as entries
     inner join visits
         on
             entries.practice_id = visits.practice_id
             and entries.member_id = visits.member_id
             and entries.patient_id = visits.patient_id
             and entries.local_day = visits.local_day
-    where not entries.voided
+    where entries.is_current and not entries.voided
 ),
 
 unlogged as (

@@ -4,7 +4,8 @@ with earliest as (
     select
         practice_id,
         min(local_day) as first_entry_day
-    from {{ ref('int_time_entries__timed') }}
+    from {{ ref('stg_time_entries') }}
+    where is_current
     group by practice_id
 ),
 

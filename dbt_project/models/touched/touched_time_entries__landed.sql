@@ -1,1 +1,0 @@
-{{ landed_keys('time_entries', 'entry_id') }}
