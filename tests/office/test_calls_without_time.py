@@ -52,7 +52,8 @@ def found(folder: Path, calls: list[dict[str, str]], appointments: str = "", ent
         "staging.stg_practices as select 'lakeside' as practice_id, 'America/Chicago' as time_zone",
         "staging.stg_appointments (practice_id varchar, appointment_id varchar, patient_id varchar, member_id varchar, visit_type varchar, status varchar, "
         "scheduled_start timestamp, scheduled_end timestamp, is_current boolean)",
-        "staging.stg_time_entries (practice_id varchar, patient_id varchar, member_id varchar, local_day date, voided boolean, is_current boolean default true)",
+        "staging.stg_time_entries (practice_id varchar, patient_id varchar, member_id varchar, local_day date, voided boolean, "
+        "is_current boolean default true)",
         "intermediate.int_members__current as select 'lakeside' as practice_id, m as member_id, r as role, null::date as active_from, null::date as active_to "
         "from (values ('rn', 'staff'), ('desk', 'not_counted')) t (m, r)",
         "intermediate.int_patient_months__service as select 'lakeside' as practice_id, 'p' as patient_id, date '2026-10-01' as month, "
