@@ -90,6 +90,7 @@ is_post_box = re.compile(r"(P\.? ?O\.? ?BOX|POST OFFICE BOX|LOCK ?BOX)\b").searc
 is_npi = lru_cache(maxsize=4096)(is_valid_npi)
 
 
+@lru_cache(maxsize=1 << 16)  # more than the days of everybody's birth
 def real_day(text: str) -> date | None:
     """CCYYMMDD as a date; None when there is no such day."""
     if not is_day(text):
