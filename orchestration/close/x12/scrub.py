@@ -35,7 +35,6 @@ from orchestration.close.x12.writer import GUIDE
 
 Owners = Iterable[str | None]
 WHOLE_FILE: Owners = (None,)
-_HEADER = 1_000  # characters: ISA and GS lie within
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ def is_clean(text: str) -> bool:
 
 def _sifted(text: str) -> X12File:
     """The file less the patients that the sieve passes, and that share no id with one that it does not."""
-    header = read(text[:_HEADER])
+    header = read(text[: text.find(text[ISA_LENGTH - 1 : ISA_LENGTH], ISA_LENGTH) + 1 or ISA_LENGTH])  # ISA and GS
     groups = [interchange.groups for interchange in header.interchanges]
     sent_on = codes.real_day(groups[0][0].gs.at(4)) if groups and groups[0] else None
     clean = sift(text, sent_on, is_clean) if sent_on else None
@@ -168,6 +167,8 @@ class _Scrubber:
             if is_idle(segment[-1]) or (len(segment) > 1 and not segment[-1]):
                 text = "ends in separators that separate nothing; leave them out"
                 self.fault(owners, segment, len(segment) - 1, "idle-separator", text)
+            if not is_bad(file.element.join(segment)):
+                continue
             for number, value in enumerate(segment):
                 if not is_bad(value):
                     continue

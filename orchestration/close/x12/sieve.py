@@ -57,9 +57,9 @@ class Clean:
 
     def sharing(self, claim_ids: Collection[str], member_ids: Collection[str], line_ids: Collection[str]) -> pa.Array:
         """Whether one of these ids, which stand among those that are read, is the patient's too."""
-        shared = pc.or_(_is_in(self.claim_ids, claim_ids), _is_in(self.member_ids, member_ids))
-        lines = pc.list_parent_indices(self.line_ids).filter(_is_in(self.line_ids.flatten(), line_ids))
-        return pc.invert(_less(pc.invert(shared), lines))
+        alone = pc.invert(pc.or_(_is_in(self.claim_ids, claim_ids), _is_in(self.member_ids, member_ids)))
+        alone = _less(alone, _is_in(self.line_ids.flatten(), line_ids), pc.list_parent_indices(self.line_ids))
+        return pc.invert(alone)
 
     def left_out(self, shared: pa.Array | None = None) -> list[LeftOut]:
         """The runs of patients that need no scrub, less those that are shared."""
@@ -95,7 +95,7 @@ def sift(text: str, sent_on: date, is_clean: Judge) -> Clean | None:
     good = pc.match_substring_regex(heads, _head_form(end))
     good = pc.and_(good, pc.and_(pc.greater(counts, _NONE), pc.less_equal(counts, _MOST_LINES)))
     is_line = pc.match_substring_regex(lines.flatten(), _line_form(end))
-    good = _less(good, pc.list_parent_indices(lines).filter(pc.invert(is_line)))
+    good = _less(good, pc.invert(is_line), pc.list_parent_indices(lines))
     odd = pc.invert(good)
     others = blocks.filter(odd).to_pylist()
     ordinals = _ordinals(dict(zip(pc.indices_nonzero(odd).to_pylist(), others, strict=True)), len(blocks), mark)
@@ -118,37 +118,34 @@ def sift(text: str, sent_on: date, is_clean: Judge) -> Clean | None:
     claim_ids, totals = pc.list_element(claim, 1), pc.list_element(claim, 2)
     member_ids = pc.utf8_slice_codeunits(of["NM1*IL"], -11)
     births, days = pc.utf8_slice_codeunits(of["DMG"], 7, 15), pc.utf8_slice_codeunits(services, -8)
-    months = pc.utf8_slice_codeunits(days.take(offsets.slice(0, len(rows))), 0, 6)
     diagnoses = pc.utf8_slice_codeunits(of["HI"], 7)
     more_diagnoses = pc.count_substring(diagnoses, "*")
 
     ok = pc.equal(of["HL"], pc.binary_join_element_wise(pc.cast(ordinals, pa.string()), "*1*22*0", ""))
     ok = pc.and_(ok, pc.less_equal(pc.binary_length(claim_ids), _LONGEST_CLAIM_ID))
     ok = pc.and_(ok, pc.less(more_diagnoses, _MOST_DIAGNOSES))
-    ok = _less(ok, parent.filter(pc.greater(pc.binary_length(line_ids), _LONGEST_LINE_ID)))
-    ok = pc.and_(ok, _each(lambda text: codes.is_birth_date(codes.real_day(text), sent_on), births))
-    ok = pc.and_(ok, _each(lambda text: len(set(text.split("*ABF:"))) == text.count("*ABF:") + 1, diagnoses))
-    ok = _less(ok, parent.filter(pc.less(days, births.take(parent))))
-    for once in (claim_ids, pc.binary_join_element_wise(member_ids, months, "")):
-        ok = pc.and_(ok, pc.invert(_is_in(once, _repeated(once))))
-    ok = _less(ok, parent.filter(_is_in(line_ids, _repeated(line_ids))))
+    ok = _less(ok, pc.greater(pc.binary_length(line_ids), _LONGEST_LINE_ID), parent)
+    first, last = codes.births(sent_on)
+    born = pc.and_(pc.greater_equal(births, f"{first:%Y%m%d}"), pc.less_equal(births, f"{last:%Y%m%d}"))
+    ok = pc.and_(ok, pc.and_(born, pc.is_in(pc.utf8_slice_codeunits(births, 4), value_set=_DAYS_OF_A_YEAR)))
+    ok = _less(ok, pc.less(days, births.take(parent)), parent)
 
-    def passes(*pieces: pa.Array) -> pa.Array:
-        return _each(lambda text: _passes(is_clean, sent_on, *text.split(_APART)), pc.binary_join_element_wise(*pieces, _APART))
+    ok = _less(ok, _repeated(claim_ids))
+    if _repeated(member_ids) is not None:
+        months = pc.utf8_slice_codeunits(days.take(offsets.slice(0, len(rows))), 0, 6)
+        ok = _less(ok, _repeated(pc.binary_join_element_wise(member_ids, months, "")))
+    ok = _less(ok, _repeated(line_ids), parent)
 
-    ok = pc.and_(
-        ok,
-        passes(
-            of["NM1*PR"],
-            pc.utf8_slice_codeunits(pc.list_element(claim, 5), 0, 2),
-            pc.binary_join(pc.list_slice(segments, _SEGMENTS.index("NM1*82")), "~"),
-        ),
-    )
-    services = pa.ListArray.from_arrays(offsets, pc.replace_substring(services, end, "~"))
-    ok = pc.and_(
-        ok,
-        passes(pc.cast(pc.add(more_diagnoses, 1), pa.string()), totals, pc.binary_join(services, "~REF*6R*L~LX*")),
-    )
+    def fails(*pieces: pa.Array) -> pa.Array | None:
+        return _bad(lambda text: _passes(is_clean, sent_on, *text.split(_APART)), pc.binary_join_element_wise(*pieces, _APART))
+
+    ok = _less(ok, _bad(lambda text: len(set(text.split("*ABF:"))) == text.count("*ABF:") + 1, diagnoses))
+    places = pc.utf8_slice_codeunits(pc.list_element(claim, 5), 0, 2)
+    ok = _less(ok, fails(of["NM1*PR"], places, pc.binary_join(pc.list_slice(segments, _SEGMENTS.index("NM1*82")), "~")))
+    services = services if end == "~" else pc.replace_substring(services, end, "~")
+    services = pc.binary_join(pa.ListArray.from_arrays(offsets, services), "~REF*6R*L~LX*")
+    ok = _less(ok, fails(pc.cast(more_diagnoses, pa.string()), totals, services))
+
     # A block of the right form has as many segments as its head and its lines have.
     own = pc.add(pc.list_value_length(segments), pc.multiply(pc.list_value_length(lines), pa.scalar(_OF_A_LINE, pa.int32())))
     counts = pc.replace_with_mask(counts, good, own)
@@ -168,6 +165,10 @@ _NONE, _MOST_LINES, _MOST_DIAGNOSES, _LONGEST_CLAIM_ID, _LONGEST_LINE_ID = (
     pa.scalar(number, pa.int32())
     for number in (0, codes.MOST_LINES, codes.MOST_DIAGNOSES, codes.LONGEST_CLAIM_ID, codes.LONGEST_LINE_ID)
 )
+
+
+# February 29 is for the scrub to judge.
+_DAYS_OF_A_YEAR = pa.array([f"{date.fromordinal(day):%m%d}" for day in range(1, 366)])
 
 
 # --- forms -----------------------------------------------------------------------------------------------------------
@@ -230,10 +231,10 @@ def _ordinals(others: Mapping[int, str], count: int, mark: str) -> pa.Array | No
 @lru_cache(maxsize=100_000)
 def _passes(is_clean: Judge, sent_on: date, first: str, second: str, third: str) -> bool:
     """Whether a file of one claim that is otherwise without fault passes the scrub with these in it: payer, place of service and practitioner, or
-    the number of diagnoses, the total and the service lines."""
+    the number of diagnoses besides the first, the total and the service lines."""
     if first.startswith("NM1*PR"):
         return is_clean(_specimen(sent_on, payer=first, place=second, practitioner=third.removeprefix("NM1*82*1*")))
-    return is_clean(_specimen(sent_on, diagnoses=int(first), total=second, services=third))
+    return is_clean(_specimen(sent_on, diagnoses=int(first) + 1, total=second, services=third))
 
 
 def _specimen(
@@ -266,30 +267,31 @@ def _specimen(
 # --- columns ---------------------------------------------------------------------------------------------------------
 
 
-def _each(rule: Callable[[str], bool], values: pa.Array) -> pa.Array:
-    """Whether each value passes, asked once for each distinct one."""
+def _bad(rule: Callable[[str], bool], values: pa.Array) -> pa.Array | None:
+    """Whether each value fails, asked once for each distinct one; None when none does."""
     bad = [text for text in values.unique().to_pylist() if not rule(text)]
-    return pc.invert(_is_in(values, bad))
+    return _is_in(values, bad) if bad else None
 
 
 def _is_in(values: pa.Array, some: Collection[str] | pa.Array) -> pa.Array:
-    if not len(some):
-        return pa.repeat(False, len(values))
     return pc.is_in(values, value_set=some if isinstance(some, pa.Array) else pa.array(list(some), pa.string()))
 
 
-def _repeated(values: pa.Array) -> pa.Array:
+def _repeated(values: pa.Array) -> pa.Array | None:
+    """Whether each value stands more than once; None when none does."""
     if pc.count_distinct(values).as_py() == len(values):
-        return values.slice(0, 0)
+        return None
     counts = values.value_counts()
-    return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    return _is_in(values, counts.field("values").filter(pc.greater(counts.field("counts"), 1)))
 
 
-def _less(good: pa.Array, bad_rows: pa.Array) -> pa.Array:
-    """`good` without these rows."""
-    if not len(bad_rows):
+def _less(good: pa.Array, bad: pa.Array | None, rows: pa.Array | None = None) -> pa.Array:
+    """`good` where it is not bad. With `rows` a value of `bad` is of that row."""
+    if bad is None or not pc.any(bad).as_py():
         return good
-    return pc.and_(good, pc.invert(pc.is_in(pa.arange(0, len(good)), value_set=pc.cast(bad_rows, pa.int64()))))
+    if rows is not None:
+        bad = pc.is_in(pa.arange(0, len(good)), value_set=pc.cast(rows.filter(bad), pa.int64()))
+    return pc.and_(good, pc.invert(bad))
 
 
 def _sums(numbers: pa.Array) -> pa.Array:

@@ -94,9 +94,9 @@ def write_837p(file: ClaimFile) -> bytes:
     ]
     size = envelope.claims_per_transaction
     starts = range(0, len(file.claims), size)
-    transactions = [
-        _transaction(file, file.claims.slice(start, size), number, today, end) for number, start in enumerate(starts, 1)
-    ]
+    transactions: list[bytes] = []
+    for number, start in enumerate(starts, 1):
+        transactions += _transaction(file, file.claims.slice(start, size), number, today, end)
     tail = [f"GE*{len(starts)}*{file.control_number}", f"IEA*1*{file.control_number:09d}"]
     return b"".join([_ended(head, end), *transactions, _ended(tail, end)])
 
@@ -112,7 +112,7 @@ def _party(who: str, identifier: str) -> str:
     return text
 
 
-def _transaction(file: ClaimFile, claims: pa.Table, number: int, today: str, end: str) -> bytes:
+def _transaction(file: ClaimFile, claims: pa.Table, number: int, today: str, end: str) -> list[bytes]:
     submitter, receiver, practice = file.submitter, file.receiver, file.billing_provider
     head = [
         f"ST*837*{number:04d}*{GUIDE}",
@@ -145,8 +145,9 @@ def _transaction(file: ClaimFile, claims: pa.Table, number: int, today: str, end
         texts = _claims({name: values.take(order.flatten()) for name, values in own.items()}, end)
         every = pc.binary_join(pa.ListArray.from_arrays(_offsets(order), texts), "")
         body = _joined(_subscribers(patients, _side_by_side(patients), payer, end), every)
-    text = _ended(head, end) + _whole(body)
-    return text + f"SE*{text.count(end.encode()) + 1}*{number:04d}{end}".encode("ascii")
+    text = _whole(body)
+    count = len(head) + text.count(end.encode()) + 1
+    return [_ended(head, end), text, _ended([f"SE*{count}*{number:04d}"], end)]
 
 
 def _subscribers(patients: Mapping[str, pa.Array], rows: pa.Array, payer: str, end: str) -> pa.Array:
@@ -193,7 +194,8 @@ def _claims(claims: Mapping[str, pa.Array], end: str) -> pa.Array:
     service_lines = _service_lines(lines, _text(number), amounts.slice(len(starts)), end)
 
     diagnoses = _shortened(claims["diagnoses"], MOST_DIAGNOSES)
-    codes = _filled(_mended(diagnoses.flatten(), _code), "")
+    distinct = diagnoses.flatten().dictionary_encode()
+    codes = _filled(_mended(distinct.dictionary, _code).take(distinct.indices), "")
     derived = {
         "total": amounts.slice(0, len(starts)),
         "conditions": pc.binary_join(pa.ListArray.from_arrays(_offsets(diagnoses), codes), "*ABF:"),
@@ -215,7 +217,7 @@ def _claims(claims: Mapping[str, pa.Array], end: str) -> pa.Array:
 
 
 def _service_lines(lines: Mapping[str, pa.Array], number: pa.Array, amounts: pa.Array, end: str) -> pa.Array:
-    pointers = pc.cast(_shortened(lines["diagnosis_pointers"], MOST_POINTERS), pa.list_(pa.string()))
+    pointers = _shortened(lines["diagnosis_pointers"], MOST_POINTERS)
     days = lines["service_date"].dictionary_encode()
     of = {
         "procedure_code": lines["procedure_code"],
@@ -223,7 +225,7 @@ def _service_lines(lines: Mapping[str, pa.Array], number: pa.Array, amounts: pa.
         "number": number,
         "amount": amounts,
         "units": _text(lines["units"]),
-        "pointers": pc.binary_join(pointers, ":"),
+        "pointers": pc.binary_join(pa.ListArray.from_arrays(_offsets(pointers), _text(pointers.flatten())), ":"),
         "day": _days(days.dictionary).take(days.indices),
     }
     return _written(
@@ -328,7 +330,8 @@ def _amounts(cents: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(text, ""), "0", text)
 
 
-def _mended(values: pa.Array, mend: Callable[[str], str]) -> pa.Array:
+def _mended(values: pa.Array, mend: Callable[[str | None], str]) -> pa.Array:
     """Each value mended, each distinct one once."""
-    encoded = values.dictionary_encode()
-    return pa.array([mend(text) for text in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+    texts = values.to_pylist()
+    mended = {text: mend(text) for text in set(texts)}
+    return pa.array([mended[text] for text in texts], pa.string())
