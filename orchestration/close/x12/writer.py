@@ -128,7 +128,8 @@ def _transaction(file: ClaimFile, claims: pa.Table, number: int, today: str, end
     ]
     payer = f"NM1*PR*2*{plain(file.payer.name, 60)}*****PI*{plain(file.payer.id)}"
 
-    of = dict(zip(claims.column_names, claims.combine_chunks().to_batches()[0].columns, strict=True))
+    [rows_of] = claims.combine_chunks().to_batches()
+    of = dict(zip(claims.column_names, rows_of.columns, strict=True))
     patients = {name: of[name] for name in PATIENT.names}
     own = {name: values for name, values in of.items() if name not in patients}
     rows = _side_by_side(patients)
