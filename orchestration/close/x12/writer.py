@@ -190,13 +190,12 @@ def _claims(claims: Mapping[str, pa.Array], end: str) -> pa.Array:
     # In cents: a sum up to each line, and of a claim the difference between its last and the last before it.
     cents = pc.cast(pc.multiply(lines["charge_amount"], _HUNDRED), pa.int64())
     sums = _sums(_filled(cents, 0))
-    amounts = _amounts(pa.concat_arrays([pc.subtract(sums.take(ends), sums.take(starts)), cents]))
+    amounts = _by_value(pa.concat_arrays([pc.subtract(sums.take(ends), sums.take(starts)), cents]), _amounts)
     number = pc.subtract(pa.arange(1, len(fields) + 1), starts.take(pc.list_parent_indices(claims["lines"])))
-    service_lines = _service_lines(lines, _text(number), amounts.slice(len(starts)), end)
+    service_lines = _service_lines(lines, _by_value(number, _text), amounts.slice(len(starts)), end)
 
     diagnoses = _shortened(claims["diagnoses"], MOST_DIAGNOSES)
-    distinct = diagnoses.flatten().dictionary_encode()
-    codes = _filled(_mended(distinct.dictionary, _code).take(distinct.indices), "")
+    codes = _filled(_by_value(diagnoses.flatten(), lambda distinct: _mended(distinct, _code)), "")
     derived = {
         "total": amounts.slice(0, len(starts)),
         "conditions": pc.binary_join(pa.ListArray.from_arrays(_offsets(diagnoses), codes), "*ABF:"),
@@ -219,15 +218,14 @@ def _claims(claims: Mapping[str, pa.Array], end: str) -> pa.Array:
 
 def _service_lines(lines: Mapping[str, pa.Array], number: pa.Array, amounts: pa.Array, end: str) -> pa.Array:
     pointers = _shortened(lines["diagnosis_pointers"], MOST_POINTERS)
-    days = lines["service_date"].dictionary_encode()
     of = {
         "procedure_code": lines["procedure_code"],
         "line_id": lines["line_id"],
         "number": number,
         "amount": amounts,
-        "units": _text(lines["units"]),
-        "pointers": pc.binary_join(pa.ListArray.from_arrays(_offsets(pointers), _text(pointers.flatten())), ":"),
-        "day": _days(days.dictionary).take(days.indices),
+        "units": _by_value(lines["units"], _text),
+        "pointers": pc.binary_join(pa.ListArray.from_arrays(_offsets(pointers), _by_value(pointers.flatten(), _text)), ":"),
+        "day": _by_value(lines["service_date"], _days),
     }
     return _written(
         of,
@@ -285,7 +283,7 @@ def _joined(*parts: pa.Array | str) -> pa.Array:
 
 
 def _has_empty(values: pa.Array) -> bool:
-    return bool(values.null_count or pc.any(pc.equal(values, "")).as_py())
+    return bool(values.null_count or pc.index(values, "").as_py() >= 0)
 
 
 def _unless_empty(values: pa.Array, *parts: pa.Array | str) -> Parts:
@@ -295,6 +293,12 @@ def _unless_empty(values: pa.Array, *parts: pa.Array | str) -> Parts:
 
 def _filled(values: pa.Array, value: Any) -> pa.Array:
     return pc.fill_null(values, value) if values.null_count else values
+
+
+def _by_value(values: pa.Array, text: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """`text` of values of which there are few distinct ones, made once for each of these."""
+    encoded = values.dictionary_encode()
+    return text(encoded.dictionary).take(encoded.indices)
 
 
 def _whole(texts: pa.Array) -> bytes:
