@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import sys
 import time
@@ -151,17 +152,21 @@ def measured(count: int, judged: int) -> dict[str, Any]:
         raise RuntimeError("the scrub does not say the same with the sieve and without it")
 
     sample = contents[: judged // PER_FILE]
-    began = time.perf_counter()
+    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         list(pool.map(pyx12_faults, sample))
-    wall = time.perf_counter() - began
+    wall, ended = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = ended.ru_utime + ended.ru_stime - used.ru_utime - used.ru_stime
     number = len(sample) * PER_FILE
     found["pyx12"] = {
-        "claims": number, "processes": os.cpu_count(), "wall_s": round(wall, 1), "claims_per_wall_s": round(number / wall),
+        "claims": number, "processes": os.cpu_count(), "wall_s": round(wall, 1), "cpu_s": round(cpu, 1),
+        "claims_per_wall_s": round(number / wall), "claims_per_cpu_s": round(number / cpu),
         "extrapolated_hours_for_the_nation": round(wall / number * NATION / 3600, 2),
+        "extrapolated_cpu_hours_for_the_nation": round(cpu / number * NATION / 3600, 2),
     }  # fmt: skip
     print(
-        f"pyx12, {os.cpu_count()} processes: {number:,} claims in {wall:.0f} s; extrapolated to {NATION:,} claims: {wall / number * NATION / 60:.0f} min"
+        f"pyx12, {os.cpu_count()} processes: {number:,} claims in {wall:.0f} s, {cpu:.0f} s of CPU; "
+        f"extrapolated to {NATION:,} claims: {wall / number * NATION / 60:.0f} min"
     )
     return found
 

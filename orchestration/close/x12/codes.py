@@ -100,6 +100,12 @@ def real_day(text: str) -> date | None:
         return None
 
 
+def births(sent_on: date) -> tuple[date, date]:
+    """The first and the last day on which somebody may be born who is a patient in a file of `sent_on`."""
+    return date(max(sent_on.year - OLDEST_AGE, 1), 1, 1), sent_on
+
+
 def is_birth_date(day: date | None, sent_on: date) -> bool:
     """Whether somebody born that day may be a patient in a file of `sent_on`."""
-    return day is not None and day <= sent_on and sent_on.year - day.year <= OLDEST_AGE
+    first, last = births(sent_on)
+    return day is not None and first <= day <= last

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+import pyarrow.compute as pc
+
 from orchestration.close.x12 import codes
 from orchestration.close.x12.reader import (
     ISA_LENGTH,
     SEGMENT_IDS,
     Group,
     Interchange,
-    LeftOut,
     Loop,
     NotX12Error,
     Segment,
@@ -34,7 +35,6 @@ from orchestration.close.x12.writer import GUIDE
 
 Owners = Iterable[str | None]
 WHOLE_FILE: Owners = (None,)
-_HEADER = 1_000  # characters: ISA and GS lie within
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,7 @@ def scrub(content: bytes | str) -> list[Fault]:
     """Every fault of an 837P, in the order of the file; empty when there is none. Never raises for its content."""
     text = as_text(content)
     try:
-        left_out = _needless(text)
-        file = read(text, left_out)
+        file = _sifted(text)
     except NotX12Error as error:
         return [make_fault(None, "ISA", "ISA", "not-x12", f"{error}; give the 837P file itself", 1)]
     return _scrubbed(file)
@@ -82,20 +81,21 @@ def is_clean(text: str) -> bool:
     return not _scrubbed(read(text))
 
 
-def _needless(text: str) -> list[LeftOut]:
-    """The patients that the sieve passes, and that share no id with one that it does not."""
-    header = read(text[:_HEADER])
+def _sifted(text: str) -> X12File:
+    """The file less the patients that the sieve passes, and that share no id with one that it does not."""
+    header = read(text[: text.find(text[ISA_LENGTH - 1 : ISA_LENGTH], ISA_LENGTH) + 1 or ISA_LENGTH])  # ISA and GS
     groups = [interchange.groups for interchange in header.interchanges]
     sent_on = codes.real_day(groups[0][0].gs.at(4)) if groups and groups[0] else None
     clean = sift(text, sent_on, is_clean) if sent_on else None
     if clean is None:
-        return []
-    rest = read(text, clean.left_out((), (), ())).segments
-    return clean.left_out(
-        {segment.at(1) for segment in rest if segment[0] == "CLM"},
-        {segment.at(9) for segment in rest if segment[0] == "NM1"},
-        {segment.at(2) for segment in rest if segment[0] == "REF"},
+        return read(text)
+    rest = read(text, clean.left_out())
+    shared = clean.sharing(
+        {segment.at(1) for segment in rest.segments if segment[0] == "CLM"},
+        {segment.at(9) for segment in rest.segments if segment[0] == "NM1"},
+        {segment.at(2) for segment in rest.segments if segment[0] == "REF"},
     )
+    return read(text, clean.left_out(shared)) if pc.any(shared).as_py() else rest
 
 
 def _amount(text: str) -> Decimal | None:
@@ -167,6 +167,8 @@ class _Scrubber:
             if is_idle(segment[-1]) or (len(segment) > 1 and not segment[-1]):
                 text = "ends in separators that separate nothing; leave them out"
                 self.fault(owners, segment, len(segment) - 1, "idle-separator", text)
+            if not is_bad(file.element.join(segment)):
+                continue
             for number, value in enumerate(segment):
                 if not is_bad(value):
                     continue

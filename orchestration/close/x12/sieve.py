@@ -10,7 +10,7 @@ Whatever it does not understand it leaves to the scrub, which says the same with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -25,7 +25,19 @@ from orchestration.close.x12.writer import GUIDE
 # A column of text holds twice as much.
 _LONGEST_TEXT = 1_000_000_000
 _FRAME = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA", "HL"})
-_SEGMENTS = ("HL", "SBR", "NM1*IL", "N3", "N4", "DMG", "NM1*PR", "CLM", "HI")  # before a claim's NM1*82
+_SEGMENTS = (
+    "HL",
+    "SBR",
+    "NM1*IL",
+    "N3",
+    "N4",
+    "DMG",
+    "NM1*PR",
+    "CLM",
+    "HI",
+    "NM1*82",
+)  # of a patient with one claim, up to its practitioner's
+_OF_A_LINE = 4  # segments
 _BASIC = r"""[A-Z0-9 !"&'()+,\-./;?=]"""  # one character of the basic set
 _APART = "\x1f"  # in no text of the right form
 
@@ -43,11 +55,15 @@ class Clean:
     chars: pa.Array  # where each block begins, with its HL
     positions: pa.Array  # the number of that segment
 
-    def left_out(self, claim_ids: Collection[str], member_ids: Collection[str], line_ids: Collection[str]) -> list[LeftOut]:
-        """The runs of patients that need no scrub, when these ids stand among those that do."""
-        shared = pc.or_(_is_in(self.claim_ids, claim_ids), _is_in(self.member_ids, member_ids))
-        lines = pc.list_parent_indices(self.line_ids).filter(_is_in(self.line_ids.flatten(), line_ids))
-        rows = self.rows.filter(_less(pc.invert(shared), lines))
+    def sharing(self, claim_ids: Collection[str], member_ids: Collection[str], line_ids: Collection[str]) -> pa.Array:
+        """Whether one of these ids, which stand among those that are read, is the patient's too."""
+        alone = pc.invert(pc.or_(_is_in(self.claim_ids, claim_ids), _is_in(self.member_ids, member_ids)))
+        alone = _less(alone, _is_in(self.line_ids.flatten(), line_ids), pc.list_parent_indices(self.line_ids))
+        return pc.invert(alone)
+
+    def left_out(self, shared: pa.Array | None = None) -> list[LeftOut]:
+        """The runs of patients that need no scrub, less those that are shared."""
+        rows = self.rows if shared is None else self.rows.filter(pc.invert(shared))
         if not len(rows):
             return []
         steps = pc.not_equal(pc.subtract(rows.slice(1), rows.slice(0, len(rows) - 1)), 1)
@@ -76,11 +92,14 @@ def sift(text: str, sent_on: date, is_clean: Judge) -> Clean | None:
     parts = pc.split_pattern(blocks, f"{end}LX*")
     heads, lines = pc.list_element(parts, 0), pc.list_slice(parts, 1)
     counts = pc.list_value_length(lines)
-    good = pc.and_(pc.match_substring_regex(heads, _head_form(end)), pc.is_in(counts, value_set=pa.arange(1, codes.MOST_LINES + 1)))
+    good = pc.match_substring_regex(heads, _head_form(end))
+    good = pc.and_(good, pc.and_(pc.greater(counts, _NONE), pc.less_equal(counts, _MOST_LINES)))
     is_line = pc.match_substring_regex(lines.flatten(), _line_form(end))
-    good = _less(good, pc.list_parent_indices(lines).filter(pc.invert(is_line)))
-    ordinals = _ordinals(blocks, good, mark)
-    if ordinals is None or not pc.any(good).as_py():
+    good = _less(good, pc.invert(is_line), pc.list_parent_indices(lines))
+    odd = pc.invert(good)
+    others = blocks.filter(odd).to_pylist()
+    ordinals = _ordinals(dict(zip(pc.indices_nonzero(odd).to_pylist(), others, strict=True)), len(blocks), mark)
+    if ordinals is None or len(others) == len(blocks):
         return None
 
     # From here on a row is a patient of the right form.
@@ -91,7 +110,7 @@ def sift(text: str, sent_on: date, is_clean: Judge) -> Clean | None:
         lines.filter(good),
     )
     segments, parent = pc.split_pattern(heads, end), pc.list_parent_indices(lines)
-    of = {name: pc.list_element(segments, number) for number, name in enumerate(_SEGMENTS)}
+    of = {name: pc.list_element(segments, _SEGMENTS.index(name)) for name in ("HL", "NM1*IL", "DMG", "NM1*PR", "CLM", "HI")}
     halves = pc.split_pattern(lines.flatten(), f"{end}REF*6R*")
     services, line_ids = pc.list_element(halves, 0), pc.list_element(halves, 1)
     offsets = lines.offsets if not lines.offset else pc.subtract(lines.offsets, lines.offsets[0])
@@ -99,43 +118,57 @@ def sift(text: str, sent_on: date, is_clean: Judge) -> Clean | None:
     claim_ids, totals = pc.list_element(claim, 1), pc.list_element(claim, 2)
     member_ids = pc.utf8_slice_codeunits(of["NM1*IL"], -11)
     births, days = pc.utf8_slice_codeunits(of["DMG"], 7, 15), pc.utf8_slice_codeunits(services, -8)
-    months = pc.utf8_slice_codeunits(days.take(offsets.slice(0, len(rows))), 0, 6)
     diagnoses = pc.utf8_slice_codeunits(of["HI"], 7)
+    more_diagnoses = pc.count_substring(diagnoses, "*")
 
     ok = pc.equal(of["HL"], pc.binary_join_element_wise(pc.cast(ordinals, pa.string()), "*1*22*0", ""))
-    ok = pc.and_(ok, _each(lambda text: codes.is_birth_date(codes.real_day(text), sent_on), births))
-    ok = pc.and_(ok, _each(lambda text: len(set(text.split("*ABF:"))) == text.count("*ABF:") + 1, diagnoses))
-    ok = _less(ok, parent.filter(pc.less(days, births.take(parent))))
-    for once in (claim_ids, pc.binary_join_element_wise(member_ids, months, "")):
-        ok = pc.and_(ok, pc.invert(_is_in(once, _repeated(once))))
-    ok = _less(ok, parent.filter(_is_in(line_ids, _repeated(line_ids))))
+    ok = pc.and_(ok, pc.less_equal(pc.binary_length(claim_ids), _LONGEST_CLAIM_ID))
+    ok = pc.and_(ok, pc.less(more_diagnoses, _MOST_DIAGNOSES))
+    ok = _less(ok, pc.greater(pc.binary_length(line_ids), _LONGEST_LINE_ID), parent)
+    first, last = codes.births(sent_on)
+    born = pc.and_(pc.greater_equal(births, f"{first:%Y%m%d}"), pc.less_equal(births, f"{last:%Y%m%d}"))
+    ok = pc.and_(ok, pc.and_(born, pc.is_in(pc.utf8_slice_codeunits(births, 4), value_set=_DAYS_OF_A_YEAR)))
+    ok = _less(ok, pc.less(days, births.take(parent)), parent)
 
-    def passes(*pieces: pa.Array) -> pa.Array:
-        return _each(lambda text: _passes(is_clean, sent_on, *text.split(_APART)), pc.binary_join_element_wise(*pieces, _APART))
+    ok = _less(ok, _repeated(claim_ids))
+    if _repeated(member_ids) is not None:
+        months = pc.utf8_slice_codeunits(days.take(offsets.slice(0, len(rows))), 0, 6)
+        ok = _less(ok, _repeated(pc.binary_join_element_wise(member_ids, months, "")))
+    ok = _less(ok, _repeated(line_ids), parent)
 
-    ok = pc.and_(
-        ok,
-        passes(
-            of["NM1*PR"],
-            pc.utf8_slice_codeunits(pc.list_element(claim, 5), 0, 2),
-            pc.replace_substring(pc.list_element(pc.split_pattern(heads, f"{end}NM1*82*1*"), 1), end, "~"),
-        ),
-    )
-    services = pa.ListArray.from_arrays(offsets, pc.replace_substring(services, end, "~"))
-    ok = pc.and_(
-        ok,
-        passes(
-            pc.cast(pc.add(pc.count_substring(diagnoses, "*"), 1), pa.string()), totals, pc.binary_join(services, "~REF*6R*L~LX*")
-        ),
-    )
+    def fails(*pieces: pa.Array) -> pa.Array | None:
+        return _bad(lambda text: _passes(is_clean, sent_on, *text.split(_APART)), pc.binary_join_element_wise(*pieces, _APART))
+
+    ok = _less(ok, _bad(lambda text: len(set(text.split("*ABF:"))) == text.count("*ABF:") + 1, diagnoses))
+    places = pc.utf8_slice_codeunits(pc.list_element(claim, 5), 0, 2)
+    ok = _less(ok, fails(of["NM1*PR"], places, pc.binary_join(pc.list_slice(segments, _SEGMENTS.index("NM1*82")), "~")))
+    services = services if end == "~" else pc.replace_substring(services, end, "~")
+    services = pc.binary_join(pa.ListArray.from_arrays(offsets, services), "~REF*6R*L~LX*")
+    ok = _less(ok, fails(pc.cast(more_diagnoses, pa.string()), totals, services))
+
+    # A block of the right form has as many segments as its head and its lines have.
+    own = pc.add(pc.list_value_length(segments), pc.multiply(pc.list_value_length(lines), pa.scalar(_OF_A_LINE, pa.int32())))
+    counts = pc.replace_with_mask(counts, good, own)
+    counts = pc.replace_with_mask(counts, odd, pa.array([block.count(mark) + 1 for block in others], pa.int32()))
+    length = pc.binary_length if text.isascii() else pc.utf8_length
     return Clean(
         rows=rows.filter(ok),
         claim_ids=claim_ids.filter(ok),
         member_ids=member_ids.filter(ok),
         line_ids=pa.ListArray.from_arrays(offsets, line_ids).filter(ok),
-        chars=pc.subtract(_sums(pc.add(pc.utf8_length(blocks), len(end) + 3)), 3),
-        positions=pc.add(_sums(pc.add(pc.cast(pc.count_substring(blocks, mark), pa.int64()), 1)), 1),
+        chars=pc.subtract(_sums(pc.add(length(blocks), len(end) + 3)), 3),
+        positions=pc.add(_sums(counts), 1),
     )
+
+
+_NONE, _MOST_LINES, _MOST_DIAGNOSES, _LONGEST_CLAIM_ID, _LONGEST_LINE_ID = (
+    pa.scalar(number, pa.int32())
+    for number in (0, codes.MOST_LINES, codes.MOST_DIAGNOSES, codes.LONGEST_CLAIM_ID, codes.LONGEST_LINE_ID)
+)
+
+
+# February 29 is for the scrub to judge.
+_DAYS_OF_A_YEAR = pa.array([f"{date.fromordinal(day):%m%d}" for day in range(1, 366)])
 
 
 # --- forms -----------------------------------------------------------------------------------------------------------
@@ -150,8 +183,8 @@ def _head_form(end: str) -> str:
         rf"NM1\*IL\*1\*{text}+\*{text}+\*{text}*\*\*\*MI\*{codes.MBI}{e}"
         rf"N3\*{text}+{e}N4\*{text}{text}+\*(?:{'|'.join(sorted(codes.STATES))})\*{codes.ZIP}{e}"
         rf"DMG\*D8\*[0-9]{{8}}\*[FMU]{e}NM1\*PR\*2\*{text}*\*{{5}}PI\*{text}+{e}"
-        rf"CLM\*{text}{{1,{codes.LONGEST_CLAIM_ID}}}\*[0-9.]+\*\*\*[0-9]{{2}}:B:1\*Y\*A\*Y\*Y{e}"
-        rf"HI\*ABK:{codes.ICD10CM}(?:\*ABF:{codes.ICD10CM}){{0,{codes.MOST_DIAGNOSES - 1}}}{e}"
+        rf"CLM\*{text}+\*[0-9.]+\*\*\*[0-9]{{2}}:B:1\*Y\*A\*Y\*Y{e}"
+        rf"HI\*ABK:{codes.ICD10CM}(?:\*ABF:{codes.ICD10CM})*{e}"
         rf"NM1\*82\*1\*{text}+\*{text}*\*{{4}}XX\*[0-9]{{10}}(?:{e}PRV\*PE\*PXC\*[0-9A-Z]+)?$"
     )
 
@@ -162,17 +195,16 @@ def _line_form(end: str) -> str:
     text, e = _BASIC, end.replace("|", r"\|")
     return (
         rf"^[0-9]+{e}SV1\*HC:[0-9A-Z]+\*[0-9.]+\*UN\*[0-9]+\*\*\*[0-9:]*[0-9]{e}"
-        rf"DTP\*472\*D8\*[0-9]{{8}}{e}REF\*6R\*{text}{{1,{codes.LONGEST_LINE_ID}}}$"
+        rf"DTP\*472\*D8\*[0-9]{{8}}{e}REF\*6R\*{text}+$"
     )
 
 
-def _ordinals(blocks: pa.Array, good: pa.Array, mark: str) -> pa.Array | None:
-    """The number that each block's HL must have; None when the blocks are not what our writer makes of a file: ISA, GS, then transactions of
-    one billing provider and subscribers, then GE, IEA."""
-    last = len(blocks) - 1
+def _ordinals(others: Mapping[int, str], count: int, mark: str) -> pa.Array | None:
+    """The number that the HL of each of so many blocks must have, all but `others` being good; None when the blocks are not what our writer makes
+    of a file: ISA, GS, then transactions of one billing provider and subscribers, then GE, IEA."""
+    last = count - 1
     starts: list[int] = []
-    odd = pc.invert(good)
-    for row, block in zip(pc.indices_nonzero(odd).to_pylist(), blocks.filter(odd).to_pylist(), strict=True):
+    for row, block in others.items():
         pieces = block.split(mark)
         frame = [name for name in (piece.lstrip("\r\n").split("*", 1)[0] for piece in pieces[bool(row) :]) if name in _FRAME]
         if row:
@@ -184,12 +216,12 @@ def _ordinals(blocks: pa.Array, good: pa.Array, mark: str) -> pa.Array | None:
             return None
         if "ST" in frame:
             starts.append(row + 1)
-    if not last or good[last].as_py():
+    if not last or last not in others:
         return None
     # A transaction that begins with a patient has no billing provider.
-    if any(good[start].as_py() for start in starts):
+    if any(start not in others for start in starts):
         return None
-    ends = [*starts[1:], len(blocks)]
+    ends = [*starts[1:], count]
     return pa.concat_arrays([pa.arange(0, 1), *(pa.arange(1, stop - start + 1) for start, stop in zip(starts, ends, strict=True))])
 
 
@@ -199,10 +231,10 @@ def _ordinals(blocks: pa.Array, good: pa.Array, mark: str) -> pa.Array | None:
 @lru_cache(maxsize=100_000)
 def _passes(is_clean: Judge, sent_on: date, first: str, second: str, third: str) -> bool:
     """Whether a file of one claim that is otherwise without fault passes the scrub with these in it: payer, place of service and practitioner, or
-    the number of diagnoses, the total and the service lines."""
+    the number of diagnoses besides the first, the total and the service lines."""
     if first.startswith("NM1*PR"):
-        return is_clean(_specimen(sent_on, payer=first, place=second, practitioner=third))
-    return is_clean(_specimen(sent_on, diagnoses=int(first), total=second, services=third))
+        return is_clean(_specimen(sent_on, payer=first, place=second, practitioner=third.removeprefix("NM1*82*1*")))
+    return is_clean(_specimen(sent_on, diagnoses=int(first) + 1, total=second, services=third))
 
 
 def _specimen(
@@ -235,26 +267,31 @@ def _specimen(
 # --- columns ---------------------------------------------------------------------------------------------------------
 
 
-def _each(rule: Callable[[str], bool], values: pa.Array) -> pa.Array:
-    """Whether each value passes, asked once for each distinct one."""
+def _bad(rule: Callable[[str], bool], values: pa.Array) -> pa.Array | None:
+    """Whether each value fails, asked once for each distinct one; None when none does."""
     bad = [text for text in values.unique().to_pylist() if not rule(text)]
-    return pc.invert(_is_in(values, bad))
+    return _is_in(values, bad) if bad else None
 
 
 def _is_in(values: pa.Array, some: Collection[str] | pa.Array) -> pa.Array:
     return pc.is_in(values, value_set=some if isinstance(some, pa.Array) else pa.array(list(some), pa.string()))
 
 
-def _repeated(values: pa.Array) -> pa.Array:
+def _repeated(values: pa.Array) -> pa.Array | None:
+    """Whether each value stands more than once; None when none does."""
+    if pc.count_distinct(values).as_py() == len(values):
+        return None
     counts = values.value_counts()
-    return counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+    return _is_in(values, counts.field("values").filter(pc.greater(counts.field("counts"), 1)))
 
 
-def _less(good: pa.Array, bad_rows: pa.Array) -> pa.Array:
-    """`good` without these rows."""
-    if not len(bad_rows):
+def _less(good: pa.Array, bad: pa.Array | None, rows: pa.Array | None = None) -> pa.Array:
+    """`good` where it is not bad. With `rows` a value of `bad` is of that row."""
+    if bad is None or not pc.any(bad).as_py():
         return good
-    return pc.and_(good, pc.invert(pc.is_in(pa.arange(0, len(good)), value_set=pc.cast(bad_rows, pa.int64()))))
+    if rows is not None:
+        bad = pc.is_in(pa.arange(0, len(good)), value_set=pc.cast(rows.filter(bad), pa.int64()))
+    return pc.and_(good, pc.invert(bad))
 
 
 def _sums(numbers: pa.Array) -> pa.Array:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache, partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,12 +22,20 @@ from orchestration.close.x12.model import PATIENT, ClaimFile
 
 GUIDE = "005010X222A1"
 
+# How long a text may be that is written as it is read (`plain`), and the codes (`_code`), by column.
+_LONGEST = 80
+_TEXTS = {
+    "last_name": 60, "first_name": 35, "middle_name": 25, "line1": 55, "city": 30, "state": _LONGEST, "sex": _LONGEST,
+    "claim_id": _LONGEST, "rendering_last_name": 60, "rendering_first_name": 35, "place_of_service": _LONGEST, "line_id": _LONGEST,
+}  # fmt: skip
+_CODES = ("member_id", "postal_code", "rendering_npi", "rendering_taxonomy_code", "procedure_code")
+
 # X12's basic character set less our delimiters * and : (~ and ^ are not in it).
 _plain = re.compile(r"""[A-Z0-9 !"&'()+,\-./;?=]*""").fullmatch
 _bare = re.compile(r"[A-Z0-9]{1,80}").fullmatch
-# The same for a column in upper case: what `plain` and `_code` leave as it is.
-_PLAIN_ALREADY = r"""^(?:[A-Z0-9!"&'()+,\-./;?=]+(?: [A-Z0-9!"&'()+,\-./;?=]+)*)?$"""
-_BARE_ALREADY = r"^[A-Z0-9]{0,80}$"
+# The same of what needs no more than upper case.
+_PLAIN_BUT_FOR_CASE = r"""(?:[A-Za-z0-9!"&'()+,\-./;?=]+(?: [A-Za-z0-9!"&'()+,\-./;?=]+)*)?"""
+_BARE_BUT_FOR_CASE = "[A-Za-z0-9]*"
 _unwritable = re.compile(r"""[^A-Z0-9 !"&'()+,\-./;?=]""")
 _becomes_space = re.compile(r"[~*:^\s\x00-\x1f\x7f-\x9f]")
 _HUNDRED, _CENT = pa.scalar(Decimal(100), pa.decimal128(3, 0)), pa.scalar(Decimal("0.01"), pa.decimal128(2, 2))
@@ -84,9 +94,9 @@ def write_837p(file: ClaimFile) -> bytes:
     ]
     size = envelope.claims_per_transaction
     starts = range(0, len(file.claims), size)
-    transactions = [
-        _transaction(file, file.claims.slice(start, size), number, today, end) for number, start in enumerate(starts, 1)
-    ]
+    transactions: list[bytes] = []
+    for number, start in enumerate(starts, 1):
+        transactions += _transaction(file, file.claims.slice(start, size), number, today, end)
     tail = [f"GE*{len(starts)}*{file.control_number}", f"IEA*1*{file.control_number:09d}"]
     return b"".join([_ended(head, end), *transactions, _ended(tail, end)])
 
@@ -102,7 +112,7 @@ def _party(who: str, identifier: str) -> str:
     return text
 
 
-def _transaction(file: ClaimFile, claims: pa.Table, number: int, today: str, end: str) -> bytes:
+def _transaction(file: ClaimFile, claims: pa.Table, number: int, today: str, end: str) -> list[bytes]:
     submitter, receiver, practice = file.submitter, file.receiver, file.billing_provider
     head = [
         f"ST*837*{number:04d}*{GUIDE}",
@@ -118,31 +128,49 @@ def _transaction(file: ClaimFile, claims: pa.Table, number: int, today: str, end
     ]
     payer = f"NM1*PR*2*{plain(file.payer.name, 60)}*****PI*{plain(file.payer.id)}"
 
-    # Without threads the rows of a patient keep their order; the patients come in no order, so they are sorted by the first row of each.
-    numbered = claims.select(PATIENT.names).append_column("row", pa.arange(0, len(claims)))
-    patients = numbered.group_by(PATIENT.names, use_threads=False).aggregate([("row", "min"), ("row", "list")])
-    patients = patients.sort_by("row_min")
-    rows = patients.column("row_list").combine_chunks()
-    own = pa.ListArray.from_arrays(_offsets(rows), _claims(claims.take(rows.flatten()), end))
-    body = _whole(_joined(_subscribers(patients, payer, end), pc.binary_join(own, "")))
-    text = _ended(head, end) + body
-    return text + f"SE*{text.count(end.encode()) + 1}*{number:04d}{end}".encode("ascii")
+    [rows_of] = claims.combine_chunks().to_batches()
+    of = dict(zip(claims.column_names, rows_of.columns, strict=True))
+    patients = {name: of[name] for name in PATIENT.names}
+    own = {name: values for name, values in of.items() if name not in patients}
+    rows = _side_by_side(patients)
+    if pc.count_distinct(rows, mode="all").as_py() == len(claims):
+        body = _joined(_subscribers(patients, rows, payer, end), _claims(own, end))
+    else:
+        # Without threads the rows of a patient keep their order; the patients come in no order, so they are sorted by the first row of each.
+        numbered = pa.table({**patients, "row": pa.arange(0, len(claims))})
+        grouped = (
+            numbered.group_by(PATIENT.names, use_threads=False).aggregate([("row", "min"), ("row", "list")]).sort_by("row_min")
+        )
+        order = grouped.column("row_list").combine_chunks()
+        patients = {name: grouped.column(name).combine_chunks() for name in PATIENT.names}
+        texts = _claims({name: values.take(order.flatten()) for name, values in own.items()}, end)
+        every = pc.binary_join(pa.ListArray.from_arrays(_offsets(order), texts), "")
+        body = _joined(_subscribers(patients, _side_by_side(patients), payer, end), every)
+    text = _whole(body)
+    count = len(head) + text.count(end.encode()) + 1
+    return [_ended(head, end), text, _ended([f"SE*{count}*{number:04d}"], end)]
 
 
-def _subscribers(patients: pa.Table, payer: str, end: str) -> pa.Array:
+def _subscribers(patients: Mapping[str, pa.Array], rows: pa.Array, payer: str, end: str) -> pa.Array:
     """What stands before a patient's claims, for each patient."""
-    of = {name: patients.column(name).combine_chunks() for name in PATIENT.names}
-    street = _plain_column(of["line1"], 55)
-    place = _joined(_plain_column(of["city"], 30), "*", _plain_column(of["state"]), "*", _code_column(of["postal_code"]))
-    place = pc.ascii_rtrim(place, characters="*")
-    return _joined(
-        "HL*", _text(pa.arange(2, len(patients) + 2)), f"*1*22*0{end}SBR*P*18*******MB{end}NM1*IL*1*",
-        _plain_column(of["last_name"], 60), "*", _plain_column(of["first_name"], 35), "*", _plain_column(of["middle_name"], 25),
-        "***MI*", _code_column(of["member_id"]), end,
-        _unless_empty(street, "N3*", street, end),
-        _unless_empty(place, "N4*", place, end),
-        "DMG*D8*", _days(of["birth_date"]), "*", _plain_column(of["sex"]), f"{end}{payer}{end}",
-    )  # fmt: skip
+    number = _text(pa.arange(2, len(patients["sex"]) + 2))
+    day = _days(patients["birth_date"])
+
+    def text(of: Mapping[str, pa.Array]) -> pa.Array:
+        place: Parts = (of["city"], "*", of["state"], "*", of["postal_code"])
+        if _has_empty(of["postal_code"]):
+            whole = pc.ascii_rtrim(_joined(*place), characters="*")
+            place = _unless_empty(whole, "N4*", whole, end)
+        else:
+            place = ("N4*", *place, end)
+        return _joined(
+            "HL*", of["number"], f"*1*22*0{end}SBR*P*18*******MB{end}NM1*IL*1*",
+            of["last_name"], "*", of["first_name"], "*", of["middle_name"], "***MI*", of["member_id"], end,
+            *_unless_empty(of["line1"], "N3*", of["line1"], end), *place,
+            "DMG*D8*", of["day"], "*", of["sex"], f"{end}{payer}{end}",
+        )  # fmt: skip
+
+    return _written({**patients, "number": number, "day": day}, rows, text)
 
 
 def _address(line1: str | None, city: str | None, state: str | None, postal_code: str | None) -> Iterable[str]:
@@ -153,37 +181,100 @@ def _address(line1: str | None, city: str | None, state: str | None, postal_code
         yield f"N4*{place}"
 
 
-def _claims(claims: pa.Table, end: str) -> pa.Array:
+def _claims(claims: Mapping[str, pa.Array], end: str) -> pa.Array:
     """CLM to the last line, for each claim."""
-    of = {name: claims.column(name).combine_chunks() for name in claims.column_names if name not in PATIENT.names}
-    lines = of["lines"].flatten()
-    offsets = _offsets(of["lines"])
-    starts, ends = offsets.slice(0, len(claims)), offsets.slice(1)
+    offsets = _offsets(claims["lines"])
+    starts, ends = offsets.slice(0, len(offsets) - 1), offsets.slice(1)
+    fields = claims["lines"].flatten()
+    lines = dict(zip((field.name for field in fields.type), fields.flatten(), strict=True))
     # In cents: a sum up to each line, and of a claim the difference between its last and the last before it.
-    sums = _sums(pc.fill_null(_cents(pc.struct_field(lines, "charge_amount")), 0))
-    total = pc.subtract(sums.take(ends), sums.take(starts))
-    number = pc.subtract(pa.arange(1, len(lines) + 1), starts.take(pc.list_parent_indices(of["lines"])))
-    own = pa.ListArray.from_arrays(offsets, _service_lines(lines, number, end))
-    diagnoses = pc.list_slice(of["diagnoses"], 0, MOST_DIAGNOSES)
-    codes = pc.binary_join(pa.ListArray.from_arrays(_offsets(diagnoses), _code_column(diagnoses.flatten())), "*ABF:")
-    taxonomy = _code_column(of["rendering_taxonomy_code"])
-    return _joined(
-        "CLM*", _plain_column(of["claim_id"]), "*", _amounts(total), "***", _plain_column(of["place_of_service"]), f":B:1*Y*A*Y*Y{end}",
-        _unless_empty(codes, "HI*ABK:", codes, end),
-        "NM1*82*1*", _plain_column(of["rendering_last_name"], 60), "*", _plain_column(of["rendering_first_name"], 35),
-        "****XX*", _code_column(of["rendering_npi"]), end,
-        _unless_empty(taxonomy, "PRV*PE*PXC*", taxonomy, end),
-        pc.binary_join(own, ""),
+    cents = pc.cast(pc.multiply(lines["charge_amount"], _HUNDRED), pa.int64())
+    sums = _sums(_filled(cents, 0))
+    amounts = _by_value(pa.concat_arrays([pc.subtract(sums.take(ends), sums.take(starts)), cents]), _amounts)
+    number = pc.subtract(pa.arange(1, len(fields) + 1), starts.take(pc.list_parent_indices(claims["lines"])))
+    service_lines = _service_lines(lines, _by_value(number, _text), amounts.slice(len(starts)), end)
+
+    diagnoses = _shortened(claims["diagnoses"], MOST_DIAGNOSES)
+    codes = _filled(_by_value(diagnoses.flatten(), lambda distinct: _mended(distinct, _code)), "")
+    derived = {
+        "total": amounts.slice(0, len(starts)),
+        "conditions": pc.binary_join(pa.ListArray.from_arrays(_offsets(diagnoses), codes), "*ABF:"),
+        "service_lines": pc.binary_join(pa.ListArray.from_arrays(offsets, service_lines), ""),
+    }
+
+    def text(of: Mapping[str, pa.Array]) -> pa.Array:
+        taxonomy = of["rendering_taxonomy_code"]
+        return _joined(
+            "CLM*", of["claim_id"], "*", of["total"], "***", of["place_of_service"], f":B:1*Y*A*Y*Y{end}",
+            *_unless_empty(of["conditions"], "HI*ABK:", of["conditions"], end),
+            "NM1*82*1*", of["rendering_last_name"], "*", of["rendering_first_name"], "****XX*", of["rendering_npi"], end,
+            *_unless_empty(taxonomy, "PRV*PE*PXC*", taxonomy, end),
+            of["service_lines"],
+        )  # fmt: skip
+
+    own = {name: values for name, values in claims.items() if name not in ("diagnoses", "lines")}
+    return _written({**own, **derived}, _side_by_side(own), text)
+
+
+def _service_lines(lines: Mapping[str, pa.Array], number: pa.Array, amounts: pa.Array, end: str) -> pa.Array:
+    pointers = _shortened(lines["diagnosis_pointers"], MOST_POINTERS)
+    of = {
+        "procedure_code": lines["procedure_code"],
+        "line_id": lines["line_id"],
+        "number": number,
+        "amount": amounts,
+        "units": _by_value(lines["units"], _text),
+        "pointers": pc.binary_join(pa.ListArray.from_arrays(_offsets(pointers), _by_value(pointers.flatten(), _text)), ":"),
+        "day": _by_value(lines["service_date"], _days),
+    }
+    return _written(
+        of,
+        _side_by_side(of),
+        lambda of: _joined(
+            "LX*", of["number"], f"{end}SV1*HC:", of["procedure_code"], "*", of["amount"], "*UN*", of["units"],
+            "***", of["pointers"], f"{end}DTP*472*D8*", of["day"], f"{end}REF*6R*", of["line_id"], end,
+        ),
     )  # fmt: skip
 
 
-def _service_lines(lines: pa.StructArray, number: pa.Array, end: str) -> pa.Array:
-    of = {field.name: pc.struct_field(lines, field.name) for field in lines.type}
-    pointers = pc.cast(pc.list_slice(of["diagnosis_pointers"], 0, MOST_POINTERS), pa.list_(pa.string()))
-    return _joined(
-        "LX*", _text(number), f"{end}SV1*HC:", _code_column(of["procedure_code"]), "*", _amounts(_cents(of["charge_amount"])), "*UN*", _text(of["units"]),
-        "***", pc.binary_join(pointers, ":"), f"{end}DTP*472*D8*", _days(of["service_date"]), f"{end}REF*6R*", _plain_column(of["line_id"]), end,
-    )  # fmt: skip
+# --- columns ---------------------------------------------------------------------------------------------------------
+
+Parts = tuple[pa.Array | str, ...]
+
+
+def _written(of: Mapping[str, pa.Array], rows: pa.Array, text: Callable[[Mapping[str, pa.Array]], pa.Array]) -> pa.Array:
+    """`text` of the columns, with `plain` and `_code` of what they hold. `rows` are the same columns side by side.
+
+    Nearly all rows need no more than upper case, which one look at each of them shows; the text of the others is made again.
+    """
+    names = [name for name in of if name in _TEXTS or name in _CODES]
+    codes = sum(name in _CODES for name in names)
+    is_odd = pc.invert(pc.match_substring_regex(rows, _form(codes, len(names) - codes)))
+    longest = pc.max(pc.binary_length(rows)).as_py() or 0
+    for name in names:
+        limit = _TEXTS.get(name, _LONGEST)
+        # In rows that are no longer no value is.
+        if longest > limit:
+            is_odd = pc.or_(is_odd, _filled(pc.greater(pc.binary_length(of[name]), pa.scalar(limit, pa.int32())), False))
+    whole = pc.ascii_upper(text(of))
+    if not pc.any(is_odd).as_py():
+        return whole
+    odd = {name: values.filter(is_odd) for name, values in of.items()}
+    for name in names:
+        odd[name] = _mended(odd[name], partial(plain, limit=_TEXTS[name]) if name in _TEXTS else _code)
+    return pc.replace_with_mask(whole, is_odd, text(odd))
+
+
+def _side_by_side(of: Mapping[str, pa.Array]) -> pa.Array:
+    """Of each row the codes, then the texts, with a delimiter between them: one within a value is one too many."""
+    columns = [*(of[name] for name in of if name in _CODES), *(of[name] for name in of if name in _TEXTS)]
+    return pc.binary_join_element_wise(*columns, "*", null_handling="replace", null_replacement="")
+
+
+@lru_cache(maxsize=16)
+def _form(codes: int, texts: int) -> str:
+    """So many codes and texts side by side that need no more than upper case."""
+    return "^" + r"\*".join([_BARE_BUT_FOR_CASE] * codes + [_PLAIN_BUT_FOR_CASE] * texts) + "$"
 
 
 def _joined(*parts: pa.Array | str) -> pa.Array:
@@ -191,9 +282,23 @@ def _joined(*parts: pa.Array | str) -> pa.Array:
     return pc.binary_join_element_wise(*parts, "", null_handling="replace", null_replacement="")
 
 
-def _unless_empty(value: pa.Array, *parts: pa.Array | str) -> pa.Array:
-    """The segment made of the parts, and nothing where the value is empty."""
-    return pc.if_else(pc.equal(value, ""), "", _joined(*parts))
+def _has_empty(values: pa.Array) -> bool:
+    return bool(values.null_count or pc.index(values, "").as_py() >= 0)
+
+
+def _unless_empty(values: pa.Array, *parts: pa.Array | str) -> Parts:
+    """The segment made of the parts, and nothing in the rows whose value is empty."""
+    return (pc.if_else(pc.equal(values, ""), "", _joined(*parts)),) if _has_empty(values) else parts
+
+
+def _filled(values: pa.Array, value: Any) -> pa.Array:
+    return pc.fill_null(values, value) if values.null_count else values
+
+
+def _by_value(values: pa.Array, text: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """`text` of values of which there are few distinct ones, made once for each of these."""
+    encoded = values.dictionary_encode()
+    return text(encoded.dictionary).take(encoded.indices)
 
 
 def _whole(texts: pa.Array) -> bytes:
@@ -201,16 +306,18 @@ def _whole(texts: pa.Array) -> bytes:
 
 
 def _offsets(lists: pa.ListArray) -> pa.Array:
-    return _sums(pc.fill_null(pc.list_value_length(lists), 0))
+    """Where each list begins among the values of all, and where the last ends."""
+    return _sums(_filled(pc.list_value_length(lists), 0))
+
+
+def _shortened(lists: pa.ListArray, most: int) -> pa.ListArray:
+    longest = pc.max(pc.list_value_length(lists)).as_py() or 0
+    return pc.list_slice(lists, 0, most) if longest > most else lists
 
 
 def _sums(numbers: pa.Array) -> pa.Array:
     """The sum before each number, and the whole sum last."""
     return pa.concat_arrays([pa.array([0], numbers.type), pc.cumulative_sum(numbers)])
-
-
-def _cents(amounts: pa.Array) -> pa.Array:
-    return pc.cast(pc.multiply(amounts, _HUNDRED), pa.int64())
 
 
 def _text(numbers: pa.Array) -> pa.Array:
@@ -228,27 +335,8 @@ def _amounts(cents: pa.Array) -> pa.Array:
     return pc.if_else(pc.equal(text, ""), "0", text)
 
 
-def _plain_column(values: pa.Array, limit: int = 80) -> pa.Array:
-    """`plain` of each value."""
-    values = pc.fill_null(values, "")
-    upper = pc.ascii_upper(values)
-    is_plain = pc.and_(pc.match_substring_regex(upper, _PLAIN_ALREADY), pc.less_equal(pc.binary_length(upper), limit))
-    return _mended(values, upper, is_plain, lambda text: plain(text, limit))
-
-
-def _code_column(values: pa.Array) -> pa.Array:
-    """`_code` of each value."""
-    values = pc.fill_null(values, "")
-    upper = pc.ascii_upper(values)
-    return _mended(values, upper, pc.match_substring_regex(upper, _BARE_ALREADY), _code)
-
-
-def _mended(values: pa.Array, upper: pa.Array, is_good: pa.Array, mend: Callable[[str], str]) -> pa.Array:
-    """`upper`, and where it is not good as it stands the mended value."""
-    is_odd = pc.invert(is_good)
-    if not pc.any(is_odd).as_py():
-        return upper
-    odd = values.filter(is_odd)
-    distinct = odd.unique()
-    mended = pa.array([mend(text) for text in distinct.to_pylist()], pa.string())
-    return pc.replace_with_mask(upper, is_odd, mended.take(pc.index_in(odd, distinct)))
+def _mended(values: pa.Array, mend: Callable[[str | None], str]) -> pa.Array:
+    """Each value mended, each distinct one once."""
+    texts = values.to_pylist()
+    mended = {text: mend(text) for text in set(texts)}
+    return pa.array([mended[text] for text in texts], pa.string())
