@@ -34,7 +34,6 @@ from tests.properties.strategies import Clinic, configure, population
 
 # The macro touched_sets, once more: the macro itself is run by the nights of tests/pipeline.
 SETS = {
-    "landed_time_entries": ("touched_time_entries__landed", ["practice_id", "entry_id"]),
     "landed_services": ("touched_services__landed", ["practice_id", "service_id"]),
     "landed_appointments": ("touched_appointments__landed", ["practice_id", "appointment_id"]),
     "files": ("touched_files", ["file_id"]),
