@@ -34,6 +34,7 @@ def publish(house: House) -> dict[str, int]:
     try:
         with engine.connect(house) as con:
             con.execute("set checkpoint_threshold = '2GB'")  # one checkpoint, as the file is detached
+            con.execute(engine.UNMERGED)
             engine.attach(con, house.warehouse, "warehouse")
             changes = standing.changes(con, "warehouse")
             if changes and changes.upon and changes.upon == _published_state(house):
@@ -85,6 +86,9 @@ def _write(con: duckdb.DuckDBPyConnection, scratch: Path, changes: standing.Chan
             ).fetchall()[0]
             if counts[table] != of:
                 return None
+        places = con.execute("select sum(estimated_size) from duckdb_tables() where database_name = 'published'").fetchall()[0][0]
+        if engine.is_worth_merging(places, sum(counts.values())):
+            con.execute(engine.MERGED)
     finally:
         con.execute("detach published")
     return counts

@@ -15,7 +15,7 @@ from typing import Literal
 
 import duckdb
 
-from orchestration.engine import open_warehouse
+from orchestration.engine import MERGED, is_worth_merging, open_warehouse
 from orchestration.house import House
 from orchestration.transform.configuration import rules_version
 
@@ -27,6 +27,9 @@ _AGAIN = """
     select count(*) from intermediate.int_patient_months
     semi join touched.touched_patient_months using (practice_id, patient_id, month)
 """
+
+# Every table that is kept by keys ages as this one does: the same patient-months are put behind the others.
+_PLACES = "select estimated_size from duckdb_tables() where database_name = current_database() and table_name = 'int_patient_months'"
 
 How = Literal["whole", "touched", "part"]
 
@@ -81,6 +84,8 @@ def finish(house: House, project: str, how: How, upon: str | None = None) -> Non
                 "create or replace table nights.recomputed as select ?::bigint as patient_months, ?::bigint as of_patient_months, ?::boolean as is_whole",
                 [again, every, how == "whole"],
             )
+            if is_worth_merging(warehouse.execute(_PLACES).fetchall()[0][0], every):
+                warehouse.execute(MERGED)  # as it is closed
         if how != "touched":
             warehouse.execute(f"drop schema if exists {SETS} cascade")
         warehouse.execute(
