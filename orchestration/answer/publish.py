@@ -81,6 +81,11 @@ def _write(con: duckdb.DuckDBPyConnection, scratch: Path, changes: standing.Chan
                 keys = " and ".join(f"old.{key} = the_touched.{key}" for key in replaced.keys)
                 con.execute(f'delete from published.main."{table}" as old using {replaced.of} as the_touched where {keys}')
                 con.execute(f'insert into published.main."{table}" by name from {replaced.made}')
+                for column in replaced.follows_practice:
+                    con.execute(
+                        f'update published.main."{table}" as old set {column} = practices.{column} from {replaced.practices} as practices '
+                        f"where old.practice_id = practices.practice_id and old.{column} is distinct from practices.{column}"
+                    )
             counts[table], of = con.execute(
                 f'select (select count(*) from published.main."{table}"), (select count(*) from warehouse.{schema}."{table}")'
             ).fetchall()[0]

@@ -2,18 +2,24 @@
 -- Work that nobody can bill until someone writes it down: by item, with what crediting all of the patient-month's items would bring.
 -- The night of the first accepted row that was already so: an open timer is another kind of item than a missing note,
 -- and what ends before it starts is none.
-with entry_rows as (
+with items as (
+    select * from {{ ref('int_time_items') }}
+    where scenario = 'documented'
+),
+
+entry_rows as (
     select
-        practice_id,
-        entry_id,
-        extract_date,
-        note_id is null and note_sha256 is null as is_without_note,
+        entries.practice_id,
+        entries.entry_id,
+        entries.extract_date,
+        entries.note_id is null and entries.note_sha256 is null as is_without_note,
         case
-            when started_at is not null and ended_at is not null then ended_at >= started_at
-            else duration_seconds >= 0
+            when entries.started_at is not null and entries.ended_at is not null then entries.ended_at >= entries.started_at
+            else entries.duration_seconds >= 0
         end as has_length
-    from {{ ref('stg_time_entries') }}
-    where not voided
+    from {{ ref('stg_time_entries') }} as entries
+    semi join items on entries.practice_id = items.practice_id and entries.entry_id = items.entry_id
+    where not entries.voided
 ),
 
 entry_nights as (
@@ -28,21 +34,23 @@ entry_nights as (
 
 visit_nights as (
     select
-        practice_id,
-        appointment_id,
-        min(extract_date) as completed_on
-    from {{ ref('stg_appointments') }}
-    where status = 'completed' and visit_type = 'ccm_call'
-    group by practice_id, appointment_id
+        appointments.practice_id,
+        appointments.appointment_id,
+        min(appointments.extract_date) as completed_on
+    from {{ ref('stg_appointments') }} as appointments
+    semi join items on appointments.practice_id = items.practice_id and appointments.appointment_id = items.appointment_id
+    where appointments.status = 'completed' and appointments.visit_type = 'ccm_call'
+    group by appointments.practice_id, appointments.appointment_id
 ),
 
 call_nights as (
     select
-        practice_id,
-        call_id,
-        min(extract_date) as logged_on
-    from {{ ref('stg_calls') }}
-    group by practice_id, call_id
+        calls.practice_id,
+        calls.call_id,
+        min(calls.extract_date) as logged_on
+    from {{ ref('stg_calls') }} as calls
+    semi join items on calls.practice_id = items.practice_id and calls.call_id = items.call_id
+    group by calls.practice_id, calls.call_id
 )
 
 select
@@ -63,9 +71,8 @@ select
         else visit_nights.completed_on
     end as found_on,
     {{ close_opens_on('items.month', 'practices') }} - 1 as due_on
-from {{ ref('int_time_items') }} as items
+from items
 inner join {{ ref('stg_practices') }} as practices on items.practice_id = practices.practice_id
 left join entry_nights on items.practice_id = entry_nights.practice_id and items.entry_id = entry_nights.entry_id
 left join visit_nights on items.practice_id = visit_nights.practice_id and items.appointment_id = visit_nights.appointment_id
 left join call_nights on items.practice_id = call_nights.practice_id and items.call_id = call_nights.call_id
-where items.scenario = 'documented'
