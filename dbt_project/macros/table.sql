@@ -24,7 +24,7 @@
             );
         {% endif %}
         {% if is_touched_night() and touched_set %}
-            {{ replace_touched(target_relation, compiled_code, touched_set) }}
+            {{ replace_touched(target_relation, compiled_code, touched_set, (config.get('meta') or {}).get('follows_practice', [])) }}
         {% elif config.get('contract').enforced %}
             {{ get_assert_columns_equivalent(compiled_code) }}
             create or replace table {{ target_relation }} {{ get_table_columns_and_constraints() }};

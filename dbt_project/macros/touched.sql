@@ -89,8 +89,9 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The statements that put the rows of touched keys in the place of the old ones. -#}
-{% macro replace_touched(target_relation, sql, set_name) -%}
+{#- The statements that put the rows of touched keys in the place of the old ones. What a model says that every row has from its practice (`meta:
+    follows_practice`, columns of stg_practices) is changed in the others, too: a column that is written anew, and not the rows. -#}
+{% macro replace_touched(target_relation, sql, set_name, follows_practice) -%}
     {%- set set_model, keys = touched_sets()[set_name] -%}
     {%- set set_relation = last_night('touched', set_model) -%}
     {%- set made = target_relation.incorporate(path={'schema': 'touched'}) -%}
@@ -104,9 +105,19 @@
     using {{ set_relation }} as the_touched
     where {% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %};
     insert into {{ target_relation }} by name select * from {{ made }};
+    {%- for column in follows_practice %}
+    update {{ target_relation }} as old set {{ column }} = practices.{{ column }}
+    from {{ last_night('staging', 'stg_practices') }} as practices
+    where old.practice_id = practices.practice_id and old.{{ column }} is distinct from practices.{{ column }};
+    {%- endfor %}
     insert into {{ last_night('touched', 'replaced') }} values (
-        '{{ target_relation.schema }}', '{{ target_relation.identifier }}', '{{ set_model }}', ['{{ keys | join("', '") }}']
+        '{{ target_relation.schema }}', '{{ target_relation.identifier }}', '{{ set_model }}', {{ text_list(keys) }}, {{ text_list(follows_practice) }}
     );
+{%- endmacro %}
+
+{#- A list of names as DuckDB writes it. -#}
+{% macro text_list(names) -%}
+    [{% for name in names %}'{{ name }}'{% if not loop.last %}, {% endif %}{% endfor %}]
 {%- endmacro %}
 
 {#- Keys of a change extract that have a row in a touched file, in the lake or, where the file is gone, in the rows of the last night. -#}

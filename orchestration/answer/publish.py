@@ -34,6 +34,7 @@ def publish(house: House) -> dict[str, int]:
     try:
         with engine.connect(house) as con:
             con.execute("set checkpoint_threshold = '2GB'")  # one checkpoint, as the file is detached
+            con.execute(engine.UNMERGED)
             engine.attach(con, house.warehouse, "warehouse")
             changes = standing.changes(con, "warehouse")
             if changes and changes.upon and changes.upon == _published_state(house):
@@ -80,11 +81,19 @@ def _write(con: duckdb.DuckDBPyConnection, scratch: Path, changes: standing.Chan
                 keys = " and ".join(f"old.{key} = the_touched.{key}" for key in replaced.keys)
                 con.execute(f'delete from published.main."{table}" as old using {replaced.of} as the_touched where {keys}')
                 con.execute(f'insert into published.main."{table}" by name from {replaced.made}')
+                for column in replaced.follows_practice:
+                    con.execute(
+                        f'update published.main."{table}" as old set {column} = practices.{column} from {replaced.practices} as practices '
+                        f"where old.practice_id = practices.practice_id and old.{column} is distinct from practices.{column}"
+                    )
             counts[table], of = con.execute(
                 f'select (select count(*) from published.main."{table}"), (select count(*) from warehouse.{schema}."{table}")'
             ).fetchall()[0]
             if counts[table] != of:
                 return None
+        places = con.execute("select sum(estimated_size) from duckdb_tables() where database_name = 'published'").fetchall()[0][0]
+        if engine.is_worth_merging(places, sum(counts.values())):
+            con.execute(engine.MERGED)
     finally:
         con.execute("detach published")
     return counts

@@ -15,7 +15,7 @@ from typing import Literal
 
 import duckdb
 
-from orchestration.engine import open_warehouse
+from orchestration.engine import MERGED, is_worth_merging, open_warehouse
 from orchestration.house import House
 from orchestration.transform.configuration import rules_version
 
@@ -27,6 +27,11 @@ _AGAIN = """
     select count(*) from intermediate.int_patient_months
     semi join touched.touched_patient_months using (practice_id, patient_id, month)
 """
+
+# Every table that is kept by keys ages as this one does: the same patient-months are put behind the others.
+_PLACES = (
+    "select estimated_size from duckdb_tables() where database_name = current_database() and table_name = 'int_patient_months'"
+)
 
 How = Literal["whole", "touched", "part"]
 
@@ -65,7 +70,7 @@ def begin(house: House) -> None:
             # Which tables had rows of touched keys put in the place of the old ones: the macro replace_touched says so.
             warehouse.execute(f"create schema {SETS}")
             warehouse.execute(
-                f"create table {_REPLACED} (schema_name varchar, table_name varchar, set_name varchar, keys varchar[])"
+                f"create table {_REPLACED} (schema_name varchar, table_name varchar, set_name varchar, keys varchar[], follows_practice varchar[])"
             )
 
 
@@ -81,6 +86,8 @@ def finish(house: House, project: str, how: How, upon: str | None = None) -> Non
                 "create or replace table nights.recomputed as select ?::bigint as patient_months, ?::bigint as of_patient_months, ?::boolean as is_whole",
                 [again, every, how == "whole"],
             )
+            if is_worth_merging(warehouse.execute(_PLACES).fetchall()[0][0], every):
+                warehouse.execute(MERGED)  # as it is closed
         if how != "touched":
             warehouse.execute(f"drop schema if exists {SETS} cascade")
         warehouse.execute(
@@ -91,11 +98,14 @@ def finish(house: House, project: str, how: How, upon: str | None = None) -> Non
 
 @dataclass(frozen=True)
 class Replaced:
-    """How a table came from the state before: `made` has the rows that were put in the place of those whose `keys` are in the table `of`."""
+    """How a table came from the state before: `made` has the rows that were put in the place of those whose `keys` are in the table `of`. The columns
+    `follows_practice` are in every row as in `practices`."""
 
     made: str
     of: str
     keys: tuple[str, ...]
+    follows_practice: tuple[str, ...]
+    practices: str
 
 
 @dataclass(frozen=True)
@@ -116,13 +126,19 @@ def changes(warehouse: duckdb.DuckDBPyConnection, database: str) -> Changes | No
     _, state, upon = mark
     if upon is None or not _has(warehouse, _REPLACED, database):
         return Changes(state, None, {})
-    rows = warehouse.execute(f"select schema_name, table_name, set_name, keys from {database}.{_REPLACED}").fetchall()
+    rows = warehouse.execute(f"from {database}.{_REPLACED}").fetchall()
     return Changes(
         state,
         upon,
         {
-            (schema, table): Replaced(f'{database}.{SETS}."{table}"', f'{database}.{SETS}."{of}"', tuple(keys))
-            for schema, table, of, keys in rows
+            (schema, table): Replaced(
+                f'{database}.{SETS}."{table}"',
+                f'{database}.{SETS}."{of}"',
+                tuple(keys),
+                tuple(*follows),  # a release of before there were such columns said nothing of them
+                f"{database}.staging.stg_practices",
+            )
+            for schema, table, of, keys, *follows in rows
         },
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from random import Random
@@ -11,7 +12,7 @@ import pytest
 
 from orchestration.answer import publish as publication
 from orchestration.engine import open_warehouse
-from orchestration.house import House
+from orchestration.house import House, write_private
 from orchestration.transform import compiled, dbt, standing
 from orchestration.transform.state import build_inputs
 from tests.pipeline.homes import Ran, copy
@@ -72,16 +73,52 @@ def test_entries_without_a_note_share_none(stood: House) -> None:
     assert found[0] > 0 and found[1] == 0
 
 
+def test_deleted_rows_keep_their_places_until_half_as_many_as_there_are_could_be_won(tmp_path: Path) -> None:
+    house = House(tmp_path / "home").prepare()
+    with open_warehouse(house, read_only=False) as warehouse:
+        warehouse.execute("create schema intermediate")
+        warehouse.execute("create schema touched")
+        warehouse.execute(
+            "create table intermediate.int_patient_months as select 'p' as practice_id, cast(range as varchar) as patient_id, date '2026-10-01' as month "
+            "from range(500000)"
+        )
+        warehouse.execute("create table touched.touched_patient_months as from intermediate.int_patient_months limit 0")
+    places = []
+    for night in range(8):
+        with open_warehouse(house, read_only=False) as warehouse:
+            # A tenth of the rows, from all over the table, and each night others: they are put behind the others.
+            warehouse.execute(
+                f"create temp table made as from intermediate.int_patient_months where hash(patient_id) % 10 = {night}"
+            )
+            warehouse.execute("delete from intermediate.int_patient_months where patient_id in (select patient_id from made)")
+            warehouse.execute("insert into intermediate.int_patient_months from made")
+        standing.finish(house, "project", "touched")
+        with open_warehouse(house) as warehouse:
+            found = warehouse.execute(
+                "select estimated_size from duckdb_tables() where table_name = 'int_patient_months'"
+            ).fetchall()
+            places.append(found[0][0])
+            assert warehouse.execute("select count(*) from intermediate.int_patient_months").fetchall() == [(500_000,)]
+    assert places[:5] == sorted(places[:5]) and places[0] > 520_000  # no group was merged
+    assert max(places) <= 770_000 and places[-1] < max(places)  # and then they were
+
+
 def test_what_a_night_changed_is_published_as_if_everything_were(stood: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(publication.LARGE, "0")
     build_inputs(stood)
     dbt.build_models(stood, is_whole=True)
     publication.publish(stood)
+    # What every row has from its practice moves in those that no night touches, too: as if this one were the first to have this newest night.
+    state = publication._published_state(stood)
+    with duckdb.connect(str(stood.marts)) as marts:
+        marts.execute("update patient_month_evidence set newest_night = newest_night - 1")
+    write_private(publication._record(stood), json.dumps({"state": state, **publication._stamp(stood.marts)}))
     assert not any(result.is_bad for result in dbt.build_models(stood))
     with open_warehouse(stood) as warehouse:
         changes = standing.changes(warehouse, "warehouse")
     assert changes is not None and changes.upon is not None and changes.upon == publication._published_state(stood)
     assert {("marts", "minute_ledger"), ("marts", "time_entry_facts")} <= set(changes.replaced)
+    assert changes.replaced["marts", "patient_month_evidence"].follows_practice == ("newest_night",)
     publication.publish(stood)
     assert publication._published_state(stood) == changes.state
     with duckdb.connect() as con:

@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months', 'follows_practice': ['newest_night']}) }}
 -- What the decision on a patient-month rests on, in one row: every reason that applies (not only the first), the consent, the visit, the days that
 -- count (one bit per day, bit 0 = the first) and every track its minutes reach, also where another reason bars the claim.
 select

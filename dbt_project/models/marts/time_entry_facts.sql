@@ -40,6 +40,7 @@ select
     entries.file_id,
     entries.line_number
 from {{ ref('stg_time_entries') }} as entries
+{{ only_touched('judged_entries', 'entries') }}
 left join versions on entries.practice_id = versions.practice_id and entries.entry_id = versions.entry_id
 left join {{ ref('int_members__current') }} as members
     on entries.practice_id = members.practice_id and entries.member_id = members.member_id

@@ -31,21 +31,23 @@ entry_nights as (
 
 visit_nights as (
     select
-        practice_id,
-        appointment_id,
-        min(extract_date) as completed_on
-    from {{ ref('stg_appointments') }}
-    where status = 'completed' and visit_type = 'ccm_call'
-    group by practice_id, appointment_id
+        appointments.practice_id,
+        appointments.appointment_id,
+        min(appointments.extract_date) as completed_on
+    from {{ ref('stg_appointments') }} as appointments
+    semi join items on appointments.practice_id = items.practice_id and appointments.appointment_id = items.appointment_id
+    where appointments.status = 'completed' and appointments.visit_type = 'ccm_call'
+    group by appointments.practice_id, appointments.appointment_id
 ),
 
 call_nights as (
     select
-        practice_id,
-        call_id,
-        min(extract_date) as logged_on
-    from {{ ref('stg_calls') }}
-    group by practice_id, call_id
+        calls.practice_id,
+        calls.call_id,
+        min(calls.extract_date) as logged_on
+    from {{ ref('stg_calls') }} as calls
+    semi join items on calls.practice_id = items.practice_id and calls.call_id = items.call_id
+    group by calls.practice_id, calls.call_id
 )
 
 select

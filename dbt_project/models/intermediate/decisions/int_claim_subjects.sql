@@ -1,3 +1,4 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
 -- Who a claim is about and who rendered it: the only model with names, birth dates and MBIs. Read by the close, published nowhere.
 with members as (
     select

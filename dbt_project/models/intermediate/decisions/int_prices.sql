@@ -2,14 +2,11 @@
 -- once. One row per practice, code, service date and share in use; amounts are null where no release covers the date.
 with wanted as (
     select distinct
-        candidates.practice_id,
-        candidates.procedure_code,
-        dated.service_date,
-        coalesce(basis.payment_share, 1) as payment_share
-    from {{ ref('int_candidates') }} as candidates
-    inner join {{ ref('int_candidates__dated') }} as dated using (scenario, practice_id, patient_id, month, track)
-    inner join {{ ref('int_patient_months__basis') }} as basis using (practice_id, patient_id, month)
-    where dated.service_date is not null
+        practice_id,
+        procedure_code,
+        service_date,
+        payment_share
+    from {{ ref('int_prices__wanted') }}
     union
     -- The base code at every month's end is the yardstick of the revenue gap.
     select

@@ -19,36 +19,27 @@ present as (
     group by practice_id, extract_date
 ),
 
-timed as (
+-- The panel says who is known, and may say something else tomorrow.
+of_unknown_patients as (
     select
-        entries.practice_id,
         entries.file_id,
-        entries.member_id,
-        not entries.is_documented as is_undocumented,
-        patients.patient_id is null as is_unknown_patient,
-        members.member_id is null as is_unknown_member,
-        entries.elapsed_seconds
+        count(*) as entries
     from {{ ref('stg_time_entries') }} as entries
-    left join {{ ref('int_patients__current') }} as patients
+    anti join {{ ref('int_patients__current') }} as patients
         on entries.practice_id = patients.practice_id and entries.patient_id = patients.patient_id
-    left join {{ ref('int_members__current') }} as members
-        on entries.practice_id = members.practice_id and entries.member_id = members.member_id
     where not entries.voided
+    group by entries.file_id
 ),
 
-logged as (
+of_unknown_members as (
     select
-        practice_id,
-        file_id,
-        count(*) as entries,
-        count(*) filter (where is_undocumented) as entries_without_note,
-        count(*) filter (where is_unknown_patient) as entries_of_unknown_patients,
-        count(*) filter (where is_unknown_member) as entries_of_unknown_members,
-        -- A timer that ran away says nothing about the work of a day.
-        coalesce(sum(elapsed_seconds) filter (where elapsed_seconds between 0 and {{ limit('runaway_timer') }} * 60), 0) / 60 as minutes,
-        count(distinct member_id) as staff_days
-    from timed
-    group by practice_id, file_id
+        entries.file_id,
+        count(*) as entries
+    from {{ ref('stg_time_entries') }} as entries
+    anti join {{ ref('int_members__current') }} as members
+        on entries.practice_id = members.practice_id and entries.member_id = members.member_id
+    where not entries.voided
+    group by entries.file_id
 )
 
 select
@@ -66,8 +57,8 @@ select
     coalesce(present.patients, files.rows_accepted) as rows_present,
     coalesce(logged.entries, 0) as entries,
     coalesce(logged.entries_without_note, 0) as entries_without_note,
-    coalesce(logged.entries_of_unknown_patients, 0) as entries_of_unknown_patients,
-    coalesce(logged.entries_of_unknown_members, 0) as entries_of_unknown_members,
+    coalesce(of_unknown_patients.entries, 0) as entries_of_unknown_patients,
+    coalesce(of_unknown_members.entries, 0) as entries_of_unknown_members,
     coalesce(logged.minutes, 0) as minutes,
     coalesce(logged.staff_days, 0) as staff_days,
     files.extra_columns,
@@ -80,5 +71,7 @@ inner join {{ ref('stg_practices') }} as practices on files.practice_id = practi
 left join quarantined on files.file_id = quarantined.file_id
 left join present
     on files.practice_id = present.practice_id and files.table_name = present.table_name and files.extract_date = present.extract_date
-left join logged on files.file_id = logged.file_id
+left join {{ ref('int_files__logged') }} as logged on files.file_id = logged.file_id
+left join of_unknown_patients on files.file_id = of_unknown_patients.file_id
+left join of_unknown_members on files.file_id = of_unknown_members.file_id
 where files.is_in_force
