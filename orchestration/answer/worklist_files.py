@@ -24,7 +24,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
-from orchestration.answer.worklist import Capacity, Item, Person, capacity, kinds, newest_nights, people, work_items
+from orchestration.answer.worklist import Capacity, Item, Person, capacity, kinds, newest_nights, open_marts, people, work_items
 from orchestration.house import House, write_private
 
 MONEY, DAY, MONTH, WHOLE, TENTH = '"$"#,##0.00', "yyyy-mm-dd", "yyyy-mm", "#,##0", "#,##0.0"
@@ -223,14 +223,15 @@ class Written:
 def write_worklists(house: House, practice_ids: Sequence[str] | None = None) -> list[Written]:
     """Writes worklists/<practice_id>/<newest night>.xlsx and .csv (0600) for every published practice, or the given ones: whole, and only
     where the list has changed."""
-    nights = newest_nights(house)
-    groups = list(dict.fromkeys(group for _, group in kinds(house)))
-    wanted = [name for name in nights if practice_ids is None or name in practice_ids]
-    by_practice: dict[str, list[Item]] = {name: [] for name in wanted}
-    for item in work_items(house, wanted[0] if len(wanted) == 1 else None):
-        if item.practice_id in by_practice:
-            by_practice[item.practice_id].append(item)
-    return [_write(house, name, nights[name], groups, items) for name, items in by_practice.items()]
+    with open_marts(house):  # held open, what reads it below does not open the file anew
+        nights = newest_nights(house)
+        groups = list(dict.fromkeys(group for _, group in kinds(house)))
+        wanted = [name for name in nights if practice_ids is None or name in practice_ids]
+        by_practice: dict[str, list[Item]] = {name: [] for name in wanted}
+        for item in work_items(house, wanted[0] if len(wanted) == 1 else None):
+            if item.practice_id in by_practice:
+                by_practice[item.practice_id].append(item)
+        return [_write(house, name, nights[name], groups, items) for name, items in by_practice.items()]
 
 
 def _write(house: House, practice_id: str, night: date, groups: Sequence[str], items: Sequence[Item]) -> Written:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
+import duckdb
 import pandas as pd
 
 from orchestration import storage
@@ -70,8 +71,11 @@ def contract_rules(contract: ExtractContract) -> list[Rule]:
     return rules
 
 
-def profile(house: House, contract: ExtractContract, batch: int) -> pd.DataFrame:
-    """One row per file of a batch: file_id, practice_id, extract_date and one count per rule of the contract."""
+def profile(house: House, contract: ExtractContract, batch: int, con: duckdb.DuckDBPyConnection | None = None) -> pd.DataFrame:
+    """One row per file of a batch: file_id, practice_id, extract_date and one count per rule of the contract. `con`: a connection as `connect` makes it."""
+    if con is None:
+        with connect(house) as con:
+            return profile(house, contract, batch, con)
     counts = []
     for column in contract.columns:
         name = column.name
@@ -83,35 +87,35 @@ def profile(house: House, contract: ExtractContract, batch: int) -> pd.DataFrame
     if contract.key:
         key = ", ".join(f'"{name}"' for name in contract.key)
         counts.append(f"count(*) - count(distinct ({key})) as key__repeated")
-    with connect(house) as con:
-        frame = con.execute(
-            f"""
-            with counted as (
-                select file_id, count(*) as rows_stored, {", ".join(counts) if counts else "0 as nothing"}
-                from read_parquet(?{reading()}) group by file_id
-            )
-            select
-                files.file_id, files.practice_id, files.extract_date, counted.* exclude (file_id, rows_stored),
-                abs(files.rows_received - coalesce(counted.rows_stored, 0) - files.rows_quarantined - files.rows_superseded)
-                    as rows__unaccounted,
-                case when files.rows_received > 0 then files.rows_quarantined / files.rows_received else 0 end as quarantine__share
-            from read_parquet(?) as files
-            left join counted on files.file_id = counted.file_id
-            where files.table_name = ? and files.outcome = 'accepted'
-            order by files.practice_id, files.extract_date
-            """,
-            [storage.table(house, batch, contract.table), storage.table(house, batch, "files"), contract.table],
-        ).df()
+    frame = con.execute(
+        f"""
+        with counted as (
+            select file_id, count(*) as rows_stored, {", ".join(counts) if counts else "0 as nothing"}
+            from read_parquet(?{reading()}) group by file_id
+        )
+        select
+            files.file_id, files.practice_id, files.extract_date, counted.* exclude (file_id, rows_stored),
+            abs(files.rows_received - coalesce(counted.rows_stored, 0) - files.rows_quarantined - files.rows_superseded)
+                as rows__unaccounted,
+            case when files.rows_received > 0 then files.rows_quarantined / files.rows_received else 0 end as quarantine__share
+        from read_parquet(?) as files
+        left join counted on files.file_id = counted.file_id
+        where files.table_name = ? and files.outcome = 'accepted'
+        order by files.practice_id, files.extract_date
+        """,
+        [storage.table(house, batch, contract.table), storage.table(house, batch, "files"), contract.table],
+    ).df()
     return frame.fillna(0)
 
 
 def judge_batch(house: House, batch: int) -> list[Finding]:
     """Great Expectations' verdict on every table that a batch brought, one validation per table."""
     findings: list[Finding] = []
+    with connect(house) as con:
+        frames = {table: profile(house, contract, batch, con) for table, contract in extract_contracts().items()}
     for table, contract in extract_contracts().items():
-        frame = profile(house, contract, batch)
-        if not frame.empty:
-            findings += validate(table, f"lake/{table}", frame, contract_rules(contract))
+        if not frames[table].empty:
+            findings += validate(table, f"lake/{table}", frames[table], contract_rules(contract))
     return findings
 
 
@@ -178,21 +182,17 @@ def validate(name: str, asset: str, frame: pd.DataFrame, rules: Sequence[Rule]) 
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False, "metric_calculations": False}  # type: ignore[assignment]
-    batch = context.data_sources.add_pandas("profiles").add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
-    suite = context.suites.add(
-        gx.ExpectationSuite(
-            name=name,
-            expectations=[
-                # The greatest is within exactly when all are, for counts and shares; row by row it takes twice as long.
-                gxe.ExpectColumnMaxToBeBetween(
-                    column=rule.column, min_value=0, max_value=rule.at_most, meta={"meaning": rule.meaning}
-                )
-                for rule in rules
-            ],
-        )
+    suite = gx.ExpectationSuite(
+        name=name,
+        expectations=[
+            # The greatest is within exactly when all are, for counts and shares; row by row it takes twice as long.
+            gxe.ExpectColumnMaxToBeBetween(column=rule.column, min_value=0, max_value=rule.at_most, meta={"meaning": rule.meaning})
+            for rule in rules
+        ],
     )
-    validation = context.validation_definitions.add(gx.ValidationDefinition(name=name, data=batch, suite=suite))
-    result = validation.run(batch_parameters={"dataframe": frame}, result_format={"result_format": "BASIC"})
+    # The batch itself is asked: the context's stores, which nobody reads, would write each suite and result as YAML.
+    profiles = context.data_sources.add_pandas("profiles").add_dataframe_asset(name).add_batch_definition_whole_dataframe("all")
+    result = profiles.get_batch({"dataframe": frame}).validate(suite, result_format="BASIC")
     by_column = {rule.column: rule for rule in rules}
     findings = []
     for outcome in result.results:

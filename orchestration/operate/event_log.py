@@ -115,6 +115,13 @@ class OpenSqliteEventLogStorage(SlotsOfTheLiving, SqliteEventLogStorage):
             self._known.add(name)
         return name in self._known
 
+    def _has_asset_key_col_on_connection(self, conn: Connection, column_name: str) -> bool:
+        # Columns come with the tables: the library reads the table's description anew for every event of an asset.
+        name = f"asset_keys.{column_name}"
+        if name not in self._known and super()._has_asset_key_col_on_connection(conn, column_name):
+            self._known.add(name)
+        return name in self._known
+
     def wipe(self) -> None:
         self._close_all()
         super().wipe()

@@ -1,7 +1,7 @@
 """Taking in as Dagster assets: the lake's tables, one partition per night, however many nights a run takes."""
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -16,7 +16,22 @@ from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
 from orchestration.take_in.lake import take_in
 
-NIGHTS = dg.DailyPartitionsDefinition(start_date="2019-01-01", end_offset=1)
+
+class Nights(dg.DailyPartitionsDefinition):
+    """Every night, by its date. A run asks for all of them once for each table of the lake, and Dagster counts them out of a cron expression."""
+
+    def get_partition_keys(self, current_time: datetime | None = None, dynamic_partitions_store: Any = None) -> Sequence[str]:
+        if current_time is not None:
+            return super().get_partition_keys(current_time, dynamic_partitions_store)
+        last = self.get_last_partition_key()
+        if last not in _KEYS_UP_TO:
+            _KEYS_UP_TO.clear()
+            _KEYS_UP_TO[last] = super().get_partition_keys()
+        return list(_KEYS_UP_TO[last])
+
+
+_KEYS_UP_TO: dict[str | None, Sequence[str]] = {}  # of the last day that was asked for
+NIGHTS = Nights(start_date="2019-01-01", end_offset=1)
 NIGHTS_A_RUN = 31  # of a backfill in Dagster: about a month
 LEDGERS = {
     "files": "Every landed file ever taken in: version, hash, outcome, row accounting.",

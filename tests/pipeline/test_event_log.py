@@ -55,3 +55,13 @@ def test_files_of_the_log_are_open_only_while_there_is_use_for_them(instance):
     assert all(log.get_records_for_run(run.run_id).records for run in instance.get_runs())
     log.dispose()
     assert not log._open
+
+
+def test_the_description_of_dagsters_tables_is_read_once_and_not_for_every_event(instance, monkeypatch):
+    dg.materialize([judged], instance=instance)
+    described = []
+    monkeypatch.setattr(
+        "sqlalchemy.engine.reflection.Inspector.get_columns", lambda self, table, **_: described.append(table) or []
+    )
+    assert dg.materialize([judged], instance=instance).success
+    assert "asset_keys" not in described

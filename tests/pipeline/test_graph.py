@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import importlib
 import os
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.remote_representation.external_data import RepositorySnap
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.schedules import cron_string_iterator
 
 from orchestration.house import PROJECT_ROOT, House
 from orchestration.signposts import Group, links
+from orchestration.take_in.assets import NIGHTS
 from tests.pipeline.graph import KEPT, drawn
 from tests.pipeline.homes import copy
 
@@ -66,6 +68,26 @@ def test_the_graph_can_be_sent_to_dagsters_pages(definitions):
     snap = RepositorySnap.from_def(definitions[0].defs.get_repository_def())
     sent = deserialize_value(serialize_value(snap), RepositorySnap)
     assert {node.group_name for node in sent.asset_nodes} == set(Group.all())
+
+
+def test_the_nights_are_every_day_up_to_the_newest_and_are_counted_once_for_each_of_them(monkeypatch):
+    plain = dg.DailyPartitionsDefinition(start_date="2019-01-01", end_offset=1)
+    assert NIGHTS.get_partition_keys() == plain.get_partition_keys()
+    counted, before = [], dg.DailyPartitionsDefinition.get_partition_keys
+
+    def counting(self, *given):
+        counted.append(self)
+        return before(self, *given)
+
+    monkeypatch.setattr(dg.DailyPartitionsDefinition, "get_partition_keys", counting)
+    assert NIGHTS.get_partition_keys() == NIGHTS.get_partition_keys() and not counted
+    for moment in (datetime(2026, 3, 1, 12, tzinfo=UTC), datetime(2026, 3, 2, 12, tzinfo=UTC)):
+        with partition_loading_context(moment):
+            assert NIGHTS.get_partition_keys()[-1] == f"{moment:%Y-%m-%d}"
+    assert len(counted) == 2
+    # What the pages of Dagster keep of a backfill's nights can be read back.
+    some = NIGHTS.subset_with_partition_keys(["2026-11-03", "2026-11-04"])
+    assert NIGHTS.deserialize_subset(some.serialize()) == some
 
 
 def test_every_asset_says_what_it_is_who_answers_for_it_and_whom_its_rows_speak_of(definitions):
