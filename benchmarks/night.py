@@ -134,7 +134,7 @@ def measure_history(patients: int, months: int, folder: Path) -> dict[str, Any]:
         "patients": patients, "months": months, "cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1),
         "measured_at": datetime.now(UTC).isoformat(timespec="minutes"), "nights": {},
     }  # fmt: skip
-    for length in (1, months):
+    for length in (months, 1):
         home = make_home(folder / f"{length}", patients, length)
         land_night(home, patients, length)
         nights = found["nights"][str(length)] = {"whole night": step("whole night", home)}
