@@ -197,6 +197,11 @@ def night(house: House, *, is_whole: bool = False) -> dict[str, Any]:
     def rebuilt() -> None:
         results, _ = rebuild_everything(house, build_inputs(house), is_whole=is_whole)
         found["bad"] = [result.unique_id for result in results if result.is_bad]
+        broken = [
+            f"{result.unique_id}: {result.message}" for result in results if result.is_bad and result.unique_id.startswith("model.")
+        ]
+        if broken:
+            raise RuntimeError("; ".join(broken[:3]))
 
     found["take_in"] = timed(taken_in)
     found["build"] = timed(rebuilt)

@@ -3,7 +3,7 @@
 -- depends_on: {{ ref('touched_entries__before') }}
 -- Every version of each entry, with its start, end and elapsed seconds and the local day it lies on (rules.md A3, interface.md section 3).
 -- elapsed_seconds is null for an open timer and negative for an invalid interval; both hold no time.
-with versions as (
+with landed_entries as (
     {{ change_rows(
         'time_entries', 'entry_id', [
             'entry_id', 'patient_id', 'member_id', 'program', 'activity', 'started_at', 'ended_at',
@@ -15,12 +15,12 @@ with versions as (
 
 zoned as (
     select
-        versions.*,
+        landed_entries.*,
         practices.time_zone,
-        {{ elapsed_seconds('versions') }} as elapsed_seconds
-    from versions
+        {{ elapsed_seconds('landed_entries') }} as elapsed_seconds
+    from landed_entries
     -- Every file is a practice's; a left join, because an inner one lets DuckDB think that a practice has one row.
-    left join {{ ref('stg_practices') }} as practices on versions.practice_id = practices.practice_id
+    left join {{ ref('stg_practices') }} as practices on landed_entries.practice_id = practices.practice_id
 ),
 
 -- An interval of more than ten years is a slip of the pen: it keeps its seconds, but is not laid out on the calendar.
