@@ -1,16 +1,6 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- What the decision on a patient-month rests on, in one row, without the night as of which it does: that is the same for every month of the practice.
-with findings as (
-    select
-        practice_id,
-        patient_id,
-        month,
-        {{ list_in_order('reason', 'precedence') }} as findings
-    from {{ ref('int_decision_findings') }}
-    group by practice_id, patient_id, month
-),
-
-services as (
+with services as (
     select
         practice_id,
         patient_id,
@@ -18,32 +8,6 @@ services as (
         list_sort(list(distinct service_id)) as conflict_service_ids
     from {{ ref('int_service_findings') }}
     group by practice_id, patient_id, month
-),
-
-candidates as (
-    select
-        priced.practice_id,
-        priced.patient_id,
-        priced.month,
-        to_json({{ list_in_order(
-            "{
-                'track': priced.track,
-                'place': chosen.place,
-                'procedure_code': priced.procedure_code,
-                'units': priced.units,
-                'is_capped': priced.is_capped,
-                'minutes': priced.minutes_used,
-                'service_date': priced.service_date,
-                'unit_amount': priced.unit_amount,
-                'allowed_amount': priced.allowed_amount,
-                'national_amount': priced.national_amount
-            }",
-            "{'place': chosen.place, 'further': not priced.is_base, 'code': priced.procedure_code}"
-        ) }}) as candidates
-    from {{ ref('int_candidates__priced') }} as priced
-    inner join {{ ref('int_tracks__chosen') }} as chosen using (scenario, practice_id, patient_id, month, track)
-    where priced.scenario = 'actual'
-    group by priced.practice_id, priced.patient_id, priced.month
 )
 
 select
@@ -75,9 +39,9 @@ select
     cast(basis.review_days as bigint) as review_days,
     coalesce(candidates.candidates, cast('[]' as json)) as candidates
 from {{ ref('int_patient_months__basis') }} as basis
-inner join findings using (practice_id, patient_id, month)
+inner join {{ ref('int_decision_findings__listed') }} as findings using (practice_id, patient_id, month)
 inner join {{ ref('int_patient_months__service') }} as service using (practice_id, patient_id, month)
 left join services using (practice_id, patient_id, month)
-left join candidates using (practice_id, patient_id, month)
+left join {{ ref('int_candidates__listed') }} as candidates using (practice_id, patient_id, month)
 left join {{ ref('int_members__current') }} as members
     on basis.practice_id = members.practice_id and basis.billing_practitioner_id = members.member_id
