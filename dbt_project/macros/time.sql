@@ -87,8 +87,7 @@
             case when has_clock_times and end_at > start_at then end_at end as end_at,
             case when elapsed_seconds > 0 then elapsed_seconds else 0 end as seconds,
             true as is_whole,
-            start_at as entry_start_at,
-            end_at as entry_end_at
+            start_at as entry_start_at
         from {{ entries }}
         where is_current and coalesce(last_local_day <= local_day, true)
         union all
@@ -100,8 +99,7 @@
             end_at,
             seconds,
             false as is_whole,
-            entry_start_at,
-            entry_end_at
+            entry_start_at
         from {{ cut }}
     )
 {%- endmacro %}

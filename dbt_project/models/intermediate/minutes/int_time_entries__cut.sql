@@ -38,8 +38,7 @@ select
     pieces.start_at,
     pieces.end_at,
     pieces.seconds,
-    entries.start_at as entry_start_at,
-    entries.end_at as entry_end_at
+    entries.start_at as entry_start_at
 from pieces
 inner join {{ ref('stg_time_entries') }} as entries on pieces.practice_id = entries.practice_id and pieces.entry_id = entries.entry_id
 where entries.is_current
