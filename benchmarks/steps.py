@@ -197,6 +197,8 @@ def night(house: House, *, is_whole: bool = False) -> dict[str, Any]:
     def rebuilt() -> None:
         results, _ = rebuild_everything(house, build_inputs(house), is_whole=is_whole)
         found["bad"] = [result.unique_id for result in results if result.is_bad]
+        slowest = sorted(results, key=lambda result: -result.seconds)[:40]
+        found["slowest, wall_s"] = {".".join(result.unique_id.split(".")[:3:2]): round(result.seconds, 2) for result in slowest}
         broken = [
             f"{result.unique_id}: {result.message}" for result in results if result.is_bad and result.unique_id.startswith("model.")
         ]

@@ -68,12 +68,18 @@
     end
 {%- endmacro %}
 
-{#- Behind a FROM: the pieces of all current entries (rules.md A3): most entries are one piece as they are, the others were cut (int_time_entries__cut).
+{#- Behind a FROM: the pieces of current entries (rules.md A3): most entries are one piece as they are, the others were cut (int_time_entries__cut).
     A piece has its entry's columns, its own local_day, month, start_at, end_at and seconds (no time: no interval, and seconds as they are), and is_whole
-    when nothing was cut off. `before`: as the last night left them. -#}
-{% macro time_pieces(before=false) -%}
-    {%- set entries = last_night('staging', 'stg_time_entries') if before else ref('stg_time_entries') -%}
-    {%- set cut = last_night('intermediate', 'int_time_entries__cut') if before else ref('int_time_entries__cut') -%}
+    when nothing was cut off. Which: `all`, those to be `judged` (judged_entries), those of touched entries as this night `made` them, or all as they
+    were `before` this night. -#}
+{% macro time_pieces(which='all') -%}
+    {%- if which == 'before' -%}
+        {%- set entries, cut = last_night('staging', 'stg_time_entries'), last_night('intermediate', 'int_time_entries__cut') -%}
+    {%- elif which == 'made' -%}
+        {%- set entries, cut = made_tonight('stg_time_entries'), made_tonight('int_time_entries__cut') -%}
+    {%- else -%}
+        {%- set entries, cut = judged_entries() if which == 'judged' else ref('stg_time_entries'), ref('int_time_entries__cut') -%}
+    {%- endif -%}
     {%- set columns = [
         'practice_id', 'entry_id', 'patient_id', 'member_id', 'program', 'activity', 'face_to_face', 'voided', 'is_documented', 'has_clock_times',
         'elapsed_seconds', 'note_number', 'local_day',

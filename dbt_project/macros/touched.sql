@@ -57,6 +57,19 @@
     {{ return(builtins.ref(name)) }}
 {%- endmacro %}
 
+{#- Time entries, for models that are built for entries judged again or for the patient- or member-months that they lie in: a night that recomputes only
+    what it touches looks for these entries once, among all that were ever logged. Who asks for entries of other months too asks for all. -#}
+{% macro judged_entries() -%}
+    {#- Asked for on every night, so that dbt knows of the edges. -#}
+    {%- set every, judged = builtins.ref('stg_time_entries'), builtins.ref('touched_entries__judged_rows') -%}
+    {{ return(judged if is_touched_night() else every) }}
+{%- endmacro %}
+
+{#- The rows that this night made of a model that is built for touched keys: for models/touched/, which are built on such nights alone. -#}
+{% macro made_tonight(name) -%}
+    {{ return(builtins.ref(name).incorporate(path={'schema': 'touched'})) }}
+{%- endmacro %}
+
 {#- A table as the last night left it: for models/touched/, which run before it is changed. Not a ref: that would be a circle. -#}
 {% macro last_night(schema, name) -%}
     {{ return(api.Relation.create(database=target.database or none, schema=schema, identifier=name)) }}

@@ -7,7 +7,7 @@ with versions as (
         entries.entry_id,
         count(*) as versions,
         min(entries.extract_date) as first_landed_on
-    from {{ ref('stg_time_entries') }} as entries
+    from {{ judged_entries() }} as entries
     {{ only_touched('judged_entries', 'entries') }}
     where not entries.is_only
     group by entries.practice_id, entries.entry_id
@@ -39,7 +39,7 @@ select
     coalesce(versions.first_landed_on, entries.extract_date) as first_landed_on,
     entries.file_id,
     entries.line_number
-from {{ ref('stg_time_entries') }} as entries
+from {{ judged_entries() }} as entries
 {{ only_touched('judged_entries', 'entries') }}
 left join versions on entries.practice_id = versions.practice_id and entries.entry_id = versions.entry_id
 left join {{ ref('int_members__current') }} as members

@@ -14,7 +14,7 @@ entry_rows as (
         entries.extract_date,
         not entries.is_documented as is_without_note,
         entries.elapsed_seconds >= 0 as has_length
-    from {{ ref('stg_time_entries') }} as entries
+    from {{ judged_entries() }} as entries
     semi join items on entries.practice_id = items.practice_id and entries.entry_id = items.entry_id
     where not entries.voided
 ),

@@ -6,5 +6,5 @@ select
     known.member_id,
     known.month,
     known.note_number
-from {{ time_pieces(before=true) }} as known
+from {{ time_pieces('before') }} as known
 inner join {{ ref('touched_entries') }} as touched on known.practice_id = touched.practice_id and known.entry_id = touched.entry_id

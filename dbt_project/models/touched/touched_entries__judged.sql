@@ -8,12 +8,8 @@ select
     pieces.practice_id,
     pieces.entry_id
 from {{ time_pieces() }} as pieces
-semi join {{ ref('touched_patient_months') }} as touched
-    on pieces.practice_id = touched.practice_id and pieces.patient_id = touched.patient_id and pieces.month = touched.month
-union
-select
-    pieces.practice_id,
-    pieces.entry_id
-from {{ time_pieces() }} as pieces
-semi join {{ ref('touched_member_months') }} as touched
-    on pieces.practice_id = touched.practice_id and pieces.member_id = touched.member_id and pieces.month = touched.month
+left join {{ ref('touched_patient_months') }} as patient_months
+    on pieces.practice_id = patient_months.practice_id and pieces.patient_id = patient_months.patient_id and pieces.month = patient_months.month
+left join {{ ref('touched_member_months') }} as member_months
+    on pieces.practice_id = member_months.practice_id and pieces.member_id = member_months.member_id and pieces.month = member_months.month
+where patient_months.practice_id is not null or member_months.practice_id is not null

@@ -201,35 +201,18 @@ claims as (
 found as (
     select practice_id, patient_id, month from {{ ref('touched_pieces') }}
     union
-    -- A member's other patients of the month.
+    -- A member's other patients of the month, and time of whom or of when everything is looked at again: one way through all that was ever logged.
     select
         pieces.practice_id,
         pieces.patient_id,
         pieces.month
     from {{ time_pieces() }} as pieces
-    semi join {{ ref('touched_member_months') }} as touched
-        on pieces.practice_id = touched.practice_id and pieces.member_id = touched.member_id and pieces.month = touched.month
-    union
-    select
-        pieces.practice_id,
-        pieces.patient_id,
-        pieces.month
-    from {{ time_pieces() }} as pieces
-    semi join {{ ref('touched_members') }} as touched on pieces.practice_id = touched.practice_id and pieces.member_id = touched.member_id
-    union
-    select
-        pieces.practice_id,
-        pieces.patient_id,
-        pieces.month
-    from {{ time_pieces() }} as pieces
-    semi join {{ ref('touched_patients') }} as touched on pieces.practice_id = touched.practice_id and pieces.patient_id = touched.patient_id
-    union
-    select
-        pieces.practice_id,
-        pieces.patient_id,
-        pieces.month
-    from {{ time_pieces() }} as pieces
-    semi join moving_months as touched on pieces.practice_id = touched.practice_id and pieces.month = touched.month
+    left join {{ ref('touched_member_months') }} as member_months
+        on pieces.practice_id = member_months.practice_id and pieces.member_id = member_months.member_id and pieces.month = member_months.month
+    left join {{ ref('touched_members') }} as members on pieces.practice_id = members.practice_id and pieces.member_id = members.member_id
+    left join {{ ref('touched_patients') }} as patients on pieces.practice_id = patients.practice_id and pieces.patient_id = patients.patient_id
+    left join moving_months on pieces.practice_id = moving_months.practice_id and pieces.month = moving_months.month
+    where coalesce(member_months.practice_id, members.practice_id, patients.practice_id, moving_months.practice_id) is not null
     union
     select
         grid.practice_id,

@@ -13,5 +13,4 @@ select
     pieces.member_id,
     pieces.month,
     pieces.note_number
-from {{ time_pieces() }} as pieces
-inner join {{ ref('touched_entries') }} as touched on pieces.practice_id = touched.practice_id and pieces.entry_id = touched.entry_id
+from {{ time_pieces('made') }} as pieces

@@ -36,7 +36,7 @@ credited as (
         end as is_late,
         {{ month_of('entries.last_local_day') }} <> {{ month_of('entries.local_day') }} as is_split
     from {{ ref('minute_ledger') }} as ledger
-    inner join {{ ref('stg_time_entries') }} as entries
+    inner join {{ judged_entries() }} as entries
         on ledger.practice_id = entries.practice_id and ledger.entry_id = entries.entry_id
     inner join {{ ref('stg_practices') }} as practices on ledger.practice_id = practices.practice_id
     where ledger.disposition = 'credited' and ledger.seconds > 0 and entries.is_current

@@ -15,7 +15,7 @@ with pieces as (
         pieces.voided,
         pieces.elapsed_seconds,
         hash(pieces.practice_id, pieces.member_id, pieces.month) as member_number
-    from {{ time_pieces() }} as pieces
+    from {{ time_pieces('judged') }} as pieces
     {{ only_touched('member_months', 'pieces') }}
     where pieces.start_at is not null
 ),

@@ -10,7 +10,7 @@ with entries as (
         entries.start_at,
         entries.end_at,
         hash(entries.practice_id, entries.member_id, entries.patient_id, entries.program, entries.start_at, entries.end_at) as entry_number
-    from {{ ref('stg_time_entries') }} as entries
+    from {{ judged_entries() }} as entries
     {{ only_touched('judged_entries', 'entries') }}
     where entries.is_current and entries.has_clock_times and {{ step_1('entries') }} is null
 ),

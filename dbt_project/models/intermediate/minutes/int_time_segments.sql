@@ -2,7 +2,7 @@
 -- Each piece with what steps 1 to 5 of rules.md A3 say of it; disposition is null for what reaches step 6. Where the member was with someone else
 -- for part of a piece, that part and the rest are segments of their own. overlap_pass and day_pass keep what steps 2, 4 and 5 would say, for the
 -- time that documentation or a word of the member could still bring back (A6b). is_whole: the segment is all of its entry. is_beside: it reaches step 6
--- on a day of the patient on which such time runs beside other such time.
+-- on a day of the patient on which time runs beside other time.
 {%- set columns = [
     'practice_id', 'entry_id', 'patient_id', 'member_id', 'program', 'local_day', 'month', 'entry_start_at', 'note_number', 'screening', 'content',
     'is_known', 'is_inactive',
@@ -11,7 +11,7 @@ with activities as (
     select
         activity as spelling,
         regexp_replace(lower(trim(activity)), '[ _-]+', ' ', 'g') as activity
-    from (select distinct activity from {{ ref('stg_time_entries') }})
+    from (select distinct activity from {{ judged_entries() }})
 ),
 
 -- Spellings of activities that do not count.
@@ -57,7 +57,7 @@ pieces as (
             or (members.active_to is not null and pieces.local_day > members.active_to),
             false
         ) as is_inactive
-    from {{ time_pieces() }} as pieces
+    from {{ time_pieces('judged') }} as pieces
     {{ only_touched('patient_months', 'pieces') }}
     left join {{ ref('int_time_entries__doubled') }} as doubled
         on pieces.practice_id = doubled.practice_id and pieces.entry_id = doubled.entry_id
@@ -163,7 +163,8 @@ disposed as (
     from judged
 ),
 
--- Patients' days on which time that reaches step 6 runs beside other such time. Two days with one number cost a look too many and no more.
+-- Patients' days on which a piece runs beside another, told from the pieces as they are: whatever reaches step 6 is a part of one. Two days with one
+-- number cost a look too many and no more.
 busy as (
     select distinct day_number
     from (
@@ -173,8 +174,15 @@ busy as (
                 partition by day_number
                 order by start_at, end_at rows between unbounded preceding and 1 preceding
             ) as runs_beside
-        from disposed
-        where disposition is null and start_at is not null
+        from (
+            select
+                hash(pieces.practice_id, pieces.patient_id, pieces.local_day) as day_number,
+                pieces.start_at,
+                pieces.end_at
+            from {{ time_pieces('judged') }} as pieces
+            {{ only_touched('patient_months', 'pieces') }}
+            where pieces.start_at is not null and {{ step_1('pieces') }} is null
+        )
     )
     where runs_beside
 )

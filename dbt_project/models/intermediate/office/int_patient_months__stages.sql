@@ -12,17 +12,6 @@ with first_minutes as (
     group by practice_id, patient_id, month
 ),
 
-logged as (
-    select
-        practice_id,
-        patient_id,
-        month,
-        sum(seconds) as logged_seconds
-    from {{ ref('minute_ledger') }}
-    where disposition <> 'voided'
-    group by practice_id, patient_id, month
-),
-
 steps as (
     select
         basis.practice_id,
@@ -57,7 +46,7 @@ steps as (
         decisions.reason,
         decisions.allowed_amount,
         minutes.credited_seconds,
-        coalesce(logged.logged_seconds, 0) as logged_seconds,
+        logged.logged_seconds,
         outreach.last_attempted_on,
         outreach.last_attempt_by,
         outreach.last_outcome,
@@ -76,7 +65,7 @@ steps as (
     inner join {{ ref('int_decisions') }} as decisions using (practice_id, patient_id, month)
     left join {{ ref('int_patient_months__outreach') }} as outreach using (practice_id, patient_id, month)
     left join first_minutes using (practice_id, patient_id, month)
-    left join logged using (practice_id, patient_id, month)
+    inner join {{ ref('patient_month_minutes') }} as logged using (practice_id, patient_id, month)
     inner join {{ ref('int_patient_months__minutes') }} as minutes
         on
             basis.practice_id = minutes.practice_id

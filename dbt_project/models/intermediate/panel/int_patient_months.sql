@@ -17,7 +17,7 @@ further as (
         pieces.patient_id,
         pieces.month,
         false as is_reported
-    from {{ time_pieces() }} as pieces
+    from {{ time_pieces('judged') }} as pieces
     inner join {{ ref('int_patients__current') }} as patients
         on pieces.practice_id = patients.practice_id and pieces.patient_id = patients.patient_id
     left join {{ ref('int_months') }} as months on pieces.practice_id = months.practice_id and pieces.month = months.month
