@@ -1,5 +1,5 @@
 {#-
-    A night that recomputes only what it touches (docs/nights.md, ADR 21). Every model is written as if it were built whole, and `ccm nightly --full`
+    A night that recomputes only what it touches (ADR 21). Every model is written as if it were built whole, and `ccm nightly --full`
     builds it so. A model whose `meta` says `touched_by` is, on a night of that kind, built for the keys of one of the sets in models/touched/ alone,
     and those of its rows are put in the place of the old ones.
 -#}
