@@ -16,12 +16,18 @@
     date_diff('second', {{ earlier }}, {{ later }})
 {%- endmacro %}
 
+{#- Seconds that somebody wrote down, at most as many as lie between the first and the last instant that a row may have (years 1 to 9999): whoever adds
+    them up has a number, whatever was written. -#}
+{% macro written_seconds(seconds) -%}
+    case when {{ seconds }} > 315537897599 then 315537897599 when {{ seconds }} < -315537897599 then -315537897599 else {{ seconds }} end
+{%- endmacro %}
+
 {#- How long an entry lasts: between its clock times, else as long as it says (interface.md section 3). -#}
 {% macro elapsed_seconds(entries) -%}
     case
         when {{ entries }}.started_at is not null and {{ entries }}.ended_at is not null
             then {{ seconds_between(entries ~ '.started_at', entries ~ '.ended_at') }}
-        else {{ entries }}.duration_seconds
+        else {{ written_seconds(entries ~ '.duration_seconds') }}
     end
 {%- endmacro %}
 

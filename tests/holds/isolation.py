@@ -32,8 +32,8 @@ def make(home: Path, is_vile: bool, seed: int) -> None:
         gamma.land(home)
 
 
-# Numbers of the lake's batches, which all practices share; they name files to people and decide nothing.
-SHARED = ("file_id", "evidence_file_id")
+# Numbers of the lake's batches, which all practices share (they name files to people and decide nothing), and when a close was approved: now.
+SHARED = ("file_id", "evidence_file_id", "approved_at")
 
 
 def of_the_well(con: duckdb.DuckDBPyConnection, schema: str, well: tuple[str, ...] = WELL) -> dict[str, list[tuple[object, ...]]]:

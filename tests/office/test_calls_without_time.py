@@ -103,6 +103,14 @@ def test_a_call_over_midnight_is_cut_there_and_one_sent_again_counts_once(tmp_pa
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("seconds", [2**63 - 1, -(2**63), 315_360_001])
+def test_a_call_that_is_said_to_last_for_ages_is_told_and_laid_out_nowhere(tmp_path, seconds):
+    calls = [call("forever", "2026-10-21T15:00:00Z", seconds), call("short", "2026-10-22T15:00:00Z", 60)]
+    assert found(tmp_path, calls) == [
+        ("call_without_time", "forever", date(2026, 10, 21), 0), ("call_without_time", "short", date(2026, 10, 22), 60),
+    ]  # fmt: skip
+
+
 def test_a_row_of_the_log_that_is_none_is_quarantined(tmp_path):
     home = Home(tmp_path)
     home.land(

@@ -5,7 +5,7 @@ with calls as (
         calls.member_id,
         calls.patient_id,
         cast({{ local_time('calls.started_at', 'practices.time_zone') }} as date) as local_day,
-        greatest(calls.duration_seconds, 0) as seconds
+        greatest({{ written_seconds('calls.duration_seconds') }}, 0) as seconds
     from {{ ref('stg_calls') }} as calls
     inner join {{ ref('stg_practices') }} as practices on calls.practice_id = practices.practice_id
     where calls.is_current
