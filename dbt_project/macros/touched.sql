@@ -57,12 +57,15 @@
     {{ return(builtins.ref(name)) }}
 {%- endmacro %}
 
-{#- Time entries, for models that are built for entries judged again or for the patient- or member-months that they lie in: a night that recomputes only
-    what it touches looks for these entries once, among all that were ever logged. Who asks for entries of other months too asks for all. -#}
+{#- Time entries, for models that are built for entries judged again or for the patient- or member-months that they lie in, and for tests of such: a night
+    that recomputes only what it touches looks for these entries once, among all that were ever logged. Who asks for entries of other months too asks
+    for all. -#}
 {% macro judged_entries() -%}
-    {#- Asked for on every night, so that dbt knows of the edges. -#}
-    {%- set every, judged = builtins.ref('stg_time_entries'), builtins.ref('touched_entries__judged_rows') -%}
-    {{ return(judged if is_touched_night() else every) }}
+    {%- set every = builtins.ref('stg_time_entries') -%}
+    {#- Asked for on every night, so that dbt knows of the edge. A test has none to the sets: it would be left out wherever they are. -#}
+    {%- set name = 'touched_entries__judged_rows' -%}
+    {%- set judged = last_night('touched', name) if model.resource_type == 'test' else builtins.ref(name) -%}
+    {{ return(judged if is_for_touched_rows() else every) }}
 {%- endmacro %}
 
 {#- The rows that this night made of a model that is built for touched keys: for models/touched/, which are built on such nights alone. -#}

@@ -3,7 +3,7 @@
 select
     entries.practice_id,
     entries.entry_id
-from {{ ref('stg_time_entries') }} as entries
+from {{ judged_entries() }} as entries
 {{ only_touched('judged_entries', 'entries') }}
 left join (
     select
