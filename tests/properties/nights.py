@@ -89,6 +89,11 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
             )
             con.execute(f"delete from {table} as old using touched.{keys} as keys where {same}")
             con.execute(f'insert into {table} by name from touched."{model.name}"')
+            for column in model.meta.get("follows_practice", []):
+                con.execute(
+                    f"update {table} as old set {column} = practices.{column} from staging.stg_practices as practices "
+                    f"where old.practice_id = practices.practice_id and old.{column} is distinct from practices.{column}"
+                )
         else:
             con.execute(f"create or replace table {table} as {sql}")
 
