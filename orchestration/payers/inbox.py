@@ -115,6 +115,8 @@ def ensure_tables(house: House) -> None:
     if all((first / f"{table}.parquet").exists() for table in TABLES):
         return
     with house.lock("answers"):
+        for folder in (answers_folder(house), first):
+            clear_scratch(folder)
         if not first.exists():
             _write_batch(house, 0, {})
         for table, schema in TABLES.items():

@@ -206,6 +206,14 @@ def test_a_crash_at_any_moment_and_a_rerun_give_the_same_bytes_as_a_run_without(
     assert not list((house.lake / "answers").glob(".*"))
 
 
+def test_what_a_night_killed_at_the_first_empty_batch_left_is_gone_after_the_next_though_nothing_came(house):
+    left = house.lake / "answers" / ".000000.4194304.tmp"
+    left.mkdir(parents=True)
+    (left / "answer_files.parquet").write_bytes(b"half")
+    inbox.ensure_tables(house)
+    assert sorted(path.name for path in (house.lake / "answers").iterdir()) == ["batches"]
+
+
 def test_names_with_a_dot_before_them_and_folders_are_what_they_are(house):
     put(house, **{".upload": PAID})
     (house.inbox / "payer" / "october").mkdir(parents=True)
