@@ -115,11 +115,12 @@ def measure(size: str, folder: Path) -> dict[str, Any]:
         return found
     for name in ("models", "raw", "pandas", "polars", "publish"):
         run(name, home)
-    if size in ("10k", "100k"):
+    if months == 1:
         landed = House(folder / "landed").prepare()
         found["files_landed"] = land(home, landed)
         run("take_in", landed)
         run("copy", landed)
+    if size in ("10k", "100k"):
         home.warehouse.unlink()
         (home.state / "dbt" / "seeds.sha256").unlink(missing_ok=True)
         run("dbt", home)

@@ -54,6 +54,10 @@ def test_numbers_at_the_ends_of_their_range_stop_nobodys_night(tmp_path):
     ])  # fmt: skip
     write(tmp_path, "alpha", night, "coverages", [{**other.panel()["coverages"][0], "priority": priority} for priority in ends])
     with build(tmp_path, list(compiled.project().models)) as con:
-        claimable = rows(con, "select practice_id from marts.patient_month_decisions where month = date '2026-10-01' and decision = 'claimable'")
+        claimable = rows(
+            con, "select practice_id from marts.patient_month_decisions where month = date '2026-10-01' and decision = 'claimable'"
+        )
         assert [row["practice_id"] for row in claimable].count("beta") == well.patients
-        assert rows(con, "select count(*) as n from staging.stg_time_entries where entry_id in ('E0', 'E1', 'E2', 'E3', 'E4')") == [{"n": 5}]
+        assert rows(con, "select count(*) as n from staging.stg_time_entries where entry_id in ('E0', 'E1', 'E2', 'E3', 'E4')") == [
+            {"n": 5}
+        ]
