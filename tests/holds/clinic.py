@@ -172,6 +172,8 @@ def write(
 def put(home: Path, practice_id: str, night: date, table: str, content: bytes) -> None:
     path = path_of(home, practice_id, night, table)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        path.unlink()
     path.write_bytes(content)
 
 

@@ -98,7 +98,10 @@ def land(home: Path, clinic: Clinic, seed: int, every: int = 1) -> None:
                 path.mkdir()
             elif way < 0.65:
                 path.unlink()
-                path.symlink_to("/etc/passwd")
+                # To a file that is nobody's: whoever lands twice in one home as root must not write through it.
+                elsewhere = home.with_name(f"{home.name}.elsewhere")
+                elsewhere.write_text("root:x:0:0:root:/root:/bin/sh\n")
+                path.symlink_to(elsewhere)
             elif way < 0.7:
                 path.unlink()
                 table_of = pa.table({name: [rng.choice(IDS), None, "2026-10-13"] for name in extract_contracts()[table].names})
