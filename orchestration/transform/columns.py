@@ -103,7 +103,8 @@ def _as_if_whole(sql: str, models: Mapping[str, Mapping[str, Any]]) -> str:
     sql = _ONLY_TOUCHED.sub("", sql)
     for node in models.values():
         sql = sql.replace(f'"{standing.SETS}"."{node["name"]}"', f'"{node["schema"]}"."{node["name"]}"')
-    return sql
+    # The entries judged again are rows of the entries (macro judged_entries).
+    return sql.replace(f'"{standing.SETS}"."touched_entries__judged_rows"', '"staging"."stg_time_entries"')
 
 
 def columns_of(
