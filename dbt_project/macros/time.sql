@@ -16,6 +16,11 @@
     date_diff('second', {{ earlier }}, {{ later }})
 {%- endmacro %}
 
+{#- Seconds of the longest interval that is laid out on the calendar, ten years: one that is said to last longer is a slip of the pen. -#}
+{% macro longest_laid_out() -%}
+    315360000
+{%- endmacro %}
+
 {#- Seconds that somebody wrote down, at most as many as lie between the first and the last instant that a row may have (years 1 to 9999): whoever adds
     them up has a number, whatever was written. -#}
 {% macro written_seconds(seconds) -%}

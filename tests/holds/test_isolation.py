@@ -8,7 +8,7 @@ from orchestration.transform import compiled
 
 from . import vile
 from .bench import build, rows
-from .clinic import NEWEST_NIGHT, Clinic, configure, nights, write
+from .clinic import NEWEST_NIGHT, Clinic, configure, write
 from .isolation import of_the_well
 
 pytestmark = pytest.mark.xdist_group("holds")
@@ -40,7 +40,7 @@ def test_numbers_at_the_ends_of_their_range_stop_nobodys_night(tmp_path):
     for clinic in (well, other):
         clinic.land(tmp_path)
     # Two of the largest for one patient and month, so that what adds them up is beyond the range.
-    night, patient, at = next(nights(NEWEST_NIGHT, NEWEST_NIGHT)), other.id(1), "2026-10-13T15:00:00Z"
+    night, patient, at = NEWEST_NIGHT, other.id(1), "2026-10-13T15:00:00Z"
     write(tmp_path, "alpha", night, "time_entries", [
         {**other.log(night.replace(day=3))[0], "entry_id": f"E{n}", "patient_id": patient, "started_at": at, "ended_at": "", "duration_seconds": seconds}
         for n, seconds in enumerate(ends)

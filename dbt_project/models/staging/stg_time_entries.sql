@@ -27,7 +27,7 @@ zoned as (
 placed as (
     select
         *,
-        coalesce(elapsed_seconds between 0 and 315360000, false) as is_placeable
+        coalesce(elapsed_seconds between 0 and {{ longest_laid_out() }}, false) as is_placeable
     from zoned
 ),
 

@@ -111,7 +111,7 @@ contacts as (
         versions.practice_id,
         versions.patient_id,
         versions.started_at,
-        versions.started_at + to_seconds(least(greatest(versions.duration_seconds, 0), 315360000)),
+        versions.started_at + to_seconds(least(greatest(versions.duration_seconds, 0), {{ longest_laid_out() }})),
         touched.call_id is not null or members.member_id is not null
     from (
         select lake.practice_id, lake.call_id, lake.patient_id, lake.member_id, lake.started_at, lake.duration_seconds

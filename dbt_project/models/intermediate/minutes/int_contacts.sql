@@ -26,7 +26,7 @@ calls as (
         practices.time_zone,
         calls.started_at as start_at,
         -- What is said to last longer than ten years is laid out nowhere (int_visits_without_time), and no instant may be that far away.
-        calls.started_at + to_seconds(least(greatest(calls.duration_seconds, 0), 315360000)) as end_at,
+        calls.started_at + to_seconds(least(greatest(calls.duration_seconds, 0), {{ longest_laid_out() }})) as end_at,
         greatest({{ written_seconds('calls.duration_seconds') }}, 0) as elapsed_seconds,
         cast({{ local_time('calls.started_at', 'practices.time_zone') }} as date) as local_day
     from {{ ref('stg_calls') }} as calls

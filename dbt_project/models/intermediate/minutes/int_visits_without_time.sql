@@ -31,10 +31,10 @@ unlogged as (
         visits.local_day,
         visits.start_at,
         visits.end_at,
-        visits.elapsed_seconds between 1 and 315360000 as has_interval,
-        case when visits.elapsed_seconds <= 315360000 then visits.elapsed_seconds else 0 end as seconds,
+        visits.elapsed_seconds between 1 and {{ longest_laid_out() }} as has_interval,
+        case when visits.elapsed_seconds <= {{ longest_laid_out() }} then visits.elapsed_seconds else 0 end as seconds,
         case
-            when visits.elapsed_seconds between 1 and 315360000
+            when visits.elapsed_seconds between 1 and {{ longest_laid_out() }}
                 then date_diff('day', visits.local_day, cast({{ local_time("visits.end_at - interval 1 second", 'visits.time_zone') }} as date))
             else 0
         end as further_days
