@@ -71,7 +71,7 @@ def test_every_step_gives_the_same_with_and_without_a_key(homes, with_key):
 def test_nothing_of_it_can_be_read_without_the_key_but_what_goes_to_others(homes):
     _, locked, key = homes
     open_to_others = ("landing/", "inbox/", "lake/answers/originals/", "closes/")
-    words = (b"zqxlast", b"zqxfirst", b"zqxstreet", b"zqxnote")
+    words = (b"zqxvjklast", b"zqxvjkfirst", b"zqxvjkstreet", b"zqxvjknote")
     for path in locked.rglob("*"):
         if path.is_file() and not path.relative_to(locked).as_posix().startswith(open_to_others):
             assert not [word for word in words if word in path.read_bytes().lower()], path

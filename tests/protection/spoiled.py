@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-SAID = "Zqxlast, Zqxfirst born 1931-02-02, 7QX7QX7QX01"
+SAID = "Zqxvjklast, Zqxvjkfirst born 1931-02-02, 7QX7QX7QX01"
 
 
 def breaks(*_: Any, **__: Any) -> Any:

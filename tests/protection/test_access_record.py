@@ -45,14 +45,14 @@ def test_a_command_has_a_line_when_it_starts_and_one_with_its_result(home):
 
 
 def test_who_approves_or_puts_off_is_named_and_free_text_is_left_out(home):
-    ccm("close", "--month", "2026-09", "--approved-by", "Ann Lee", "--waive", "the daughter of Zqx called", home=home)
-    ccm("worklist", "dismiss", "item:1", "--until", "2026-11-01", "--why", "Zqx is away", "--by", "Kim", home=home)
+    ccm("close", "--month", "2026-09", "--approved-by", "Ann Lee", "--waive", "the daughter of Zqxvjk called", home=home)
+    ccm("worklist", "dismiss", "item:1", "--until", "2026-11-01", "--why", "Zqxvjk is away", "--by", "Kim", home=home)
     recorded = lines(home)
     assert [(line["command"], line["by"]) for line in recorded if line["event"] == "start"] == [
         ("close", "Ann Lee"),
         ("worklist dismiss", "Kim"),
     ]
-    assert "Zqx" not in (home / "access.jsonl").read_text()
+    assert "Zqxvjk" not in (home / "access.jsonl").read_text()
 
 
 def test_every_command_that_takes_a_home_is_recorded():
@@ -157,7 +157,7 @@ def test_a_step_that_dagster_started_by_itself_is_recorded_and_one_of_a_command_
 
     @discreet
     def breaking(context):
-        raise ValueError("Zqx")
+        raise ValueError("Zqxvjk")
 
     assert list(take_in(context)) == [1]
     with pytest.raises(Exception, match="this is a defect of ccm"):

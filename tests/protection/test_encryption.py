@@ -41,7 +41,7 @@ def house(tmp_path, key):
     with engine.open_warehouse(made, read_only=False) as warehouse:
         warehouse.execute("create schema marts; create schema rules")
         warehouse.execute(
-            "create table marts.eligibility as select 'Zqxlast' as patient_id, date '1931-02-02' as month from range(5000)"
+            "create table marts.eligibility as select 'Zqxvjklast' as patient_id, date '1931-02-02' as month from range(5000)"
         )
     publish(made)
     return made
@@ -58,7 +58,7 @@ def raw(house):
 def test_neither_the_lake_nor_the_databases_can_be_read_without_the_key(house, key):
     for name, content in raw(house).items():
         # Whole words: three letters of a marker stand in ciphertext by chance.
-        assert not [word for word in (b"zqxlast", b"zqxfirst", b"zqxstreet") if word in content.lower()], name
+        assert not [word for word in (b"zqxvjklast", b"zqxvjkfirst", b"zqxvjkstreet") if word in content.lower()], name
         if name.endswith(".parquet"):
             assert content.startswith(b"PAR1" if name.endswith("files.parquet") else b"PARE"), name
         if name.endswith(".duckdb"):
@@ -70,11 +70,11 @@ def test_neither_the_lake_nor_the_databases_can_be_read_without_the_key(house, k
 def test_with_the_key_it_is_all_there(house):
     assert len(ledger(house)) == 9
     assert {one.name for one in people(house, "orderly", ["P0", "P1"]).values()} == {
-        "Zqxlast1, Zqxfirst1 Zqxmiddle1",
-        "Zqxlast2, Zqxfirst2 Zqxmiddle2",
+        "Zqxvjklast1, Zqxvjkfirst1 Zqxvjkmiddle1",
+        "Zqxvjklast2, Zqxvjkfirst2 Zqxvjkmiddle2",
     }
     with engine.open_marts(house) as marts:
-        assert marts.execute("select count(*), any_value(patient_id) from eligibility").fetchall() == [(5000, "Zqxlast")]
+        assert marts.execute("select count(*), any_value(patient_id) from eligibility").fetchall() == [(5000, "Zqxvjklast")]
         assert marts.execute("select count(*) from marts.eligibility").fetchall() == [(5000,)]
 
 
@@ -85,7 +85,7 @@ def test_a_practice_that_asks_for_its_rows_gets_them_readable_and_one_that_is_fo
     assert found == [(given["patients"],)] and given["patients"] > 0
     assert forget_practice(house, "orderly")["patients"] == given["patients"]
     assert people(house, "orderly", ["P0"]) == {}
-    assert not [path for path in house.lake.rglob("*.parquet") if b"zqxlast" in path.read_bytes().lower()]
+    assert not [path for path in house.lake.rglob("*.parquet") if b"zqxvjklast" in path.read_bytes().lower()]
 
 
 def test_the_key_is_in_no_file_error_or_argument(house, key, monkeypatch, capfd):
