@@ -236,8 +236,10 @@ def imports(house: House) -> dict[str, Any]:
 
 
 def taking_in(house: House) -> dict[str, Any]:
+    from orchestration.take_in.lake import MEMORY as TAKE_IN_MEMORY
     from orchestration.take_in.lake import take_in
 
+    os.environ.setdefault(TAKE_IN_MEMORY, MEMORY)
     reports: list[Any] = []
     found: dict[str, Any] = timed(
         lambda: reports.append(take_in(house, {p.name: "America/Chicago" for p in house.landing.iterdir()}))

@@ -424,8 +424,8 @@ def _broke_off(error: Exception) -> str:
 
 @dataclass
 class _Batch:
-    """A batch in the making. Tables of the engine: quarantined (all), and per extract table in turn staged,
-    files, judged."""
+    """A batch in the making. Tables of the engine: quarantined (all), and per extract table in turn files, staged (rows that Python read or a mapping
+    made, as text), judged and superseded. A row of `judged` without a line number has it from its place: a file's rows lie together, as it has them."""
 
     engine: duckdb.DuckDBPyConnection
     number: int
@@ -467,25 +467,50 @@ class _Batch:
         self.copies, self.filtered, self.lines = {}, {}, {}
         with ThreadPoolExecutor(2) as pool:  # hashing and reading release the interpreter
             scans = dict(zip((place for place, _ in files), pool.map(lambda item: self._scan(*item), files), strict=True))
+        self._name_files(files)
         columns = ", ".join(f"{typed.name(name)} {kind}" for name, kind in typed.staged_columns(contract))
         self.engine.execute(
-            f"create table staged (grp INTEGER, place BIGINT, line_number BIGINT, fault VARCHAR, fault_column VARCHAR, {columns})"
+            f"create table staged (file_id BIGINT, line_number BIGINT, fault VARCHAR, fault_column VARCHAR, {columns})"
         )
+        self.engine.execute(f"create table judged as {typed.judging(contract, 'staged')} with no data")
         readable = [(place, one) for place, one in files if scans[place].fault is None and scans[place].column_fault is None]
-        groups = self._stage(contract, [item for item in readable if item[1].mapped is None], scans)
+        self._stage(contract, [item for item in readable if item[1].mapped is None], scans)
         for place, one in readable:
             if one.mapped is not None:
-                groups[place] = (0, place)
                 self._stage_mapped(contract, place, one, one.mapped, scans[place])
+        self.engine.execute(f"insert into judged {typed.judging(contract, 'staged')}; drop table staged")
         unreliable = {place for order, (place, one) in enumerate(files) if order in changed or not one.is_as_it_was()}
         for place, one in files:
             if place in unreliable:
                 self.notes.append(f"landing/{one.file_name}: changed while it was read; it is taken in by the next run")
-        self._judge(contract, [item for item in files if item[0] not in unreliable], scans, groups)
+                self.engine.execute("delete from judged where file_id = ?", [self._file_id(place)])
+        self._judge(contract, [item for item in files if item[0] not in unreliable], scans)
         release(tables)
         shutil.rmtree(_copies(self.scratch), ignore_errors=True)
         self.done += len(files)
         self.progress(contract.table, self.done, self.of)
+
+    def _file_id(self, place: int) -> int:
+        return self.number * 1_000_000 + place
+
+    def _name_files(self, files: list[tuple[int, LandedTable]]) -> None:
+        """The table `files`: whose each file is, of which night, by which clock, and in whose words its faults are told."""
+        rows = [
+            {
+                "file_id": self._file_id(place),
+                "practice_id": one.practice_id,
+                "extract_date": one.extract_date,
+                "zone": self.zones[(one.mapped and one.mapped.loaded.mapping.time_zone) or self.practices[one.practice_id]],
+                "told_by": self._told_by(one),
+            }
+            for place, one in files
+        ]
+        kinds = [
+            ("file_id", pa.int64()), ("practice_id", pa.string()), ("extract_date", pa.date32()), ("zone", pa.int64()), ("told_by", pa.int64()),
+        ]  # fmt: skip
+        self.engine.register("named", pa.Table.from_pylist(rows, schema=pa.schema(kinds)))
+        self.engine.execute("create table files as select * from named")
+        self.engine.unregister("named")
 
     def _scan(self, place: int, one: LandedTable) -> reader.Scan:
         if one.mapped is None:
@@ -502,12 +527,8 @@ class _Batch:
 
     # staging: text in, line by line
 
-    def _stage(
-        self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
-    ) -> dict[int, tuple[int, int]]:
-        """Stages every row as text. Gives place -> (group, place in the group), by which staged rows name
-        their file."""
-        groups: dict[int, tuple[int, int]] = {}
+    def _stage(self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]) -> None:
+        """Every row of these files, judged at once where DuckDB can read it, else as text."""
         alike: dict[tuple[str, ...], list[tuple[int, LandedTable]]] = {}
         singly = []
         for item in files:
@@ -515,34 +536,31 @@ class _Batch:
                 alike.setdefault((*scans[item[0]].header, item[1].format), []).append(item)
             else:
                 singly.append(item)
-        for number, group in enumerate(alike.values(), 1):
-            good = self._stage_alike(contract, number, group, scans)
-            for order, item in enumerate(group):
-                if order in good:
-                    groups[item[0]] = (number, order)
-                else:
-                    singly.append(item)
+        for group in alike.values():
+            good = self._judge_alike(contract, group, scans)
+            singly += [item for item in group if item[0] not in good]
         for place, one in singly:
-            groups[place] = (0, place)
             self._stage_one(contract, place, one, scans[place])
-        return groups
 
-    def _stage_alike(
-        self, contract: ExtractContract, group: int, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
+    def _judge_alike(
+        self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
     ) -> set[int]:
-        """One DuckDB statement for all plain files of one header. Gives the places, in `files`, of those it
-        read in full."""
+        """One DuckDB statement for all plain files of one header. Gives the places of those it read in full."""
         header = scans[files[0][0]].header
         texts = {name: f"c{place}" for name, place in scans[files[0][0]].positions.items()}
         types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
-        paths = [no_pattern(one.files[0]) for _, one in files]
+        ids = [self._file_id(place) for place, _ in files]
+        # No join: DuckDB keeps the order of rows through a projection, and by it they have their line numbers.
+        source = (
+            "(select cast($ids as bigint[])[file_index::bigint + 1] as file_id, null::bigint as line_number, "
+            f"null::varchar as fault, null::varchar as fault_column, {typed.staging(contract, texts)} from read_csv($paths, "
+            f"columns = {{{types}}}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
+            "strict_mode = true, store_rejects = true, rejects_limit = 1))"
+        )
         try:
             self.engine.execute(
-                f"insert into staged select {group}, file_index, null, null, null, "
-                f"{typed.staging(contract, texts)} from read_csv($paths, "
-                f"columns = {{{types}}}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
-                "strict_mode = true, store_rejects = true, rejects_limit = 1)",
-                {"paths": paths},
+                f"insert into judged {typed.judging(contract, source)}",
+                {"ids": ids, "paths": [no_pattern(one.files[0]) for _, one in files]},
             )
             rejected = {
                 path
@@ -551,17 +569,24 @@ class _Batch:
                 ).fetchall()
             }
             self.engine.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+        except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
+            raise  # no file's fault
         except duckdb.Error:
-            self.engine.execute(f"delete from staged where grp = {group}")
-            return set()
-        counts = dict(self.engine.execute(f"select place, count(*) from staged where grp = {group} group by all").fetchall())
-        good = {
-            order
-            for order, (place, one) in enumerate(files)
-            if str(one.files[0]) not in rejected and counts.get(order, 0) == scans[place].rows
+            return set()  # the statement left nothing
+        # Rows and places: a file's rows lie together.
+        lying = {
+            file_id: (rows, places)
+            for file_id, rows, places in self.engine.execute(
+                "select file_id, count(*), max(rowid) - min(rowid) + 1 from judged group by all"
+            ).fetchall()
         }
-        if bad := sorted(set(range(len(files))) - good):
-            self.engine.execute(f"delete from staged where grp = {group} and place in ({', '.join(map(str, bad))})")
+        good = {
+            place
+            for place, one in files
+            if str(one.files[0]) not in rejected and lying.get(self._file_id(place), (0, 0)) == (scans[place].rows,) * 2
+        }
+        if bad := [self._file_id(place) for place, _ in files if place not in good]:
+            self.engine.execute(f"delete from judged where file_id in ({', '.join(map(str, bad))})")
         return good
 
     def _stage_one(self, contract: ExtractContract, place: int, one: LandedTable, found: reader.Scan) -> None:
@@ -571,7 +596,9 @@ class _Batch:
             for name, kind in typed.staged_columns(contract)
         )
         with self._rows(reader.scratch_schema(self.layouts[place]), self._batches(place, one, found)) as failed:
-            self.engine.execute(f"insert into staged select 0, {place}, line_number, fault, null, {names} from rows_of_one")
+            self.engine.execute(
+                f"insert into staged select {self._file_id(place)}, line_number, fault, null, {names} from rows_of_one"
+            )
         if failed:
             found.fault = _broke_off(failed[0])
 
@@ -607,7 +634,7 @@ class _Batch:
         ).fetchall()[0]
         names = ", ".join(typed.name(name) for name, _ in typed.staged_columns(contract))
         self.engine.execute(
-            f"insert into staged select 0, {place}, line_number + part * {mapping_sql.ROWS_OF_A_LINE}, fault, fault_column, {names} "
+            f"insert into staged select {self._file_id(place)}, line_number + part * {mapping_sql.ROWS_OF_A_LINE}, fault, fault_column, {names} "
             "from mapped where is_kept"
         )
         self.engine.execute("drop table mapped")
@@ -675,48 +702,23 @@ class _Batch:
         contract: ExtractContract,
         files: list[tuple[int, LandedTable]],
         scans: dict[int, reader.Scan],
-        groups: dict[int, tuple[int, int]],
     ) -> None:
         engine = self.engine
-        entries = [
-            {
-                "file_id": self.number * 1_000_000 + place,
-                "practice_id": one.practice_id,
-                "extract_date": one.extract_date,
-                "zone": self.zones[(one.mapped and one.mapped.loaded.mapping.time_zone) or self.practices[one.practice_id]],
-                "grp": groups[place][0] if place in groups else None,
-                "place": groups[place][1] if place in groups else None,
-                "told_by": self._told_by(one),
-            }
-            for place, one in files
-        ]
-        kinds = [
-            ("file_id", pa.int64()),
-            ("practice_id", pa.string()),
-            ("extract_date", pa.date32()),
-            ("zone", pa.int64()),
-        ]
-        engine.register(
-            "entries",
-            pa.Table.from_pylist(
-                entries, schema=pa.schema([*kinds, ("grp", pa.int32()), ("place", pa.int64()), ("told_by", pa.int64())])
-            ),
-        )
+        if self._one("select bool_or(local != 0) from judged"):
+            for statement in typed.to_utc(contract, "judged", "files", "zone_days"):
+                engine.execute(statement)
         engine.execute("""
-            create table files as
-            select e.*, s.first_row from entries as e
-            left join (select grp, place, min(rowid) as first_row from staged group by all) as s on e.grp =
-            s.grp and e.place = s.place
+            create table lying as select file_id, min(rowid) as first_row from judged group by all;
+            create view lines as
+            select j.* replace (coalesce(j.line_number, j.rowid - lying.first_row + 2) as line_number)
+            from judged as j inner join lying on j.file_id = lying.file_id
         """)
-        engine.unregister("entries")
-        engine.execute(f"create table judged as {typed.typed_select(contract, 'staged', 'files', 'zone_days')}")
-        engine.execute("drop table staged")
         self._quarantine_files(contract, files, scans)
         self._quarantine_rows(contract, files)
         superseded = self._superseded(contract)
         self._write(contract, bool(superseded))
         self._record(contract, files, scans, superseded)
-        engine.execute("drop table judged; drop table files; drop table superseded")
+        engine.execute("drop view lines; drop table judged; drop table lying; drop table files; drop table superseded")
 
     def _told_by(self, one: LandedTable) -> int:
         """A number for the mapping that read a file, 0 for none: by it a fault is told in the export's words."""
@@ -729,7 +731,7 @@ class _Batch:
         """Line 0 of a file that gives no row; every line of one whose header is at fault."""
         for place, one in files:
             found = scans[place]
-            file_id = self.number * 1_000_000 + place
+            file_id = self._file_id(place)
             common = (file_id, one.practice_id, one.extract_date, contract.table)
             if found.fault is None and found.column_fault is not None:
                 insert = "insert into quarantined select ?, ?, ?, ?, line_number, ?, ?, null from "
@@ -763,8 +765,9 @@ class _Batch:
         self.engine.execute(f"""
             insert into quarantined
             select j.file_id, f.practice_id, f.extract_date, {typed.literal(contract.table)}, {line},
-                   coalesce(j.fault_column, r.column_name), coalesce(j.fault, r.reason), j.patient_text
-            from judged as j
+                   coalesce(j.fault_column, r.column_name), coalesce(j.fault, r.reason),
+                   {"j.patient_id" if "patient_id" in contract.names else "null"}
+            from lines as j
             inner join files as f on j.file_id = f.file_id
             left join (values {", ".join(known)}) as r (code, column_name, reason, told_by) on j.code = r.code and f.told_by = r.told_by
             where j.code is not null
@@ -785,7 +788,7 @@ class _Batch:
             with twice as (select j.file_id, {key} from judged as j where j.code is null group by all having
             count(*) > 1)
             select j.file_id, j.line_number
-            from judged as j inner join twice on j.file_id = twice.file_id and {match}
+            from lines as j inner join twice on j.file_id = twice.file_id and {match}
             where j.code is null
             qualify row_number() over (
                 partition by j.file_id, {key}
@@ -801,7 +804,7 @@ class _Batch:
         # file_id runs by practice and night
         _copy(
             self.engine,
-            f"select f.practice_id, f.extract_date, j.file_id, j.line_number, {columns} from judged as j "
+            f"select f.practice_id, f.extract_date, j.file_id, j.line_number, {columns} from lines as j "
             f"inner join files as f on j.file_id = f.file_id {lost} where j.code is null order by "
             f"j.file_id, j.line_number",
             path,
@@ -825,7 +828,7 @@ class _Batch:
         stored = 0
         for place, one in files:
             found = scans[place]
-            file_id = self.number * 1_000_000 + place
+            file_id = self._file_id(place)
             is_rejected = found.fault is not None or found.column_fault is not None
             received, bad = counts.get(file_id, (0, 0))
             if found.column_fault is not None and found.fault is None:

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -27,6 +28,7 @@ LONGEST = 64 * 1024 * 1024  # bytes of one line, characters of one field
 _CHUNK = 1024 * 1024
 _LONGEST_PLAIN = 4 * _CHUNK
 _LONGEST_HEADER = 4 * _CHUNK  # with the blank lines before it
+_LONGEST_USUAL_HEADER = 16 * 1024
 _RECORDS_A_BATCH = 20_000
 _ROWS_MEASURED = 16
 _BYTES_A_BATCH = 32 * 1024 * 1024  # of text, so that rows with long notes come in smaller batches
@@ -193,11 +195,13 @@ def _scan_csv(stream: Any, found: Scan, layout: Layout) -> None:
             stretches, ends_inside = _outside_quotes(chunk, inside)
             # A NUL stands for what is quoted, so that no two line breaks meet which are none of a blank line.
             outside = b"\x00".join(stretches)
-            breaks += outside.count(b"\n")
-            commas += outside.count(delimiter)
+            letters = np.frombuffer(outside, np.uint8)
+            line_ends = np.flatnonzero(letters == ord("\n"))
+            breaks += len(line_ends)
+            commas += int(np.count_nonzero(letters == ord(delimiter)))
             is_start = ended == b"\n" and not inside
             found.plain = (
-                b"\n\n" not in outside
+                not np.any(np.diff(line_ends) == 1)
                 and not (is_start and outside[:1] in (b"\n", b"\r"))
                 and _fills_fields(stretches, inside, ends_inside, delimiter)
             )
@@ -227,7 +231,17 @@ def _begin(chunk: bytes, found: Scan, layout: Layout, is_all: bool) -> bytes | N
         chunk = chunk[3:]
     if not chunk and is_all:
         raise Unreadable("holds nothing but a byte order mark; land the file again")
-    text = chunk.decode("utf-8", "surrogateescape")
+    # Most headers end in the first lines, and what is read of a chunk is copied several times.
+    if (cut := chunk.rfind(b"\n", 0, _LONGEST_USUAL_HEADER) + 1) and cut < len(chunk):
+        begun = _begin_within(chunk[:cut], chunk, found, layout, is_all=False)
+        if begun is not None:
+            return begun
+    return _begin_within(chunk, chunk, found, layout, is_all=is_all)
+
+
+def _begin_within(head: bytes, chunk: bytes, found: Scan, layout: Layout, is_all: bool) -> bytes | None:
+    """The same of a chunk without its byte order mark, of which no more than `head` is looked at."""
+    text = head.decode("utf-8", "surrogateescape")
     csv.field_size_limit(LONGEST)
     try:
         records = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=layout.delimiter)

@@ -51,7 +51,7 @@ def staging(contract: ExtractContract, texts: dict[str, str]) -> str:
 
 
 def reasons(contract: ExtractContract) -> list[tuple[int, str, str]]:
-    """(code, column, reason) of every fault that `typed_select` can find; code = 2 x place of the column, + 1
+    """(code, column, reason) of every fault that `judging` can find; code = 2 x place of the column, + 1
     if malformed."""
     found = []
     for place, column in enumerate(contract.columns, 1):
@@ -74,14 +74,14 @@ def _wanted(column: Column) -> str | None:
     }[column.kind]
 
 
-def typed_select(contract: ExtractContract, staged: str, files: str, zone_days: str) -> str:
-    """Query: file_id, line_number, code (null: no fault; 0: the fault staged), fault, fault_column, patient_text, the lake's columns.
+def judging(contract: ExtractContract, source: str) -> str:
+    """Query over a relation of file_id, line_number, fault, fault_column and the staged columns, row for row in its order: file_id, line_number,
+    code (null: no fault; 0: the fault staged), fault, fault_column, local, the lake's columns.
 
-    `staged` (grp, place, line_number, fault, fault_column, the staged columns; its rowid counts lines where line_number is null),
-    `files` (grp, place, file_id, zone, first_row) and `zone_days` are names of tables. Instants come out in UTC.
+    Instants come out in UTC, but for those with a bit in `local`, which are on their practice's clock until `to_utc` is run.
     """
-    instants = [column.name for column in contract.columns if column.kind == "instant"]
-    heads, stamps, times, offsets, joins = [], [], [], [], []
+    instants = _instants(contract)
+    heads, stamps, times, offsets = [], [], [], []
     for column in instants:
         c = name(column)
         head, tail, stamp, time, sign = (name(f"{part} {column}") for part in ("head", "tail", "stamp", "time", "sign"))
@@ -101,13 +101,6 @@ def typed_select(contract: ExtractContract, staged: str, files: str, zone_days: 
             f"else nullif(regexp_extract(substr({c}, 17), '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'), '') end as {sign}"
         )
         offsets.append(f"{_offset_seconds(sign, time)} as {name('offset ' + column)}")
-    for number, column in enumerate(instants):
-        t, o = name("time " + column), name("offset " + column)
-        day = f"greatest(least({t}::date, date '{LAST_DAY}'), date '{FIRST_DAY}')"
-        joins.append(
-            f"left join {zone_days} as z{number} on z{number}.zone = p.zone and z{number}.day = case "
-            f"when p.{o} is null then {day} end"
-        )
     values, faults = [], []
     for place, held in enumerate(contract.columns, 1):
         if held.name == NOTE:
@@ -116,11 +109,14 @@ def typed_select(contract: ExtractContract, staged: str, files: str, zone_days: 
         c = f"p.{name(held.name)}"
         if held.required:
             faults.append(f"when {c} is null then {2 * place}")
-        value, is_good = _typed(held, c, instants)
+        value, is_good = _typed(held, c)
         values.append(f"{value} as {name(held.name)}")
         if is_good is not None:
             faults.append(f"when {c} is not null and ({is_good}) is not true then {2 * place + 1}")
-    has_patient = "patient_id" in contract.names
+    local = " + ".join(
+        f"case when p.{name('time ' + column)} is not null and p.{name('sign ' + column)} is null then {2**number} else 0 end"
+        for number, column in enumerate(instants)
+    )
     stage = [
         f"{after} as (select {', '.join(['*', *parts])} from {before})"
         for before, after, parts in (
@@ -128,22 +124,37 @@ def typed_select(contract: ExtractContract, staged: str, files: str, zone_days: 
         )
     ]  # fmt: skip
     return f"""
-with texts as (
-    select f.file_id, f.zone, coalesce(s.line_number, s.rowid - f.first_row + 2) as line, s.* exclude (grp,
-    place, line_number)
-    from {staged} as s inner join {files} as f on s.grp = f.grp and s.place = f.place
-),
+with texts as (select * from {source}),
 {("," + chr(10)).join(stage)}
 select
     p.file_id,
-    p.line as line_number,
+    p.line_number,
     case when p.fault is not null then 0 {" ".join(faults)} end::integer as code,
     p.fault,
     p.fault_column,
-    {"p.patient_id" if has_patient else "null::varchar"} as patient_text,
+    ({local or "0"})::integer as local,
     {", ".join(values)}
-from placed as p
-{chr(10).join(joins)}"""
+from placed as p"""
+
+
+def to_utc(contract: ExtractContract, judged: str, files: str, zone_days: str) -> list[str]:
+    """Statements that take the instants of the table `judged` which have a bit in `local` from their practice's clock to UTC. `files` (file_id,
+    zone) and `zone_days` are names of tables."""
+    statements = []
+    for number, column in enumerate(_instants(contract)):
+        c = f"j.{name(column)}"
+        day = f"greatest(least({c}::date, date '{LAST_DAY}'), date '{FIRST_DAY}')"
+        second = f"(epoch_us({c}) // 1000000) - (epoch_us({c}::date::timestamp) // 1000000)"
+        offset = f"case when {second} < z.switch_second then z.offset_before else z.offset_after end"
+        statements.append(
+            f"update {judged} as j set {name(column)} = make_timestamp(epoch_us({c}) - {offset} * 1000000) from {files} as f, {zone_days} as z "
+            f"where j.file_id = f.file_id and z.zone = f.zone and z.day = {day} and j.local & {2**number} != 0"
+        )
+    return statements
+
+
+def _instants(contract: ExtractContract) -> list[str]:
+    return [column.name for column in contract.columns if column.kind == "instant"]
 
 
 def _offset_seconds(sign: str, time: str) -> str:
@@ -156,7 +167,7 @@ def _offset_seconds(sign: str, time: str) -> str:
     )
 
 
-def _typed(column: Column, c: str, instants: list[str]) -> tuple[str, str | None]:
+def _typed(column: Column, c: str) -> tuple[str, str | None]:
     """(typed value, condition under which it is one) of a staged text."""
     if column.vocabulary is not None:
         return c, f"{c} in ({', '.join(literal(word) for word in column.vocabulary)})"
@@ -170,9 +181,6 @@ def _typed(column: Column, c: str, instants: list[str]) -> tuple[str, str | None
     if column.kind == "boolean":
         return f"{c} = 'true'", f"{c} in ('true', 'false')"
     if column.kind == "instant":
-        number = instants.index(column.name)
-        t, o, z = f"p.{name('time ' + column.name)}", f"p.{name('offset ' + column.name)}", f"z{number}"
-        second = f"(epoch_us({t}) // 1000000) - (epoch_us({t}::date::timestamp) // 1000000)"
-        offset = f"coalesce({o}, case when {second} < {z}.switch_second then {z}.offset_before else {z}.offset_after end)"
-        return f"make_timestamp(epoch_us({t}) - {offset} * 1000000)", f"{t} is not null"
+        time, offset = f"p.{name('time ' + column.name)}", f"p.{name('offset ' + column.name)}"
+        return f"make_timestamp(epoch_us({time}) - coalesce({offset}, 0) * 1000000)", f"{time} is not null"
     return c, None
