@@ -46,7 +46,7 @@ def result(files: list[bytes], slowly: bool) -> tuple[list, int]:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         home = Home(Path(folder))
         if slowly:
-            patch.setattr(lake._Batch, "_stage_alike", lambda *_: set())
+            patch.setattr(lake._Batch, "_judge_alike", lambda *_: set())
         one = lake._Batch._stage_one
         patch.setattr(lake._Batch, "_stage_one", lambda self, *rest: (calls.append(1), one(self, *rest))[1])
         for night, text in enumerate(files, 1):
