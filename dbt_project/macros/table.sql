@@ -23,7 +23,11 @@
                 select * from {{ target_relation }}
             );
         {% endif %}
-        {% if is_touched_night() and touched_set %}
+        {% if is_touched_night() and is_of_tonight(model) %}
+            create or replace table {{ target_relation }} as (
+                {{ rows_of_touched(compiled_code, touched_set) }}
+            );
+        {% elif is_touched_night() and touched_set %}
             {{ replace_touched(target_relation, compiled_code, touched_set, (config.get('meta') or {}).get('follows_practice', [])) }}
         {% elif config.get('contract').enforced %}
             {{ get_assert_columns_equivalent(compiled_code) }}

@@ -33,6 +33,12 @@
     {{ return(((node.get('config') or {}).get('meta') or {}).get('touched_by')) }}
 {%- endmacro %}
 
+{#- Whether a model of touched keys has, behind such a night, these keys' rows and no others (`meta: is_of_tonight`): large, and only a step to what is kept.
+    Every reader is built for the same keys and on such a night alone: what is built again behind a close or an answer must not stand on it. -#}
+{% macro is_of_tonight(node) -%}
+    {{ return(((node.get('config') or {}).get('meta') or {}).get('is_of_tonight', false)) }}
+{%- endmacro %}
+
 {#- Rows of what one set has, where a reader by another set finds all that it needs: the entries judged are all entries of the patient-months. -#}
 {% macro is_enough_for(theirs, own) -%}
     {{ return(theirs == own or (theirs == 'judged_entries' and own in ('patient_months', 'member_months'))) }}
@@ -44,7 +50,11 @@
     {%- set relation = builtins.ref(*varargs, **kwargs) -%}
     {%- if model is defined and model.resource_type in ('model', 'test') and is_for_touched_rows() -%}
         {%- set own = touched_by(model) or touched_by(graph.nodes.get(model.get('attached_node'), {})) -%}
-        {%- set theirs = touched_by(graph.nodes.get('model.' ~ project_name ~ '.' ~ varargs[-1], {})) -%}
+        {%- set node = graph.nodes.get('model.' ~ project_name ~ '.' ~ varargs[-1], {}) -%}
+        {%- set theirs = touched_by(node) -%}
+        {%- if is_of_tonight(node) -%}
+            {{ return(relation) }}
+        {%- endif -%}
         {%- if own and theirs and is_enough_for(theirs, own) -%}
             {{ return(relation.incorporate(path={'schema': 'touched'})) }}
         {%- endif -%}
@@ -96,15 +106,6 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- Behind the FROM of a test that asks of a whole table what holds among rows with the same `columns`: only those that have one made this night. -#}
-{% macro only_beside_made(name, alias, columns) -%}
-    {%- do builtins.ref(name) -%}
-    {%- if is_for_touched_rows() -%}
-        semi join {{ builtins.ref(name).incorporate(path={'schema': 'touched'}) }} as the_made
-            on {% for column in columns %}{{ alias }}.{{ column }} = the_made.{{ column }}{% if not loop.last %} and {% endif %}{% endfor %}
-    {%- endif -%}
-{%- endmacro %}
-
 {#- The statements that put the rows of touched keys in the place of the old ones. What a model says that every row has from its practice (`meta:
     follows_practice`, columns of stg_practices) is changed in the others, too: a column that is written anew, and not the rows. -#}
 {% macro replace_touched(target_relation, sql, set_name, follows_practice) -%}
@@ -112,10 +113,7 @@
     {%- set set_relation = last_night('touched', set_model) -%}
     {%- set made = target_relation.incorporate(path={'schema': 'touched'}) -%}
     create or replace table {{ made }} as (
-        select made.*
-        from ({{ sql }}) as made
-        semi join {{ set_relation }} as the_touched
-            on {% for key in keys %}made.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %}
+        {{ rows_of_touched(sql, set_name) }}
     );
     delete from {{ target_relation }} as old
     using {{ set_relation }} as the_touched
@@ -129,6 +127,15 @@
     insert into {{ last_night('touched', 'replaced') }} values (
         '{{ target_relation.schema }}', '{{ target_relation.identifier }}', '{{ set_model }}', {{ text_list(keys) }}, {{ text_list(follows_practice) }}
     );
+{%- endmacro %}
+
+{#- Of a query's rows those with a key of the set. -#}
+{% macro rows_of_touched(sql, set_name) -%}
+    {%- set set_model, keys = touched_sets()[set_name] -%}
+    select made.*
+    from ({{ sql }}) as made
+    semi join {{ last_night('touched', set_model) }} as the_touched
+        on {% for key in keys %}made.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %}
 {%- endmacro %}
 
 {#- A list of names as DuckDB writes it. -#}

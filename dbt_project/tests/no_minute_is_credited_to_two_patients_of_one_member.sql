@@ -25,7 +25,6 @@ select
     credited.practice_id,
     credited.member_id
 from credited
-{{ only_beside_made('int_time_segments', 'credited', ['practice_id', 'member_id', 'month']) }}
 where credited.start_at is not null and credited.end_at > credited.start_at
 qualify
     credited.start_at < max(credited.end_at) over (

@@ -84,6 +84,11 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
         if model.meta.get("touched_by"):
             keys, columns = SETS[model.meta["touched_by"]]
             same = " and ".join(f"old.{column} = keys.{column}" for column in columns)
+            if model.meta.get("is_of_tonight"):
+                con.execute(
+                    f"create or replace table {table} as select old.* from ({sql}) as old semi join touched.{keys} as keys on {same}"
+                )
+                continue
             con.execute(
                 f'create or replace table touched."{model.name}" as select old.* from ({sql}) as old semi join touched.{keys} as keys on {same}'
             )
@@ -99,7 +104,9 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
 
 
 def differing(con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, compared: Compared) -> Iterator[str]:
-    """Tables of the two connections that are not the same, row for row."""
+    """Tables of the two connections, the first of them after a night of touched keys, that are not the same, row for row: of what such a night has for
+    itself alone, the rows of its keys."""
+    sets = {name: model.meta["touched_by"] for name, model in compiled.project().models.items() if model.meta.get("is_of_tonight")}
     every = (
         "select schema_name, table_name from duckdb_tables() where schema_name in ('staging', 'intermediate', 'marts') order by all"
     )
@@ -108,10 +115,15 @@ def differing(con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, 
     for schema, name in tables:
         shown = f'select * from {schema}."{name}"'
         one, two = con.execute(shown).to_arrow_table(), other.execute(shown).to_arrow_table()
-        compared.rows += two.num_rows
         with duckdb.connect() as judge:
             judge.register("one", one)
             judge.register("two", two)
+            if name in sets:
+                keys, columns = SETS[sets[name]]
+                judge.register("keys", con.execute(f"from touched.{keys}").to_arrow_table())
+                two = judge.execute(f"from two semi join keys using ({', '.join(columns)})").to_arrow_table()
+                judge.register("two", two)
+            compared.rows += two.num_rows
             columns = [row[0] for row in judge.execute("describe two").fetchall()]
             left, right = (
                 judge.execute(

@@ -13,7 +13,7 @@ import pytest
 from orchestration.answer import publish as publication
 from orchestration.engine import open_warehouse
 from orchestration.house import House, write_private
-from orchestration.transform import compiled, dbt, standing
+from orchestration.transform import assets, compiled, dbt, standing
 from orchestration.transform.state import build_inputs
 from tests.pipeline.homes import Ran, copy
 from tests.properties.nights import SETS, Compared, compare, differing, in_parts
@@ -192,6 +192,38 @@ def test_every_model_built_for_touched_keys_comes_behind_the_set_of_them() -> No
     for name, keys in scoped.items():
         behind = {model.name for model in compiled.in_order([name], night="touched")}
         assert SETS[keys][0] in behind, name
+
+
+def test_what_a_night_has_for_itself_alone_is_read_on_such_nights_and_by_the_same_keys(stood: House) -> None:
+    manifest = dbt.load_manifest(dbt.ensure_manifest(stood))
+    nodes = manifest["nodes"]
+    of_tonight = {
+        name: node["config"]["meta"]["touched_by"] for name, node in nodes.items() if node["config"]["meta"].get("is_of_tonight")
+    }
+    assert "model.ccm.int_time_segments" in of_tonight
+    tests, readers = set(), set()
+    for name, node in nodes.items():
+        for parent in of_tonight.keys() & set(node["depends_on"]["nodes"]):
+            if node["resource_type"] == "test":
+                tests.add(name)
+            else:
+                assert node["config"]["meta"].get("touched_by") == of_tonight[parent], (name, parent)
+                readers.add(name.split(".")[-1])
+    assert tests == dbt.OF_TONIGHT
+    # Nothing of it is built for a close, an answer, an acceptance or a dismissal: then every row is wanted.
+    sources = [name for name in manifest["sources"] if name.startswith(assets.ANSWERS)]
+    for roots in (assets.AFTER_A_CLOSE, sources, ["source.ccm.configuration.acceptances"], ["model.ccm.worklist"]):
+        below = set(dbt.hanging_on(manifest, roots))
+        assert below and not below & readers, below & readers
+
+
+def test_a_row_that_fails_a_test_of_what_a_night_has_for_itself_alone_is_built_again_until_it_does_not(stood: House) -> None:
+    build_inputs(stood)
+    assert standing.sound(stood) >= dbt.OF_TONIGHT
+    assert not any(result.is_bad for result in dbt.build(stood)) and standing.is_touched(stood)
+    standing.keep_sound(stood, standing.sound(stood) - dbt.OF_TONIGHT)
+    assert not any(result.is_bad for result in dbt.build(stood)) and not standing.is_touched(stood)
+    assert standing.sound(stood) >= dbt.OF_TONIGHT
 
 
 def test_what_hangs_on_a_close_does_not_pass_through_the_sets_of_a_night(stood: House) -> None:

@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'patient_months'}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
 -- Seconds per patient and local day, as a union of intervals (R-TIME-3): all of it, the billing practitioner's own, everyone else's.
 -- scenario 'actual' is what reaches step 6; 'documented' adds the undocumented time, 'resolved' adds overlaps and runaway timers as well (A6b);
 -- the latter two only for patient-months that they can change. Intervals are united only where they can overlap: on days on which time runs beside

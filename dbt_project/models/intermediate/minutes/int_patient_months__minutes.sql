@@ -1,5 +1,5 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
--- Seconds per patient-month and scenario; 'actual' for every patient-month, zeros included.
+-- Seconds per patient-month and scenario, and the first day that has any; 'actual' for every patient-month, zeros included.
 with sums as (
     select
         scenario,
@@ -8,7 +8,8 @@ with sums as (
         month,
         cast(sum(credited_seconds) as bigint) as credited_seconds,
         cast(sum(staff_seconds) as bigint) as staff_seconds,
-        cast(sum(practitioner_seconds) as bigint) as practitioner_seconds
+        cast(sum(practitioner_seconds) as bigint) as practitioner_seconds,
+        min(case when credited_seconds > 0 then local_day end) as first_credited_on
     from {{ ref('int_patient_days') }}
     group by scenario, practice_id, patient_id, month
 )
@@ -20,7 +21,8 @@ select
     months.month,
     coalesce(sums.credited_seconds, 0) as credited_seconds,
     coalesce(sums.staff_seconds, 0) as staff_seconds,
-    coalesce(sums.practitioner_seconds, 0) as practitioner_seconds
+    coalesce(sums.practitioner_seconds, 0) as practitioner_seconds,
+    sums.first_credited_on
 from {{ ref('int_patient_months') }} as months
 left join sums
     on
@@ -36,6 +38,7 @@ select
     month,
     credited_seconds,
     staff_seconds,
-    practitioner_seconds
+    practitioner_seconds,
+    first_credited_on
 from sums
 where scenario <> 'actual'

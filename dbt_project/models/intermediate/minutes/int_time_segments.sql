@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'patient_months'}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
 -- Each piece with what steps 1 to 5 of rules.md A3 say of it; disposition is null for what reaches step 6. Where the member was with someone else
 -- for part of a piece, that part and the rest are segments of their own. overlap_pass and day_pass keep what steps 2, 4 and 5 would say, for the
 -- time that documentation or a word of the member could still bring back (A6b). is_whole: the segment is all of its entry. is_beside: it reaches step 6

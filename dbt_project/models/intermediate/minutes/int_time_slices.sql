@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'patient_months'}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
 -- Step 6: of what runs beside other time of the patient's day, the seconds that an earlier-starting entry (ties: the smaller entry_id) already counts
 -- are concurrent, the rest is credited (R-TIME-3). What runs beside none is credited as it is (minute_ledger).
 with beside as (

@@ -1,18 +1,7 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- How far each patient gets in each month (rules.md A2), step by step, with the date of the evidence for each step that has one. The funnel counts
 -- these rows, the enrollment status names them, the revenue gap and the work lists ask what keeps a patient from the next step.
-with first_minutes as (
-    select
-        practice_id,
-        patient_id,
-        month,
-        min(local_day) as first_credited_on
-    from {{ ref('int_patient_days') }}
-    where scenario = 'actual' and credited_seconds > 0
-    group by practice_id, patient_id, month
-),
-
-steps as (
+with steps as (
     select
         basis.practice_id,
         basis.patient_id,
@@ -55,7 +44,7 @@ steps as (
         basis.documented_consent_on,
         greatest(basis.documented_consent_on, basis.initiated_on) as enrolled_on,
         basis.first_care_plan_on,
-        first_minutes.first_credited_on,
+        minutes.first_credited_on,
         dated.first_threshold_on,
         claims.claimed_on,
         case when claims.status = 'paid' then answered.paid_on end as paid_on
@@ -64,7 +53,6 @@ steps as (
     inner join {{ ref('int_eligibility') }} as eligibility using (practice_id, patient_id, month)
     inner join {{ ref('int_decisions') }} as decisions using (practice_id, patient_id, month)
     left join {{ ref('int_patient_months__outreach') }} as outreach using (practice_id, patient_id, month)
-    left join first_minutes using (practice_id, patient_id, month)
     inner join {{ ref('patient_month_minutes') }} as logged using (practice_id, patient_id, month)
     inner join {{ ref('int_patient_months__minutes') }} as minutes
         on

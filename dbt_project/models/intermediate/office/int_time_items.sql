@@ -1,42 +1,7 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- Time that documentation ('documented') or a word of the member ('resolved') could still bring back, by item, with what it would bring: the
 -- patient-month decided again with all such time credited, less what it is worth without, split over the items by minutes (rules.md A6b, A7).
-with notes as (
-    select
-        practice_id,
-        'missing_note' as kind,
-        'documented' as scenario,
-        month,
-        patient_id,
-        member_id,
-        entry_id,
-        cast(null as varchar) as appointment_id,
-        cast(null as varchar) as call_id,
-        min(local_day) as worked_on,
-        sum(seconds) as seconds
-    from {{ ref('int_time_segments') }}
-    where disposition = 'undocumented' and passes_days and seconds > 0
-    group by practice_id, month, patient_id, member_id, entry_id
-),
-
-timers as (
-    select
-        practice_id,
-        'open_timer' as kind,
-        'documented' as scenario,
-        month,
-        patient_id,
-        member_id,
-        entry_id,
-        cast(null as varchar) as appointment_id,
-        cast(null as varchar) as call_id,
-        local_day as worked_on,
-        0 as seconds
-    from {{ ref('int_time_segments') }}
-    where disposition = 'open_timer'
-),
-
-visits as (
+with visits as (
     select
         practice_id,
         kind,
@@ -53,32 +18,22 @@ visits as (
     group by practice_id, kind, month, patient_id, member_id, appointment_id, call_id
 ),
 
-unresolved as (
+every_item as (
     select
         practice_id,
-        disposition as kind,
-        'resolved' as scenario,
+        kind,
+        scenario,
         month,
         patient_id,
         member_id,
         entry_id,
         cast(null as varchar) as appointment_id,
         cast(null as varchar) as call_id,
-        min(local_day) as worked_on,
-        sum(seconds) as seconds
-    from {{ ref('int_time_segments') }}
-    where disposition in ('staff_overlap', 'runaway_timer') and would_count and seconds > 0
-    group by practice_id, disposition, month, patient_id, member_id, entry_id
-),
-
-every_item as (
-    select * from notes
-    union all
-    select * from timers
+        worked_on,
+        seconds
+    from {{ ref('int_time_recoverable') }}
     union all
     select * from visits
-    union all
-    select * from unresolved
 ),
 
 -- Of patients known and months reported: where there is no patient-month, nothing can be billed or mended.

@@ -1,0 +1,58 @@
+{{ config(meta={'touched_by': 'patient_months'}) }}
+-- Entries whose time does not count and could: for want of a note or an end ('documented'), or of a word of the member ('resolved') (rules.md A6b).
+with segments as (
+    select
+        practice_id,
+        entry_id,
+        patient_id,
+        member_id,
+        month,
+        local_day,
+        seconds,
+        disposition,
+        would_count,
+        passes_days
+    from {{ ref('int_time_segments') }}
+    where disposition in ('undocumented', 'open_timer', 'staff_overlap', 'runaway_timer')
+)
+
+select
+    practice_id,
+    'missing_note' as kind,
+    'documented' as scenario,
+    month,
+    patient_id,
+    member_id,
+    entry_id,
+    min(local_day) as worked_on,
+    cast(sum(seconds) as bigint) as seconds
+from segments
+where disposition = 'undocumented' and passes_days and seconds > 0
+group by practice_id, month, patient_id, member_id, entry_id
+union all
+select
+    practice_id,
+    'open_timer' as kind,
+    'documented' as scenario,
+    month,
+    patient_id,
+    member_id,
+    entry_id,
+    local_day as worked_on,
+    0 as seconds
+from segments
+where disposition = 'open_timer'
+union all
+select
+    practice_id,
+    disposition as kind,
+    'resolved' as scenario,
+    month,
+    patient_id,
+    member_id,
+    entry_id,
+    min(local_day) as worked_on,
+    cast(sum(seconds) as bigint) as seconds
+from segments
+where disposition in ('staff_overlap', 'runaway_timer') and would_count and seconds > 0
+group by practice_id, disposition, month, patient_id, member_id, entry_id
