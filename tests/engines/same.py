@@ -13,9 +13,7 @@ import duckdb
 
 # Numbers that stand for contents: each engine has its own hash, and only compares them with its own (dialect.py). And when a landed file was copied.
 OWN = {
-    ("intermediate", "int_notes__credited", "note_number"),
     ("intermediate", "int_time_entries__cut", "note_number"),
-    ("intermediate", "int_time_segments", "note_number"),
     ("staging", "stg_time_entries", "note_number"),
     ("staging", "stg_practices", "charges_number"),
     ("staging", "stg_files", "ctime_ns"),

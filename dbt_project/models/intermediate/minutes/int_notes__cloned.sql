@@ -1,22 +1,56 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- Patient-months with a note that stands for two patients of the practice's month, or for too many entries of the one patient (rules.md A3).
-with own as (
-    select * from {{ ref('int_notes__credited') }}
+{#- Asked for on every night, so that dbt knows of the edges. -#}
+{%- set judged, of_touched = time_pieces('judged'), only_touched('patient_months', 'pieces') %}
+with
+{% if is_touched_night() -%}
+own as (
+    select
+        pieces.practice_id,
+        pieces.month,
+        pieces.note_number
+    from {{ judged }} as pieces
+    {{ of_touched }}
 ),
 
--- Notes whose number stands too often. Other patients' notes count, whether this night touches them or not.
+{% endif -%}
+-- Other patients' notes count, whether this night touches them or not.
+noted as (
+    select
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month,
+        pieces.note_number,
+        hash(pieces.practice_id, pieces.month, pieces.note_number) as number
+    from {{ time_pieces() }} as pieces
+    {%- if is_touched_night() %}
+    semi join own on pieces.practice_id = own.practice_id and pieces.month = own.month and pieces.note_number = own.note_number
+    {%- endif %}
+    where
+        pieces.note_number is not null
+        {%- if is_touched_night() %}
+        and pieces.note_number in (select own.note_number from own)
+        {%- endif %}
+),
+
+-- Most notes have one piece: what may stand too often is found by one number, and counted then.
+repeated as (
+    select number
+    from noted
+    group by number
+    having count(*) > least({{ limit('cloned_note_per_patient') }}, 1)
+),
+
+-- Notes whose number stands too often, with credited time or without.
 alike as (
     select
-        every_note.practice_id,
-        every_note.month,
-        every_note.note_number
-    from {{ whole('int_notes__credited') }} as every_note
-    {%- if is_touched_night() %}
-    semi join own
-        on every_note.practice_id = own.practice_id and every_note.month = own.month and every_note.note_number = own.note_number
-    {%- endif %}
-    group by every_note.practice_id, every_note.month, every_note.note_number
-    having count(*) > 1 or max(every_note.entries) > {{ limit('cloned_note_per_patient') }}
+        practice_id,
+        month,
+        note_number
+    from noted
+    where number in (select repeated.number from repeated)
+    group by practice_id, month, note_number
+    having count(distinct patient_id) > 1 or count(*) > {{ limit('cloned_note_per_patient') }}
 ),
 
 -- The number only found them: what is one note is said by its hash.

@@ -4,7 +4,7 @@
 -- time that documentation or a word of the member could still bring back (A6b). is_whole: the segment is all of its entry. is_beside: it reaches step 6
 -- on a day of the patient on which time runs beside other time.
 {%- set columns = [
-    'practice_id', 'entry_id', 'patient_id', 'member_id', 'program', 'local_day', 'month', 'entry_start_at', 'note_number', 'screening', 'content',
+    'practice_id', 'entry_id', 'patient_id', 'member_id', 'program', 'local_day', 'month', 'entry_start_at', 'screening', 'content',
     'is_known', 'is_inactive',
 ] %}
 with activities as (
@@ -35,7 +35,6 @@ pieces as (
         pieces.seconds,
         pieces.is_whole,
         pieces.entry_start_at,
-        pieces.note_number,
         members.active_from,
         members.active_to,
         case
@@ -196,7 +195,6 @@ select
     disposed.month,
     disposed.local_day,
     disposed.entry_start_at,
-    disposed.note_number,
     disposed.start_at,
     disposed.end_at,
     disposed.seconds,
