@@ -105,7 +105,7 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
 
 def differing(con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, compared: Compared) -> Iterator[str]:
     """Tables of the two connections, the first of them after a night of touched keys, that are not the same, row for row: of what such a night has for
-    itself alone, the rows of its keys."""
+    itself alone, the rows of its keys (where these went with the publication: of the keys that it has rows of)."""
     sets = {name: model.meta["touched_by"] for name, model in compiled.project().models.items() if model.meta.get("is_of_tonight")}
     every = (
         "select schema_name, table_name from duckdb_tables() where schema_name in ('staging', 'intermediate', 'marts') order by all"
@@ -120,7 +120,15 @@ def differing(con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, 
             judge.register("two", two)
             if name in sets:
                 keys, columns = SETS[sets[name]]
-                judge.register("keys", con.execute(f"from touched.{keys}").to_arrow_table())
+                is_there = con.execute(
+                    "select count(*) from duckdb_tables() where schema_name = 'touched' and table_name = ?", [keys]
+                )
+                kept = (
+                    f"from touched.{keys}"
+                    if is_there.fetchall()[0][0]
+                    else f'select distinct {", ".join(columns)} from {schema}."{name}"'
+                )
+                judge.register("keys", con.execute(kept).to_arrow_table())
                 two = judge.execute(f"from two semi join keys using ({', '.join(columns)})").to_arrow_table()
                 judge.register("two", two)
             compared.rows += two.num_rows
