@@ -58,9 +58,9 @@
 {#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line); is_only: no other row
     has its key. Most keys have one row: only rows whose keys have the same number as another row's are put in an order. On a night that recomputes
     what it touches: of the keys in touched files the rows that these bring, and those that are known from other files. The rows are looked up by their
-    place: reading the keys alone is a fraction of reading everything. explicit_cardinality: DuckDB guesses by the first batch, which is empty, and would
+    place: reading the keys alone is a fraction of reading everything; `known` is a relation that has them already. explicit_cardinality: DuckDB guesses by the first batch, which is empty, and would
     take all that was logged for the small side of a join. -#}
-{% macro change_rows(table, key, columns, touched=none) -%}
+{% macro change_rows(table, key, columns, touched=none, known=none) -%}
     {%- set touched = touched or 'landed_' ~ table -%}
     {#- Asked for on every night, so that dbt knows of the edge. -#}
     {%- set of_touched_keys = only_touched(touched, 'the_known') -%}
@@ -82,10 +82,12 @@
             known.file_id,
             known.line_number{% for column in columns %},
             known.{{ column }}{% endfor %}
-        from {{ this }} as known
+        from {{ known or this }} as known
         where
+            {% if not known -%}
             known.rowid in (select the_known.rowid from {{ this }} as the_known {{ of_touched_keys }})
-            and known.file_id not in (select files.file_id from {{ ref('touched_files') }} as files)
+            and {% endif -%}
+            known.file_id not in (select files.file_id from {{ ref('touched_files') }} as files)
         {%- endif %}
     ),
 

@@ -81,11 +81,11 @@
 
 {#- Behind a FROM: the pieces of current entries (rules.md A3): most entries are one piece as they are, the others were cut (int_time_entries__cut).
     A piece has its entry's columns, its own local_day, month, start_at, end_at and seconds (no time: no interval, and seconds as they are), and is_whole
-    when nothing was cut off. Which: `all`, those to be `judged` (judged_entries), those of touched entries as this night `made` them, or all as they
-    were `before` this night. -#}
+    when nothing was cut off. Which: `all`, those to be `judged` (judged_entries), those of touched entries as this night `made` them, or as they were `before`
+    this night (of the cut ones all). -#}
 {% macro time_pieces(which='all') -%}
     {%- if which == 'before' -%}
-        {%- set entries, cut = last_night('staging', 'stg_time_entries'), last_night('intermediate', 'int_time_entries__cut') -%}
+        {%- set entries, cut = ref('touched_entries__known'), last_night('intermediate', 'int_time_entries__cut') -%}
     {%- elif which == 'made' -%}
         {%- set entries, cut = made_tonight('stg_time_entries'), made_tonight('int_time_entries__cut') -%}
     {%- else -%}

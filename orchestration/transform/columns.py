@@ -103,8 +103,10 @@ def _as_if_whole(sql: str, models: Mapping[str, Mapping[str, Any]]) -> str:
     sql = _ONLY_TOUCHED.sub("", sql)
     for node in models.values():
         sql = sql.replace(f'"{standing.SETS}"."{node["name"]}"', f'"{node["schema"]}"."{node["name"]}"')
-    # The entries judged again are rows of the entries (macro judged_entries).
-    return sql.replace(f'"{standing.SETS}"."touched_entries__judged_rows"', '"staging"."stg_time_entries"')
+    # The entries judged again, and the touched ones as they were, are rows of the entries.
+    for name in ("touched_entries__judged_rows", "touched_entries__known"):
+        sql = sql.replace(f'"{standing.SETS}"."{name}"', '"staging"."stg_time_entries"')
+    return sql
 
 
 def columns_of(

@@ -18,7 +18,7 @@ from orchestration.transform.state import build_inputs
 from tests.pipeline.homes import Ran, copy
 from tests.properties.nights import SETS, Compared, compare, differing, in_parts
 from tests.properties.orders import deliveries_of, one_by_one
-from tests.properties.strategies import population
+from tests.properties.strategies import Fact, population
 
 pytestmark = pytest.mark.xdist_group("orders")
 
@@ -40,6 +40,20 @@ def test_a_month_that_an_entry_is_dated_ahead_into_moves_with_the_nights(demo: t
     plan = sorted(one_by_one(deliveries_of(clinics)), key=lambda run: (run[0].night, run[0].version))
     found = compare(tmp_path, demo[0] / "marts.duckdb", clinics, plan, Random(22), nights=4, only_last=True)
     assert found.differences == [] and found.nights == 3
+
+
+def test_another_credential_of_a_member_reaches_every_entry_of_theirs(demo: tuple[Path, Ran], tmp_path: Path) -> None:
+    clinics = population(5, 2)
+    for clinic in clinics:
+        newest = len(clinic.nights) - 1
+        for fact in [fact for fact in clinic.members if fact.row["credential"] == "RN" and fact.last > newest]:
+            clinic.members.append(Fact({**fact.row, "credential": "LPN"}, first=newest))
+            fact.last = newest - 1
+    deliveries = deliveries_of(clinics)
+    nights = sorted({one.night for one in deliveries})
+    plan = [[one for one in deliveries if (one.night == nights[-1]) is is_newest] for is_newest in (False, True)]
+    found = compare(tmp_path, demo[0] / "marts.duckdb", clinics, plan, Random(5), nights=2)
+    assert found.differences == [] and found.nights >= 1
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'judged_entries'}) }}
+{{ config(meta={'touched_by': 'entries'}) }}
 -- Each time entry as it stands: who, when, what, how it was recorded and how often amended, and the landed row that says so. The note is an id, a
 -- length and a hash. Only entries with further rows have anything to count.
 with versions as (
@@ -7,8 +7,8 @@ with versions as (
         entries.entry_id,
         count(*) as versions,
         min(entries.extract_date) as first_landed_on
-    from {{ judged_entries() }} as entries
-    {{ only_touched('judged_entries', 'entries') }}
+    from {{ ref('stg_time_entries') }} as entries
+    {{ only_touched('entries', 'entries') }}
     where not entries.is_only
     group by entries.practice_id, entries.entry_id
 )
@@ -39,8 +39,8 @@ select
     coalesce(versions.first_landed_on, entries.extract_date) as first_landed_on,
     entries.file_id,
     entries.line_number
-from {{ judged_entries() }} as entries
-{{ only_touched('judged_entries', 'entries') }}
+from {{ ref('stg_time_entries') }} as entries
+{{ only_touched('entries', 'entries') }}
 left join versions on entries.practice_id = versions.practice_id and entries.entry_id = versions.entry_id
 left join {{ ref('int_members__current') }} as members
     on entries.practice_id = members.practice_id and entries.member_id = members.member_id
