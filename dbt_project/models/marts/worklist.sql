@@ -1,5 +1,12 @@
 -- What someone should do next: of all that could be mended, what can be mended still.
-with open_items as (
+-- Only in these months anything can be mended: which of them a kind of item has is said below.
+with months as (
+    select *
+    from {{ ref('int_months__close') }}
+    where is_open or month_end + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= newest_night
+),
+
+open_items as (
     select
         items.*,
         kinds.owner,
@@ -8,7 +15,7 @@ with open_items as (
         months.newest_night
     from {{ ref('int_work_items') }} as items
     inner join {{ ref('rule_worklist_kinds') }} as kinds on items.kind = kinds.kind
-    inner join {{ ref('int_months__close') }} as months on items.practice_id = months.practice_id and items.month = months.month
+    inner join months on items.practice_id = months.practice_id and items.month = months.month
     where
         case kinds.exists_in
             when 'newest_month' then months.newest_night <= items.month_end
