@@ -9,6 +9,7 @@ from orchestration.take_in.zones import FIRST_DAY, LAST_DAY
 BLANK = r"[\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]*"
 _SIGN = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?"
 _TAIL = r"(\.\d+)?" + _SIGN  # behind the seconds
+_EXACT = "%Y-%m-%dT%H:%M:%SZ"
 _SHORT = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}" + _SIGN  # without seconds
 NEXT_STEP = "; correct the row and land the file again"
 
@@ -81,23 +82,30 @@ def judging(contract: ExtractContract, source: str) -> str:
     Instants come out in UTC, but for those with a bit in `local`, which are on their practice's clock until `to_utc` is run.
     """
     instants = _instants(contract)
-    heads, stamps, times, offsets = [], [], [], []
+    exacts, rests, heads, stamps, times, offsets = [], [], [], [], [], []
     for column in instants:
-        c = name(column)
+        # Nearly every value is of this form to the second: one look says so, and everything below is asked of the others alone.
+        c, exact = name(column), name(f"exact {column}")
+        exacts.append(
+            f"case when strlen({c}) = {len('2026-01-31T09:30:00Z')} and strftime(try_cast({c} as timestamp), '{_EXACT}') = {c} "
+            f"then try_cast({c} as timestamp) end as {exact}"
+        )
+        rest = name(f"rest {column}")
+        rests.append(f"case when {exact} is null then {c} end as {rest}")
+        c = rest
         head, tail, stamp, time, sign = (name(f"{part} {column}") for part in ("head", "tail", "stamp", "time", "sign"))
         heads.append(f"left({c}, 19) as {head}, substr({c}, 20) as {tail}")
-        # DuckDB reads many forms as a timestamp; the round trip proves that it is this one. Nearly all values
-        # end there.
+        # DuckDB reads many forms as a timestamp; the round trip proves that it is this one.
         stamps.append(f"try_cast({head} as timestamp) as {stamp}")
         is_tail = f"({tail} = '' or {tail} = 'Z' or regexp_full_match({tail}, '{_TAIL}'))"
         is_long = f"{stamp}::varchar = replace({head}, 'T', ' ') and {is_tail}"
         short = f"left({c}, 10) || ' ' || substr({c}, 12, 5) || ':00'"
         times.append(
-            f"case when {is_long} then {stamp} when regexp_full_match({c}, '{_SHORT}') "
+            f"case when {exact} is not null then {exact} when {is_long} then {stamp} when regexp_full_match({c}, '{_SHORT}') "
             f"and try_cast({short} as timestamp)::varchar = {short} then try_cast({short} as timestamp) end as {time}"
         )
         times.append(
-            f"case when {tail} = 'Z' then 'Z' when {tail} = '' and substr({c}, 17, 1) = ':' then null "
+            f"case when {exact} is not null or {tail} = 'Z' then 'Z' when {tail} = '' and substr({c}, 17, 1) = ':' then null "
             f"else nullif(regexp_extract(substr({c}, 17), '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'), '') end as {sign}"
         )
         offsets.append(f"{_offset_seconds(sign, time)} as {name('offset ' + column)}")
@@ -120,7 +128,8 @@ def judging(contract: ExtractContract, source: str) -> str:
     stage = [
         f"{after} as (select {', '.join(['*', *parts])} from {before})"
         for before, after, parts in (
-            ("texts", "headed", heads), ("headed", "stamped", stamps), ("stamped", "timed", times), ("timed", "placed", offsets),
+            ("texts", "looked", exacts), ("looked", "left_over", rests), ("left_over", "headed", heads), ("headed", "stamped", stamps),
+            ("stamped", "timed", times), ("timed", "placed", offsets),
         )
     ]  # fmt: skip
     return f"""
@@ -182,5 +191,6 @@ def _typed(column: Column, c: str) -> tuple[str, str | None]:
         return f"{c} = 'true'", f"{c} in ('true', 'false')"
     if column.kind == "instant":
         time, offset = f"p.{name('time ' + column.name)}", f"p.{name('offset ' + column.name)}"
-        return f"make_timestamp(epoch_us({time}) - coalesce({offset}, 0) * 1000000)", f"{time} is not null"
+        exact = f"p.{name('exact ' + column.name)}"
+        return f"coalesce({exact}, make_timestamp(epoch_us({time}) - coalesce({offset}, 0) * 1000000))", f"{time} is not null"
     return c, None
