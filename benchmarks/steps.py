@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,30 @@ def _limit_memory() -> None:
     duckdb.connect = limited  # type: ignore[assignment]
 
 
+@contextlib.contextmanager
+def cpu_of_nodes() -> Iterator[dict[str, float]]:
+    """Seconds of CPU of each of dbt's nodes by its unique id, those of its statements: dbt itself keeps the wall clock alone."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    name = "exception_handler"
+    before, used = getattr(DuckDBConnectionManager, name), defaultdict[str, float](float)
+
+    @contextlib.contextmanager
+    def handler(self: Any, sql: str, connection_name: str = "master") -> Iterator[None]:
+        began = time.process_time()
+        try:
+            with before(self, sql, connection_name):
+                yield
+        finally:
+            used[str(self.get_thread_connection().name)] += time.process_time() - began
+
+    setattr(DuckDBConnectionManager, name, handler)
+    try:
+        yield used
+    finally:
+        setattr(DuckDBConnectionManager, name, before)
+
+
 def night(house: House, *, is_whole: bool = False) -> dict[str, Any]:
     """A night by the functions of its assets: what landed is taken in, judged, built and tested, and published; `is_whole` as `--full`."""
     from orchestration.answer.publish import publish
@@ -195,7 +221,10 @@ def night(house: House, *, is_whole: bool = False) -> dict[str, Any]:
             judge_batch(house, report.batch)
 
     def rebuilt() -> None:
-        results, _ = rebuild_everything(house, build_inputs(house), is_whole=is_whole)
+        with cpu_of_nodes() as used:
+            results, _ = rebuild_everything(house, build_inputs(house), is_whole=is_whole)
+        dearest = sorted(used.items(), key=lambda one: -one[1])[:60]
+        found["dearest, cpu_s"] = {".".join(name.split(".")[:3:2]): round(seconds, 2) for name, seconds in dearest}
         found["bad"] = [result.unique_id for result in results if result.is_bad]
         slowest = sorted(results, key=lambda result: -result.seconds)[:40]
         found["slowest, wall_s"] = {".".join(result.unique_id.split(".")[:3:2]): round(result.seconds, 2) for result in slowest}
