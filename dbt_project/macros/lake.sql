@@ -58,8 +58,8 @@
 {#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line); is_only: no other row
     has its key. Most keys have one row: only rows whose keys have the same number as another row's are put in an order. On a night that recomputes
     what it touches: of the keys in touched files the rows that these bring, and those that are known from other files. The rows are looked up by their
-    place: reading the keys alone is a fraction of reading everything; `known` is a relation that has them already. explicit_cardinality: DuckDB guesses by the first batch, which is empty, and would
-    take all that was logged for the small side of a join. -#}
+    place: reading the keys alone is a fraction of reading everything; `known` is a relation that has them already. explicit_cardinality: DuckDB guesses
+    by the first batch, which is empty, and would take all that was logged for the small side of a join. -#}
 {% macro change_rows(table, key, columns, touched=none, known=none) -%}
     {%- set touched = touched or 'landed_' ~ table -%}
     {#- Asked for on every night, so that dbt knows of the edge. -#}
