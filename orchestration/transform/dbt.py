@@ -236,7 +236,11 @@ def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Itera
             target = "encrypted" if is_on() else "objects" if house.lake_url else "duckdb"
             outcome = dbtRunner(manifest).invoke(command_line(arguments, target, writes_manifest=is_parsing))
         finally:
+            # dbt only lets its connection go. Whatever still holds it (a log that keeps an exception keeps the frames it came through) would hold the file.
+            held = DuckDBConnectionManager._ENV
             DuckDBConnectionManager.close_all_connections()
+            if held is not None:
+                held.close()
             logging.getLogger("dbt").setLevel(logging.WARNING)
     return node_results(outcome, arguments[0])
 
