@@ -708,7 +708,7 @@ class _Batch:
             for statement in typed.to_utc(contract, "judged", "files", "zone_days"):
                 engine.execute(statement)
         engine.execute("""
-            create table lying as select file_id, min(rowid) as first_row from judged group by all;
+            create table lying as select file_id, min(rowid) as first_row, max(rowid) as last_row, count(line_number) as numbered from judged group by all;
             create view lines as
             select j.* replace (coalesce(j.line_number, j.rowid - lying.first_row + 2) as line_number)
             from judged as j inner join lying on j.file_id = lying.file_id
@@ -801,15 +801,34 @@ class _Batch:
         columns = ", ".join(f"j.{typed.name(name)}" for name, _ in lake_columns(contract))
         lost = "anti join superseded as s on j.file_id = s.file_id and j.line_number = s.line_number" if has_superseded else ""
         path = self.scratch / f"{contract.table}.parquet"
-        # file_id runs by practice and night
-        _copy(
-            self.engine,
+        rows = (
             f"select f.practice_id, f.extract_date, j.file_id, j.line_number, {columns} from lines as j "
-            f"inner join files as f on j.file_id = f.file_id {lost} where j.code is null order by "
-            f"j.file_id, j.line_number",
-            path,
+            f"inner join files as f on j.file_id = f.file_id {lost} where j.code is null"
         )
+        # file_id runs by practice and night. Millions of rows that lie in this order already would not fit into memory to be sorted: DuckDB writes them
+        # as they lie, and what was written is looked at.
+        is_written = False
+        if self._lies_in_order():
+            _copy(self.engine, rows, path)
+            is_written = self._is_in_order(path)
+        if not is_written:
+            _copy(self.engine, f"{rows} order by j.file_id, j.line_number", path)
         self.written[contract.table] = path
+
+    def _lies_in_order(self) -> bool:
+        """Whether `judged` has the rows by file and line: no file before or among another of a lower number, and every line number from its place."""
+        return bool(
+            self._one(
+                "select bool_and(numbered = 0 and first_row > coalesce(before, -1)) "
+                "from (select numbered, first_row, lag(last_row) over (order by file_id) as before from lying)"
+            )
+        )
+
+    def _is_in_order(self, path: Path) -> bool:
+        return not self._one(
+            "select count(*) from (select file_id, line_number, lag(file_id) over () as file_before, lag(line_number) over () as line_before "
+            f"from {_source(path)}) where file_before > file_id or (file_before = file_id and line_before >= line_number)"
+        )
 
     def _record(
         self,

@@ -56,6 +56,22 @@ def test_many_nights_and_practices_make_one_batch_with_one_file_per_table(home):
     assert [f.file_id for f in report.files] == list(range(1_000_000, 1_000_036))
 
 
+@pytest.mark.parametrize("says", ["what is so", "that they lie in order"])
+def test_the_lake_has_the_rows_by_file_and_line_however_the_files_were_read(home, monkeypatch, says):
+    """Files of two headers are read apart, one that is packed or quoted oddly after them; rows that are written as they lie are looked at."""
+    if says == "that they lie in order":
+        monkeypatch.setattr(lake._Batch, "_lies_in_order", lambda self: True)
+    turned = "\n".join(",".join(reversed(line.split(","))) for line in plans(*"abc").splitlines()) + "\n"
+    for night, (content, form) in enumerate(
+        [(plans(*"abc"), "csv"), (turned, "csv"), (plans(*"abc"), "csv"), (plans(*"abc"), "csv.gz"), (plans("a", 'b"', "c"), "csv"), (turned, "csv")], 1
+    ):  # fmt: skip
+        home.land("care_plans", content, night=f"2026-02-0{night}", form=form)
+    home.take_in()
+    written = home.ask("select file_id, line_number, care_plan_id from {care_plans}")
+    assert [line for _, line, _ in written].count(2) == 6 and len(written) >= 17
+    assert written == sorted(written)
+
+
 def test_taking_in_twice_does_no_harm_and_a_touched_file_is_no_new_one(home):
     path = home.land("care_plans", plans("a"))
     assert home.take_in().batch == 1
