@@ -28,8 +28,8 @@ select
     scenarios.patient_id,
     scenarios.month,
     coalesce(cast(scenario_tracks.codes as varchar), '') <> coalesce(cast(actual.codes as varchar), '') as changes_claim,
-    coalesce(scenario_tracks.allowed_amount, 0) as allowed_amount,
-    coalesce(scenario_tracks.allowed_amount, 0) - coalesce(actual.allowed_amount, 0) as allowed_difference
+    cast(coalesce(scenario_tracks.allowed_amount, 0) as decimal(18, 2)) as allowed_amount,
+    cast(coalesce(scenario_tracks.allowed_amount, 0) - coalesce(actual.allowed_amount, 0) as decimal(18, 2)) as allowed_difference
 from scenarios
 left join chosen as scenario_tracks
     on

@@ -12,8 +12,8 @@ with tracks as (
         max(minutes_used) as minutes_used,
         bool_or(is_capped) as is_capped,
         -- A unit without a price has no sum either.
-        case when count(*) = count(allowed_amount) then sum(allowed_amount) end as allowed_amount,
-        case when count(*) = count(national_amount) then sum(national_amount) end as national_amount,
+        case when count(*) = count(allowed_amount) then cast(sum(allowed_amount) as decimal(18, 2)) end as allowed_amount,
+        case when count(*) = count(national_amount) then cast(sum(national_amount) as decimal(18, 2)) end as national_amount,
         {{ list_in_order("{'code': procedure_code, 'units': units}", "{'further': not is_base, 'code': procedure_code}") }} as codes
     from {{ ref('int_candidates__priced') }}
     group by scenario, practice_id, patient_id, month, program, track, service_date
