@@ -24,9 +24,9 @@
             );
         {% endif %}
         {% if is_touched_night() and is_of_tonight(model) %}
-            create or replace table {{ target_relation }} as (
-                {{ rows_of_touched(compiled_code, touched_set) }}
-            );
+            {{ table_of_tonight(target_relation, rows_of_touched(compiled_code, touched_set)) }}
+        {% elif is_touched_night() and target_relation.schema == 'touched' %}
+            {{ table_of_tonight(target_relation, compiled_code) }}
         {% elif is_touched_night() and touched_set %}
             {{ replace_touched(target_relation, compiled_code, touched_set, (config.get('meta') or {}).get('follows_practice', [])) }}
         {% elif config.get('contract').enforced %}

@@ -82,8 +82,8 @@
 {#- Behind a FROM: the pieces of current entries (rules.md A3): most entries are one piece as they are, the others were cut (int_time_entries__cut).
     A piece has its entry's columns, its own local_day, month, start_at, end_at and seconds (no time: no interval, and seconds as they are), and is_whole
     when nothing was cut off. Which: `all`, those to be `judged` (judged_entries), those of touched entries as this night `made` them, or as they were `before`
-    this night (of the cut ones all). -#}
-{% macro time_pieces(which='all') -%}
+    this night (of the cut ones all). `days`: a model of months; of whole entries only those of a day in one of these are read, of the cut ones all. -#}
+{% macro time_pieces(which='all', days=none) -%}
     {%- if which == 'before' -%}
         {%- set entries, cut = ref('touched_entries__known'), last_night('intermediate', 'int_time_entries__cut') -%}
     {%- elif which == 'made' -%}
@@ -106,7 +106,10 @@
             true as is_whole,
             start_at as entry_start_at
         from {{ entries }}
-        where is_current and coalesce(last_local_day <= local_day, true)
+        {%- if days %}
+        semi join ({{ days_of(days) }}) as days on local_day = days.day
+        {%- endif %}
+        where is_current and {{ is_one_piece() }}
         union all
         select
             {% for column in columns %}{{ column }},
@@ -119,6 +122,18 @@
             entry_start_at
         from {{ cut }}
     )
+{%- endmacro %}
+
+{#- Whether an entry lies on one local day, as most do: otherwise it was cut (int_time_entries__cut). -#}
+{% macro is_one_piece(entries=none) -%}
+    {%- set alias = entries ~ '.' if entries else '' -%}
+    coalesce({{ alias }}last_local_day <= {{ alias }}local_day, true)
+{%- endmacro %}
+
+{#- Every day of a model's months. -#}
+{% macro days_of(months) -%}
+    select distinct cast(unnest(generate_series(month, month + interval 1 month - interval 1 day, interval 1 day)) as date) as day
+    from {{ ref(months) }}
 {%- endmacro %}
 
 {#- Cuts the intervals of a CTE (columns: those named, time_zone, local_day, further_days, has_interval, start_at, end_at, seconds) at local midnights:

@@ -25,6 +25,7 @@
         'judged_entries': ('touched_entries__judged', ['practice_id', 'entry_id']),
         'member_months': ('touched_member_months', ['practice_id', 'member_id', 'month']),
         'patient_months': ('touched_patient_months', ['practice_id', 'patient_id', 'month']),
+        'patient_months_since': ('touched_patient_months__since', ['practice_id', 'patient_id', 'month']),
     }) }}
 {%- endmacro %}
 
@@ -106,18 +107,20 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The statements that put the rows of touched keys in the place of the old ones. What a model says that every row has from its practice (`meta:
+{#- The statements that put the rows of touched keys in the place of the old ones. Of entries those are taken away that were known (most touched ones are
+    new), by their patients' number first: every table that is kept by entries has the patient of each. What a model says that every row has from its practice (`meta:
     follows_practice`, columns of stg_practices) is changed in the others, too: a column that is written anew, and not the rows. -#}
 {% macro replace_touched(target_relation, sql, set_name, follows_practice) -%}
     {%- set set_model, keys = touched_sets()[set_name] -%}
-    {%- set set_relation = last_night('touched', set_model) -%}
+    {%- set old_keys = last_night('touched', 'touched_entries__known' if set_name == 'entries' else set_model) -%}
     {%- set made = target_relation.incorporate(path={'schema': 'touched'}) -%}
-    create or replace table {{ made }} as (
-        {{ rows_of_touched(sql, set_name) }}
-    );
+    {{ table_of_tonight(made, rows_of_touched(sql, set_name)) }}
     delete from {{ target_relation }} as old
-    using {{ set_relation }} as the_touched
-    where {% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %};
+    using {{ old_keys }} as the_touched
+    where {% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %}
+        {%- if set_name == 'entries' %}
+        and hash(old.practice_id, old.patient_id) in (select hash(known.practice_id, known.patient_id) from {{ old_keys }} as known)
+        {%- endif %};
     insert into {{ target_relation }} by name select * from {{ made }};
     {%- for column in follows_practice %}
     update {{ target_relation }} as old set {{ column }} = practices.{{ column }}
@@ -125,8 +128,17 @@
     where old.practice_id = practices.practice_id and old.{{ column }} is distinct from practices.{{ column }};
     {%- endfor %}
     insert into {{ last_night('touched', 'replaced') }} values (
-        '{{ target_relation.schema }}', '{{ target_relation.identifier }}', '{{ set_model }}', {{ text_list(keys) }}, {{ text_list(follows_practice) }}
+        '{{ target_relation.schema }}', '{{ target_relation.identifier }}', '{{ old_keys.identifier }}', {{ text_list(keys) }}, {{ text_list(follows_practice) }}
     );
+{%- endmacro %}
+
+{#- A table that is read a few times and thrown away the next night: not worth compressing. -#}
+{% macro table_of_tonight(relation, sql) -%}
+    set force_compression = 'uncompressed';
+    create or replace table {{ relation }} as (
+        {{ sql }}
+    );
+    set force_compression = 'auto';
 {%- endmacro %}
 
 {#- Of a query's rows those with a key of the set. -#}
@@ -156,4 +168,44 @@
         known.{{ key }}
     from {{ last_night('staging', 'stg_' ~ table) }} as known
     semi join {{ ref('touched_files') }} as files on known.file_id = files.file_id
+{%- endmacro %}
+
+{#- Common table expressions for a night that recomputes what it touches: `name` has the pieces of current entries whose `keys` have the number of some of
+    the relation `sought`, and of the cut ones all. A number is compared with all that was ever logged at a third of what names cost; whoever asks compares the
+    names of what was found. -#}
+{% macro pieces_of(name, keys, sought) -%}
+    {{ name }}__entries as materialized (
+        select
+            practice_id,
+            patient_id,
+            member_id,
+            note_number,
+            local_day,
+            last_local_day
+        from {{ ref('stg_time_entries') }}
+        where
+            is_current
+            and hash({{ keys | join(', ') }}) in (
+                select hash({% for key in keys %}sought.{{ key }}{% if not loop.last %}, {% endif %}{% endfor %}) from {{ sought }} as sought
+            )
+    ),
+
+    {{ name }} as (
+        select
+            practice_id,
+            patient_id,
+            member_id,
+            note_number,
+            {{ month_of('local_day') }} as month
+        from {{ name }}__entries
+        where {{ is_one_piece() }}
+        union all
+        select
+            practice_id,
+            patient_id,
+            member_id,
+            note_number,
+            {{ month_of('local_day') }} as month
+        from {{ ref('int_time_entries__cut') }}
+    )
 {%- endmacro %}

@@ -41,6 +41,7 @@ SETS = {
     "judged_entries": ("touched_entries__judged", ["practice_id", "entry_id"]),
     "member_months": ("touched_member_months", ["practice_id", "member_id", "month"]),
     "patient_months": ("touched_patient_months", ["practice_id", "patient_id", "month"]),
+    "patient_months_since": ("touched_patient_months__since", ["practice_id", "patient_id", "month"]),
 }
 
 

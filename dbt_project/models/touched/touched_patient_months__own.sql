@@ -1,14 +1,14 @@
 -- Patient-months of which something of their own differs from what was last used: time, visits, services, panel facts, claims; or that the calendar
 -- moves; or that share a member's time with such. What only shares a note is added by touched_patient_months. A key too many costs time and changes
 -- nothing; one too few would be a wrong row, which the comparison with `ccm nightly --full` finds.
-with grid as (
-    -- Every patient-month there was or is.
+with grid as not materialized (
+    -- Every patient-month there was or is, most of them twice.
     select
         practice_id,
         patient_id,
         month
     from {{ last_night('intermediate', 'int_patient_months') }}
-    union
+    union all
     select
         patients.practice_id,
         patients.patient_id,
@@ -28,35 +28,32 @@ nights as (
     inner join {{ before('stg_practices') }} as known on now.practice_id = known.practice_id
 ),
 
--- Months that were held, open or unknown the last time, or still are.
-moving_months as (
+-- Timely filing ends for a claim of this date between the two nights. A service date lies in its month: in most months it ends for none.
+filing_months as (
     select
         months.practice_id,
-        months.month
-    from (
-        select practice_id, month from {{ ref('int_months') }}
-        union
-        select practice_id, month from {{ before('int_months') }}
-    ) as months
+        months.month,
+        nights.newest_night,
+        nights.known_night
+    from {{ before('int_months') }} as months
     inner join nights on months.practice_id = nights.practice_id
-    where {{ close_ends_on('months.month', 'nights') }} > nights.known_night
-    union
-    -- Months that began or ceased to be the practice's.
-    select practice_id, month
-    from {{ ref('int_months') }} as now
-    full outer join {{ before('int_months') }} as known using (practice_id, month)
-    where now.practice_id is null or known.practice_id is null
+    where
+        {{ month_end('months.month') }} + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= nights.known_night
+        and months.month + interval 1 year * cast({{ limit('timely_filing') }} as integer) < nights.newest_night
 ),
 
--- Timely filing ends for a claim of this date between the two nights.
 filing as (
     select
         known.practice_id,
         known.patient_id,
         known.month
     from {{ last_night('intermediate', 'int_patient_months') }} as known
-    inner join nights on known.practice_id = nights.practice_id
-    left join {{ last_night('intermediate', 'int_tracks__chosen') }} as chosen
+    inner join filing_months as nights on known.practice_id = nights.practice_id and known.month = nights.month
+    left join (
+        select tracks.*
+        from {{ last_night('intermediate', 'int_tracks__chosen') }} as tracks
+        semi join filing_months on tracks.practice_id = filing_months.practice_id and tracks.month = filing_months.month
+    ) as chosen
         on
             known.practice_id = chosen.practice_id
             and known.patient_id = chosen.patient_id
@@ -198,21 +195,46 @@ claims as (
     where kind = 'claim_error'
 ),
 
+member_months as (
+    select
+        touched.practice_id,
+        touched.member_id,
+        touched.month
+    from {{ ref('touched_member_months') }} as touched
+    anti join {{ ref('touched_months') }} as months on touched.practice_id = months.practice_id and touched.month = months.month
+),
+
+-- A member's patients of these months, and time of whom everything is looked at again. (What is said of a member touches all entries of theirs: those are
+-- in touched_pieces.)
+{{ pieces_of('pieces_of_members', ['practice_id', 'member_id'], 'member_months') }},
+
+{{ pieces_of('pieces_of_patients', ['practice_id', 'patient_id'], ref('touched_patients')) }},
+
 found as (
     select practice_id, patient_id, month from {{ ref('touched_pieces') }}
     union
-    -- A member's other patients of the month, and time of whom or of when everything is looked at again: one way through all that was ever logged.
+    -- Time of when everything is looked at again, by its day.
     select
         pieces.practice_id,
         pieces.patient_id,
         pieces.month
-    from {{ time_pieces() }} as pieces
-    left join {{ ref('touched_member_months') }} as member_months
+    from {{ time_pieces(days='touched_months') }} as pieces
+    semi join {{ ref('touched_months') }} as months on pieces.practice_id = months.practice_id and pieces.month = months.month
+    union
+    select
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month
+    from pieces_of_members as pieces
+    semi join member_months
         on pieces.practice_id = member_months.practice_id and pieces.member_id = member_months.member_id and pieces.month = member_months.month
-    left join {{ ref('touched_members') }} as members on pieces.practice_id = members.practice_id and pieces.member_id = members.member_id
-    left join {{ ref('touched_patients') }} as patients on pieces.practice_id = patients.practice_id and pieces.patient_id = patients.patient_id
-    left join moving_months on pieces.practice_id = moving_months.practice_id and pieces.month = moving_months.month
-    where coalesce(member_months.practice_id, members.practice_id, patients.practice_id, moving_months.practice_id) is not null
+    union
+    select
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month
+    from pieces_of_patients as pieces
+    semi join {{ ref('touched_patients') }} as patients on pieces.practice_id = patients.practice_id and pieces.patient_id = patients.patient_id
     union
     select
         grid.practice_id,
@@ -226,7 +248,7 @@ found as (
         grid.patient_id,
         grid.month
     from grid
-    semi join moving_months as touched on grid.practice_id = touched.practice_id and grid.month = touched.month
+    semi join {{ ref('touched_months') }} as touched on grid.practice_id = touched.practice_id and grid.month = touched.month
     union
     select
         grid.practice_id,

@@ -28,10 +28,17 @@ assessments as (
 
 presence as (
     select distinct
-        practice_id,
-        patient_id,
-        {{ month_of('extract_date') }} as month
-    from {{ ref('int_patients__presence') }}
+        nights.practice_id,
+        nights.patient_id,
+        nights.month
+    from (
+        select
+            practice_id,
+            patient_id,
+            {{ month_of('extract_date') }} as month
+        from {{ ref('int_patients__presence') }}
+    ) as nights
+    {{ only_touched('patient_months', 'nights') }}
 ),
 
 care_plans as (

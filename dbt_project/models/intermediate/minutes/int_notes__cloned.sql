@@ -2,8 +2,10 @@
 -- Patient-months with a note that stands for two patients of the practice's month, or for too many entries of the one patient (rules.md A3).
 {#- Asked for on every night, so that dbt knows of the edges. -#}
 {%- set judged, of_touched = time_pieces('judged'), only_touched('patient_months', 'pieces') %}
+{%- set touched_months = ref('touched_months') %}
 with
 {% if is_touched_night() -%}
+-- Notes of what is decided again in months that the calendar does not move; in those that it moves everything is.
 own as (
     select
         pieces.practice_id,
@@ -11,7 +13,11 @@ own as (
         pieces.note_number
     from {{ judged }} as pieces
     {{ of_touched }}
+    anti join {{ touched_months }} as months on pieces.practice_id = months.practice_id and pieces.month = months.month
+    where pieces.note_number is not null
 ),
+
+{{ pieces_of('pieces_of_own', ['note_number'], 'own') }},
 
 {% endif -%}
 -- Other patients' notes count, whether this night touches them or not.
@@ -22,15 +28,23 @@ noted as (
         pieces.month,
         pieces.note_number,
         hash(pieces.practice_id, pieces.month, pieces.note_number) as number
-    from {{ time_pieces() }} as pieces
     {%- if is_touched_night() %}
+    from {{ time_pieces(days='touched_months') }} as pieces
+    semi join {{ touched_months }} as months on pieces.practice_id = months.practice_id and pieces.month = months.month
+    where pieces.note_number is not null
+    union all
+    select
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month,
+        pieces.note_number,
+        hash(pieces.practice_id, pieces.month, pieces.note_number) as number
+    from pieces_of_own as pieces
     semi join own on pieces.practice_id = own.practice_id and pieces.month = own.month and pieces.note_number = own.note_number
+    {%- else %}
+    from {{ time_pieces() }} as pieces
+    where pieces.note_number is not null
     {%- endif %}
-    where
-        pieces.note_number is not null
-        {%- if is_touched_night() %}
-        and pieces.note_number in (select own.note_number from own)
-        {%- endif %}
 ),
 
 -- Most notes have one piece: what may stand too often is found by one number, and counted then.
@@ -58,10 +72,11 @@ suspects as materialized (
     select
         entries.practice_id,
         entries.entry_id,
+        entries.patient_id,
         entries.note_sha256
     from {{ whole('stg_time_entries') }} as entries
     semi join alike on entries.practice_id = alike.practice_id and entries.note_number = alike.note_number
-    where entries.is_current
+    where entries.is_current and entries.note_number in (select sought.note_number from alike as sought)
 ),
 
 credited as materialized (
@@ -73,7 +88,12 @@ credited as materialized (
         suspects.note_sha256
     from {{ whole('minute_ledger') }} as ledger
     inner join suspects on ledger.practice_id = suspects.practice_id and ledger.entry_id = suspects.entry_id
-    where ledger.disposition = 'credited' and ledger.seconds > 0
+    where
+        ledger.disposition = 'credited'
+        and ledger.seconds > 0
+        {%- if is_touched_night() %}
+        and hash(ledger.practice_id, ledger.patient_id) in (select hash(sought.practice_id, sought.patient_id) from suspects as sought)
+        {%- endif %}
 ),
 
 notes as (

@@ -1,6 +1,6 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- Where a patient stands in a month by that month alone: the state of enrollment and the furthest funnel stage, each with the date of its evidence where
--- there is one, and what bars the next. Since when, other months say (enrollment_status).
+-- there is one, and what bars the next. Since when, other months say (int_patient_months__runs).
 with elsewhere as (
     select distinct
         basis.practice_id,

@@ -1,15 +1,22 @@
 -- Who usually works with a patient: the member, still in the care team, with the most credited time in the newest month and the three before it.
-with credited as (
+with months as (
+    select
+        months.practice_id,
+        months.month
+    from {{ ref('int_months') }} as months
+    inner join {{ ref('stg_practices') }} as practices on months.practice_id = practices.practice_id
+    where months.month >= {{ month_of('practices.newest_night') }} - interval 1 month * cast({{ limit('usual_member') }} as integer)
+),
+
+credited as (
     select
         ledger.practice_id,
         ledger.patient_id,
         ledger.member_id,
         sum(ledger.seconds) as seconds
     from {{ ref('minute_ledger') }} as ledger
-    inner join {{ ref('stg_practices') }} as practices on ledger.practice_id = practices.practice_id
-    where
-        ledger.disposition = 'credited'
-        and ledger.month >= {{ month_of('practices.newest_night') }} - interval 1 month * cast({{ limit('usual_member') }} as integer)
+    semi join months on ledger.practice_id = months.practice_id and ledger.month = months.month
+    where ledger.disposition = 'credited'
     group by ledger.practice_id, ledger.patient_id, ledger.member_id
 )
 
