@@ -28,7 +28,8 @@
         {% elif is_touched_night() and target_relation.schema == 'touched' %}
             {{ table_of_tonight(target_relation, compiled_code) }}
         {% elif is_touched_night() and touched_set %}
-            {{ replace_touched(target_relation, compiled_code, touched_set, (config.get('meta') or {}).get('follows_practice', [])) }}
+            {%- set meta = config.get('meta') or {} -%}
+            {{ replace_touched(target_relation, compiled_code, touched_set, meta.get('follows_practice', []), meta.get('found_by')) }}
         {% elif config.get('contract').enforced %}
             {{ get_assert_columns_equivalent(compiled_code) }}
             create or replace table {{ target_relation }} {{ get_table_columns_and_constraints() }};

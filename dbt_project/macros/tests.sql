@@ -9,12 +9,33 @@
 {% endtest %}
 
 {#- Where a night's rows alone are tested (macros/touched.sql), a row made then may repeat one that stands, unless the columns have the whole key of the
-    night: then every row is looked at that has the columns of one made then. -#}
+    night: then every row is looked at that has the columns of one made then. Of patient-months, where the month is among the columns: every row of a month
+    that the calendar moves, and in the other months those that share the number of their first two columns with one made then. -#}
 {% macro rows_beside_made(relation, columns) -%}
     {%- if 'touched' not in (relation | string).split('"') -%}{{ return(relation) }}{%- endif -%}
     {%- set tested = graph.nodes[model.attached_node] -%}
     {%- set keys = touched_sets()[touched_by(tested)][1] -%}
-    {%- if keys | reject('in', columns) | list -%}
+    {%- if keys | reject('in', columns) | list and touched_by(tested) == 'patient_months' and 'month' in columns -%}
+        {%- set months = last_night('touched', 'touched_months') -%}
+        {%- set whole -%}
+            (
+                select every.*
+                from {{ builtins.ref(tested.name) }} as every
+                semi join {{ months }} as months on every.practice_id = months.practice_id and every.month = months.month
+                union all
+                select every.*
+                from {{ builtins.ref(tested.name) }} as every
+                anti join {{ months }} as months on every.practice_id = months.practice_id and every.month = months.month
+                where
+                    {{ number_of(columns[:2], 'every') }} in (
+                        select {{ number_of(columns[:2], 'made') }}
+                        from {{ relation }} as made
+                        anti join {{ months }} as months on made.practice_id = months.practice_id and made.month = months.month
+                    )
+            )
+        {%- endset -%}
+        {{ return(whole) }}
+    {%- elif keys | reject('in', columns) | list -%}
         {%- set whole -%}
             (select every.* from {{ builtins.ref(tested.name) }} as every semi join {{ relation }} as made using ({{ columns | join(', ') }}))
         {%- endset -%}

@@ -19,6 +19,7 @@
 {% macro touched_sets() -%}
     {{ return({
         'files': ('touched_files', ['file_id']),
+        'files_of_unknown': ('touched_files__of_unknown', ['file_id']),
         'landed_services': ('touched_services__landed', ['practice_id', 'service_id']),
         'landed_appointments': ('touched_appointments__landed', ['practice_id', 'appointment_id']),
         'entries': ('touched_entries', ['practice_id', 'entry_id']),
@@ -108,19 +109,18 @@
 {%- endmacro %}
 
 {#- The statements that put the rows of touched keys in the place of the old ones. Of entries those are taken away that were known (most touched ones are
-    new), by their patients' number first: every table that is kept by entries has the patient of each. What a model says that every row has from its practice (`meta:
-    follows_practice`, columns of stg_practices) is changed in the others, too: a column that is written anew, and not the rows. -#}
-{% macro replace_touched(target_relation, sql, set_name, follows_practice) -%}
-    {%- set set_model, keys = touched_sets()[set_name] -%}
+    new); where a row says in which line of which file it stands (`meta: found_by`, columns of touched_entries__known that tell its rows apart), by these
+    numbers, and no name of all that was ever logged is read. What a model says that every row has from its practice (`meta: follows_practice`, columns of
+    stg_practices) is changed in the others, too: a column that is written anew, and not the rows. -#}
+{% macro replace_touched(target_relation, sql, set_name, follows_practice, found_by=none) -%}
+    {%- set set_model, every_key = touched_sets()[set_name] -%}
+    {%- set keys = found_by or every_key -%}
     {%- set old_keys = last_night('touched', 'touched_entries__known' if set_name == 'entries' else set_model) -%}
     {%- set made = target_relation.incorporate(path={'schema': 'touched'}) -%}
     {{ table_of_tonight(made, rows_of_touched(sql, set_name)) }}
     delete from {{ target_relation }} as old
     using {{ old_keys }} as the_touched
-    where {% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %}
-        {%- if set_name == 'entries' %}
-        and hash(old.practice_id, old.patient_id) in (select hash(known.practice_id, known.patient_id) from {{ old_keys }} as known)
-        {%- endif %};
+    where {% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %};
     insert into {{ target_relation }} by name select * from {{ made }};
     {%- for column in follows_practice %}
     update {{ target_relation }} as old set {{ column }} = practices.{{ column }}
@@ -170,6 +170,13 @@
     semi join {{ ref('touched_files') }} as files on known.file_id = files.file_id
 {%- endmacro %}
 
+{#- The number of these keys; of a single one, which is a number, itself. -#}
+{% macro number_of(keys, alias=none) -%}
+    {%- set names = [] -%}
+    {%- for key in keys %}{% do names.append((alias ~ '.' if alias else '') ~ key) %}{% endfor -%}
+    {{ names[0] if names | length == 1 else 'hash(' ~ names | join(', ') ~ ')' }}
+{%- endmacro %}
+
 {#- Common table expressions for a night that recomputes what it touches: `name` has the pieces of current entries whose `keys` have the number of some of
     the relation `sought`, and of the cut ones all. A number is compared with all that was ever logged at a third of what names cost; whoever asks compares the
     names of what was found. -#}
@@ -185,9 +192,8 @@
         from {{ ref('stg_time_entries') }}
         where
             is_current
-            and hash({{ keys | join(', ') }}) in (
-                select hash({% for key in keys %}sought.{{ key }}{% if not loop.last %}, {% endif %}{% endfor %}) from {{ sought }} as sought
-            )
+            {#- A note's number is one as it is. #}
+            and {{ number_of(keys) }} in (select {{ number_of(keys, 'sought') }} from {{ sought }} as sought)
     ),
 
     {{ name }} as (

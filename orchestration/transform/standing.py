@@ -15,7 +15,7 @@ from typing import Literal
 
 import duckdb
 
-from orchestration.engine import MERGED, is_worth_merging, open_warehouse
+from orchestration.engine import LEFT_IN_LOG, MERGED, is_worth_merging, open_warehouse
 from orchestration.house import House
 from orchestration.transform.configuration import rules_version
 
@@ -63,6 +63,7 @@ def begin(house: House) -> None:
     """From here on the warehouse is unfinished."""
     if house.warehouse.exists():
         with open_warehouse(house, read_only=False) as warehouse:
+            warehouse.execute(LEFT_IN_LOG)
             warehouse.execute("create schema if not exists nights")
             warehouse.execute(f"drop table if exists {_MARK}")
             warehouse.execute(f"drop table if exists {_SOUND}")
@@ -163,6 +164,7 @@ def sound(house: House) -> frozenset[str]:
 def keep_sound(house: House, tests: Iterable[str]) -> None:
     """The tests that no row fails of what was just built. They go with the mark as the next build begins."""
     with open_warehouse(house, read_only=False) as warehouse:
+        warehouse.execute(LEFT_IN_LOG)
         warehouse.execute(f"create or replace table {_SOUND} as select unnest(?::varchar[]) as test", [sorted(tests)])
 
 

@@ -15,6 +15,7 @@ import duckdb
 OWN = {
     ("intermediate", "int_time_entries__cut", "note_number"),
     ("staging", "stg_time_entries", "note_number"),
+    ("staging", "stg_time_entries", "entry_number"),
     ("staging", "stg_practices", "charges_number"),
     ("staging", "stg_files", "ctime_ns"),
 }

@@ -37,6 +37,7 @@ SETS = {
     "landed_services": ("touched_services__landed", ["practice_id", "service_id"]),
     "landed_appointments": ("touched_appointments__landed", ["practice_id", "appointment_id"]),
     "files": ("touched_files", ["file_id"]),
+    "files_of_unknown": ("touched_files__of_unknown", ["file_id"]),
     "entries": ("touched_entries", ["practice_id", "entry_id"]),
     "judged_entries": ("touched_entries__judged", ["practice_id", "entry_id"]),
     "member_months": ("touched_member_months", ["practice_id", "member_id", "month"]),
@@ -93,6 +94,9 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
             con.execute(
                 f'create or replace table touched."{model.name}" as select old.* from ({sql}) as old semi join touched.{keys} as keys on {same}'
             )
+            if model.meta["touched_by"] == "entries":
+                keys, columns = "touched_entries__known", model.meta.get("found_by") or columns
+                same = " and ".join(f"old.{column} = keys.{column}" for column in columns)
             con.execute(f"delete from {table} as old using touched.{keys} as keys where {same}")
             con.execute(f'insert into {table} by name from touched."{model.name}"')
             for column in model.meta.get("follows_practice", []):

@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'entries'}) }}
+{{ config(meta={'touched_by': 'entries', 'found_by': ['file_id', 'line_number']}) }}
 -- Each time entry as it stands: who, when, what, how it was recorded and how often amended, and the landed row that says so. The note is an id, a
 -- length and a hash. Only entries with further rows have anything to count.
 with versions as (

@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'entries'}) }}
+{{ config(meta={'touched_by': 'entries', 'found_by': ['file_id', 'line_number']}) }}
 {#- Where the touched entries lay is asked before it is changed. -#}
 -- depends_on: {{ ref('touched_entries__before') }}
 -- Every version of each entry, with its start, end and elapsed seconds and the local day it lies on (rules.md A3, interface.md section 3).
@@ -81,5 +81,7 @@ select
     cast(first_local as date) as local_day,
     cast(coalesce(last_local, first_local) as date) as last_local_day,
     -- Who shares a note: a number is compared sooner than a text, and two notes with one number cost a look too many and no more.
-    case when note_sha256 is not null then hash(note_sha256) end as note_number
+    case when note_sha256 is not null then hash(note_sha256) end as note_number,
+    -- By which an entry is looked for among all that were ever logged: of names that are all different, reading them is what costs.
+    hash(practice_id, entry_id) as entry_number
 from clocked

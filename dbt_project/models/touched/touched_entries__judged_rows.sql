@@ -17,18 +17,6 @@ days as (
     {{ days_of('touched_months') }}
 ),
 
--- The few that were cut (int_time_entries__cut): of one patient, in every month from their first day to their last.
-cut as materialized (
-    select
-        rowid as place,
-        practice_id,
-        patient_id,
-        local_day,
-        last_local_day
-    from {{ ref('stg_time_entries') }}
-    where is_current and not {{ is_one_piece() }}
-),
-
 -- By a number first: it is compared with all that was ever logged at a third of what names cost.
 of_patients as materialized (
     select
@@ -41,6 +29,17 @@ of_patients as materialized (
     where is_current and hash(practice_id, patient_id) in (select hash(sought.practice_id, sought.patient_id) from patient_months as sought)
 ),
 
+-- The few that were cut (int_time_entries__cut), with a piece in a month that the calendar moves: by their start, which lies there as a rule.
+cut as (
+    select
+        pieces.practice_id,
+        pieces.entry_id,
+        pieces.entry_start_at
+    from {{ ref('int_time_entries__cut') }} as pieces
+    semi join {{ ref('touched_months') }} as months
+        on pieces.practice_id = months.practice_id and {{ month_of('pieces.local_day') }} = months.month
+),
+
 places as (
     select entries.place
     from of_patients as entries
@@ -48,16 +47,13 @@ places as (
         on
             entries.practice_id = patient_months.practice_id
             and entries.patient_id = patient_months.patient_id
-            and {{ month_of('entries.local_day') }} = patient_months.month
-    where {{ is_one_piece('entries') }}
+            and patient_months.month between {{ month_of('entries.local_day') }} and {{ month_of('coalesce(entries.last_local_day, entries.local_day)') }}
     union all
-    select cut.place
-    from cut
-    inner join {{ ref('touched_patient_months') }} as touched
-        on
-            cut.practice_id = touched.practice_id
-            and cut.patient_id = touched.patient_id
-            and touched.month between {{ month_of('cut.local_day') }} and {{ month_of('cut.last_local_day') }}
+    select entries.rowid as place
+    from {{ ref('stg_time_entries') }} as entries
+    semi join cut
+        on entries.start_at = cut.entry_start_at and entries.practice_id = cut.practice_id and entries.entry_id = cut.entry_id
+    where entries.is_current and not {{ is_one_piece('entries') }}
 ),
 
 current_rows as materialized (

@@ -204,11 +204,20 @@ member_months as (
     anti join {{ ref('touched_months') }} as months on touched.practice_id = months.practice_id and touched.month = months.month
 ),
 
--- A member's patients of these months, and time of whom everything is looked at again. (What is said of a member touches all entries of theirs: those are
--- in touched_pieces.)
+-- A member's patients of these months. (What is said of a member touches all entries of theirs: those are in touched_pieces.)
 {{ pieces_of('pieces_of_members', ['practice_id', 'member_id'], 'member_months') }},
 
-{{ pieces_of('pieces_of_patients', ['practice_id', 'patient_id'], ref('touched_patients')) }},
+-- Of whom everything is looked at again, who was not known the last time: where others have time, there they have a patient-month.
+strangers as (
+    select
+        touched.practice_id,
+        touched.patient_id
+    from {{ ref('touched_patients') }} as touched
+    anti join (select practice_id, patient_id from {{ before('int_patients__panel') }} where is_known) as known
+        on touched.practice_id = known.practice_id and touched.patient_id = known.patient_id
+),
+
+{{ pieces_of('pieces_of_strangers', ['practice_id', 'patient_id'], 'strangers') }},
 
 found as (
     select practice_id, patient_id, month from {{ ref('touched_pieces') }}
@@ -233,8 +242,8 @@ found as (
         pieces.practice_id,
         pieces.patient_id,
         pieces.month
-    from pieces_of_patients as pieces
-    semi join {{ ref('touched_patients') }} as patients on pieces.practice_id = patients.practice_id and pieces.patient_id = patients.patient_id
+    from pieces_of_strangers as pieces
+    semi join strangers on pieces.practice_id = strangers.practice_id and pieces.patient_id = strangers.patient_id
     union
     select
         grid.practice_id,

@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'patient_months'}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
 -- Every track that a patient-month's minutes reach, with its codes, units and the second at which the last unit's threshold is reached; per scenario.
 with minutes as (
     select

@@ -26,6 +26,7 @@ assessments as (
     where assessments.mdm_level in (select levels.mdm_level from {{ ref('rule_complex_mdm_levels') }} as levels)
 ),
 
+-- Nights on the panel are asked for of those alone whom it does not have any more.
 presence as (
     select distinct
         nights.practice_id,
@@ -38,7 +39,8 @@ presence as (
             {{ month_of('extract_date') }} as month
         from {{ ref('int_patients__presence') }}
     ) as nights
-    {{ only_touched('patient_months', 'nights') }}
+    semi join (select practice_id, patient_id, month from {{ ref('int_patient_months') }} where not is_on_panel) as months
+        on nights.practice_id = months.practice_id and nights.patient_id = months.patient_id and nights.month = months.month
 ),
 
 care_plans as (

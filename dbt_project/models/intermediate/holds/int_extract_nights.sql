@@ -17,29 +17,6 @@ present as (
         count(*) as patients
     from {{ ref('int_patients__presence') }}
     group by practice_id, extract_date
-),
-
--- The panel says who is known, and may say something else tomorrow.
-of_unknown_patients as (
-    select
-        entries.file_id,
-        count(*) as entries
-    from {{ ref('stg_time_entries') }} as entries
-    anti join {{ ref('int_patients__current') }} as patients
-        on entries.practice_id = patients.practice_id and entries.patient_id = patients.patient_id
-    where not entries.voided
-    group by entries.file_id
-),
-
-of_unknown_members as (
-    select
-        entries.file_id,
-        count(*) as entries
-    from {{ ref('stg_time_entries') }} as entries
-    anti join {{ ref('int_members__current') }} as members
-        on entries.practice_id = members.practice_id and entries.member_id = members.member_id
-    where not entries.voided
-    group by entries.file_id
 )
 
 select
@@ -57,8 +34,8 @@ select
     coalesce(present.patients, files.rows_accepted) as rows_present,
     coalesce(logged.entries, 0) as entries,
     coalesce(logged.entries_without_note, 0) as entries_without_note,
-    coalesce(of_unknown_patients.entries, 0) as entries_of_unknown_patients,
-    coalesce(of_unknown_members.entries, 0) as entries_of_unknown_members,
+    coalesce(unknown.entries_of_unknown_patients, 0) as entries_of_unknown_patients,
+    coalesce(unknown.entries_of_unknown_members, 0) as entries_of_unknown_members,
     coalesce(logged.minutes, 0) as minutes,
     coalesce(logged.staff_days, 0) as staff_days,
     files.extra_columns,
@@ -72,6 +49,5 @@ left join quarantined on files.file_id = quarantined.file_id
 left join present
     on files.practice_id = present.practice_id and files.table_name = present.table_name and files.extract_date = present.extract_date
 left join {{ ref('int_files__logged') }} as logged on files.file_id = logged.file_id
-left join of_unknown_patients on files.file_id = of_unknown_patients.file_id
-left join of_unknown_members on files.file_id = of_unknown_members.file_id
+left join {{ ref('int_files__of_unknown') }} as unknown on files.file_id = unknown.file_id
 where files.is_in_force

@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'patient_months'}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
 -- The days of each month as the payers' answers have them, one bit per day; patient-months of patients of whom there is an answer. Null: it says nothing
 -- of this. A cover without a first day has none; an end of it without a day counts from the answer. Part B that is told with dates has those, whatever
 -- is told of it without (of one service type).

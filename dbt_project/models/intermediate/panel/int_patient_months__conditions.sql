@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'patient_months'}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
 -- Conditions on the problem list with their chronic condition groups (null: none), on the month's last day (or the newest night, if earlier); rules.md A1.6.
 with listed as (
     select

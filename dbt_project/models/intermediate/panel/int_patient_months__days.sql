@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'patient_months'}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
 -- Which days of the month a patient was alive, covered by Medicare Part B, by Medicare Advantage, in a facility, in hospice: one bit per day
 -- (bit 0 = the first), so that a union of ranges is a bit_or and "every day" is a comparison of two numbers.
 with months as (

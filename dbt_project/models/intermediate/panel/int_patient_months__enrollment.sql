@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'patient_months'}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
 -- The program of the month and its consent (rules.md A2).
 with dated as (
     select

@@ -1,4 +1,4 @@
-{{ config(meta={'touched_by': 'patient_months'}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
 -- The initiating visit of the month's consent (R-ELIG-3): the earliest that qualifies, and whether only a colleague's does.
 with months as (
     select
