@@ -30,6 +30,7 @@ from orchestration.take_in import reader, typed
 from orchestration.take_in.landing import LandedTable, discover, fetched, release, spool
 from orchestration.take_in.zones import zone_days
 
+SUPERSEDED = -1  # the code of a judged row, beside those of faults (typed.reasons)
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
 SAY_LAND_AGAIN = "correct the file and land it again"
 # What DuckDB may hold while files are taken in; what is more goes to disk beside the lake. Python and Arrow hold some 0.5 GB besides.
@@ -422,10 +423,38 @@ def _broke_off(error: Exception) -> str:
     return f"cannot be read to its end ({type(error).__name__}); land the whole file again"
 
 
+def _shares(files: list[tuple[int, LandedTable]], threads: int) -> list[list[tuple[int, LandedTable]]]:
+    """Files in their order, a share for each thread of about as many bytes; a single share where one file is more than that."""
+    sizes = [one.size_bytes for _, one in files]
+    share = sum(sizes) / threads
+    if threads == 1 or max(sizes) > share:
+        return [files]
+    shares: list[list[tuple[int, LandedTable]]] = [[] for _ in range(threads)]
+    before = 0
+    for item, size in zip(files, sizes, strict=True):
+        shares[min(int(before / share), threads - 1)].append(item)
+        before += size
+    return [one for one in shares if one]
+
+
+@contextmanager
+def _one_thread_each(engine: duckdb.DuckDBPyConnection, threads: int, of: int) -> Iterator[None]:
+    """Of several statements at once each has one of the `threads`: it reads its files one after the other, and what it reads lies as it was read. (A
+    statement of several threads keeps the order as well, at a third more CPU.)"""
+    if of == 1:
+        yield
+        return
+    engine.execute("set threads = 1")
+    try:
+        yield
+    finally:
+        engine.execute(f"set threads = {threads}")
+
+
 @dataclass
 class _Batch:
     """A batch in the making. Tables of the engine: quarantined (all), and per extract table in turn files, staged (rows that Python read or a mapping
-    made, as text), judged and superseded. A row of `judged` without a line number has it from its place: a file's rows lie together, as it has them."""
+    made, as text) and judged. A row of `judged` without a line number has it from its place: a file's rows lie together, as it has them."""
 
     engine: duckdb.DuckDBPyConnection
     number: int
@@ -549,7 +578,6 @@ class _Batch:
         header = scans[files[0][0]].header
         texts = {name: f"c{place}" for name, place in scans[files[0][0]].positions.items()}
         types = ", ".join(f"'c{place}': 'VARCHAR'" for place in range(len(header)))
-        ids = [self._file_id(place) for place, _ in files]
         # No join: DuckDB keeps the order of rows through a projection, and by it they have their line numbers.
         source = (
             "(select cast($ids as bigint[])[file_index::bigint + 1] as file_id, null::bigint as line_number, "
@@ -557,22 +585,35 @@ class _Batch:
             f"columns = {{{types}}}, header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
             "strict_mode = true, store_rejects = true, rejects_limit = 1))"
         )
-        try:
-            self.engine.execute(
-                f"insert into judged {typed.judging(contract, source)}",
-                {"ids": ids, "paths": [no_pattern(one.files[0]) for _, one in files]},
+        threads = int(self._one("select current_setting('threads')"))
+        shares = _shares(files, threads)
+        statement = f"insert into judged {typed.judging(contract, source)}"
+        cursors = [self.engine.cursor() for _ in shares]
+
+        def read(cursor: duckdb.DuckDBPyConnection, share: list[tuple[int, LandedTable]]) -> set[str]:
+            cursor.execute("begin")
+            cursor.execute(
+                statement,
+                {"ids": [self._file_id(place) for place, _ in share], "paths": [no_pattern(one.files[0]) for _, one in share]},
             )
-            rejected = {
-                path
-                for (path,) in self.engine.execute(
-                    "select s.file_path from reject_errors e join reject_scans s using (scan_id, file_id)"
-                ).fetchall()
-            }
-            self.engine.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+            rejected = cursor.execute(
+                "select s.file_path from reject_errors e join reject_scans s using (scan_id, file_id)"
+            ).fetchall()
+            cursor.execute("drop table if exists reject_errors; drop table if exists reject_scans")
+            return {path for (path,) in rejected}
+
+        try:
+            with _one_thread_each(self.engine, threads, of=len(shares)), ThreadPoolExecutor(len(shares)) as pool:
+                rejected = set[str]().union(*pool.map(read, cursors, shares))
+            for cursor in cursors:  # in their order: so lie their rows
+                cursor.execute("commit")
         except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException):
             raise  # no file's fault
         except duckdb.Error:
-            return set()  # the statement left nothing
+            return set()  # nothing is committed
+        finally:
+            for cursor in cursors:
+                cursor.close()
         # Rows and places: a file's rows lie together.
         lying = {
             file_id: (rows, places)
@@ -710,15 +751,15 @@ class _Batch:
         engine.execute("""
             create table lying as select file_id, min(rowid) as first_row, max(rowid) as last_row, count(line_number) as numbered from judged group by all;
             create view lines as
-            select j.* replace (coalesce(j.line_number, j.rowid - lying.first_row + 2) as line_number)
+            select j.* replace (coalesce(j.line_number, j.rowid - lying.first_row + 2) as line_number), j.rowid as place
             from judged as j inner join lying on j.file_id = lying.file_id
         """)
         self._quarantine_files(contract, files, scans)
         self._quarantine_rows(contract, files)
         superseded = self._superseded(contract)
-        self._write(contract, bool(superseded))
+        self._write(contract)
         self._record(contract, files, scans, superseded)
-        engine.execute("drop view lines; drop table judged; drop table lying; drop table files; drop table superseded")
+        engine.execute("drop view lines; drop table judged; drop table lying; drop table files; drop table if exists alike")
 
     def _told_by(self, one: LandedTable) -> int:
         """A number for the mapping that read a file, 0 for none: by it a fault is told in the export's words."""
@@ -774,45 +815,54 @@ class _Batch:
             {f"qualify row_number() over (partition by j.file_id, {line} order by j.line_number) = 1" if mapped else ""}
         """)
 
-    def _superseded(self, contract: ExtractContract) -> int:
-        """Good rows that lost to another of their key in their file: newest wins where rows are ordered, then
-        the later line."""
+    def _superseded(self, contract: ExtractContract) -> dict[int, int]:
+        """How many good rows of each file lost to another of their key: newest wins where rows are ordered, then the later line. Their code is SUPERSEDED."""
         if not contract.key:
-            self.engine.execute("create table superseded (file_id BIGINT, line_number BIGINT)")
-            return 0
+            return {}
         key = ", ".join(f"j.{typed.name(column)}" for column in contract.key)
-        match = " and ".join(f"j.{typed.name(column)} = twice.{typed.name(column)}" for column in contract.key)
+        # A number is grouped at half of what names cost, and it rules out nearly every file: rows of one key always share it.
+        self.engine.execute(f"""
+            create or replace table alike as
+            select hash(j.file_id, {key}) as number from judged as j where j.code is null group by all having count(*) > 1
+        """)
+        if not self._one("select count(*) from alike"):
+            return {}
         newest = f"j.{typed.name(contract.ordered_by)} desc, " if contract.ordered_by else ""
         self.engine.execute(f"""
-            create table superseded as
-            with twice as (select j.file_id, {key} from judged as j where j.code is null group by all having
-            count(*) > 1)
-            select j.file_id, j.line_number
-            from lines as j inner join twice on j.file_id = twice.file_id and {match}
-            where j.code is null
-            qualify row_number() over (
-                partition by j.file_id, {key}
-                order by {newest}j.line_number % {mapping_sql.ROWS_OF_A_LINE} desc, j.line_number desc
-            ) > 1
+            update judged set code = {SUPERSEDED} where rowid in (
+                select j.place from lines as j
+                where j.code is null and hash(j.file_id, {key}) in (select number from alike)
+                qualify row_number() over (
+                    partition by j.file_id, {key}
+                    order by {newest}j.line_number % {mapping_sql.ROWS_OF_A_LINE} desc, j.line_number desc
+                ) > 1
+            )
         """)
-        return int(self._one("select count(*) from superseded"))
+        return dict(self.engine.execute(f"select file_id, count(*) from judged where code = {SUPERSEDED} group by all").fetchall())
 
-    def _write(self, contract: ExtractContract, has_superseded: bool) -> None:
+    def _write(self, contract: ExtractContract) -> None:
         columns = ", ".join(f"j.{typed.name(name)}" for name, _ in lake_columns(contract))
-        lost = "anti join superseded as s on j.file_id = s.file_id and j.line_number = s.line_number" if has_superseded else ""
         path = self.scratch / f"{contract.table}.parquet"
+        # What a row has from its file is looked up in lists, by the file's place: behind a join the order would be lost.
+        self.engine.execute(f"""
+            set variable of_files = (
+                select {{'practices': list(practice_id order by place), 'nights': list(extract_date order by place), 'rows': list(first_row order by place)}}
+                from (select unnest(range({self._file_id(0)}, (select max(file_id) from files) + 1)) as place)
+                left join files on place = files.file_id left join lying on place = lying.file_id
+            )
+        """)
+        at = f"[j.file_id - {self._file_id(0)} + 1]"
         rows = (
-            f"select f.practice_id, f.extract_date, j.file_id, j.line_number, {columns} from lines as j "
-            f"inner join files as f on j.file_id = f.file_id {lost} where j.code is null"
+            f"select getvariable('of_files').practices{at} as practice_id, getvariable('of_files').nights{at} as extract_date, j.file_id, "
+            f"coalesce(j.line_number, j.rowid - getvariable('of_files').rows{at} + 2) as line_number, {columns} from judged as j where j.code is null"
         )
-        # file_id runs by practice and night. Millions of rows that lie in this order already would not fit into memory to be sorted: DuckDB writes them
-        # as they lie, and what was written is looked at.
+        # file_id runs by practice and night. Rows that lie in this order already are written as they lie, and what was written is looked at.
         is_written = False
         if self._lies_in_order():
             _copy(self.engine, rows, path)
             is_written = self._is_in_order(path)
         if not is_written:
-            _copy(self.engine, f"{rows} order by j.file_id, j.line_number", path)
+            _copy(self.engine, f"from ({rows}) order by file_id, line_number", path)
         self.written[contract.table] = path
 
     def _lies_in_order(self) -> bool:
@@ -835,15 +885,14 @@ class _Batch:
         contract: ExtractContract,
         files: list[tuple[int, LandedTable]],
         scans: dict[int, reader.Scan],
-        superseded: int,
+        lost: Mapping[int, int],
     ) -> None:
         counts = {
             file_id: (received, bad)
             for file_id, received, bad in self.engine.execute(
-                "select file_id, count(*), count(code) from judged group by all"
+                f"select file_id, count(*), count(code) filter (code <> {SUPERSEDED}) from judged group by all"
             ).fetchall()
         }
-        lost = dict(self.engine.execute("select file_id, count(*) from superseded group by all").fetchall()) if superseded else {}
         stored = 0
         for place, one in files:
             found = scans[place]

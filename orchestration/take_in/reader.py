@@ -25,9 +25,9 @@ from orchestration.contracts import NOTE, NOTE_STORED, Column, ExtractContract
 from orchestration.take_in.landing import LandedTable
 
 LONGEST = 64 * 1024 * 1024  # bytes of one line, characters of one field
-_CHUNK = 1024 * 1024
-_LONGEST_PLAIN = 4 * _CHUNK
-_LONGEST_HEADER = 4 * _CHUNK  # with the blank lines before it
+_CHUNK = 512 * 1024  # arrays of a chunk stay in memory that was used before: with a megabyte the system gave and took it each time
+_LONGEST_PLAIN = 8 * _CHUNK
+_LONGEST_HEADER = 8 * _CHUNK  # with the blank lines before it
 _LONGEST_USUAL_HEADER = 16 * 1024
 _RECORDS_A_BATCH = 20_000
 _ROWS_MEASURED = 16

@@ -87,6 +87,14 @@ def test_without_a_mapping_a_batch_has_the_columns_it_always_had(home):
     assert "mapping" not in pq.read_schema(home.house.lake / "batches" / "000001" / "files.parquet").names
 
 
+def test_every_row_of_a_large_file_has_the_number_of_its_line(home):
+    home.write("plans", PLANS)
+    lines = "".join(f"{'x' * 200};{line};p1;01/05/2026;\n" for line in range(2, 60_002))
+    home.drop("plans_20260201.csv", HEAD + lines)
+    home.take_in(mapped=home.chosen(care_plans="plans"))
+    assert home.ask("select count(*), count(*) filter (care_plan_id <> line_number::varchar) from {care_plans}") == [(60_000, 0)]
+
+
 def test_a_column_that_is_gone_rejects_the_file_and_a_new_one_is_told(home):
     plans(home, "x;1;p1;1/5/2026;c\n", head=HEAD.replace("Seen", "Looked At"))
     [(outcome, reason)] = home.ask("select outcome, reason from {files}")
