@@ -427,7 +427,7 @@ def _shares(files: list[tuple[int, LandedTable]], threads: int) -> list[list[tup
     """Files in their order, a share for each thread of about as many bytes; a single share where one file is more than that."""
     sizes = [one.size_bytes for _, one in files]
     share = sum(sizes) / threads
-    if threads == 1 or max(sizes) > share:
+    if threads == 1 or not share or max(sizes) > share:
         return [files]
     shares: list[list[tuple[int, LandedTable]]] = [[] for _ in range(threads)]
     before = 0

@@ -190,6 +190,32 @@ def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(stood: Ho
     assert {result.status for result in results if result.unique_id == name} == {"pass"} and name in standing.sound(stood)
 
 
+@pytest.mark.parametrize("month", ["that the calendar moves", "that is over, of a patient who is touched"])
+def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found(stood: House, month: str) -> None:
+    name = next(key for key in dbt.load_manifest(dbt.ensure_manifest(stood))["nodes"] if "minute_ledger_has_one_row" in key)
+    build_inputs(stood)
+    dbt.build(stood, is_whole=True)
+    assert name in standing.sound(stood)
+    with open_warehouse(stood, read_only=False) as warehouse:
+        which = "max" if month == "that the calendar moves" else "min"
+        row = (
+            f"select * from marts.minute_ledger where month = (select {which}(month) from marts.minute_ledger) order by all limit 1"
+        )
+        warehouse.execute(f"create or replace temp table one as {row}")
+        if which == "min":
+            warehouse.execute(
+                "update intermediate.int_patients__panel as panel set number = number + 1 from one "
+                "where panel.practice_id = one.practice_id and panel.patient_id = one.patient_id"
+            )
+        warehouse.execute("insert into marts.minute_ledger by name select * replace ('nobody' as patient_id) from one")
+    results = dbt.build(stood)
+    assert standing.is_touched(stood)
+    assert {result.status for result in results if result.unique_id == name} == {"fail"}
+    with open_warehouse(stood, read_only=False) as warehouse:
+        warehouse.execute("delete from marts.minute_ledger where patient_id = 'nobody'")
+    assert {result.status for result in dbt.build(stood) if result.unique_id == name} == {"pass"}
+
+
 def test_what_a_night_left_unfinished_is_no_ground_for_the_next(stood: House) -> None:
     project = dbt.project_fingerprint()
     assert standing.stands(stood, project) and standing.stands(stood, "other models") is None
