@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration.close.rebuild import rebuild
+from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError
 from tests.pipeline.homes import ccm
 
@@ -53,6 +54,10 @@ def test_a_packet_freezes_the_rows_of_its_own_practice_and_every_rule(packet):
     for name, table in tables.items():
         if name.startswith("lake/"):
             assert set(table["practice_id"].to_pylist()) <= {"hudson"}, name
+    # What landed, and nothing that a model made of it: that is made again, and may be made otherwise next year.
+    for table, contract in extract_contracts().items():
+        landed = {"practice_id", "extract_date", "file_id", "line_number", *(name for name, _ in lake_columns(contract))}
+        assert set(tables[f"lake/{table}.parquet"].column_names) <= landed, table
 
 
 def with_frozen(packet, change):
