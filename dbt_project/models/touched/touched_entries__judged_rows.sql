@@ -47,7 +47,7 @@ places as (
         on
             entries.practice_id = patient_months.practice_id
             and entries.patient_id = patient_months.patient_id
-            and patient_months.month between {{ month_of('entries.local_day') }} and {{ month_of('coalesce(entries.last_local_day, entries.local_day)') }}
+            and patient_months.month between {{ month_of('entries.local_day') }} and {{ month_of('greatest(entries.local_day, entries.last_local_day)') }}
     union all
     select entries.rowid as place
     from {{ ref('stg_time_entries') }} as entries
