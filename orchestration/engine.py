@@ -11,7 +11,8 @@ import base64
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,16 @@ def open_warehouse(house: House, *, read_only: bool = True) -> duckdb.DuckDBPyCo
     if not read_only:
         con.execute(UNMERGED)
     return con
+
+
+@contextmanager
+def held_open(house: House) -> Iterator[None]:
+    """While somebody has the warehouse open, further readers of this process do not begin with its file again: of thousands of practices each opens it."""
+    if not house.warehouse.exists():
+        yield
+        return
+    with open_warehouse(house):
+        yield
 
 
 def is_worth_merging(places: int, rows: int) -> bool:

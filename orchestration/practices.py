@@ -8,7 +8,7 @@ import json
 import re
 from datetime import date, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -28,6 +28,9 @@ def _quoted(value: Any) -> Any:
         return value
     raise ValueError('must be quoted text, like "06102": YAML reads unquoted digits as a number')
 
+
+# libyaml where PyYAML was built with it (its wheels are): ten times as fast, the same safe types.
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 Text = Annotated[str, BeforeValidator(_quoted), Field(min_length=1)]
 
@@ -51,6 +54,12 @@ def is_valid_npi(npi: str) -> bool:
 def _known_localities() -> frozenset[tuple[str, str, str]]:
     with (DBT_PROJECT / "seeds" / "reference" / "rule_gpcis.csv").open(encoding="utf-8", newline="") as handle:
         return frozenset((row["mac"], row["state"], row["locality"]) for row in csv.DictReader(handle))
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """Read once: each asking goes through every file of the machine's zones."""
+    return frozenset(available_timezones())
 
 
 class _Strict(BaseModel):
@@ -226,7 +235,7 @@ class Practice(_Strict):
     @field_validator("time_zone")
     @classmethod
     def _zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
+        if zone not in _time_zones():
             raise ValueError("is no IANA time zone, such as America/Chicago")
         return zone
 
@@ -326,32 +335,42 @@ class _File(_Strict):
 
 def load_practices(path: Path) -> dict[str, Practice]:
     """All practices by id, in id order. Raises HouseError naming file, practice and key for anything that is not right."""
-    return practices_of(path, _content(path))
+    return _by_id(_file(path, _text(path)))
 
 
 def load_notices(path: Path) -> NoticeSettings | None:
     """Where the installation's notices go; None when nowhere. Raises HouseError as `load_practices` does."""
-    return _parsed(path, _content(path)).notices
+    return _file(path, _text(path)).notices
 
 
-def _content(path: Path) -> Any:
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise HouseError(f"{path}: there is no practices.yaml; write one (README, 'Your own practice') or run `ccm demo`") from None
     except (OSError, UnicodeDecodeError) as error:
         raise HouseError(f"{path}: cannot be read ({type(error).__name__}); it must be readable UTF-8 text") from None
+
+
+# A night asks for the practices in half a dozen places; of two thousand each reading takes seconds. What was read of a text holds for that text.
+@lru_cache(maxsize=4)
+def _file(path: Path, text: str) -> _File:
     try:
-        return yaml.safe_load(text)
+        content = yaml.load(text, Loader=_LOADER)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise HouseError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', 'cannot be parsed')}") from None
+    return _parsed(path, content)
+
+
+def _by_id(file: _File) -> dict[str, Practice]:
+    return {practice.practice_id: practice for practice in sorted(file.practices, key=lambda practice: practice.practice_id)}
 
 
 def practices_of(source: Path, content: Any) -> dict[str, Practice]:
     """Practices by id, in id order, from the content of a practices.yaml. Raises HouseError naming the source, the practice and the key."""
-    return {practice.practice_id: practice for practice in sorted(_parsed(source, content).practices, key=lambda p: p.practice_id)}
+    return _by_id(_parsed(source, content))
 
 
 def _parsed(source: Path, content: Any) -> _File:

@@ -86,6 +86,19 @@ def test_broken_yaml_is_refused_with_its_line(tmp_path):
         load_practices(path)
 
 
+def test_an_unchanged_file_is_read_once_and_a_changed_one_anew(tmp_path):
+    path = written(tmp_path, GOOD)
+    first = load_practices(path)
+    assert load_practices(path)["lakeside"] is first["lakeside"]
+    assert load_practices(path) is not first  # whoever takes one out leaves the others' as they were
+    written(tmp_path, {**GOOD, "phone": "2175550199"})
+    assert load_practices(path)["lakeside"].phone == "2175550199"
+    written(tmp_path, {**GOOD, "npi": "1234567890"})
+    for _ in range(2):  # what is refused is refused again
+        with pytest.raises(HouseError, match="Luhn"):
+            load_practices(path)
+
+
 def test_npi_check_digits():
     assert is_valid_npi("1234567893") and is_valid_npi("1245319599")
     assert not is_valid_npi("1234567890") and not is_valid_npi("123456789") and not is_valid_npi("9234567893")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -126,25 +127,28 @@ def work_items(
     return [Item(*row) for row in rows]
 
 
-def capacity(house: House, practice_id: str) -> Capacity | None:
-    """What the care team can still reach this month; None for a practice without a published month."""
+def capacities(house: House, practice_id: str | None = None) -> dict[str, Capacity]:
+    """What each care team, or the one asked for, can still reach this month; a practice without a published month has none."""
     with open_marts(house) as marts:
         found = marts.execute(
             """
-            select month, usual_daily_minutes, business_days_left, minutes_left, patients, minutes_needed, needed_amount,
+            select practice_id, month, usual_daily_minutes, business_days_left, minutes_left, patients, minutes_needed, needed_amount,
                 patients_reachable, minutes_reachable, reachable_amount
-            from capacity where practice_id = ?
+            from capacity where ? is null or practice_id = ?
             """,
-            [practice_id],
+            [practice_id, practice_id],
         ).fetchall()
-        plan = marts.execute(
+        planned = marts.execute(
             """
-            select place, patient_id, credited_minutes, minutes_to_go, procedure_code, allowed_amount, minutes_so_far, is_reachable
-            from capacity_plan where practice_id = ? order by place
+            select practice_id, place, patient_id, credited_minutes, minutes_to_go, procedure_code, allowed_amount, minutes_so_far, is_reachable
+            from capacity_plan where ? is null or practice_id = ? order by practice_id, place
             """,
-            [practice_id],
+            [practice_id, practice_id],
         ).fetchall()
-    return Capacity(*(*found[0], tuple(Planned(*row) for row in plan))) if found else None
+    plans: defaultdict[str, list[Planned]] = defaultdict(list)
+    for name, *row in planned:
+        plans[name].append(Planned(*row))
+    return {name: Capacity(*(*row, tuple(plans[name]))) for name, *row in found}
 
 
 def people(house: House, practice_id: str, patient_ids: Sequence[str]) -> dict[str, Person]:

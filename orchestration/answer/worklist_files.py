@@ -10,21 +10,18 @@ import hashlib
 import io
 import json
 import re
-import zipfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Alignment, Font, PatternFill
-from openpyxl.utils import get_column_letter
-from openpyxl.worksheet.worksheet import Worksheet
+import xlsxwriter
+from xlsxwriter.format import Format
+from xlsxwriter.worksheet import Worksheet
 
-from orchestration.answer.worklist import Capacity, Item, Person, capacity, kinds, newest_nights, open_marts, people, work_items
+from orchestration.answer.worklist import Capacity, Item, Person, capacities, kinds, newest_nights, open_marts, people, work_items
 from orchestration.house import House, write_private
 
 MONEY, DAY, MONTH, WHOLE, TENTH = '"$"#,##0.00', "yyyy-mm-dd", "yyyy-mm", "#,##0", "#,##0.0"
@@ -32,6 +29,7 @@ MONEY, DAY, MONTH, WHOLE, TENTH = '"$"#,##0.00', "yyyy-mm-dd", "yyyy-mm", "#,##0
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 WIDEST = 90
 LONGEST_CELL = 32_767
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ PLAN_FIELDS = (
 
 def text_of(value: Any) -> str:
     """A value as the text of a cell: without control characters, no longer than a cell may be."""
-    return ILLEGAL_CHARACTERS_RE.sub(" ", str(value))[:LONGEST_CELL]
+    return _CONTROL.sub(" ", str(value))[:LONGEST_CELL]
 
 
 def with_names(fields: Sequence[Field], known: Mapping[str, Person]) -> tuple[Field, ...]:
@@ -85,61 +83,87 @@ def with_names(fields: Sequence[Field], known: Mapping[str, Person]) -> tuple[Fi
 def xlsx(
     items: Sequence[Item], groups: Iterable[str], team: Capacity | None, night: date, known: Mapping[str, Person] | None = None
 ) -> bytes:
-    """The workbook: All, a sheet for each group of kinds, Capacity."""
-    book = Workbook()
-    first = book.active
-    assert first is not None
-    book.remove(first)
+    """The workbook: All, a sheet for each group of kinds, Capacity. Its only date is the night."""
+    buffer = io.BytesIO()
+    # In memory: what is not finished leaves no file with patients' ids in the machine's folder for temporary files.
+    book = xlsxwriter.Workbook(buffer, {"in_memory": True})
+    book.set_properties(
+        {
+            "title": f"Work list of {night}",
+            "author": "CCM billing capture",
+            "created": datetime(night.year, night.month, night.day),
+        }
+    )
+    looks = _Looks(book)
     item_fields = with_names(ITEM_FIELDS, known) if known is not None else ITEM_FIELDS
     plan_fields = with_names(PLAN_FIELDS, known) if known is not None else PLAN_FIELDS
-    _table(book.create_sheet("All"), item_fields, items)
+    rows = [_cells(item_fields, item) for item in items]
+    _table(book.add_worksheet("All"), looks, item_fields, rows)
     for group in groups:
-        _table(book.create_sheet(group.capitalize()), item_fields, [item for item in items if item.kind_group == group])
-    _capacity(book.create_sheet("Capacity"), plan_fields, team)
-    book.properties.creator = "CCM billing capture"
-    book.properties.title = f"Work list of {night}"
-    buffer = io.BytesIO()
-    book.save(buffer)
-    return _without_clock(buffer.getvalue(), night)
+        of_group = [row for item, row in zip(items, rows, strict=True) if item.kind_group == group]
+        _table(book.add_worksheet(group.capitalize()), looks, item_fields, of_group)
+    _capacity(book.add_worksheet("Capacity"), looks, plan_fields, team)
+    book.close()
+    return buffer.getvalue()
 
 
-def _put(sheet: Worksheet, row: int, column: int, value: Any, number_format: str | None) -> None:
-    cell = sheet.cell(row, column)
-    if value is None:
+class _Looks:
+    """The formats of a workbook, each made once."""
+
+    def __init__(self, book: xlsxwriter.Workbook) -> None:
+        self._book = book
+        self._made: dict[tuple[tuple[str, Any], ...], Format] = {}
+
+    def __call__(self, **look: Any) -> Format:
+        key = tuple(look.items())
+        if key not in self._made:
+            self._made[key] = self._book.add_format(look)
+        return self._made[key]
+
+
+def _cells(fields: Sequence[Field], row: Any) -> list[Any]:
+    """The values of a row; text as a cell may hold it."""
+    values = [field.value(row) for field in fields]
+    return [
+        text_of(value) if field.number_format is None and value is not None else value
+        for field, value in zip(fields, values, strict=True)
+    ]
+
+
+def _put(sheet: Worksheet, looks: _Looks, row: int, column: int, value: Any, number_format: str | None, **look: Any) -> None:
+    """Rows and columns are counted from 0."""
+    if value is None or value == "":
         return
     if number_format is None:
-        text = text_of(value)
-        cell.value = text
-        cell.data_type = "s"
-        # Edited by hand, such a cell stays text.
-        cell.quotePrefix = text.startswith(FORMULA_SIGNS)
+        # Edited by hand, text that looks like a formula stays text.
+        more = {"quote_prefix": True} if value.startswith(FORMULA_SIGNS) else {}
+        sheet.write_string(row, column, value, looks(**look, **more) if look or more else None)
+    elif isinstance(value, date):
+        sheet.write_datetime(row, column, value, looks(num_format=number_format, **look))
     else:
-        cell.value = value
-        cell.number_format = number_format
+        sheet.write_number(row, column, float(value), looks(num_format=number_format, **look))
 
 
-def _table(sheet: Worksheet, fields: Sequence[Field], rows: Sequence[Any], top: int = 1) -> None:
-    """A table with a frozen header, filters and widths that fit."""
-    for column, field in enumerate(fields, 1):
-        header = sheet.cell(top, column, field.header)
-        header.font = Font(bold=True, color="FFFFFF")
-        header.fill = PatternFill("solid", fgColor="1F3864")
-        header.alignment = Alignment(vertical="center", horizontal="left" if field.number_format is None else "right")
+def _table(sheet: Worksheet, looks: _Looks, fields: Sequence[Field], rows: Sequence[Sequence[Any]], top: int = 0) -> None:
+    """A table with a frozen header, filters and widths that fit. A column too wide for a screen is wrapped."""
+    for column, field in enumerate(fields):
+        align = "left" if field.number_format is None else "right"
+        sheet.write_string(
+            top, column, field.header, looks(bold=True, font_color="#FFFFFF", bg_color="#1F3864", valign="vcenter", align=align)
+        )
         widest = len(field.header) + 4  # the filter's arrow
+        for row in rows:
+            widest = max(widest, _shown_width(row[column], field.number_format) + 2)
+        is_wrapped = field.number_format is None and widest > WIDEST
+        look = {"text_wrap": True, "valign": "top"} if is_wrapped else {}
         for number, row in enumerate(rows, top + 1):
-            value = field.value(row)
-            _put(sheet, number, column, value, field.number_format)
-            widest = max(widest, _shown_width(value, field.number_format) + 2)
-            if field.number_format is None and widest > WIDEST:
-                sheet.cell(number, column).alignment = Alignment(wrap_text=True, vertical="top")
-        letter = get_column_letter(column)
-        sheet.column_dimensions[letter].width = min(max(widest, sheet.column_dimensions[letter].width if top > 1 else 0), WIDEST)
-    sheet.freeze_panes = f"A{top + 1}"
-    sheet.auto_filter.ref = f"A{top}:{get_column_letter(len(fields))}{top + max(len(rows), 1)}"
-    sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True  # type: ignore[union-attr]
-    sheet.print_title_rows = f"{top}:{top}"
+            _put(sheet, looks, number, column, row[column], field.number_format, **look)
+        sheet.set_column(column, column, min(widest, WIDEST))
+    sheet.freeze_panes(top + 1, 0)
+    sheet.autofilter(top, 0, top + max(len(rows), 1), len(fields) - 1)
+    sheet.set_landscape()
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(top)
 
 
 def _shown_width(value: Any, number_format: str | None) -> int:
@@ -149,10 +173,10 @@ def _shown_width(value: Any, number_format: str | None) -> int:
         return len(f"${value:,.2f}")
     if number_format == MONTH:
         return 7
-    return len(text_of(value))
+    return len(str(value))
 
 
-def _capacity(sheet: Worksheet, fields: Sequence[Field], team: Capacity | None) -> None:
+def _capacity(sheet: Worksheet, looks: _Looks, fields: Sequence[Field], team: Capacity | None) -> None:
     facts: list[tuple[str, Any, str]] = []
     if team is not None:
         facts = [
@@ -165,27 +189,11 @@ def _capacity(sheet: Worksheet, fields: Sequence[Field], team: Capacity | None) 
             ("Patients within reach", team.patients_reachable, WHOLE),
             ("Worth within reach", team.reachable_amount, MONEY),
         ]
-    for number, (label, value, number_format) in enumerate(facts, 1):
-        sheet.merge_cells(start_row=number, start_column=1, end_row=number, end_column=4)
-        _put(sheet, number, 1, label, None)
-        _put(sheet, number, 5, value, number_format)
-        sheet.cell(number, 5).font = Font(bold=True)
-    _table(sheet, fields, team.plan if team is not None else (), top=len(facts) + 2)
-
-
-def _without_clock(content: bytes, night: date) -> bytes:
-    """The same workbook with the night for its dates: openpyxl writes the time of saving into the properties and the archive."""
-    stamp = datetime(night.year, night.month, night.day).strftime("%Y-%m-%dT%H:%M:%SZ")
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as saved, zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as fixed:
-        for name in saved.namelist():
-            part = saved.read(name)
-            if name == "docProps/core.xml":
-                part = re.sub(rb"(<dcterms:(created|modified)[^>]*>)[^<]*", rb"\g<1>" + stamp.encode(), part)
-            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            fixed.writestr(entry, part)
-    return buffer.getvalue()
+    for number, (label, value, number_format) in enumerate(facts):
+        sheet.merge_range(number, 0, number, 3, label)
+        _put(sheet, looks, number, 4, value, number_format, bold=True)
+    plan = [_cells(fields, row) for row in team.plan] if team is not None else []
+    _table(sheet, looks, fields, plan, top=len(facts) + 1)
 
 
 def csv_text(items: Sequence[Item], known: Mapping[str, Person] | None = None) -> str:
@@ -227,19 +235,24 @@ def write_worklists(house: House, practice_ids: Sequence[str] | None = None) -> 
         nights = newest_nights(house)
         groups = list(dict.fromkeys(group for _, group in kinds(house)))
         wanted = [name for name in nights if practice_ids is None or name in practice_ids]
+        alone = wanted[0] if len(wanted) == 1 else None
         by_practice: dict[str, list[Item]] = {name: [] for name in wanted}
-        for item in work_items(house, wanted[0] if len(wanted) == 1 else None):
+        for item in work_items(house, alone):
             if item.practice_id in by_practice:
                 by_practice[item.practice_id].append(item)
-        return [_write(house, name, nights[name], groups, items) for name, items in by_practice.items()]
+        teams = capacities(house, alone)
+        return [_write(house, name, nights[name], groups, items, teams.get(name)) for name, items in by_practice.items()]
 
 
-def _write(house: House, practice_id: str, night: date, groups: Sequence[str], items: Sequence[Item]) -> Written:
-    team = capacity(house, practice_id)
+def _write(
+    house: House, practice_id: str, night: date, groups: Sequence[str], items: Sequence[Item], team: Capacity | None
+) -> Written:
     target = house.worklists / practice_id / f"{night}.xlsx"
     files = (target, target.with_suffix(".csv"))
     seal = house.state / "worklists" / f"{practice_id}.sha256"
-    content = json.dumps([str(night), [asdict(item) for item in items], asdict(team) if team else None], default=str)
+    content = json.dumps(
+        [str(night), [[*vars(item).values()] for item in items], [*vars(team).values()] if team else None], default=str
+    )
     digest = hashlib.sha256(content.encode()).hexdigest()
     if seal.exists() and seal.read_text() == digest and all(path.exists() for path in files):
         return Written(practice_id, len(items), files, False)
@@ -252,7 +265,7 @@ def _write(house: House, practice_id: str, night: date, groups: Sequence[str], i
 def write_with_names(house: House, practice_id: str, items: Sequence[Item]) -> tuple[Path, ...]:
     """The given items of one practice with names and phone numbers, beside the night's list, as <night>-with-names.xlsx and .csv (0600)."""
     night = newest_nights(house)[practice_id]
-    team = capacity(house, practice_id)
+    team = capacities(house, practice_id).get(practice_id)
     wanted = {item.patient_id for item in items} | {row.patient_id for row in (team.plan if team else ())}
     known = people(house, practice_id, sorted(wanted))
     target = house.worklists / practice_id / f"{night}-with-names.xlsx"

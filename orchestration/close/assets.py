@@ -16,10 +16,10 @@ from orchestration.answer.publish import publish
 from orchestration.close.calendar import CLOSES, key_of
 from orchestration.close.judging import close_all
 from orchestration.close.packet import Approval, Closed
-from orchestration.close.propose import Proposed, propose
+from orchestration.close.propose import Proposed, propose_all
 from orchestration.discretion import discreet
 from orchestration.engine import open_warehouse
-from orchestration.gate.gate import Ruling, rule_on
+from orchestration.gate.gate import Ruling, rule_on_all
 from orchestration.house import House, HouseError
 from orchestration.notices import tell_of_closes
 from orchestration.practices import Practice, load_practices
@@ -143,7 +143,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         month, own = _month(context), _key(context)["practice"]
         with house.lock("warehouse"):
             inputs = build_inputs(house)
-            results = [rule_on(house, practices[name], month, inputs) for name in _wanted(context, config, practices)]
+            results = rule_on_all(house, [practices[name] for name in _wanted(context, config, practices)], month, inputs)
         for ruling in results:
             for refusal in ruling.refusals:
                 context.log.warning(f"{ruling.practice_id}: {refusal}")
@@ -184,11 +184,9 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         house = House.from_environment()
         practices = load_practices(house.practices_yaml)
         month, own = _month(context), _key(context)["practice"]
-        outcomes: dict[str, Outcome] = {}
         with house.lock("warehouse"):
             # The gate ruled a step ago; what another run may have changed since is ruled on again, under the same lock as the close.
             inputs = build_inputs(house)
-            may_close = []
             wanted = _wanted(context, config, practices)
 
             def refused(name: str, error: HouseError) -> Ruling:
@@ -196,18 +194,19 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
                 context.log.error(f"{name}: {error}")
                 return Ruling(name, month, (str(error),))
 
-            for name in wanted:
-                try:
-                    ruling = rule_on(house, practices[name], month, inputs)
-                    if not ruling.may_close:
-                        outcomes[name] = ruling
-                    elif config.is_proposal:
-                        outcomes[name] = propose(house, practices[name], month, (config.approved_by or PROPOSER).strip())
-                    else:
-                        may_close.append(practices[name])
-                except HouseError as error:
-                    outcomes[name] = refused(name, error)
-            for practice, result in close_all(house, may_close, month, Approval(str(config.approved_by).strip(), config.waiver)):
+            try:
+                ruled = rule_on_all(house, [practices[name] for name in wanted], month, inputs)
+            except HouseError as error:
+                ruled = [refused(name, error) for name in wanted]
+            may_close = [practices[ruling.practice_id] for ruling in ruled if ruling.may_close]
+            outcomes: dict[str, Outcome] = {ruling.practice_id: ruling for ruling in ruled if not ruling.may_close}
+            by = str(config.approved_by or "").strip()
+            done: Iterator[tuple[Practice, Closed | Proposed | HouseError]] = (
+                propose_all(house, may_close, month, by or PROPOSER)
+                if config.is_proposal
+                else close_all(house, may_close, month, Approval(by, config.waiver))
+            )
+            for practice, result in done:
                 name = practice.practice_id
                 outcomes[name] = refused(name, result) if isinstance(result, HouseError) else result
             outcomes = {name: outcomes[name] for name in wanted}

@@ -148,8 +148,9 @@ def freeze(
     month: date,
     claimed_elsewhere: Mapping[str, str],
     accepted: Sequence[Mapping[str, Any]] = (),
+    rules: Mapping[str, bytes] | None = None,
 ) -> bytes:
-    """The inputs.zip of one practice's month (its first day), from the warehouse that the close reads."""
+    """The inputs.zip of one practice's month (its first day), from the warehouse that the close reads. `rules`: its `rule_files`, where they are at hand."""
     name = practice.practice_id
     first = month - timedelta(days=MARGIN_DAYS)
     last = next_month(month) + timedelta(days=MARGIN_DAYS - 1)
@@ -186,12 +187,17 @@ def freeze(
     answers = warehouse.execute(_COVERAGE_ANSWERS, [name]).to_arrow_table()
     if answers.num_rows:
         files["coverage_answers.parquet"] = parquet(answers)
-    for (seed,) in warehouse.execute(
-        "select table_name from duckdb_tables() where schema_name = 'rules' order by table_name"
-    ).fetchall():
+    return _zip(files | dict(rule_files(warehouse) if rules is None else rules))
+
+
+def rule_files(warehouse: duckdb.DuckDBPyConnection) -> dict[str, bytes]:
+    """Every rule row that was loaded, by its place in an inputs.zip: the same for every practice."""
+    seeds = warehouse.execute("select table_name from duckdb_tables() where schema_name = 'rules' order by table_name").fetchall()
+    return {
         # Every column is in the order, so that the bytes do not depend on how the seed was loaded.
-        files[f"rules/{seed}.parquet"] = parquet(warehouse.execute(f'select * from rules."{seed}" order by all').to_arrow_table())
-    return _zip(files)
+        f"rules/{seed}.parquet": parquet(warehouse.execute(f'select * from rules."{seed}" order by all').to_arrow_table())
+        for (seed,) in seeds
+    }
 
 
 def file_numbers(warehouse: duckdb.DuckDBPyConnection, practice_id: str) -> dict[int, int]:

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from datetime import date
 from multiprocessing import get_context
 
+from orchestration.close.in_common import InCommon
 from orchestration.close.packet import Approval, Closed, Judging, closing, finish, judge_here
 from orchestration.close.x12.scrub import Fault
 from orchestration.close.x12.validate import judge
+from orchestration.engine import held_open
 from orchestration.house import House, HouseError
 from orchestration.practices import Practice
 
@@ -50,11 +52,12 @@ def close_all(
             return practice, error
 
     try:
-        with judges(len(practices)) as (judging, at_once):
+        with held_open(house), judges(len(practices)) as (judging, at_once):
+            common = InCommon(house, month)
             for practice in practices:
                 while len(waiting) > at_once or any(other.tax_id == practice.tax_id for other, _ in waiting):
                     yield done()
-                steps = closing(house, practice, month, approval, judging)
+                steps = closing(house, practice, month, approval, judging, common)
                 try:
                     next(steps)
                 except StopIteration as ended:

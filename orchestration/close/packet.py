@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,12 +23,12 @@ from typing import Any, TypeVar
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from orchestration.close import transitions
 from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
+from orchestration.close.in_common import SUBJECTS_FILE, InCommon
 from orchestration.close.versions import versions
 from orchestration.close.x12.model import BillingProvider, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import Fault, scrub
@@ -106,7 +106,7 @@ def close_month(house: House, practice: Practice, month: date, approval: Approva
 
     Raises HouseError when the finished file has a fault that belongs to no single claim: then nothing leaves the house.
     """
-    return finish(closing(house, practice, month, approval, judge_here))
+    return finish(closing(house, practice, month, approval, judge_here, InCommon(house, month)))
 
 
 def finish(steps: Generator[None, None, T]) -> T:
@@ -119,7 +119,9 @@ def finish(steps: Generator[None, None, T]) -> T:
             return result
 
 
-def closing(house: House, practice: Practice, month: date, approval: Approval, judging: Judging) -> Generator[None, None, Closed]:
+def closing(
+    house: House, practice: Practice, month: date, approval: Approval, judging: Judging, common: InCommon
+) -> Generator[None, None, Closed]:
     """`close_month` in steps: it yields whenever a claim file is with the judge, so that other practices can go on meanwhile."""
     # Practices of one tax id close one after the other: of two claims for one beneficiary's month the second must see the first.
     with house.lock(f"close-{practice.tax_id}"):
@@ -128,7 +130,7 @@ def closing(house: House, practice: Practice, month: date, approval: Approval, j
         earlier = versions(house, practice.practice_id, month)
         version = (earlier[-1] if earlier else 0) + 1
         with open_warehouse(house) as warehouse:
-            elsewhere = claimed_elsewhere(house, warehouse, practice, month)
+            elsewhere = claimed_elsewhere(common, warehouse, practice, month)
             accepted = accepted_holds(warehouse, practice, month)
             ground = Ground(
                 practice=practice,
@@ -136,7 +138,7 @@ def closing(house: House, practice: Practice, month: date, approval: Approval, j
                 month=month,
                 version=version,
                 waived=approval.waiver is not None,
-                inputs=freeze(warehouse, practice, month, elsewhere, accepted),
+                inputs=freeze(warehouse, practice, month, elsewhere, accepted, common.rules(warehouse)),
                 claimed_elsewhere=elsewhere,
                 software=software_versions(),
                 accepted=accepted,
@@ -155,6 +157,7 @@ def closing(house: House, practice: Practice, month: date, approval: Approval, j
             # All that was new is held by the scrub: no version without a claim after the first.
             return replace(nothing, held=len(packet.due.held))
         final = _publish(house, ground, packet, approval)
+        common.published(final)
     transitions.record_closes(house, practice.practice_id)
     lines = packet.due.lines
     return Closed(
@@ -207,7 +210,7 @@ def composing(
         files["claims.837"] = claim_file
     files["claims.csv"] = _csv(Line, due.lines)
     files["held.csv"] = _csv(Held, due.held)
-    files["claim_subjects.parquet"] = _subjects(practice, due)
+    files[SUBJECTS_FILE] = _subjects(practice, due)
     numbers = file_numbers(warehouse, practice.practice_id) if ground.has_own_file_numbers else None
     files |= evidence(warehouse, practice.practice_id, month, numbers)
     rules = warehouse.execute("select distinct rules_version from marts.practice_nights").fetchall()
@@ -262,23 +265,29 @@ def _publish(house: House, ground: Ground, packet: Packet, approval: Approval) -
 
 def software_versions() -> dict[str, str]:
     """What writes the bytes of a packet: this package, the engine and the Parquet writer."""
-    return {name: installed_version(name) for name in ("ccm-billing-capture", "duckdb", "pyarrow")}
+    return {name: _installed(name) for name in ("ccm-billing-capture", "duckdb", "pyarrow")}
 
 
-def claimed_elsewhere(house: House, warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> dict[str, str]:
+_installed = cache(installed_version)
+
+
+def claimed_elsewhere(common: InCommon, warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> dict[str, str]:
     """patient_id -> 'practice claim_id' for this practice's patients whose beneficiary (MBI) has a live claim for the month under another
     patient id of this practice or at another practice of the same tax id (rules.md B8 trap 11)."""
+    subjects = [one for one in common.subjects(practice.tax_id) if one[-1]]
+    if not subjects:
+        return {}
     rejected = {
         row[0]
-        for row in warehouse.execute("select claim_id from intermediate.int_claims__history where status = 'rejected'").fetchall()
+        for row in warehouse.execute(
+            "select claim_id from intermediate.int_claims__history where status = 'rejected' and claim_id in (select unnest(?::varchar[]))",
+            [[claim_id for _, claim_id, *_ in subjects]],
+        ).fetchall()
     }
     claimed: dict[str, tuple[str, str, str]] = {}
-    for path in sorted(house.closes.glob(f"*/{month:%Y-%m}/v*/claim_subjects.parquet")):
-        for row in pq.read_table(path).to_pylist():
-            if row["tax_id"] == practice.tax_id and row["mbi"] and row["claim_id"] not in rejected:
-                claimed.setdefault(row["mbi"], (path.parents[2].name, row["claim_id"], row["patient_id"]))
-    if not claimed:
-        return {}
+    for name, claim_id, patient_id, mbi in subjects:
+        if claim_id not in rejected:
+            claimed.setdefault(mbi, (name, claim_id, patient_id))
     found = {}
     for patient_id, mbi in warehouse.execute(
         "select patient_id, mbi from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id",

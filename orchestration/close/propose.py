@@ -7,7 +7,7 @@ A proposal that says the same as the one before is not written again. Patient id
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.close import transitions
+from orchestration.close.in_common import InCommon
 from orchestration.close.packet import Ground, claimed_elsewhere, drafted, scrubbed, software_versions
 from orchestration.close.versions import versions
-from orchestration.engine import open_warehouse
-from orchestration.house import House, write_private
+from orchestration.engine import held_open, open_warehouse
+from orchestration.house import House, HouseError, write_private
 from orchestration.practices import Practice
 
 
@@ -34,7 +35,20 @@ class Proposed:
     content: Mapping[str, Any]
 
 
-def propose(house: House, practice: Practice, month: date, who: str) -> Proposed:
+def propose_all(
+    house: House, practices: Sequence[Practice], month: date, who: str
+) -> Iterator[tuple[Practice, Proposed | HouseError]]:
+    """`propose` for each of these practices. One practice's trouble is its own."""
+    common = InCommon(house, month)
+    with held_open(house):
+        for practice in practices:
+            try:
+                yield practice, propose(house, practice, month, who, common)
+            except HouseError as error:
+                yield practice, error
+
+
+def propose(house: House, practice: Practice, month: date, who: str, common: InCommon) -> Proposed:
     """Drafts and scrubs the next version of this practice-month (its first day); no control number, no packet."""
     with house.lock(f"close-{practice.tax_id}"):
         earlier = versions(house, practice.practice_id, month)
@@ -47,7 +61,7 @@ def propose(house: House, practice: Practice, month: date, who: str) -> Proposed
                 version=version,
                 waived=False,
                 inputs=b"",
-                claimed_elsewhere=claimed_elsewhere(house, warehouse, practice, month),
+                claimed_elsewhere=claimed_elsewhere(common, warehouse, practice, month),
                 software=software_versions(),
             )
             newest_night, due = scrubbed(warehouse, ground, drafted(warehouse, ground))

@@ -74,16 +74,16 @@ class Pipeline:
 
     def _partition_of(self, practice_ids: list[str], month: date) -> str:
         """Whose partition a run for several practices has: the first whose month may close, because a run that closes anything makes a mark there."""
-        from orchestration.gate.gate import rule_on
+        from orchestration.gate.gate import rule_on_all
         from orchestration.transform.state import build_inputs
 
         practices = load_practices(self.house.practices_yaml)
         if len(practice_ids) > 1 and self.house.warehouse.exists():
             with self.house.lock("warehouse"):
                 inputs = build_inputs(self.house)
-                for name in practice_ids:
-                    if rule_on(self.house, practices[name], month, inputs).may_close:
-                        return name
+                for ruling in rule_on_all(self.house, [practices[name] for name in practice_ids], month, inputs):
+                    if ruling.may_close:
+                        return ruling.practice_id
         return practice_ids[0]
 
     def respond(self) -> JobResult:

@@ -5,6 +5,7 @@ It only reads. "Today" is the practice's newest night (interface.md section 6), 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -36,13 +37,73 @@ def rule_on(house: House, practice: Practice, month: date, build_inputs: str) ->
 
     `build_inputs` is the fingerprint of the present inputs; a warehouse or verdict of other inputs is no ground to close on.
     """
-    refusals = list(_by_configuration(practice))
-    refusals += _by_verdicts(house, practice, build_inputs)
+    return rule_on_all(house, [practice], month, build_inputs)[0]
+
+
+def rule_on_all(house: House, practices: Sequence[Practice], month: date, build_inputs: str) -> list[Ruling]:
+    """`rule_on` for each of these practices, in their order. Verdicts and warehouse are opened once and asked about all of them together."""
+    judged = _judged(house, build_inputs)
+    seen = None
     if house.warehouse.exists():
         with open_warehouse(house) as warehouse:
-            refusals += _by_completeness(warehouse, practice, month)
-            refusals += _by_holds(warehouse, practice, month)
-    return Ruling(practice.practice_id, month, tuple(refusals))
+            seen = _seen(warehouse, [practice.practice_id for practice in practices], month)
+    rulings = []
+    for practice in practices:
+        refusals = [*_by_configuration(practice), *_by_verdicts(judged, practice)]
+        if seen is not None:
+            refusals += [*_by_completeness(seen, practice, month), *_by_holds(seen, practice)]
+        rulings.append(Ruling(practice.practice_id, month, tuple(refusals)))
+    return rulings
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the warehouse has of the practices that are asked about, by practice."""
+
+    newest_nights: dict[str, date]
+    with_month: frozenset[str]  # the month is one of their extracts'
+    newest_files: dict[str, list[tuple[str, date | None]]]  # table, newest accepted night
+    holds: dict[str, list[tuple[Any, ...]]]
+
+
+def _seen(warehouse: duckdb.DuckDBPyConnection, names: list[str], month: date) -> _Seen:
+    def rows(sql: str, **more: Any) -> list[tuple[Any, ...]]:
+        return warehouse.execute(sql, {"names": names, **more}).fetchall()
+
+    def by_practice(found: list[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
+        kept: dict[str, list[tuple[Any, ...]]] = {}
+        for name, *row in found:
+            kept.setdefault(name, []).append(tuple(row))
+        return kept
+
+    of_these = "practice_id in (select unnest($names::varchar[]))"
+    files = rows(
+        f"""
+        select practice_id, table_name, max(case when outcome = 'accepted' then extract_date end)
+        from staging.stg_files where {of_these} group by practice_id, table_name order by practice_id, table_name
+        """
+    )
+    # An earlier version built no holds: its verdict is not of the present project, which refuses by itself.
+    has_holds = rows(
+        "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'close_holds' and $names is not null"
+    )
+    holds = has_holds and rows(
+        f"""
+        select practice_id, kind, table_name, extract_date, measure, explanation, is_acceptable from marts.close_holds
+        where {of_these} and holds_what = 'practice' and not is_accepted and (last_month_held is null or last_month_held >= $month)
+        order by practice_id, kind desc, extract_date, table_name, measure, column_name
+        """,
+        month=month,
+    )
+    return _Seen(
+        newest_nights=dict(rows(f"select practice_id, newest_night from staging.stg_practices where {of_these}")),
+        with_month=frozenset(
+            name
+            for (name,) in rows(f"select practice_id from intermediate.int_months where {of_these} and month = $month", month=month)
+        ),
+        newest_files=by_practice(files),
+        holds=by_practice(holds),
+    )
 
 
 def _by_configuration(practice: Practice) -> list[str]:
@@ -53,12 +114,19 @@ def _by_configuration(practice: Practice) -> list[str]:
     ]
 
 
-def _by_verdicts(house: House, practice: Practice, build_inputs: str) -> list[str]:
-    refusals = []
+def _judged(house: House, build_inputs: str) -> dict[verdicts.Source, verdicts.Verdict | None]:
+    """The verdicts on the present data; null where there is none."""
     wanted: dict[verdicts.Source, str] = {"dbt": build_inputs, "great_expectations": verdicts.lake_fingerprint(house)}
-    for source, inputs in wanted.items():
-        verdict = verdicts.load(house, source)
-        if verdict is None or verdict.inputs != inputs:
+    found = {source: verdicts.load(house, source) for source in wanted}
+    return {
+        source: verdict if verdict is not None and verdict.inputs == wanted[source] else None for source, verdict in found.items()
+    }
+
+
+def _by_verdicts(judged: dict[verdicts.Source, verdicts.Verdict | None], practice: Practice) -> list[str]:
+    refusals = []
+    for source, verdict in judged.items():
+        if verdict is None:
             refusals.append(f"the checks of {source} have not judged the present data; run `ccm nightly`, then close again")
             continue
         for finding in verdict.findings:
@@ -67,32 +135,19 @@ def _by_verdicts(house: House, practice: Practice, build_inputs: str) -> list[st
     return refusals
 
 
-def _rows(warehouse: duckdb.DuckDBPyConnection, sql: str, parameters: list[Any]) -> list[tuple[Any, ...]]:
-    return warehouse.execute(sql, parameters).fetchall()
-
-
-def _by_completeness(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> list[str]:
-    name = practice.practice_id
+def _by_completeness(seen: _Seen, practice: Practice, month: date) -> list[str]:
     month_end = next_month(month) - timedelta(days=1)
-    nights = _rows(warehouse, "select first_night, newest_night from staging.stg_practices where practice_id = ?", [name])
-    if not nights:
+    newest_night = seen.newest_nights.get(practice.practice_id)
+    if newest_night is None:
         return ["no night of this practice has been taken in"]
-    newest_night = nights[0][1]
     refusals = []
-    if not _rows(warehouse, "select 1 from intermediate.int_months where practice_id = ? and month = ?", [name, month]):
+    if practice.practice_id not in seen.with_month:
         refusals.append(f"{month:%Y-%m} is none of the months of its extracts")
     if newest_night < practice.first_close_day(month):
         refusals.append(
             f"the newest night is {newest_night}; {month:%Y-%m} may close from {practice.first_close_day(month)} on (close.first_day)"
         )
-    for table, newest in _rows(
-        warehouse,
-        """
-        select table_name, max(case when outcome = 'accepted' then extract_date end)
-        from staging.stg_files where practice_id = ? group by table_name order by table_name
-        """,
-        [name],
-    ):
+    for table, newest in seen.newest_files.get(practice.practice_id, ()):
         if table not in optional_tables() and (newest is None or newest <= month_end):
             refusals.append(
                 f"{table}: the newest accepted file is {'missing' if newest is None else f'of {newest}'}, not after {month_end}; land it and run `ccm nightly`"
@@ -100,20 +155,10 @@ def _by_completeness(warehouse: duckdb.DuckDBPyConnection, practice: Practice, m
     return refusals
 
 
-def _by_holds(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> list[str]:
+def _by_holds(seen: _Seen, practice: Practice) -> list[str]:
     """Files that stand rejected, and drift that may do harm: until mended, or accepted with `ccm accept`."""
-    if not _rows(warehouse, "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'close_holds'", []):
-        return []  # built by an earlier version: its verdict is not of the present project, which refuses by itself
     refusals = []
-    for kind, table, night, measure, explanation, is_acceptable in _rows(
-        warehouse,
-        """
-        select kind, table_name, extract_date, measure, explanation, is_acceptable from marts.close_holds
-        where practice_id = ? and holds_what = 'practice' and not is_accepted and (last_month_held is null or last_month_held >= ?)
-        order by kind desc, extract_date, table_name, measure, column_name
-        """,
-        [practice.practice_id, month],
-    ):
+    for kind, table, night, measure, explanation, is_acceptable in seen.holds.get(practice.practice_id, ()):
         accept = f"ccm accept --practice {practice.practice_id} --night {night} --table {table}"
         if kind == "rejected_file":
             instead = f", or accept its loss: `{accept} --by NAME --reason TEXT`" if is_acceptable else ""

@@ -12,7 +12,7 @@ import pyx12.error_handler
 import pyx12.params
 import pyx12.x12context
 
-from orchestration.close.x12.validate import ELEMENT_CODES, SEGMENT_CODES, silence_pyx12
+from orchestration.close.x12.validate import ELEMENT_CODES, SEGMENT_CODES, prepare_pyx12
 from orchestration.payers.envelopes import Segment, Transaction, at, is_segment_id
 
 NOT_PLACED = ("1", "2", "6")  # pyx12 found no place for the segment: it and what hangs below it would be read as something else
@@ -37,7 +37,7 @@ class Reading:
 def read_by_guide(transaction: Transaction) -> Reading:
     """Never raises: where pyx12 has no guide or cannot place a segment, the segments that open loops place them, and the fault is told."""
     own = [segment for segment in transaction.segments if segment[0] not in ("ST", "SE")]
-    silence_pyx12()
+    prepare_pyx12()
     handler = pyx12.error_handler.err_handler()
     loops: list[str] = []
     try:

@@ -18,7 +18,7 @@ import pyx12.x12n_document
 import yaml
 from x12sdk.io import X12ModelReader
 
-from orchestration.close.x12.validate import judge, silence_pyx12
+from orchestration.close.x12.validate import judge, prepare_pyx12
 from orchestration.demo.payer import answer, sent_packets
 from orchestration.gate.gate import rule_on
 from orchestration.house import House
@@ -88,7 +88,7 @@ def test_claims_that_wait_are_aged_by_the_practices_newest_night_and_no_clock(de
 
 def test_pyx12_takes_every_file_that_the_demos_payer_writes_and_x12sdk_reads_its_835s(demo):
     home, _ = demo
-    silence_pyx12()
+    prepare_pyx12()
     files = [path for path in (home / "inbox").iterdir() if path.is_file()]
     kinds = Counter()
     for path in files:

@@ -9,10 +9,10 @@ import duckdb
 import pytest
 
 from orchestration.gate import verdicts
-from orchestration.gate.gate import rule_on
+from orchestration.gate.gate import rule_on, rule_on_all
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
-from orchestration.practices import load_practices
+from orchestration.practices import Practice, load_practices
 from orchestration.transform import dbt
 from orchestration.transform.assets import findings_of
 from tests.pipeline.homes import ccm, copy
@@ -138,6 +138,21 @@ def test_the_gate_is_open_to_begin_with(home):
     house, inputs = home
     practices = load_practices(house.practices_yaml)
     assert rule_on(house, practices[AT_FAULT], OCTOBER, inputs).refusals == ()
+
+
+def test_practices_asked_about_together_are_ruled_on_as_each_alone(home):
+    house, inputs = home
+    stranger = Practice(**{**load_practices(house.practices_yaml)[INNOCENT].model_dump(), "practice_id": "stranger"})
+    practices = [*load_practices(house.practices_yaml).values(), stranger]
+    refusals = set()
+    for month in (OCTOBER, date(2026, 9, 1), date(2026, 11, 1), date(2020, 1, 1)):
+        for of in (inputs, "other inputs"):
+            together = rule_on_all(house, practices, month, of)
+            assert together == [rule_on(house, practice, month, of) for practice in practices]
+            assert [ruling.practice_id for ruling in together] == [practice.practice_id for practice in practices]
+            refusals |= {reason for ruling in together for reason in ruling.refusals}
+    for reason in ("no night", "none of the months", "may close from", "have not judged", "not after"):
+        assert any(reason in one for one in refusals), reason
 
 
 def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other(home):

@@ -28,7 +28,7 @@ def closed(monkeypatch, practices, broken=()):
     """What happened, and what came out, when these are closed."""
     events = []
 
-    def closing(_house, practice, _month, _approval, judging_):
+    def closing(_house, practice, _month, _approval, judging_, _common):
         events.append(f"{practice.practice_id} drafted")
         faults_of = judging_(GOOD.encode())
         yield
@@ -61,7 +61,7 @@ def test_what_breaks_off_a_run_leaves_no_practice_half_closed(monkeypatch, tmp_p
     """Closes that waited hold their tax id's lock: the next `ccm close` of the same process would wait for ever."""
     house, left = House(tmp_path), []
 
-    def closing(_house, practice, _month, _approval, _judging):
+    def closing(_house, practice, _month, _approval, _judging, _common):
         with house.lock(f"close-{practice.tax_id}"):
             try:
                 yield

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_writer import Patient
 
+from orchestration.close.x12 import validate
 from orchestration.close.x12.reader import read
 from orchestration.close.x12.scrub import Fault, scrub
 from orchestration.close.x12.validate import judge, pyx12_faults
@@ -281,6 +282,19 @@ def test_what_pyx12_raises_becomes_a_fault_without_its_text():
 def test_an_envelope_element_that_only_pyx12_reads_is_placed():
     faults = pyx12_faults(GOOD.replace("*0*T*:", "*0*X*:"))
     assert [(fault.claim_id, fault.segment, fault.position) for fault in faults] == [(None, "ISA", 1)]
+
+
+def test_pyx12_reads_each_guide_once_and_judges_alike_whatever_it_judged_before():
+    files = [GOOD, *(change(GOOD) for name, change, *_ in MATRIX if name[:2] in BY_PYX12)][::3]
+    anew = []
+    for content in files:
+        validate._guide.cache_clear()
+        anew.append(pyx12_faults(content))
+    assert anew[0] == [] and all(anew[1:])
+    validate._guide.cache_clear()
+    assert [pyx12_faults(content) for content in files] == anew
+    assert [pyx12_faults(content) for content in reversed(files)] == anew[::-1]
+    assert validate._guide.cache_info().misses == 2  # of the envelope, and of the 837P
 
 
 def test_pyx12_says_nothing_of_its_own(caplog, capfd):

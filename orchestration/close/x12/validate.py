@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import json
 import logging
+from functools import cache
 from typing import Any
 
+import pyx12.map_if
 import pyx12.params
 import pyx12.x12n_document
 
@@ -58,7 +60,7 @@ def pyx12_faults(content: bytes | str) -> list[Fault]:
 
     pyx12 logs the values it refuses, so its logger is cut off for good. Whatever it raises becomes a fault of the file.
     """
-    silence_pyx12()
+    prepare_pyx12()
     text = as_text(content)
     try:
         file = read(text)
@@ -104,7 +106,22 @@ class _Watch:
             self.first_invalid = self.last
 
 
-def silence_pyx12() -> None:
+_load_guide = pyx12.map_if.load_map_file
+
+
+@cache
+def _guide(file: str, folder: str | None) -> Any:
+    return _load_guide(file, pyx12.params.params(), folder)
+
+
+def _kept_guide(file: str, param: Any, folder: str | None = None) -> Any:
+    return _guide(file, folder)
+
+
+def prepare_pyx12() -> None:
+    """Silences pyx12, and has it read each guide once a process. It reads the XML of a guide and all code lists anew for every file, which takes as long as
+    some fifty claims; what it made of them it only looks at (it counts as it walks, in the walker), so that one serves every file."""
+    pyx12.map_if.load_map_file = _kept_guide
     logger = logging.getLogger("pyx12")
     logger.handlers[:] = [logging.NullHandler()]
     logger.propagate = False

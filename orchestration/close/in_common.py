@@ -1,0 +1,50 @@
+"""What the closes of one month have in common, read once for all practices of a run and not once for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orchestration.close.freeze import rule_files
+from orchestration.house import House
+
+SUBJECTS_FILE = "claim_subjects.parquet"
+
+
+class InCommon:
+    """For as long as nobody else writes the warehouse or a packet: the run that closes holds the lock that sees to it."""
+
+    def __init__(self, house: House, month: date) -> None:
+        self._month = f"{month:%Y-%m}"
+        self._rules: Mapping[str, bytes] | None = None
+        self._by_tax_id: dict[str, list[Path]] = {}
+        for path in sorted(house.closes.glob(f"*/{self._month}/v*/{SUBJECTS_FILE}")):
+            self._add(path)
+
+    def _add(self, path: Path) -> None:
+        for tax_id in pc.unique(pq.read_table(path, columns=["tax_id"])["tax_id"]).to_pylist():
+            self._by_tax_id.setdefault(tax_id, []).append(path)
+
+    def published(self, packet: Path) -> None:
+        """A packet of this month that has just come to stand."""
+        self._add(packet / SUBJECTS_FILE)
+
+    def subjects(self, tax_id: str) -> list[tuple[str, str, str, str]]:
+        """Who was claimed for the month under this tax id, in the order of the packets' folders: practice, claim, patient, MBI ('' where there is none)."""
+        return [
+            (path.parents[2].name, row["claim_id"], row["patient_id"], row["mbi"] or "")
+            for path in sorted(self._by_tax_id.get(tax_id, ()))
+            for row in pq.read_table(path).to_pylist()
+            if row["tax_id"] == tax_id
+        ]
+
+    def rules(self, warehouse: duckdb.DuckDBPyConnection) -> Mapping[str, bytes]:
+        """The rule rows as every packet freezes them."""
+        if self._rules is None:
+            self._rules = rule_files(warehouse)
+        return self._rules

@@ -1,0 +1,64 @@
+"""What the closes of one run have in common: who was claimed for the month, by tax id."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from orchestration.close import in_common
+from orchestration.close.in_common import InCommon
+from orchestration.house import House
+
+OCTOBER = date(2026, 10, 1)
+
+
+def packet(house, practice, tax_id, *claims, month="2026-10", version=1):
+    """A packet folder with the subjects of these claims: (claim, patient, MBI)."""
+    folder = house.closes / practice / month / f"v{version}"
+    folder.mkdir(parents=True)
+    rows = [{"claim_id": c, "practice_id": practice, "patient_id": p, "mbi": mbi, "tax_id": tax_id} for c, p, mbi in claims]
+    schema = pa.schema([(name, pa.string()) for name in ("claim_id", "practice_id", "patient_id", "mbi", "tax_id")])
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "claim_subjects.parquet")
+    return folder
+
+
+def test_who_was_claimed_is_found_by_tax_id_in_the_order_of_the_packets(tmp_path):
+    house = House(tmp_path)
+    packet(house, "b", "1", ("C3", "P1", "M1"))
+    packet(house, "a", "1", ("C1", "P1", "M2"), ("C2", "P2", None))
+    packet(house, "a", "1", ("C4", "P3", "M4"), version=2)
+    packet(house, "c", "2", ("C5", "P1", "M1"))
+    packet(house, "a", "1", ("C6", "P9", "M9"), month="2026-09")
+    packet(house, "empty", "1")
+    common = InCommon(house, OCTOBER)
+    assert common.subjects("1") == [
+        ("a", "C1", "P1", "M2"),
+        ("a", "C2", "P2", ""),
+        ("a", "C4", "P3", "M4"),
+        ("b", "C3", "P1", "M1"),
+    ]
+    assert common.subjects("2") == [("c", "C5", "P1", "M1")]
+    assert common.subjects("3") == []
+
+
+def test_what_the_run_itself_publishes_is_seen_by_the_next_of_the_tax_id(tmp_path):
+    house = House(tmp_path)
+    common = InCommon(house, OCTOBER)
+    assert common.subjects("1") == []
+    common.published(packet(house, "b", "1", ("C2", "P1", "M1")))
+    common.published(packet(house, "a", "1", ("C1", "P1", "M2")))
+    assert [claim for _, claim, *_ in common.subjects("1")] == ["C1", "C2"]
+    assert common.subjects("1") == InCommon(house, OCTOBER).subjects("1")
+
+
+def test_a_close_reads_the_packets_of_its_own_tax_id_alone(tmp_path, monkeypatch):
+    house = House(tmp_path)
+    for number in range(20):
+        packet(house, f"p{number}", str(number), (f"C{number}", "P", "M"))
+    common, read = InCommon(house, OCTOBER), []
+    whole = pq.read_table
+    monkeypatch.setattr(in_common.pq, "read_table", lambda path, **more: read.append(path) or whole(path, **more))
+    assert common.subjects("7") == [("p7", "C7", "P", "M")]
+    assert [path.parents[2].name for path in read] == ["p7"]
