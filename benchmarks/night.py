@@ -1,8 +1,9 @@
 """`make bench`: what a month costs at several sizes, against the floor of the same machine in the same run. Results are kept in benchmarks/results,
 and the table of docs/scale.md is made from them.
 
-SIZE is patients x months: 10k, 100k, 1400k, 100kx36, or `small` (one practice of 500 patients, with the commands). Other work on the machine
-lengthens the wall clock: ratios are of CPU seconds, and the wall clock stands beside them. Nothing here is timed by a test.
+SIZE is patients x months: 10k, 100k, 1400k, 100kx36, or `small` (one practice of 500 patients, with the commands), or `2000-practices` (of 50 patients
+each, with the commands: what a benchmark of rows does not see). Other work on the machine lengthens the wall clock: ratios are of CPU seconds, and the
+wall clock stands beside them. Nothing here is timed by a test.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ BEGIN, END = "<!-- made by make bench: begin -->", "<!-- made by make bench: end
 SIZES = {"small": (500, 1), "10k": (10_000, 1), "100k": (100_000, 1), "1400k": (1_400_000, 1), "100kx36": (100_000, 36)}
 # Nights over a history: two sizes that differ in their months, measured one after the other. Each has a whole build, as `--full` makes it, and two more nights.
 HISTORIES = {"10kx12": (10_000, 12), "10kx36": (10_000, 36), "100kx36-nights": (100_000, 36)}
+# Practices, and the patients of each.
+PRACTICES = {"2000-practices": (2_000, 50)}
 
 
 def step(name: str, home: House) -> dict[str, Any]:
@@ -124,6 +127,24 @@ def measure(size: str, folder: Path) -> dict[str, Any]:
         home.warehouse.unlink()
         (home.state / "dbt" / "seeds.sha256").unlink(missing_ok=True)
         run("dbt", home)
+    return found
+
+
+def measure_practices(practices: int, each: int, folder: Path) -> dict[str, Any]:
+    """An installation of many practices by its commands: a first night, another one, what is asked of the marts, a month's end of all."""
+    patients = practices * each
+    found: dict[str, Any] = {
+        "practices": practices, "patients": patients, "cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1),
+        "measured_at": datetime.now(UTC).isoformat(timespec="minutes"), "steps": {},
+    }  # fmt: skip
+    home = make_home(folder / "home", patients, 1, each)
+    for number, name in enumerate(("the first night", "the next night")):
+        land_night(home, patients, 1, each, number)
+        found["steps"][f"nightly, {name}"] = command(home, "nightly")
+    found["steps"]["status"] = command(home, "status")
+    found["steps"]["explain"] = command(home, "explain", "--practice", "bench-0000", "--patient", "P7", "--month", "2026-10")
+    found["steps"]["close"] = command(home, "close", "--month", "2026-10", "--approved-by", "Bench")
+    found["claim files"] = sum(1 for _ in home.closes.glob("*/2026-10/v1/claims.837"))
     return found
 
 
@@ -222,6 +243,9 @@ def document(results: dict[str, dict[str, Any]]) -> str:
     lines += _before_and_now(results)
     if "small" in results:
         lines += _small(results["small"]["steps"])
+    for size in PRACTICES:
+        if (path := RESULTS / f"night_{size}.json").exists():
+            lines += _practices(json.loads(path.read_text()))
     histories = {size: json.loads(path.read_text()) for size in HISTORIES if (path := RESULTS / f"night_{size}.json").exists()}
     if histories:
         lines += _history(list(histories.values()))
@@ -326,6 +350,26 @@ def _small(steps: dict[str, Any]) -> list[str]:
     ]
 
 
+def _practices(found: dict[str, Any]) -> list[str]:
+    """What is said of an installation of many practices."""
+    said = {
+        "nightly, the first night": "`ccm nightly`, the first: 13 files of each practice, everything built, a workbook and a report each",
+        "nightly, the next night": "`ccm nightly` with one more night in, in which every patient's open month moves",
+        "status": "`ccm status` (of all)",
+        "explain": "`ccm explain`",
+        "close": f"`ccm close` of a month of all: {found['claim files']:,} packets, frozen, scrubbed, read by pyx12, posted",
+    }
+    return [
+        "",
+        f"{found['practices']:,} practices of {found['patients'] // found['practices']} patients, each command a process of its own "
+        f"(load {found['load_before']}, {found['measured_at']}):",
+        "",
+        "| | CPU s (wall s) |",
+        "|---|---|",
+        *(f"| {said[name]} | {one['cpu_s']:.1f} ({one['wall_s']:.1f}) |" for name, one in found["steps"].items()),
+    ]
+
+
 def _wall(measured: dict[str, Any], names: Any = None) -> float:
     return sum(one["wall_s"] for name, one in measured.items() if names is None or name in names)
 
@@ -340,7 +384,7 @@ def write_document() -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sizes", nargs="*", choices=[*SIZES, *HISTORIES, []], help="none: only the table is made again")
+    parser.add_argument("sizes", nargs="*", choices=[*SIZES, *HISTORIES, *PRACTICES, []], help="none: only the table is made again")
     parser.add_argument("--folder", type=Path, help="where there is room; else the system's temporary folder")
     asked = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
@@ -348,6 +392,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory(dir=asked.folder, prefix="ccm-bench-") as folder:
             if size in HISTORIES:
                 keep(size, measure_history(*HISTORIES[size], Path(folder)))
+            elif size in PRACTICES:
+                keep(size, measure_practices(*PRACTICES[size], Path(folder)))
             else:
                 keep(size, measure(size, Path(folder)))
     write_document()

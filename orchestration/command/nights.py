@@ -107,6 +107,7 @@ def backfill(
     """Takes in years of landed nights: one run for each month, then one night that rebuilds, checks and publishes. Stopped, the same command goes on."""
     from orchestration.command.running import Pipeline, months_to_do
     from orchestration.deliver.fetch import deliver
+    from orchestration.take_in.lake import files_and_rows
 
     house = house_of(home).prepare()
     practices = load_practices(house.practices_yaml)
@@ -123,14 +124,14 @@ def backfill(
         for month, night in months.items():
             progress.update(bar, description=f"{month:%Y-%m}: taking in, judging")
             assert pipeline is not None
-            began, before = time.monotonic(), _taken_in(house)
+            began, before = time.monotonic(), files_and_rows(house)
             result = pipeline.backfill(night)
             if not result.success:
                 told = "\n".join(f"  {line}" for line in result.errors)
                 raise HouseError(
                     f"{month:%Y-%m} did not finish:\n{told}\n  The months before it are taken in; mend this one, then run the same command."
                 )
-            files, rows = (now - then for now, then in zip(_taken_in(house), before, strict=True))
+            files, rows = (now - then for now, then in zip(files_and_rows(house), before, strict=True))
             done.append({"month": f"{month:%Y-%m}", "up_to": night, "files": files, "rows_received": rows})
             if not as_json:
                 out.print(f"{month:%Y-%m}: {files:,} files up to {night}, {rows:,} rows ({time.monotonic() - began:.1f} s)")
@@ -142,14 +143,6 @@ def backfill(
         print_json({"months": done, **_night_summary(house, practices, up_to)})
     else:
         out.print(f"{len(done)} months taken in. Published: {house.marts}")
-
-
-def _taken_in(house: House) -> tuple[int, int]:
-    """Files and rows ever taken in."""
-    from orchestration.take_in.lake import ledger
-
-    records = ledger(house)
-    return len(records), sum(record.rows_received for record in records)
 
 
 def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:

@@ -51,9 +51,12 @@ def rule_on_all(house: House, practices: Sequence[Practice], month: date, build_
     for practice in practices:
         refusals = [*_by_configuration(practice), *_by_verdicts(judged, practice)]
         if seen is not None:
-            refusals += [*_by_completeness(seen, practice, month), *_by_holds(seen, practice)]
+            refusals += [*_by_completeness(seen, practice, month), *_by_holds(seen.holds, practice)]
         rulings.append(Ruling(practice.practice_id, month, tuple(refusals)))
     return rulings
+
+
+_OF_THESE = "practice_id in (select unnest($names::varchar[]))"
 
 
 @dataclass(frozen=True)
@@ -62,48 +65,46 @@ class _Seen:
 
     newest_nights: dict[str, date]
     with_month: frozenset[str]  # the month is one of their extracts'
-    newest_files: dict[str, list[tuple[str, date | None]]]  # table, newest accepted night
+    newest_files: dict[str, list[tuple[Any, ...]]]  # table, newest accepted night
     holds: dict[str, list[tuple[Any, ...]]]
 
 
-def _seen(warehouse: duckdb.DuckDBPyConnection, names: list[str], month: date) -> _Seen:
+def _seen(warehouse: duckdb.DuckDBPyConnection, names: Sequence[str], month: date) -> _Seen:
     def rows(sql: str, **more: Any) -> list[tuple[Any, ...]]:
         return warehouse.execute(sql, {"names": names, **more}).fetchall()
 
-    def by_practice(found: list[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
-        kept: dict[str, list[tuple[Any, ...]]] = {}
-        for name, *row in found:
-            kept.setdefault(name, []).append(tuple(row))
-        return kept
-
-    of_these = "practice_id in (select unnest($names::varchar[]))"
     files = rows(
         f"""
         select practice_id, table_name, max(case when outcome = 'accepted' then extract_date end)
-        from staging.stg_files where {of_these} group by practice_id, table_name order by practice_id, table_name
+        from staging.stg_files where {_OF_THESE}
+        group by practice_id, table_name order by practice_id, table_name
         """
     )
-    # An earlier version built no holds: its verdict is not of the present project, which refuses by itself.
-    has_holds = rows(
-        "select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'close_holds' and $names is not null"
+    nights = rows(f"select practice_id, newest_night from staging.stg_practices where {_OF_THESE}")
+    months = rows(f"select practice_id from intermediate.int_months where {_OF_THESE} and month = $month", month=month)
+    return _Seen(dict(nights), frozenset(name for (name,) in months), _by_practice(files), _holds(warehouse, names, month))
+
+
+def _holds(warehouse: duckdb.DuckDBPyConnection, names: Sequence[str], month: date) -> dict[str, list[tuple[Any, ...]]]:
+    if not warehouse.execute("select 1 from duckdb_tables() where schema_name = 'marts' and table_name = 'close_holds'").fetchall():
+        return {}  # built by an earlier version: its verdict is not of the present project, which refuses by itself
+    return _by_practice(
+        warehouse.execute(
+            f"""
+            select practice_id, kind, table_name, extract_date, measure, explanation, is_acceptable from marts.close_holds
+            where {_OF_THESE} and holds_what = 'practice' and not is_accepted and (last_month_held is null or last_month_held >= $month)
+            order by practice_id, kind desc, extract_date, table_name, measure, column_name
+            """,
+            {"names": names, "month": month},
+        ).fetchall()
     )
-    holds = has_holds and rows(
-        f"""
-        select practice_id, kind, table_name, extract_date, measure, explanation, is_acceptable from marts.close_holds
-        where {of_these} and holds_what = 'practice' and not is_accepted and (last_month_held is null or last_month_held >= $month)
-        order by practice_id, kind desc, extract_date, table_name, measure, column_name
-        """,
-        month=month,
-    )
-    return _Seen(
-        newest_nights=dict(rows(f"select practice_id, newest_night from staging.stg_practices where {of_these}")),
-        with_month=frozenset(
-            name
-            for (name,) in rows(f"select practice_id from intermediate.int_months where {of_these} and month = $month", month=month)
-        ),
-        newest_files=by_practice(files),
-        holds=by_practice(holds),
-    )
+
+
+def _by_practice(found: Sequence[tuple[Any, ...]]) -> dict[str, list[tuple[Any, ...]]]:
+    kept: dict[str, list[tuple[Any, ...]]] = {}
+    for name, *row in found:
+        kept.setdefault(name, []).append(tuple(row))
+    return kept
 
 
 def _by_configuration(practice: Practice) -> list[str]:
@@ -155,10 +156,10 @@ def _by_completeness(seen: _Seen, practice: Practice, month: date) -> list[str]:
     return refusals
 
 
-def _by_holds(seen: _Seen, practice: Practice) -> list[str]:
+def _by_holds(holds: dict[str, list[tuple[Any, ...]]], practice: Practice) -> list[str]:
     """Files that stand rejected, and drift that may do harm: until mended, or accepted with `ccm accept`."""
     refusals = []
-    for kind, table, night, measure, explanation, is_acceptable in seen.holds.get(practice.practice_id, ()):
+    for kind, table, night, measure, explanation, is_acceptable in holds.get(practice.practice_id, ()):
         accept = f"ccm accept --practice {practice.practice_id} --night {night} --table {table}"
         if kind == "rejected_file":
             instead = f", or accept its loss: `{accept} --by NAME --reason TEXT`" if is_acceptable else ""

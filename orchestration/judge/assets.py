@@ -58,7 +58,7 @@ def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     """Judges the batches that nobody has judged yet. Failures stand until their file is landed again."""
     from orchestration.judge.expectations import judge_batch
     from orchestration.storage import batch_numbers
-    from orchestration.take_in.lake import newest_files
+    from orchestration.take_in.lake import in_force
 
     house = House.from_environment()
     before = verdicts.load(house, "great_expectations")
@@ -66,8 +66,9 @@ def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     new = [batch for batch in batch_numbers(house) if batch not in judged and batch > 0]
     if not new and before and before.inputs == verdicts.lake_fingerprint(house):
         return
-    in_force = {file.file_id for file in newest_files(house)}
-    findings = [f for f in (before.findings if before else ()) if not f.passed and in_force.intersection(f.file_ids)]
+    failed = [f for f in (before.findings if before else ()) if not f.passed]
+    standing = in_force(house, {file_id for finding in failed for file_id in finding.file_ids})
+    findings = [finding for finding in failed if standing.intersection(finding.file_ids)]
     for batch in new:
         findings += judge_batch(house, batch)
     verdicts.save(

@@ -12,7 +12,7 @@ from orchestration.house import House
 from orchestration.mapping.choice import choices
 from orchestration.practices import Practice
 from orchestration.storage import Prefix, StorageError, listed
-from orchestration.take_in.lake import ledger, pending
+from orchestration.take_in.lake import newest_accepted, pending
 from orchestration.take_in.landing import COMPLETE, LandedTable, discover
 
 # A sensor looks at the newest nights; what is older and changed is taken in by the nightly schedule.
@@ -110,10 +110,9 @@ def late_extracts(house: House, practices: Mapping[str, Practice], now: datetime
     """Extracts whose newest accepted night is older than the one that is due by now, by practice and extract. `now` has a time zone."""
     extract_of = {table: contract.extract for table, contract in extract_contracts().items() if not contract.is_optional}
     newest: dict[tuple[str, str], date] = {}
-    for record in ledger(house):
-        if record.outcome == "accepted" and record.table_name in extract_of:
-            key = record.practice_id, extract_of[record.table_name]
-            newest[key] = max(newest.get(key, record.extract_date), record.extract_date)
+    for (name, table), night in newest_accepted(house).items():
+        if table in extract_of:
+            newest[name, extract_of[table]] = max(newest.get((name, extract_of[table]), night), night)
     found = []
     for name, practice in sorted(practices.items()):
         due = due_night(practice, now)

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -16,6 +16,7 @@ from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration import storage
@@ -117,9 +118,11 @@ class BatchReport:
 # --- the ledger -------------------------------------------------------------------------------------------------------
 
 
-def ledger(house: House) -> list[FileRecord]:
-    """Every version of every file ever taken in, by file_id. Raises HouseError when a batch is damaged."""
-    rows = ledger_rows(storage.ledger_folder(house, batch) for batch in batch_numbers(house))
+def ledger(house: House, since: date | None = None) -> list[FileRecord]:
+    """Every version of every file ever taken in, or of those of nights from `since` on, by file_id. Raises HouseError when a batch is damaged.
+
+    Two thousand practices land millions of files a year: what is asked every night names the nights that it is about."""
+    rows = ledger_rows(_ledger_folders(house), since)
     return [
         FileRecord(
             **{
@@ -132,14 +135,50 @@ def ledger(house: House) -> list[FileRecord]:
     ]
 
 
-def ledger_rows(folders: Iterable[Path]) -> Iterator[dict[str, Any]]:
+def _ledger_folders(house: House) -> list[Path]:
+    return [storage.ledger_folder(house, batch) for batch in batch_numbers(house)]
+
+
+def ledger_rows(folders: Iterable[Path], since: date | None = None) -> Iterator[dict[str, Any]]:
     """The rows of `files.parquet` of each batch folder. Raises HouseError when one is damaged."""
     for folder in folders:
-        path = folder / "files.parquet"
-        try:
-            yield from pq.read_table(path).to_pylist()
-        except (OSError, pa.ArrowException):
-            raise HouseError(f"{path}: cannot be read; restore this batch from the backup") from None
+        yield from _ledger_table(folder, None, [("extract_date", ">=", since)] if since else None).to_pylist()
+
+
+def _ledger_table(folder: Path, columns: list[str] | None, only: list[tuple[str, str, Any]] | None = None) -> pa.Table:
+    path = folder / "files.parquet"
+    try:
+        return pq.read_table(path, columns=columns, filters=only)
+    except (OSError, pa.ArrowException):
+        raise HouseError(f"{path}: cannot be read; restore this batch from the backup") from None
+
+
+def newest_accepted(house: House) -> dict[tuple[str, str], date]:
+    """The newest accepted night of each practice and table. Raises HouseError when a batch is damaged."""
+    columns = ["practice_id", "table_name", "extract_date"]
+    accepted = [_ledger_table(folder, columns, [("outcome", "==", "accepted")]) for folder in _ledger_folders(house)]
+    if not accepted:
+        return {}
+    newest = pa.concat_tables(accepted).group_by(columns[:2]).aggregate([("extract_date", "max")]).to_pylist()
+    return {(row["practice_id"], row["table_name"]): row["extract_date_max"] for row in newest}
+
+
+def in_force(house: House, file_ids: Set[int]) -> set[int]:
+    """Those of these files that no later version of their practice, night and table has replaced. Raises HouseError when a batch is damaged."""
+    if not file_ids:
+        return set()
+    key = ["practice_id", "extract_date", "table_name"]
+    files = pa.concat_tables([_ledger_table(folder, [*key, "version", "file_id"]) for folder in _ledger_folders(house)])
+    asked = files.filter(pc.is_in(files["file_id"], value_set=pa.array(sorted(file_ids), pa.int64())))
+    newest = files.group_by(key).aggregate([("version", "max")])
+    found = asked.join(newest, key).to_pylist()
+    return {row["file_id"] for row in found if row["version"] == row["version_max"]}
+
+
+def files_and_rows(house: House) -> tuple[int, int]:
+    """Files and rows ever taken in."""
+    received = [_ledger_table(folder, ["rows_received"])["rows_received"] for folder in _ledger_folders(house)]
+    return sum(len(rows) for rows in received), sum(pc.sum(rows).as_py() or 0 for rows in received)
 
 
 def newest_files(house: House) -> list[FileRecord]:
@@ -161,7 +200,12 @@ def pending(house: House, landed: list[LandedTable], practices: Mapping[str, str
     Unchanged: the same size and times on disk, or else the same SHA-256; and the same time zone, on which
     local times depend. Another mapping alone is no change; a file that is landed again is read by the one that is chosen now.
     """
-    return _pending(landed, practices, _newest(ledger(house)))
+    return _pending(landed, practices, _newest_of(house, landed))
+
+
+def _newest_of(house: House, landed: list[LandedTable]) -> dict[tuple[str, date, str], FileRecord]:
+    """What the lake holds of these nights."""
+    return _newest(ledger(house, min(one.extract_date for one in landed))) if landed else {}
 
 
 def _pending(
@@ -224,10 +268,10 @@ def take_in(
         elif _lacks_tables(house):
             _add_tables(house)
         notes: list[str] = []
-        newest = _newest(ledger(house))
         landed = discover(house, practices, up_to, notes, mapped=mapped)
         if nights is not None:
             landed = [one for one in landed if one.extract_date in nights]
+        newest = _newest_of(house, landed)
         wanted = _pending(landed, practices, newest)[:FILES_A_BATCH]
         if not wanted:
             return None

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import pytest
 
 from orchestration.close import acceptances
-from orchestration.gate.gate import _by_holds
+from orchestration.gate.gate import _by_holds, _holds
 from orchestration.house import House
 from orchestration.practices import load_practices
 
@@ -158,31 +158,35 @@ def test_the_numbers_are_told(spoiled):
     assert renamed["explanation"].endswith("perhaps the same under another name: revocation_date")
 
 
+def refusals(con, practice, month):
+    return _by_holds(_holds(con, [practice.practice_id], month), practice)
+
+
 def test_the_gate_says_what_holds_and_how_to_accept_it(spoiled):
     home, con = spoiled
     practices = load_practices(home / "practices.yaml")
-    assert _by_holds(con, practices["steady"], OCTOBER) == []
-    (said,) = _by_holds(con, practices["panel"], OCTOBER)
+    assert refusals(con, practices["steady"], OCTOBER) == []
+    (said,) = refusals(con, practices["panel"], OCTOBER)
     assert said == (
         "patients of 2026-11-04: 5 patients on the panel; the most of the nights before was 12 (rows); land the file as it should be and run "
         "`ccm nightly`, or if it is right: `ccm accept --practice panel --night 2026-11-04 --table patients --measure rows --by NAME --reason TEXT`"
     )
     for harmless in ("notes", "nameless", "word"):
-        assert _by_holds(con, practices[harmless], OCTOBER) == []
-    assert all("rows_in_week" in said for said in _by_holds(con, practices["quiet"], OCTOBER))
+        assert refusals(con, practices[harmless], OCTOBER) == []
+    assert all("rows_in_week" in said for said in refusals(con, practices["quiet"], OCTOBER))
 
 
 def test_what_a_log_left_out_holds_its_month_and_those_before_but_no_later_one(spoiled):
     home, con = spoiled
     quiet = load_practices(home / "practices.yaml")["quiet"]
-    assert _by_holds(con, quiet, OCTOBER) and _by_holds(con, quiet, SEPTEMBER)
-    assert _by_holds(con, quiet, date(2026, 11, 1)) == []
+    assert refusals(con, quiet, OCTOBER) and refusals(con, quiet, SEPTEMBER)
+    assert refusals(con, quiet, date(2026, 11, 1)) == []
 
 
 def test_a_rejected_log_file_can_be_accepted_as_lost_and_a_panel_file_only_be_landed(spoiled):
     home, con = spoiled
     practice = load_practices(home / "practices.yaml")["rejected"]
-    log, panel = sorted(_by_holds(con, practice, OCTOBER), key=lambda said: "stays" in said)
+    log, panel = sorted(refusals(con, practice, OCTOBER), key=lambda said: "stays" in said)
     assert log.startswith("time_entries of 2026-10-08 stands rejected (") and log.endswith(
         "--table time_entries --by NAME --reason TEXT`"
     )

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from orchestration.contracts import extract_contracts, optional_tables
-from orchestration.gate.gate import _by_completeness
+from orchestration.gate.gate import _by_completeness, _seen
 from orchestration.house import House
 from orchestration.take_in import lake
 from orchestration.transform import compiled
@@ -164,5 +164,5 @@ def test_an_old_log_of_calls_refuses_no_close(table, refuses):
         "create table staging.stg_files as select 'north' as practice_id, $1 as table_name, 'accepted' as outcome, date '2026-10-30' as extract_date",
         [table],
     )
-    said = _by_completeness(con, NORTH, date(2026, 10, 1))
+    said = _by_completeness(_seen(con, [NORTH.practice_id], date(2026, 10, 1)), NORTH, date(2026, 10, 1))
     assert any(one.startswith(table) for one in said) is refuses

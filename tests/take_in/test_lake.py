@@ -93,6 +93,50 @@ def test_a_night_landed_again_is_the_next_version_and_both_are_kept(home):
     assert [(f.version, f.file_id) for f in newest_files(home.house)] == [(2, 2_000_000)]
 
 
+def test_the_ledger_is_asked_of_nights_and_says_of_them_what_the_whole_of_it_does(home):
+    for practice in TWO:
+        for day in (1, 2, 3, 5):
+            home.land("care_plans", plans("a"), night=f"2026-02-0{day}", practice=practice)
+    home.take_in(TWO)
+    home.land("care_plans", plans("b"), night="2026-02-05")
+    home.land("care_plans", "no header of ours\n", night="2026-02-07")
+    home.land("stays", csv_of("stays", [row("stays")]), night="2026-02-03")
+    home.take_in(TWO)
+    whole = lake.ledger(home.house)
+    for day in (1, 3, 4, 8):
+        since = on(f"2026-02-0{day}")
+        assert lake.ledger(home.house, since) == [record for record in whole if record.extract_date >= since]
+    assert lake.newest_accepted(home.house) == {
+        ("lakeside", "care_plans"): on("2026-02-05"), ("hilltop", "care_plans"): on("2026-02-05"), ("lakeside", "stays"): on("2026-02-03"),
+    }  # fmt: skip
+    newest = {record.file_id for record in newest_files(home.house)}
+    every = {record.file_id for record in whole}
+    assert len(every - newest) == 1 and lake.in_force(home.house, every) == newest
+    assert lake.in_force(home.house, every - newest) == set() == lake.in_force(home.house, set())
+    assert lake.files_and_rows(home.house) == (len(whole), sum(record.rows_received for record in whole))
+    (home.house.lake / "batches" / "000001" / "files.parquet").write_bytes(b"spoiled")
+    for asked in (
+        lambda: lake.ledger(home.house, on("2026-02-05")),
+        lambda: lake.newest_accepted(home.house),
+        lambda: lake.in_force(home.house, every),
+    ):
+        with pytest.raises(HouseError, match="restore this batch"):
+            asked()
+
+
+def test_old_nights_of_the_ledger_are_not_read_for_what_lands_now(home, monkeypatch):
+    for day in (1, 2, 3):
+        home.land("care_plans", plans("a"), night=f"2026-02-0{day}")
+        home.take_in()
+    for day in (1, 2):
+        (home.house.landing / "lakeside" / f"2026-02-0{day}" / "care_plans.csv").unlink()
+    made = []
+    record = lake.FileRecord
+    monkeypatch.setattr(lake, "FileRecord", lambda **row: made.append(row["extract_date"].day) or record(**row))
+    assert home.take_in() is None
+    assert made == [3]
+
+
 def test_another_time_zone_takes_the_files_of_its_practice_in_again(home):
     home.land("outreach", csv_of("outreach", [row("outreach", attempted_at="2026-01-15T10:00:00")]))
     home.take_in()
