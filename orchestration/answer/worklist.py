@@ -103,6 +103,7 @@ def work_items(
     month: date | None = None,
     kind: str | None = None,
     *,
+    practice_ids: Sequence[str] | None = None,
     item_id: str | None = None,
     dismissed: bool | None = False,
 ) -> list[Item]:
@@ -118,32 +119,46 @@ def work_items(
             inner join rule_worklist_kinds as kinds on items.kind = kinds.kind
             inner join practice_nights as nights on items.practice_id = nights.practice_id
             where
-                (? is null or items.practice_id = ?) and (? is null or items.month = ?) and (? is null or items.kind = ?)
+                (? is null or items.practice_id = ?) and (? is null or items.practice_id in (select unnest(?::varchar[])))
+                and (? is null or items.month = ?) and (? is null or items.kind = ?)
                 and (? is null or items.item_id = ?) and (? is null or (items.dismissed_until is not null) = ?)
             order by items.dollars_at_stake desc, items.due_on, kinds.precedence, items.practice_id, items.item_id
             """,
-            [practice_id, practice_id, month, month, kind, kind, item_id, item_id, dismissed, dismissed],
+            [
+                practice_id,
+                practice_id,
+                practice_ids,
+                practice_ids,
+                month,
+                month,
+                kind,
+                kind,
+                item_id,
+                item_id,
+                dismissed,
+                dismissed,
+            ],
         ).fetchall()
     return [Item(*row) for row in rows]
 
 
-def capacities(house: House, practice_id: str | None = None) -> dict[str, Capacity]:
-    """What each care team, or the one asked for, can still reach this month; a practice without a published month has none."""
+def capacities(house: House, practice_ids: Sequence[str]) -> dict[str, Capacity]:
+    """What the care teams of these practices can still reach this month; a practice without a published month has none."""
     with open_marts(house) as marts:
         found = marts.execute(
             """
             select practice_id, month, usual_daily_minutes, business_days_left, minutes_left, patients, minutes_needed, needed_amount,
                 patients_reachable, minutes_reachable, reachable_amount
-            from capacity where ? is null or practice_id = ?
+            from capacity where practice_id in (select unnest(?::varchar[]))
             """,
-            [practice_id, practice_id],
+            [practice_ids],
         ).fetchall()
         planned = marts.execute(
             """
             select practice_id, place, patient_id, credited_minutes, minutes_to_go, procedure_code, allowed_amount, minutes_so_far, is_reachable
-            from capacity_plan where ? is null or practice_id = ? order by practice_id, place
+            from capacity_plan where practice_id in (select unnest(?::varchar[])) order by practice_id, place
             """,
-            [practice_id, practice_id],
+            [practice_ids],
         ).fetchall()
     plans: defaultdict[str, list[Planned]] = defaultdict(list)
     for name, *row in planned:

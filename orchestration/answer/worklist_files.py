@@ -9,11 +9,15 @@ import csv
 import hashlib
 import io
 import json
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -228,19 +232,31 @@ class Written:
     is_new: bool
 
 
+# Lists that are written together: their items are in memory at once, and a process of its own is worth its start for no fewer.
+A_PART = 100
+
+
 def write_worklists(house: House, practice_ids: Sequence[str] | None = None) -> list[Written]:
     """Writes worklists/<practice_id>/<newest night>.xlsx and .csv (0600) for every published practice, or the given ones: whole, and only
-    where the list has changed."""
+    where the list has changed. Of many practices on all cores, a part of them at a time."""
+    nights = newest_nights(house)
+    wanted = [name for name in nights if practice_ids is None or name in practice_ids]
+    parts = [{name: nights[name] for name in wanted[first : first + A_PART]} for first in range(0, len(wanted), A_PART)]
+    processes = min(os.cpu_count() or 1, len(parts))
+    if processes < 2:
+        return [one for part in parts for one in _write_part(house, part)]
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        return [one for done in pool.map(partial(_write_part, house), parts) for one in done]
+
+
+def _write_part(house: House, nights: Mapping[str, date]) -> list[Written]:
+    """The lists of these practices, each with its newest night."""
     with open_marts(house):  # held open, what reads it below does not open the file anew
-        nights = newest_nights(house)
         groups = list(dict.fromkeys(group for _, group in kinds(house)))
-        wanted = [name for name in nights if practice_ids is None or name in practice_ids]
-        alone = wanted[0] if len(wanted) == 1 else None
-        by_practice: dict[str, list[Item]] = {name: [] for name in wanted}
-        for item in work_items(house, alone):
-            if item.practice_id in by_practice:
-                by_practice[item.practice_id].append(item)
-        teams = capacities(house, alone)
+        teams = capacities(house, list(nights))
+        by_practice: dict[str, list[Item]] = {name: [] for name in nights}
+        for item in work_items(house, practice_ids=list(nights)):
+            by_practice[item.practice_id].append(item)
         return [_write(house, name, nights[name], groups, items, teams.get(name)) for name, items in by_practice.items()]
 
 
@@ -265,7 +281,7 @@ def _write(
 def write_with_names(house: House, practice_id: str, items: Sequence[Item]) -> tuple[Path, ...]:
     """The given items of one practice with names and phone numbers, beside the night's list, as <night>-with-names.xlsx and .csv (0600)."""
     night = newest_nights(house)[practice_id]
-    team = capacities(house, practice_id).get(practice_id)
+    team = capacities(house, [practice_id]).get(practice_id)
     wanted = {item.patient_id for item in items} | {row.patient_id for row in (team.plan if team else ())}
     known = people(house, practice_id, sorted(wanted))
     target = house.worklists / practice_id / f"{night}-with-names.xlsx"

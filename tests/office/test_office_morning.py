@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import stat
+from concurrent.futures import ProcessPoolExecutor
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -12,6 +13,8 @@ import holidays
 import pytest
 from openpyxl import load_workbook
 
+from orchestration.answer import worklist_files
+from orchestration.house import House
 from orchestration.practices import load_practices, next_month
 from tests.pipeline.homes import ccm, rows
 
@@ -50,6 +53,25 @@ def test_every_practice_has_one_private_workbook_and_one_csv_of_its_newest_night
             )
             assert (line["What to do"], line["Minutes"]) == (item["detail"], item["minutes"])
             assert line["Days left"] == (item["due_on"] - night).days
+
+
+def test_the_lists_of_many_practices_are_written_by_several_processes_and_are_the_same(office, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    (home / ".state").mkdir(parents=True)
+    (home / "marts.duckdb").symlink_to(office / "marts.duckdb")
+    submitted = []
+    submit = ProcessPoolExecutor.submit
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", lambda pool, *given: submitted.append(given) or submit(pool, *given))
+    monkeypatch.setattr(worklist_files.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(worklist_files, "A_PART", 2)
+    written = worklist_files.write_worklists(House(home))
+    assert len(submitted) == -(-len(written) // 2) > 1 and all(one.is_new for one in written)
+    assert [one.practice_id for one in written] == sorted(nights(office))
+    for one in written:
+        for path in one.files:
+            assert path.read_bytes() == (office / path.relative_to(home)).read_bytes()
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert not any(one.is_new for one in worklist_files.write_worklists(House(home)))
 
 
 def test_no_sentence_has_an_unfilled_place_and_every_item_is_due_the_day_before_its_month_may_close(office):
