@@ -6,10 +6,11 @@ from datetime import date
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from orchestration.close import in_common
 from orchestration.close.in_common import InCommon
-from orchestration.house import House
+from orchestration.house import House, HouseError
 
 OCTOBER = date(2026, 10, 1)
 
@@ -51,6 +52,13 @@ def test_what_the_run_itself_publishes_is_seen_by_the_next_of_the_tax_id(tmp_pat
     common.published(packet(house, "a", "1", ("C1", "P1", "M2")))
     assert [claim for _, claim, *_ in common.subjects("1")] == ["C1", "C2"]
     assert common.subjects("1") == InCommon(house, OCTOBER).subjects("1")
+
+
+def test_a_packet_that_cannot_be_read_is_named(tmp_path):
+    house = House(tmp_path)
+    (packet(house, "a", "1", ("C1", "P1", "M1")) / "claim_subjects.parquet").write_bytes(b"spoiled")
+    with pytest.raises(HouseError, match=r"a/2026-10/v1/claim_subjects.parquet: cannot be read; restore this packet"):
+        InCommon(house, OCTOBER)
 
 
 def test_a_close_reads_the_packets_of_its_own_tax_id_alone(tmp_path, monkeypatch):

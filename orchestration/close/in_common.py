@@ -7,17 +7,27 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.close.freeze import rule_files
-from orchestration.house import House
+from orchestration.house import House, HouseError
 
 SUBJECTS_FILE = "claim_subjects.parquet"
 
 
+def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
+    try:
+        return pq.read_table(path, columns=columns)
+    except (OSError, pa.ArrowException):
+        raise HouseError(f"{path}: cannot be read; restore this packet from the backup") from None
+
+
 class InCommon:
-    """For as long as nobody else writes the warehouse or a packet: the run that closes holds the lock that sees to it."""
+    """For as long as nobody else writes the warehouse or a packet: the run that closes holds the lock that sees to it.
+
+    Raises HouseError for a packet that cannot be read: nobody knows then whom it claimed."""
 
     def __init__(self, house: House, month: date) -> None:
         self._month = f"{month:%Y-%m}"
@@ -27,7 +37,7 @@ class InCommon:
             self._add(path)
 
     def _add(self, path: Path) -> None:
-        for tax_id in pc.unique(pq.read_table(path, columns=["tax_id"])["tax_id"]).to_pylist():
+        for tax_id in pc.unique(_read(path, ["tax_id"])["tax_id"]).to_pylist():
             self._by_tax_id.setdefault(tax_id, []).append(path)
 
     def published(self, packet: Path) -> None:
@@ -39,7 +49,7 @@ class InCommon:
         return [
             (path.parents[2].name, row["claim_id"], row["patient_id"], row["mbi"] or "")
             for path in sorted(self._by_tax_id.get(tax_id, ()))
-            for row in pq.read_table(path).to_pylist()
+            for row in _read(path).to_pylist()
             if row["tax_id"] == tax_id
         ]
 

@@ -12,7 +12,9 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.close import acceptances
@@ -92,9 +94,11 @@ PROPOSALS = pa.schema(
 class Closed:
     """What the packets and proposals under closes/ say, as rows for the models; all empty where nothing is closed."""
 
-    claim_lines: list[dict[str, object]] = field(default_factory=list)
+    claim_lines: pa.Table = field(default_factory=CLAIM_LINES.empty_table)
     closes: list[dict[str, object]] = field(default_factory=list)
     proposals: list[dict[str, object]] = field(default_factory=list)
+    packets: Mapping[str, str] = field(default_factory=dict)  # <practice>/<month>/v<N> -> SHA-256 of its manifest
+    as_written: bytes | None = None  # claim_lines.parquet as it stands, where it has these lines
 
 
 def rules_version() -> str:
@@ -106,18 +110,22 @@ def rules_version() -> str:
 
 
 def read_closes(house: House) -> Closed:
-    """Every complete packet (one with a manifest) and every proposal, by practice, month and version."""
-    found = Closed()
+    """Every complete packet (one with a manifest) and every proposal, by practice, month and version.
+
+    Claim lines are read from packets that are new. Those of the others stand in claim_lines.parquet: a packet never changes, and its manifest has the
+    hashes of its files."""
+    closes: list[dict[str, object]] = []
+    packets: dict[str, str] = {}
     for path in sorted(house.closes.glob("*/*/v*/manifest.json")):
-        packet = path.parent
-        practice_id, month, version = packet.parents[1].name, date.fromisoformat(f"{packet.parent.name}-01"), int(packet.name[1:])
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        packet, content = path.parent, path.read_bytes()
+        manifest = json.loads(content)
         approval = json.loads((packet / "approval.json").read_text(encoding="utf-8"))
-        found.closes.append(
+        packets[packet.relative_to(house.closes).as_posix()] = hashlib.sha256(content).hexdigest()
+        closes.append(
             {
-                "practice_id": practice_id,
-                "month": month,
-                "close_version": version,
+                "practice_id": packet.parents[1].name,
+                "month": date.fromisoformat(f"{packet.parent.name}-01"),
+                "close_version": int(packet.name[1:]),
                 "newest_night": date.fromisoformat(manifest["newest_night"]),
                 "claims": manifest["totals"]["claims"],
                 "allowed_amount": Decimal(manifest["totals"]["allowed_amount"]),
@@ -126,37 +134,10 @@ def read_closes(house: House) -> Closed:
                 "approved_at": approval["approved_at"],
             }
         )
-        sent = sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
-        claimed_on = date.fromisoformat(manifest["newest_night"])
-        subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
-        with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
-            for row in csv.DictReader(handle):
-                found.claim_lines.append(
-                    {
-                        "practice_id": practice_id,
-                        "patient_id": row["patient_id"],
-                        "month": date.fromisoformat(row["month"]),
-                        "claim_id": row["claim_id"],
-                        "line_id": row["line_id"],
-                        "close_version": version,
-                        "status": "submitted",
-                        "procedure_code": row["procedure_code"],
-                        "units": int(row["units"]),
-                        "service_date": date.fromisoformat(row["service_date"]),
-                        "charge_amount": Decimal(row["charge_amount"]),
-                        "allowed_amount": Decimal(row["allowed_amount"]),
-                        "submitter_id": sent.submitter_id if sent else None,
-                        "control_number": sent.control_number if sent else None,
-                        "transaction_number": sent.transaction_number(row["claim_id"]) if sent else None,
-                        "tax_id": subjects[row["claim_id"]]["tax_id"],
-                        # Tells one beneficiary from another, and who it is to nobody.
-                        "beneficiary_key": hashlib.sha256(subjects[row["claim_id"]]["mbi"].encode()).hexdigest(),
-                        "claimed_on": claimed_on,
-                    }
-                )
+    proposals: list[dict[str, object]] = []
     for path in sorted(house.closes.glob("*/*/proposals/[0-9][0-9][0-9].json")):
         proposal = json.loads(path.read_text(encoding="utf-8"))
-        found.proposals.append(
+        proposals.append(
             {
                 "practice_id": proposal["practice_id"],
                 "month": date.fromisoformat(f"{proposal['month']}-01"),
@@ -164,7 +145,71 @@ def read_closes(house: House) -> Closed:
                 "close_version": proposal["version"],
             }
         )
-    return found
+    known, standing = _lines_that_stand(house)
+    # A packet that is gone or another one (a home put back from a backup): everything is read again.
+    if standing is None or any(packets.get(name) != manifest for name, manifest in known.items()):
+        known, lines = {}, CLAIM_LINES.empty_table()
+    else:
+        lines = pq.read_table(io.BytesIO(standing))
+        if known == packets:
+            return Closed(lines, closes, proposals, packets, standing)
+    new = [pa.Table.from_pylist(_claim_lines(house.closes / name), schema=CLAIM_LINES) for name in packets.keys() - known.keys()]
+    return Closed(_in_order(pa.concat_tables([lines, *new])), closes, proposals, packets)
+
+
+def _in_order(lines: pa.Table) -> pa.Table:
+    """By practice, month and version, each packet's lines as they stand in it, in one piece: the same lines give the same bytes, whenever they were read."""
+    keys = ("practice_id", "month", "close_version")
+    place = pa.array(np.arange(len(lines)))
+    order = pc.sort_indices(lines.select(keys).append_column("place", place), [(key, "ascending") for key in (*keys, "place")])
+    return lines.take(order).combine_chunks()
+
+
+def _record_of_packets(house: House) -> Path:
+    return house.state / "claim_lines.json"
+
+
+def _lines_that_stand(house: House) -> tuple[dict[str, str], bytes | None]:
+    """The packets whose lines claim_lines.parquet has, and the file; null where it is not the file that was written with them."""
+    try:
+        record = json.loads(_record_of_packets(house).read_text(encoding="utf-8"))
+        content = (house.lake / "configuration" / "claim_lines.parquet").read_bytes()
+        if record["sha256"] == hashlib.sha256(content).hexdigest() and record["columns"] == CLAIM_LINES.names:
+            return dict(record["packets"]), content
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # there is none, or it is damaged: it is made again
+    return {}, None
+
+
+def _claim_lines(packet: Path) -> list[dict[str, object]]:
+    manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+    sent = sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
+    subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
+    with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
+        return [
+            {
+                "practice_id": packet.parents[1].name,
+                "patient_id": row["patient_id"],
+                "month": date.fromisoformat(row["month"]),
+                "claim_id": row["claim_id"],
+                "line_id": row["line_id"],
+                "close_version": int(packet.name[1:]),
+                "status": "submitted",
+                "procedure_code": row["procedure_code"],
+                "units": int(row["units"]),
+                "service_date": date.fromisoformat(row["service_date"]),
+                "charge_amount": Decimal(row["charge_amount"]),
+                "allowed_amount": Decimal(row["allowed_amount"]),
+                "submitter_id": sent.submitter_id if sent else None,
+                "control_number": sent.control_number if sent else None,
+                "transaction_number": sent.transaction_number(row["claim_id"]) if sent else None,
+                "tax_id": subjects[row["claim_id"]]["tax_id"],
+                # Tells one beneficiary from another, and who it is to nobody.
+                "beneficiary_key": hashlib.sha256(subjects[row["claim_id"]]["mbi"].encode()).hexdigest(),
+                "claimed_on": date.fromisoformat(manifest["newest_night"]),
+            }
+            for row in csv.DictReader(handle)
+        ]
 
 
 def configuration_tables(
@@ -193,7 +238,7 @@ def configuration_tables(
             schema=CHARGES,
         ),
         "rules": pa.Table.from_pylist([{"rules_version": rules}], schema=RULES),
-        "claim_lines": pa.Table.from_pylist(closed.claim_lines, schema=CLAIM_LINES),
+        "claim_lines": closed.claim_lines,
         "closes": pa.Table.from_pylist(closed.closes, schema=CLOSES),
         "proposals": pa.Table.from_pylist(closed.proposals, schema=PROPOSALS),
         "acceptances": acceptances.table(accepted),
@@ -207,15 +252,17 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
     ensure_tables(house)
     lake.ensure_tables(house)
     digest = hashlib.sha256()
-    tables = configuration_tables(practices, rules_version(), read_closes(house), acceptances.in_force(house)) | office_tables(
-        house
-    )
+    closed = read_closes(house)
+    tables = configuration_tables(practices, rules_version(), closed, acceptances.in_force(house)) | office_tables(house)
     for name, table in tables.items():
-        content = _parquet(table)
+        content = closed.as_written if name == "claim_lines" and closed.as_written is not None else _parquet(table)
         # A proposal changes nothing that a claim rests on: the close it proposes must not wait for another night.
         if name != "proposals":
             digest.update(name.encode() + hashlib.sha256(content).digest())
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)
+        if name == "claim_lines" and closed.as_written is None:
+            record = {"sha256": hashlib.sha256(content).hexdigest(), "columns": CLAIM_LINES.names, "packets": dict(closed.packets)}
+            write_private(_record_of_packets(house), json.dumps(record))
     return digest.hexdigest()
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
 from orchestration.house import DBT_PROJECT, House
 from orchestration.payers.inbox import Taken, ensure_tables, take_in_answers
 from orchestration.transform import compiled
-from orchestration.transform.configuration import Closed, configuration_tables
+from orchestration.transform.configuration import CLAIM_LINES, Closed, configuration_tables
 from tests.answers.letters import NORTH, SOUTH, Sent
 
 WANTED = ("claims", "claim_line_payments", "remittances", "answer_files", "int_claim_denials", "int_claims__history")
@@ -29,7 +30,7 @@ class Office:
         folder = self.house.lake / "configuration"
         folder.mkdir(parents=True)
         for name, table in configuration_tables(
-            {p.practice_id: p for p in (NORTH, SOUTH)}, "rules", Closed(claim_lines=lines)
+            {p.practice_id: p for p in (NORTH, SOUTH)}, "rules", Closed(claim_lines=pa.Table.from_pylist(lines, schema=CLAIM_LINES))
         ).items():
             pq.write_table(table, folder / f"{name}.parquet")
         ensure_tables(self.house)

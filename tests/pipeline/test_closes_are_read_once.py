@@ -1,0 +1,94 @@
+"""The claim lines of closes: read from a packet once, and again where anything is other than it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from orchestration.house import House
+from orchestration.practices import load_practices
+from orchestration.transform import configuration
+from tests.pipeline.homes import copy
+
+pytestmark = pytest.mark.xdist_group("close_states")
+
+
+@pytest.fixture
+def house(demo, tmp_path):
+    return House(copy(demo[0], tmp_path / "home"))
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """The packets whose lines are read."""
+    names, lines = [], configuration._claim_lines
+    monkeypatch.setattr(configuration, "_claim_lines", lambda packet: names.append("/".join(packet.parts[-3:])) or lines(packet))
+    return names
+
+
+def written(house):
+    """The fingerprint of the configuration and the file of claim lines, as they are written now."""
+    name = configuration.write_configuration(house, load_practices(house.practices_yaml))
+    return name, (house.lake / "configuration" / "claim_lines.parquet").read_bytes()
+
+
+def anew(house):
+    """The same, from every packet."""
+    (house.state / "claim_lines.json").unlink(missing_ok=True)
+    return written(house)
+
+
+def packets(house):
+    return sorted("/".join(path.parts[-4:-1]) for path in house.closes.glob("*/*/v*/manifest.json"))
+
+
+def test_what_was_read_close_by_close_is_what_all_packets_say(house, read):
+    as_left = written(house)
+    assert read == []
+    assert anew(house) == as_left
+    assert sorted(read) == packets(house)
+    lines = pq.read_table(house.lake / "configuration" / "claim_lines.parquet")
+    assert len(lines) > 100 and lines.schema.equals(configuration.CLAIM_LINES)
+
+
+def test_of_a_new_packet_alone_the_lines_are_read_wherever_they_belong(house, read, tmp_path):
+    whole = anew(house)
+    for name in ("hudson/2026-09/v1", packets(house)[0]):
+        aside = shutil.move(house.closes / name, tmp_path / "aside")
+        without = anew(house)
+        assert without != whole
+        shutil.move(aside, house.closes / name)
+        read.clear()
+        assert written(house) == whole
+        assert read == [name]
+
+
+def test_a_packet_that_is_gone_or_another_has_everything_read_again(house, read):
+    whole = anew(house)
+    gone = packets(house)[3]
+    shutil.rmtree(house.closes / gone)
+    read.clear()
+    assert written(house) == anew(house) != whole
+    assert gone not in read
+    manifest = house.closes / packets(house)[0] / "manifest.json"
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "newest_night": "2026-01-01"}))
+    read.clear()
+    changed = written(house)
+    assert sorted(read) == packets(house) and changed == anew(house)
+
+
+@pytest.mark.parametrize("spoil", ["lines", "record", "columns"])
+def test_a_record_that_does_not_fit_its_file_is_none(house, read, spoil):
+    whole = written(house)
+    file, record = house.lake / "configuration" / "claim_lines.parquet", house.state / "claim_lines.json"
+    if spoil == "lines":
+        pq.write_table(pa.Table.from_pylist([], schema=configuration.CLAIM_LINES), file)
+    elif spoil == "record":
+        record.write_text("{")
+    else:
+        record.write_text(json.dumps({**json.loads(record.read_text()), "columns": ["practice_id"]}))
+    assert written(house) == whole and sorted(read) == packets(house)
