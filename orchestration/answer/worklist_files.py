@@ -26,12 +26,12 @@ from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
 from orchestration.answer.worklist import Capacity, Item, Person, capacities, kinds, newest_nights, open_marts, people, work_items
-from orchestration.house import House, write_private
+from orchestration.house import House, HouseError, write_private
 
 MONEY, DAY, MONTH, WHOLE, TENTH = '"$"#,##0.00', "yyyy-mm-dd", "yyyy-mm", "#,##0", "#,##0.0"
 # A spreadsheet takes text that begins so for a formula.
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-WIDEST = 90
+WIDEST, LEAST = 90, 13
 LONGEST_CELL = 32_767
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
@@ -141,11 +141,13 @@ def _put(sheet: Worksheet, looks: _Looks, row: int, column: int, value: Any, num
     if number_format is None:
         # Edited by hand, text that looks like a formula stays text.
         more = {"quote_prefix": True} if value.startswith(FORMULA_SIGNS) else {}
-        sheet.write_string(row, column, value, looks(**look, **more) if look or more else None)
+        fault = sheet.write_string(row, column, value, looks(**look, **more) if look or more else None)
     elif isinstance(value, date):
-        sheet.write_datetime(row, column, value, looks(num_format=number_format, **look))
+        fault = sheet.write_datetime(row, column, value, looks(num_format=number_format, **look))
     else:
-        sheet.write_number(row, column, float(value), looks(num_format=number_format, **look))
+        fault = sheet.write_number(row, column, float(value), looks(num_format=number_format, **look))
+    if fault:  # XlsxWriter leaves out what a sheet has no room for, and only says so here
+        raise HouseError(f"row {row + 1} of a work list: a workbook has no room for it; read the mart `worklist` instead")
 
 
 def _table(sheet: Worksheet, looks: _Looks, fields: Sequence[Field], rows: Sequence[Sequence[Any]], top: int = 0) -> None:
@@ -162,7 +164,8 @@ def _table(sheet: Worksheet, looks: _Looks, fields: Sequence[Field], rows: Seque
         look = {"text_wrap": True, "valign": "top"} if is_wrapped else {}
         for number, row in enumerate(rows, top + 1):
             _put(sheet, looks, number, column, row[column], field.number_format, **look)
-        sheet.set_column(column, column, min(widest, WIDEST))
+        # What stands above a table has its columns too.
+        sheet.set_column(column, column, min(max(widest, LEAST if top else 0), WIDEST))
     sheet.freeze_panes(top + 1, 0)
     sheet.autofilter(top, 0, top + max(len(rows), 1), len(fields) - 1)
     sheet.set_landscape()

@@ -10,10 +10,12 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+import xlsxwriter
 from openpyxl import load_workbook
 
 from orchestration.answer.worklist import Capacity, Item, Person, Planned
-from orchestration.answer.worklist_files import csv_text, xlsx
+from orchestration.answer.worklist_files import _Looks, _put, csv_text, xlsx
+from orchestration.house import HouseError
 
 NIGHT = date(2026, 10, 26)
 GROUPS = ["time to document", "minutes this month", "claims", "enrollment", "care plans"]
@@ -98,6 +100,15 @@ def test_control_characters_and_endless_text_make_no_broken_file():
     assert row["What to do"] == "a b c" and len(row["Patient"]) == 32_767
 
 
+def test_what_a_sheet_has_no_room_for_is_an_error_and_not_left_out():
+    book = xlsxwriter.Workbook(io.BytesIO(), {"in_memory": True})
+    sheet, looks = book.add_worksheet(), _Looks(book)
+    for value, number_format in (("P1", None), (12, "0"), (NIGHT, "yyyy-mm-dd")):
+        _put(sheet, looks, 1_048_575, 0, value, number_format)
+        with pytest.raises(HouseError, match="no room"):
+            _put(sheet, looks, 1_048_576, 0, value, number_format)
+
+
 def test_the_same_items_give_the_same_bytes_and_the_only_date_is_the_night():
     one, two = (xlsx([ITEM, CLAIM], GROUPS, TEAM, NIGHT) for _ in range(2))
     assert one == two
@@ -113,6 +124,7 @@ def test_the_capacity_says_what_can_still_be_reached():
     assert facts["Usual credited minutes on a business day"] == 67.9
     assert facts["Business days left in 2026-10"] == 4
     assert facts["Worth within reach"] == 66.13
+    assert sheet.column_dimensions["E"].width >= len("$132,260.00") + 2
     assert [(row["Patient"], row["Minutes to go"], row["Within reach"]) for row in table(sheet, 10)] == [
         ("P1", 8, "yes"),
         ("P2", 300, "no"),
