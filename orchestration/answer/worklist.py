@@ -108,6 +108,7 @@ def work_items(
     dismissed: bool | None = False,
 ) -> list[Item]:
     """The items, most dollars first, then by due date. `dismissed`: only those put off (True), only the others (False), or both (None)."""
+    wanted = [practice_id] if practice_id is not None else practice_ids
     with open_marts(house) as marts:
         rows = marts.execute(
             """
@@ -119,25 +120,11 @@ def work_items(
             inner join rule_worklist_kinds as kinds on items.kind = kinds.kind
             inner join practice_nights as nights on items.practice_id = nights.practice_id
             where
-                (? is null or items.practice_id = ?) and (? is null or items.practice_id in (select unnest(?::varchar[])))
-                and (? is null or items.month = ?) and (? is null or items.kind = ?)
+                (? is null or items.practice_id in (select unnest(?::varchar[]))) and (? is null or items.month = ?) and (? is null or items.kind = ?)
                 and (? is null or items.item_id = ?) and (? is null or (items.dismissed_until is not null) = ?)
             order by items.dollars_at_stake desc, items.due_on, kinds.precedence, items.practice_id, items.item_id
             """,
-            [
-                practice_id,
-                practice_id,
-                practice_ids,
-                practice_ids,
-                month,
-                month,
-                kind,
-                kind,
-                item_id,
-                item_id,
-                dismissed,
-                dismissed,
-            ],
+            [wanted, wanted, month, month, kind, kind, item_id, item_id, dismissed, dismissed],
         ).fetchall()
     return [Item(*row) for row in rows]
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,8 @@ import pyarrow.parquet as pq
 
 from orchestration.close import acceptances
 from orchestration.house import DBT_PROJECT, House, write_private
+from orchestration.payers import sent
 from orchestration.payers.inbox import ensure_tables
-from orchestration.payers.sent import sent_file
 from orchestration.practices import Practice
 from orchestration.take_in import lake
 from orchestration.transform.office import office_tables
@@ -170,20 +171,26 @@ def _record_of_packets(house: House) -> Path:
 
 
 def _lines_that_stand(house: House) -> tuple[dict[str, str], bytes | None]:
-    """The packets whose lines claim_lines.parquet has, and the file; null where it is not the file that was written with them."""
+    """The packets whose lines claim_lines.parquet has, and the file; null where it is not the file that was written with them, by this code. Then it is
+    made again, from every packet."""
     try:
         record = json.loads(_record_of_packets(house).read_text(encoding="utf-8"))
         content = (house.lake / "configuration" / "claim_lines.parquet").read_bytes()
-        if record["sha256"] == hashlib.sha256(content).hexdigest() and record["columns"] == CLAIM_LINES.names:
-            return dict(record["packets"]), content
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # there is none, or it is damaged: it is made again
-    return {}, None
+        is_it = record["sha256"] == hashlib.sha256(content).hexdigest() and record["code"] == _code()
+        return (dict(record["packets"]), content) if is_it else ({}, None)
+    except (OSError, ValueError, KeyError, TypeError):  # no record yet, or a damaged one
+        return {}, None
+
+
+@cache
+def _code() -> str:
+    """Names what reads the lines: a release that reads them otherwise reads all of them again."""
+    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in (__file__, sent.__file__))).hexdigest()
 
 
 def _claim_lines(packet: Path) -> list[dict[str, object]]:
     manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
-    sent = sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
+    file = sent.sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
     subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
     with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
         return [
@@ -200,9 +207,9 @@ def _claim_lines(packet: Path) -> list[dict[str, object]]:
                 "service_date": date.fromisoformat(row["service_date"]),
                 "charge_amount": Decimal(row["charge_amount"]),
                 "allowed_amount": Decimal(row["allowed_amount"]),
-                "submitter_id": sent.submitter_id if sent else None,
-                "control_number": sent.control_number if sent else None,
-                "transaction_number": sent.transaction_number(row["claim_id"]) if sent else None,
+                "submitter_id": file.submitter_id if file else None,
+                "control_number": file.control_number if file else None,
+                "transaction_number": file.transaction_number(row["claim_id"]) if file else None,
                 "tax_id": subjects[row["claim_id"]]["tax_id"],
                 # Tells one beneficiary from another, and who it is to nobody.
                 "beneficiary_key": hashlib.sha256(subjects[row["claim_id"]]["mbi"].encode()).hexdigest(),
@@ -261,7 +268,7 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
             digest.update(name.encode() + hashlib.sha256(content).digest())
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)
         if name == "claim_lines" and closed.as_written is None:
-            record = {"sha256": hashlib.sha256(content).hexdigest(), "columns": CLAIM_LINES.names, "packets": dict(closed.packets)}
+            record = {"sha256": hashlib.sha256(content).hexdigest(), "code": _code(), "packets": dict(closed.packets)}
             write_private(_record_of_packets(house), json.dumps(record))
     return digest.hexdigest()
 
