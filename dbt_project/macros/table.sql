@@ -24,7 +24,7 @@
             );
         {% endif %}
         {% if is_touched_night() and is_of_tonight(model) %}
-            {{ table_of_tonight(target_relation, rows_of_touched(compiled_code, touched_set)) }}
+            {{ table_of_tonight(target_relation, compiled_code if is_numbered(model) else rows_of_touched(compiled_code, touched_set)) }}
         {% elif is_touched_night() and target_relation.schema == 'touched' %}
             {{ table_of_tonight(target_relation, compiled_code) }}
         {% elif is_touched_night() and touched_set %}

@@ -41,6 +41,11 @@
     {{ return(((node.get('config') or {}).get('meta') or {}).get('is_of_tonight', false)) }}
 {%- endmacro %}
 
+{#- Whether its rows are found by numbers that stand for names on this night alone (`meta: is_numbered`): the model keeps to the touched keys by itself. -#}
+{% macro is_numbered(node) -%}
+    {{ return(((node.get('config') or {}).get('meta') or {}).get('is_numbered', false)) }}
+{%- endmacro %}
+
 {#- Rows of what one set has, where a reader by another set finds all that it needs: the entries judged are all entries of the patient-months. -#}
 {% macro is_enough_for(theirs, own) -%}
     {{ return(theirs == own or (theirs == 'judged_entries' and own in ('patient_months', 'member_months'))) }}
@@ -188,7 +193,7 @@
             member_id,
             note_number,
             local_day,
-            last_local_day
+            is_cut
         from {{ ref('stg_time_entries') }}
         where
             is_current
@@ -204,7 +209,7 @@
             note_number,
             {{ month_of('local_day') }} as month
         from {{ name }}__entries
-        where {{ is_one_piece() }}
+        where not is_cut
         union all
         select
             practice_id,

@@ -106,8 +106,8 @@ _CALLS = """
 # What staging finds of an entry is found again.
 _TIME_ENTRIES = """
     select entries.* exclude (
-        is_current, is_only, elapsed_seconds, start_at, end_at, is_documented, has_clock_times, local_day, last_local_day, note_number,
-        entry_number
+        is_current, is_only, elapsed_seconds, start_at, end_at, is_documented, has_clock_times, local_day, last_local_day, is_cut,
+        note_number, entry_number
     )
     from staging.stg_time_entries as entries
     where entries.practice_id = $practice and entries.entry_id in (

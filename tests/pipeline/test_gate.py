@@ -62,8 +62,9 @@ BREAK = {
         "insert into marts.claim_audit values ('{p}', 'orphan_add_on', 'x', '2026-10-01', 'c', 'l', 'd', 1)"
     ),
     "no_minute_is_credited_to_two_patients_of_one_member": (
-        "insert into intermediate.int_time_segments select * replace (patient_id || 'x' as patient_id, start_at + interval 1 second as start_at) "
-        "from intermediate.int_time_segments where practice_id = '{p}' and start_at is not null and disposition is null and not is_beside"
+        "insert into intermediate.int_time_segments select * replace (patient_number + 1 as patient_number, start_at + interval 1 second as start_at) "
+        "from intermediate.int_time_segments where start_at is not null and disposition is null and not is_beside "
+        "and patient_number in (select patient_number from intermediate.int_patients__current where practice_id = '{p}')"
     ),
 }
 

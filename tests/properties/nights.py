@@ -87,9 +87,9 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
             keys, columns = SETS[model.meta["touched_by"]]
             same = " and ".join(f"old.{column} = keys.{column}" for column in columns)
             if model.meta.get("is_of_tonight"):
-                con.execute(
-                    f"create or replace table {table} as select old.* from ({sql}) as old semi join touched.{keys} as keys on {same}"
-                )
+                # What has numbers for names keeps to the keys by itself (macro is_numbered).
+                of_keys = "" if model.meta.get("is_numbered") else f"semi join touched.{keys} as keys on {same}"
+                con.execute(f"create or replace table {table} as select old.* from ({sql}) as old {of_keys}")
                 continue
             con.execute(
                 f'create or replace table touched."{model.name}" as select old.* from ({sql}) as old semi join touched.{keys} as keys on {same}'
@@ -110,8 +110,8 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
 
 def differing(con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, compared: Compared) -> Iterator[str]:
     """Tables of the two connections, the first of them after a night of touched keys, that are not the same, row for row: of what such a night has for
-    itself alone, the rows of its keys (where these went with the publication: of the keys that it has rows of)."""
-    sets = {name: model.meta["touched_by"] for name, model in compiled.project().models.items() if model.meta.get("is_of_tonight")}
+    itself alone, the rows of its keys (where these went with the publication: of the keys that it has rows of). Whose patient has no number is in no key."""
+    of_tonight = {name: model.meta for name, model in compiled.project().models.items() if model.meta.get("is_of_tonight")}
     every = (
         "select schema_name, table_name from duckdb_tables() where schema_name in ('staging', 'intermediate', 'marts') order by all"
     )
@@ -123,13 +123,18 @@ def differing(con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, 
         with duckdb.connect() as judge:
             judge.register("one", one)
             judge.register("two", two)
-            if name in sets:
-                keys, columns = SETS[sets[name]]
+            if name in of_tonight:
+                keys, columns = SETS[of_tonight[name]["touched_by"]]
                 is_there = con.execute(
                     "select count(*) from duckdb_tables() where schema_name = 'touched' and table_name = ?", [keys]
                 )
+                kept = f"from touched.{keys}"
+                if of_tonight[name].get("is_numbered"):
+                    columns = ["patient_number", "month"]
+                    kept = f"{kept} inner join intermediate.int_patients__current using (practice_id, patient_id)"
+                    judge.register("one", judge.execute("from one where patient_number is not null").to_arrow_table())
                 kept = (
-                    f"from touched.{keys}"
+                    f"select {', '.join(columns)} {kept}"
                     if is_there.fetchall()[0][0]
                     else f'select distinct {", ".join(columns)} from {schema}."{name}"'
                 )

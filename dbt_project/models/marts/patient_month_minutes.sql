@@ -1,13 +1,20 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 with logged as (
     select
-        practice_id,
-        patient_id,
-        month,
-        cast(sum(seconds) as bigint) as logged_seconds
-    from {{ ref('minute_ledger') }}
-    where disposition <> 'voided'
-    group by practice_id, patient_id, month
+        patients.practice_id,
+        patients.patient_id,
+        sums.month,
+        sums.logged_seconds
+    from (
+        select
+            patient_number,
+            month,
+            cast(sum(seconds) as bigint) as logged_seconds
+        from {{ ref('int_time_segments') }}
+        where coalesce(disposition, '') <> 'voided'
+        group by patient_number, month
+    ) as sums
+    inner join {{ ref('int_patients__current') }} as patients on sums.patient_number = patients.patient_number
 ),
 
 -- Every minute at which the program's staff track reaches a further unit.

@@ -80,6 +80,8 @@ select
     start_at is not null and end_at is not null as has_clock_times,
     cast(first_local as date) as local_day,
     cast(coalesce(last_local, first_local) as date) as last_local_day,
+    -- The few that lie on more than one local day are cut at its midnights (int_time_entries__cut).
+    coalesce(cast(last_local as date) > cast(first_local as date), false) as is_cut,
     -- Who shares a note: a number is compared sooner than a text, and two notes with one number cost a look too many and no more.
     case when note_sha256 is not null then hash(note_sha256) end as note_number,
     -- By which an entry is looked for among all that were ever logged: of names that are all different, reading them is what costs.

@@ -2,7 +2,7 @@
 -- is found by its day. What lies elsewhere is found by keys, a number before names, and read by its place: reading the keys alone is a fraction of reading
 -- everything. Without what only time_entry_facts tells of them.
 {%- set left_out = [
-    'file_id', 'line_number', 'started_at', 'ended_at', 'duration_seconds', 'entry_method', 'note_id', 'note_length', 'note_sha256', 'updated_at',
+    'started_at', 'ended_at', 'duration_seconds', 'entry_method', 'note_id', 'note_length', 'note_sha256', 'updated_at',
 ] %}
 with patient_months as (
     select
@@ -53,7 +53,7 @@ places as (
     from {{ ref('stg_time_entries') }} as entries
     semi join cut
         on entries.start_at = cut.entry_start_at and entries.practice_id = cut.practice_id and entries.entry_id = cut.entry_id
-    where entries.is_current and not {{ is_one_piece('entries') }}
+    where entries.is_current and entries.is_cut
 ),
 
 current_rows as materialized (
@@ -62,7 +62,7 @@ current_rows as materialized (
     semi join days on entries.local_day = days.day
     semi join {{ ref('touched_months') }} as months
         on entries.practice_id = months.practice_id and {{ month_of('entries.local_day') }} = months.month
-    where entries.is_current and {{ is_one_piece('entries') }}
+    where entries.is_current and not entries.is_cut
     union all
     select * exclude ({{ left_out | join(', ') }})
     from {{ ref('stg_time_entries') }}

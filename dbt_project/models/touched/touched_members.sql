@@ -7,13 +7,13 @@ from (
         members.practice_id,
         members.member_id,
         hash(members) as facts
-    from (select * exclude (file_id, line_number, extract_date) from {{ ref('int_members__current') }}) as members
+    from (select * exclude (file_id, line_number, extract_date, member_number) from {{ ref('int_members__current') }}) as members
 ) as now
 full outer join (
     select
         members.practice_id,
         members.member_id,
         hash(members) as facts
-    from (select * exclude (file_id, line_number, extract_date) from {{ before('int_members__current') }}) as members
+    from (select * exclude (file_id, line_number, extract_date, member_number) from {{ before('int_members__current') }}) as members
 ) as known using (practice_id, member_id)
 where now.facts is distinct from known.facts

@@ -19,8 +19,9 @@ with tracks as (
 -- A patient-month of a scenario as one number, for this statement alone: days are put in their order by it at a quarter of what its names cost.
 numbered as (
     select
-        *,
-        row_number() over (order by scenario, practice_id, patient_id, month) as number
+        wanted.*,
+        patients.patient_number,
+        row_number() over (order by wanted.scenario, patients.patient_number, wanted.month) as number
     from (
         select distinct
             scenario,
@@ -29,9 +30,12 @@ numbered as (
             month
         from tracks
         where seconds_basis <> 'none'
-    )
+    ) as wanted
+    inner join {{ ref('int_patients__current') }} as patients
+        on wanted.practice_id = patients.practice_id and wanted.patient_id = patients.patient_id
 ),
 
+-- Of a scenario its actual days, and what it adds to them.
 running as (
     select
         numbered.number,
@@ -41,10 +45,9 @@ running as (
     from {{ ref('int_patient_days') }} as days
     inner join numbered
         on
-            days.scenario = numbered.scenario
-            and days.practice_id = numbered.practice_id
-            and days.patient_id = numbered.patient_id
+            days.patient_number = numbered.patient_number
             and days.month = numbered.month
+            and days.scenario in ('actual', numbered.scenario)
     window sofar as (partition by numbered.number order by days.local_day rows between unbounded preceding and current row)
 ),
 

@@ -1,40 +1,28 @@
-{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true, 'is_numbered': true}) }}
 -- Seconds per patient and local day, as a union of intervals (R-TIME-3): all of it, the billing practitioner's own, everyone else's.
--- scenario 'actual' is what reaches step 6; 'documented' adds the undocumented time, 'resolved' adds overlaps and runaway timers as well (A6b);
--- the latter two only for patient-months that they can change. Intervals are united only where they can overlap: on days on which time runs beside
--- other time, and on days to which a scenario adds; elsewhere the seconds add up, and a day to which it adds nothing is as it is.
--- A patient as one number, for this statement alone: what is united and added up is found by it at a fraction of what names cost.
-with patients as (
+-- scenario 'actual' is what reaches step 6. The others have what a day would gain by it: 'documented' by the undocumented time, 'resolved' by overlaps and
+-- runaway timers as well (A6b); of the days to which they add, and never less than nothing, for a union only grows. Intervals are united only where they can
+-- overlap: on days on which time runs beside other time, and on days to which a scenario adds; elsewhere the seconds add up.
+-- By numbers, as int_time_segments.
+with segments as (
     select
-        practice_id,
-        patient_id,
-        billing_practitioner_id,
-        row_number() over (order by practice_id, patient_id) as number
-    from {{ ref('int_patients__current') }}
-),
-
-segments as (
-    select
-        patients.number,
-        segments.month,
-        segments.local_day,
-        segments.start_at,
-        segments.end_at,
-        segments.seconds,
-        segments.is_beside,
-        segments.disposition is null as is_actual,
-        segments.disposition = 'undocumented' and segments.passes_days and segments.seconds > 0 as is_undocumented,
-        segments.disposition in ('staff_overlap', 'runaway_timer') and segments.would_count and segments.seconds > 0 as is_unresolved,
-        coalesce(segments.member_id = patients.billing_practitioner_id, false) as is_practitioner
-    from {{ ref('int_time_segments') }} as segments
-    inner join patients
-        on segments.practice_id = patients.practice_id and segments.patient_id = patients.patient_id
+        patient_number,
+        local_day,
+        start_at,
+        end_at,
+        seconds,
+        is_beside,
+        is_practitioner,
+        disposition is null as is_actual,
+        disposition = 'undocumented' and passes_days and seconds > 0 as is_undocumented,
+        disposition in ('staff_overlap', 'runaway_timer') and would_count and seconds > 0 as is_unresolved
+    from {{ ref('int_time_segments') }}
+    where patient_number is not null
 ),
 
 added as (
     select
-        number,
-        month,
+        patient_number,
         local_day,
         start_at,
         end_at,
@@ -45,8 +33,7 @@ added as (
     where is_undocumented or is_unresolved
     union all
     select
-        patients.number,
-        visits.month,
+        patients.patient_number,
         visits.local_day,
         visits.start_at,
         visits.end_at,
@@ -54,7 +41,7 @@ added as (
         coalesce(visits.member_id = patients.billing_practitioner_id, false) as is_practitioner,
         true as is_undocumented
     from {{ ref('int_visits_without_time') }} as visits
-    inner join patients
+    inner join {{ ref('int_patients__current') }} as patients
         on visits.practice_id = patients.practice_id and visits.patient_id = patients.patient_id
     where visits.seconds > 0
 ),
@@ -63,33 +50,22 @@ added as (
 added_days as (
     select distinct
         'resolved' as scenario,
-        number,
-        month,
+        patient_number,
         local_day
     from added
     union all
     select distinct
         'documented' as scenario,
-        number,
-        month,
+        patient_number,
         local_day
     from added
     where is_undocumented
 ),
 
-changed_months as (
-    select distinct
-        scenario,
-        number,
-        month
-    from added_days
-),
-
 to_unite as (
     select
         'actual' as scenario,
-        number,
-        month,
+        patient_number,
         local_day,
         start_at,
         end_at,
@@ -100,8 +76,7 @@ to_unite as (
     union all
     select
         added_days.scenario,
-        segments.number,
-        segments.month,
+        segments.patient_number,
         segments.local_day,
         segments.start_at,
         segments.end_at,
@@ -110,14 +85,13 @@ to_unite as (
     from segments
     inner join added_days
         on
-            segments.number = added_days.number
+            segments.patient_number = added_days.patient_number
             and segments.local_day = added_days.local_day
     where segments.is_actual
     union all
     select
         scenarios.scenario,
-        added.number,
-        added.month,
+        added.patient_number,
         added.local_day,
         added.start_at,
         added.end_at,
@@ -136,17 +110,16 @@ ordered as (
         max(case when not is_practitioner then end_at end) over earlier as earlier_staff_end
     from to_unite
     window earlier as (
-        partition by scenario, number, local_day
+        partition by scenario, patient_number, local_day
         order by start_at, end_at
         rows between unbounded preceding and 1 preceding
     )
 ),
 
-seconds_of_rows as (
+united as (
     select
         scenario,
-        number,
-        month,
+        patient_number,
         local_day,
         is_practitioner,
         case
@@ -162,66 +135,68 @@ seconds_of_rows as (
             )
         end as own_seconds
     from ordered
-    union all
-    select
-        'actual' as scenario,
-        number,
-        month,
-        local_day,
-        is_practitioner,
-        seconds as credited_seconds,
-        seconds as own_seconds
-    from segments
-    where is_actual and not is_beside
 ),
 
-days as (
+actual_days as (
     select
-        scenario,
-        number,
-        month,
+        patient_number,
         local_day,
-        cast(sum(credited_seconds) as bigint) as credited_seconds,
-        cast(sum(case when is_practitioner then own_seconds else 0 end) as bigint) as practitioner_seconds,
-        cast(sum(case when is_practitioner then 0 else own_seconds end) as bigint) as staff_seconds
-    from seconds_of_rows
-    group by scenario, number, month, local_day
+        sum(credited_seconds) as credited_seconds,
+        sum(case when is_practitioner then own_seconds else 0 end) as practitioner_seconds,
+        sum(case when is_practitioner then 0 else own_seconds end) as staff_seconds
+    from (
+        select
+            patient_number,
+            local_day,
+            is_practitioner,
+            seconds as credited_seconds,
+            seconds as own_seconds
+        from segments
+        where is_actual and not is_beside
+        union all
+        select
+            patient_number,
+            local_day,
+            is_practitioner,
+            credited_seconds,
+            own_seconds
+        from united
+        where scenario = 'actual'
+    )
+    group by patient_number, local_day
 ),
 
-every_day as (
+scenario_days as (
     select
         scenario,
-        number,
-        month,
+        patient_number,
         local_day,
-        credited_seconds,
-        practitioner_seconds,
-        staff_seconds
-    from days
-    union all
-    select
-        changed_months.scenario,
-        days.number,
-        days.month,
-        days.local_day,
-        days.credited_seconds,
-        days.practitioner_seconds,
-        days.staff_seconds
-    from days
-    inner join changed_months on days.number = changed_months.number and days.month = changed_months.month
-    left join added_days
-        on changed_months.scenario = added_days.scenario and days.number = added_days.number and days.local_day = added_days.local_day
-    where days.scenario = 'actual' and added_days.scenario is null
+        sum(credited_seconds) as credited_seconds,
+        sum(case when is_practitioner then own_seconds else 0 end) as practitioner_seconds,
+        sum(case when is_practitioner then 0 else own_seconds end) as staff_seconds
+    from united
+    where scenario <> 'actual'
+    group by scenario, patient_number, local_day
 )
 
 select
-    every_day.scenario,
-    patients.practice_id,
-    patients.patient_id,
-    every_day.month,
-    every_day.local_day,
-    every_day.credited_seconds,
-    every_day.practitioner_seconds,
-    every_day.staff_seconds
-from every_day
-inner join patients on every_day.number = patients.number
+    'actual' as scenario,
+    patient_number,
+    {{ month_of('local_day') }} as month,
+    local_day,
+    cast(credited_seconds as bigint) as credited_seconds,
+    cast(practitioner_seconds as bigint) as practitioner_seconds,
+    cast(staff_seconds as bigint) as staff_seconds
+from actual_days
+union all
+select
+    scenario_days.scenario,
+    scenario_days.patient_number,
+    {{ month_of('scenario_days.local_day') }} as month,
+    scenario_days.local_day,
+    cast(scenario_days.credited_seconds - coalesce(actual_days.credited_seconds, 0) as bigint) as credited_seconds,
+    cast(scenario_days.practitioner_seconds - coalesce(actual_days.practitioner_seconds, 0) as bigint) as practitioner_seconds,
+    cast(scenario_days.staff_seconds - coalesce(actual_days.staff_seconds, 0) as bigint) as staff_seconds
+from scenario_days
+left join actual_days
+    on scenario_days.patient_number = actual_days.patient_number and scenario_days.local_day = actual_days.local_day

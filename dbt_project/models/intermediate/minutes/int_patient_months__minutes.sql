@@ -1,17 +1,31 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
--- Seconds per patient-month and scenario, and the first day that has any; 'actual' for every patient-month, zeros included.
-with sums as (
+-- Seconds per patient-month and scenario, and the first day that has any; 'actual' for every patient-month, zeros included, the others for those that they
+-- can change.
+with actual as (
     select
-        scenario,
-        practice_id,
-        patient_id,
+        patient_number,
         month,
-        cast(sum(credited_seconds) as bigint) as credited_seconds,
-        cast(sum(staff_seconds) as bigint) as staff_seconds,
-        cast(sum(practitioner_seconds) as bigint) as practitioner_seconds,
+        sum(credited_seconds) as credited_seconds,
+        sum(staff_seconds) as staff_seconds,
+        sum(practitioner_seconds) as practitioner_seconds,
         min(case when credited_seconds > 0 then local_day end) as first_credited_on
     from {{ ref('int_patient_days') }}
-    group by scenario, practice_id, patient_id, month
+    where scenario = 'actual'
+    group by patient_number, month
+),
+
+gains as (
+    select
+        scenario,
+        patient_number,
+        month,
+        sum(credited_seconds) as credited_seconds,
+        sum(staff_seconds) as staff_seconds,
+        sum(practitioner_seconds) as practitioner_seconds,
+        min(case when credited_seconds > 0 then local_day end) as first_credited_on
+    from {{ ref('int_patient_days') }}
+    where scenario <> 'actual'
+    group by scenario, patient_number, month
 )
 
 select
@@ -19,26 +33,26 @@ select
     months.practice_id,
     months.patient_id,
     months.month,
-    coalesce(sums.credited_seconds, 0) as credited_seconds,
-    coalesce(sums.staff_seconds, 0) as staff_seconds,
-    coalesce(sums.practitioner_seconds, 0) as practitioner_seconds,
-    sums.first_credited_on
+    cast(coalesce(actual.credited_seconds, 0) as bigint) as credited_seconds,
+    cast(coalesce(actual.staff_seconds, 0) as bigint) as staff_seconds,
+    cast(coalesce(actual.practitioner_seconds, 0) as bigint) as practitioner_seconds,
+    actual.first_credited_on
 from {{ ref('int_patient_months') }} as months
-left join sums
-    on
-        months.practice_id = sums.practice_id
-        and months.patient_id = sums.patient_id
-        and months.month = sums.month
-        and sums.scenario = 'actual'
+left join {{ ref('int_patients__current') }} as patients
+    on months.practice_id = patients.practice_id and months.patient_id = patients.patient_id
+left join actual on patients.patient_number = actual.patient_number and months.month = actual.month
 union all
 select
-    scenario,
-    practice_id,
-    patient_id,
-    month,
-    credited_seconds,
-    staff_seconds,
-    practitioner_seconds,
-    first_credited_on
-from sums
-where scenario <> 'actual'
+    gains.scenario,
+    patients.practice_id,
+    patients.patient_id,
+    gains.month,
+    cast(coalesce(actual.credited_seconds, 0) + gains.credited_seconds as bigint) as credited_seconds,
+    cast(coalesce(actual.staff_seconds, 0) + gains.staff_seconds as bigint) as staff_seconds,
+    cast(coalesce(actual.practitioner_seconds, 0) + gains.practitioner_seconds as bigint) as practitioner_seconds,
+    least(
+        coalesce(actual.first_credited_on, gains.first_credited_on), coalesce(gains.first_credited_on, actual.first_credited_on)
+    ) as first_credited_on
+from gains
+inner join {{ ref('int_patients__current') }} as patients on gains.patient_number = patients.patient_number
+left join actual on gains.patient_number = actual.patient_number and gains.month = actual.month

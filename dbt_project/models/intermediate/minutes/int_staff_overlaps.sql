@@ -2,40 +2,36 @@
 -- Spans in which one member has time for two or more patients or programs at once (R-TIME-4), among the pieces of entries that survive step 1;
 -- month by month, because a piece lies in one.
 -- First the union per member, patient and program; then, along the clock, how many of them run at once.
-with pieces as (
+-- Pieces with time beside them on the member's day: a piece lies on one, and numbers are put in an order sooner than names. Two days with one number cost a
+-- look too many.
+with suspects as (
     select
-        pieces.practice_id,
-        pieces.entry_id,
-        pieces.member_id,
-        pieces.month,
-        pieces.patient_id,
-        pieces.program,
-        pieces.start_at,
-        pieces.end_at,
-        pieces.voided,
-        pieces.elapsed_seconds,
-        hash(pieces.practice_id, pieces.member_id, pieces.month) as member_number
-    from {{ time_pieces('judged') }} as pieces
-    {{ only_touched('member_months', 'pieces') }}
-    where pieces.start_at is not null
-),
-
--- What has time beside it in the months of one number: numbers are put in an order sooner than names. Two members with one number cost a look too many.
-suspects as (
-    select distinct
-        member_number,
-        start_at,
-        end_at
+        file_id,
+        line_number,
+        local_day
     from (
         select
-            member_number,
+            file_id,
+            line_number,
+            local_day,
             start_at,
             end_at,
             max(end_at) over (
-                partition by member_number order by start_at, end_at rows between unbounded preceding and 1 preceding
+                partition by day_number order by start_at, end_at rows between unbounded preceding and 1 preceding
             ) as earlier_end,
-            lead(start_at) over (partition by member_number order by start_at, end_at) as later_start
-        from pieces
+            lead(start_at) over (partition by day_number order by start_at, end_at) as later_start
+        from (
+            select
+                pieces.file_id,
+                pieces.line_number,
+                pieces.local_day,
+                pieces.start_at,
+                pieces.end_at,
+                hash(pieces.practice_id, pieces.member_id, pieces.local_day) as day_number
+            from {{ time_pieces('judged') }} as pieces
+            {{ only_touched('member_months', 'pieces') }}
+            where pieces.start_at is not null
+        )
     )
     where earlier_end > start_at or later_start < end_at
 ),
@@ -56,11 +52,11 @@ spans as (
         lead(pieces.start_at) over (
             partition by pieces.practice_id, pieces.member_id, pieces.month order by pieces.start_at, pieces.end_at
         ) as later_start
-    from pieces
+    from {{ time_pieces('judged') }} as pieces
     semi join suspects
-        on pieces.member_number = suspects.member_number and pieces.start_at = suspects.start_at and pieces.end_at = suspects.end_at
+        on pieces.file_id = suspects.file_id and pieces.line_number = suspects.line_number and pieces.local_day = suspects.local_day
     anti join {{ ref('int_time_entries__doubled') }} as doubled
-        on pieces.practice_id = doubled.practice_id and pieces.entry_id = doubled.entry_id
+        on pieces.file_id = doubled.file_id and pieces.line_number = doubled.line_number
     where {{ step_1('pieces') }} is null
 ),
 

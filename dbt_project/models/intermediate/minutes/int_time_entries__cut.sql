@@ -1,44 +1,30 @@
 {{ config(meta={'touched_by': 'entries'}) }}
 -- The pieces of the few current entries that lie on more than one local day, cut at local midnights, so that a piece lies on one local day and in one
 -- month. Elapsed time, so a daylight saving change is no cut. All others are one piece as they are: time_pieces (macros/time.sql) has both.
+{%- set columns = [
+    'practice_id', 'entry_id', 'file_id', 'line_number', 'patient_id', 'member_id', 'program', 'activity', 'face_to_face', 'voided', 'is_documented',
+    'has_clock_times', 'elapsed_seconds', 'note_number',
+] %}
 with entries as (
     select
-        entries.practice_id,
-        entries.entry_id,
+        {% for column in columns %}entries.{{ column }},
+        {% endfor -%}
         practices.time_zone,
         entries.local_day,
         entries.start_at,
+        entries.start_at as entry_start_at,
         entries.end_at,
         true as has_interval,
         entries.elapsed_seconds as seconds,
         date_diff('day', entries.local_day, entries.last_local_day) as further_days
     from {{ ref('stg_time_entries') }} as entries
     inner join {{ ref('stg_practices') }} as practices on entries.practice_id = practices.practice_id
-    where entries.is_current and entries.last_local_day > entries.local_day
+    where entries.is_current and entries.is_cut
 ),
 
 pieces as (
-    {{ cut_at_local_midnights('entries', ['practice_id', 'entry_id']) }}
+    {{ cut_at_local_midnights('entries', columns + ['entry_start_at']) }}
 )
 
-select
-    entries.practice_id,
-    entries.entry_id,
-    entries.patient_id,
-    entries.member_id,
-    entries.program,
-    entries.activity,
-    entries.face_to_face,
-    entries.voided,
-    entries.is_documented,
-    entries.has_clock_times,
-    entries.elapsed_seconds,
-    entries.note_number,
-    pieces.local_day,
-    pieces.start_at,
-    pieces.end_at,
-    pieces.seconds,
-    entries.start_at as entry_start_at
+select * exclude (is_whole)
 from pieces
-inner join {{ ref('stg_time_entries') }} as entries on pieces.practice_id = entries.practice_id and pieces.entry_id = entries.entry_id
-where entries.is_current

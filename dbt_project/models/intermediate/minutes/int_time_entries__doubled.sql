@@ -4,6 +4,8 @@ with entries as (
     select
         entries.practice_id,
         entries.entry_id,
+        entries.file_id,
+        entries.line_number,
         entries.member_id,
         entries.patient_id,
         entries.program,
@@ -27,6 +29,8 @@ placed as (
     select
         entries.practice_id,
         entries.entry_id,
+        entries.file_id,
+        entries.line_number,
         row_number() over (
             partition by entries.practice_id, entries.member_id, entries.start_at, entries.end_at, entries.patient_id, entries.program
             order by entries.entry_id
@@ -37,6 +41,8 @@ placed as (
 
 select
     practice_id,
-    entry_id
+    entry_id,
+    file_id,
+    line_number
 from placed
 where place > 1

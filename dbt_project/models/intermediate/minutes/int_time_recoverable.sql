@@ -2,18 +2,19 @@
 -- Entries whose time does not count and could: for want of a note or an end ('documented'), or of a word of the member ('resolved') (rules.md A6b).
 with segments as (
     select
-        practice_id,
-        entry_id,
-        patient_id,
-        member_id,
-        month,
-        local_day,
-        seconds,
-        disposition,
-        would_count,
-        passes_days
-    from {{ ref('int_time_segments') }}
-    where disposition in ('undocumented', 'open_timer', 'staff_overlap', 'runaway_timer')
+        entries.practice_id,
+        entries.entry_id,
+        entries.patient_id,
+        entries.member_id,
+        segments.month,
+        segments.local_day,
+        segments.seconds,
+        segments.disposition,
+        segments.would_count,
+        segments.passes_days
+    from {{ ref('int_time_segments') }} as segments
+    inner join {{ judged_entries() }} as entries on segments.file_id = entries.file_id and segments.line_number = entries.line_number
+    where segments.disposition in ('undocumented', 'open_timer', 'staff_overlap', 'runaway_timer')
 )
 
 select

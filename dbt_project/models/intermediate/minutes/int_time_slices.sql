@@ -1,22 +1,24 @@
-{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true}) }}
+{{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true, 'is_numbered': true}) }}
 -- Step 6: of what runs beside other time of the patient's day, the seconds that an earlier-starting entry (ties: the smaller entry_id) already counts
--- are concurrent, the rest is credited (R-TIME-3). What runs beside none is credited as it is (minute_ledger).
+-- are concurrent, the rest is credited (R-TIME-3). What runs beside none is credited as it is (minute_ledger). By numbers, as int_time_segments.
 with beside as (
     select
-        *,
-        max(end_at) over (
-            partition by practice_id, patient_id, local_day
-            order by start_at, end_at rows between unbounded preceding and 1 preceding
+        segments.*,
+        entries.entry_id,
+        max(segments.end_at) over (
+            partition by segments.patient_number, segments.local_day
+            order by segments.start_at, segments.end_at rows between unbounded preceding and 1 preceding
         ) as earlier_end
-    from {{ ref('int_time_segments') }}
-    where is_beside
+    from {{ ref('int_time_segments') }} as segments
+    inner join {{ judged_entries() }} as entries on segments.file_id = entries.file_id and segments.line_number = entries.line_number
+    where segments.is_beside
 ),
 
 clustered as (
     select
         *,
         sum(case when earlier_end > start_at then 0 else 1 end) over (
-            partition by practice_id, patient_id, local_day
+            partition by patient_number, local_day
             order by start_at, end_at rows between unbounded preceding and current row
         ) as cluster
     from beside
@@ -25,14 +27,13 @@ clustered as (
 counted as (
     select
         *,
-        count(*) over (partition by practice_id, patient_id, local_day, cluster) as segments_in_cluster
+        count(*) over (partition by patient_number, local_day, cluster) as segments_in_cluster
     from clustered
 ),
 
 edges as (
     select
-        practice_id,
-        patient_id,
+        patient_number,
         local_day,
         cluster,
         start_at as moment
@@ -40,8 +41,7 @@ edges as (
     where segments_in_cluster > 1
     union
     select
-        practice_id,
-        patient_id,
+        patient_number,
         local_day,
         cluster,
         end_at as moment
@@ -51,34 +51,31 @@ edges as (
 
 slices as (
     select
-        practice_id,
-        patient_id,
+        patient_number,
         local_day,
         cluster,
         moment as start_at,
-        lead(moment) over (partition by practice_id, patient_id, local_day, cluster order by moment) as end_at
+        lead(moment) over (partition by patient_number, local_day, cluster order by moment) as end_at
     from edges
 ),
 
 ranked as (
     select
-        counted.practice_id,
-        counted.entry_id,
-        counted.patient_id,
-        counted.member_id,
-        counted.program,
+        counted.file_id,
+        counted.line_number,
+        counted.patient_number,
+        counted.member_number,
         counted.month,
         counted.local_day,
         slices.start_at,
         slices.end_at,
         row_number() over (
-            partition by counted.practice_id, counted.patient_id, slices.start_at order by counted.entry_start_at, counted.entry_id
+            partition by counted.patient_number, slices.start_at order by counted.entry_start_at, counted.entry_id
         ) as place
     from counted
     inner join slices
         on
-            counted.practice_id = slices.practice_id
-            and counted.patient_id = slices.patient_id
+            counted.patient_number = slices.patient_number
             and counted.local_day = slices.local_day
             and counted.cluster = slices.cluster
             and counted.start_at <= slices.start_at
@@ -87,11 +84,10 @@ ranked as (
 )
 
 select
-    practice_id,
-    entry_id,
-    patient_id,
-    member_id,
-    program,
+    file_id,
+    line_number,
+    patient_number,
+    member_number,
     month,
     local_day,
     start_at,
@@ -102,11 +98,10 @@ from counted
 where segments_in_cluster = 1
 union all
 select
-    practice_id,
-    entry_id,
-    patient_id,
-    member_id,
-    program,
+    file_id,
+    line_number,
+    patient_number,
+    member_number,
     month,
     local_day,
     start_at,

@@ -10,7 +10,7 @@ with facts as (
         hash('{{ table }}', facts) as number,
         {{ 'true' if table == 'patients' else 'false' }} as is_known
     from (
-        select * exclude (file_id, line_number{{ ', extract_date, last_seen_on' if table == 'patients' }})
+        select * exclude (file_id, line_number{{ ', extract_date, last_seen_on, patient_number' if table == 'patients' }})
         from {{ ref('int_' ~ table ~ '__current') }}
     ) as facts
     {% if not loop.last %}union all{% endif %}
