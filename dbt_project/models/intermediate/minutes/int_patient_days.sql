@@ -46,16 +46,16 @@ added as (
     where visits.seconds > 0
 ),
 
--- The days to which each scenario adds.
+-- The days to which each scenario adds: 1 is 'documented', 2 'resolved' (0 'actual'); numbers are put in an order sooner than words.
 added_days as (
     select distinct
-        'resolved' as scenario,
+        2 as scenario_number,
         patient_number,
         local_day
     from added
     union all
     select distinct
-        'documented' as scenario,
+        1 as scenario_number,
         patient_number,
         local_day
     from added
@@ -64,7 +64,7 @@ added_days as (
 
 to_unite as (
     select
-        'actual' as scenario,
+        0 as scenario_number,
         patient_number,
         local_day,
         start_at,
@@ -75,7 +75,7 @@ to_unite as (
     where is_beside
     union all
     select
-        added_days.scenario,
+        added_days.scenario_number,
         segments.patient_number,
         segments.local_day,
         segments.start_at,
@@ -90,7 +90,7 @@ to_unite as (
     where segments.is_actual
     union all
     select
-        scenarios.scenario,
+        scenarios.scenario_number,
         added.patient_number,
         added.local_day,
         added.start_at,
@@ -98,8 +98,8 @@ to_unite as (
         added.seconds,
         added.is_practitioner
     from added
-    inner join (select unnest(['documented', 'resolved']) as scenario) as scenarios
-        on added.is_undocumented or scenarios.scenario = 'resolved'
+    inner join (select unnest([1, 2]) as scenario_number) as scenarios
+        on added.is_undocumented or scenarios.scenario_number = 2
 ),
 
 ordered as (
@@ -110,7 +110,7 @@ ordered as (
         max(case when not is_practitioner then end_at end) over earlier as earlier_staff_end
     from to_unite
     window earlier as (
-        partition by scenario, patient_number, local_day
+        partition by scenario_number, patient_number, local_day
         order by start_at, end_at
         rows between unbounded preceding and 1 preceding
     )
@@ -118,7 +118,7 @@ ordered as (
 
 united as (
     select
-        scenario,
+        scenario_number,
         patient_number,
         local_day,
         is_practitioner,
@@ -161,22 +161,22 @@ actual_days as (
             credited_seconds,
             own_seconds
         from united
-        where scenario = 'actual'
+        where scenario_number = 0
     )
     group by patient_number, local_day
 ),
 
 scenario_days as (
     select
-        scenario,
+        scenario_number,
         patient_number,
         local_day,
         sum(credited_seconds) as credited_seconds,
         sum(case when is_practitioner then own_seconds else 0 end) as practitioner_seconds,
         sum(case when is_practitioner then 0 else own_seconds end) as staff_seconds
     from united
-    where scenario <> 'actual'
-    group by scenario, patient_number, local_day
+    where scenario_number > 0
+    group by scenario_number, patient_number, local_day
 )
 
 select
@@ -190,7 +190,7 @@ select
 from actual_days
 union all
 select
-    scenario_days.scenario,
+    case when scenario_days.scenario_number = 1 then 'documented' else 'resolved' end as scenario,
     scenario_days.patient_number,
     {{ month_of('scenario_days.local_day') }} as month,
     scenario_days.local_day,

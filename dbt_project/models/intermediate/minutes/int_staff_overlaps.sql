@@ -3,7 +3,7 @@
 -- month by month, because a piece lies in one.
 -- First the union per member, patient and program; then, along the clock, how many of them run at once.
 -- Pieces with time beside them on the member's day: a piece lies on one, and numbers are put in an order sooner than names. Two days with one number cost a
--- look too many.
+-- look too many. Of pieces with one start the first finds the second behind it, the second the first before it, whichever is first.
 with suspects as (
     select
         file_id,
@@ -17,9 +17,9 @@ with suspects as (
             start_at,
             end_at,
             max(end_at) over (
-                partition by day_number order by start_at, end_at rows between unbounded preceding and 1 preceding
+                partition by day_number order by start_at rows between unbounded preceding and 1 preceding
             ) as earlier_end,
-            lead(start_at) over (partition by day_number order by start_at, end_at) as later_start
+            lead(start_at) over (partition by day_number order by start_at) as later_start
         from (
             select
                 pieces.file_id,

@@ -5,7 +5,7 @@
 -- of the patient on which time runs beside other time.
 -- No names: an entry is found by its file and line, a patient and a member by their numbers of this night (null: the panel, the care team never had them).
 {%- set columns = [
-    'file_id', 'line_number', 'patient_number', 'member_number', 'local_day', 'month', 'entry_start_at', 'is_practitioner', 'would_count', 'passes_days',
+    'file_id', 'line_number', 'patient_number', 'member_number', 'day_number', 'local_day', 'month', 'entry_start_at', 'is_practitioner', 'would_count', 'passes_days',
 ] %}
 with activities as (
     select
@@ -85,6 +85,7 @@ pieces as (
         member_number,
         local_day,
         month,
+        hash(patient_number, local_day) as day_number,
         entry_start_at,
         start_at,
         end_at,
@@ -185,19 +186,14 @@ segments as (
     where end_at > start_at
 ),
 
--- Patients' days on which a piece runs beside another, told from the pieces as they are: whatever reaches step 6 is a part of one.
+-- Patients' days on which a piece runs beside another, told from the pieces as they are: whatever reaches step 6 is a part of one. Where any two do, two
+-- that follow one another do. Two days with one number cost a look too many and no more.
 busy as (
-    select distinct
-        patient_number,
-        local_day
+    select distinct day_number
     from (
         select
-            patient_number,
-            local_day,
-            start_at < max(end_at) over (
-                partition by patient_number, local_day
-                order by start_at, end_at rows between unbounded preceding and 1 preceding
-            ) as runs_beside
+            day_number,
+            start_at < lag(end_at) over (partition by day_number order by start_at) as runs_beside
         from pieces
         where can_overlap and patient_number is not null
     )
@@ -217,9 +213,9 @@ select
     segments.seconds,
     segments.is_whole,
     segments.disposition,
-    segments.disposition is null and segments.start_at is not null and busy.patient_number is not null as is_beside,
+    segments.disposition is null and segments.start_at is not null and busy.day_number is not null as is_beside,
     segments.is_practitioner,
     segments.would_count,
     segments.passes_days
 from segments
-left join busy on segments.patient_number = busy.patient_number and segments.local_day = busy.local_day
+left join busy on segments.day_number = busy.day_number
