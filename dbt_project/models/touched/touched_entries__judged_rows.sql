@@ -1,8 +1,10 @@
 -- The rows of the entries judged again, every version of each: looked for here once for all that judges them. What lies in a month that the calendar moves
 -- is found by its day. What lies elsewhere is found by keys, a number before names, and read by its place: reading the keys alone is a fraction of reading
--- everything. Without what only time_entry_facts tells of them.
+-- everything. Without what only time_entry_facts tells of them, and the number by which they are looked for: what lies scattered over all that was ever logged is
+-- read column by column.
 {%- set left_out = [
     'started_at', 'ended_at', 'duration_seconds', 'entry_method', 'note_id', 'note_length', 'note_sha256', 'updated_at',
+    'entry_number',
 ] %}
 with patient_months as (
     select
