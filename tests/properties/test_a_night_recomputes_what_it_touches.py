@@ -62,6 +62,21 @@ def stood(next_night: Path, tmp_path_factory: pytest.TempPathFactory) -> House:
     return House(copy(next_night, tmp_path_factory.mktemp("stood") / "home")).prepare()
 
 
+@pytest.fixture(scope="module")
+def whole(next_night: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The home of the second night with everything built and tested anew. Never changed by a test: copy it first."""
+    house = House(copy(next_night, tmp_path_factory.mktemp("whole") / "home")).prepare()
+    build_inputs(house)
+    assert not any(result.is_bad for result in dbt.build(house, is_whole=True))
+    return house.root
+
+
+@pytest.fixture
+def built(whole: Path, tmp_path: Path) -> House:
+    """A copy of that home."""
+    return House(copy(whole, tmp_path / "home")).prepare()
+
+
 def test_the_next_night_decided_again_a_part_of_the_patient_months_and_a_whole_build_changes_no_row(stood: House) -> None:
     last = standing.last(stood)
     assert last is not None and not last.is_whole and 0 < last.patient_months < last.of_patient_months
@@ -117,27 +132,25 @@ def test_deleted_rows_keep_their_places_until_half_as_many_as_there_are_could_be
     assert max(places) <= 770_000 and places[-1] < max(places)  # and then they were
 
 
-def test_what_a_night_changed_is_published_as_if_everything_were(stood: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_night_changed_is_published_as_if_everything_were(built: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(publication.LARGE, "0")
-    build_inputs(stood)
-    dbt.build_models(stood, is_whole=True)
-    publication.publish(stood)
+    publication.publish(built)
     # What every row has from its practice moves in those that no night touches, too: as if this one were the first to have this newest night.
-    state = publication._published_state(stood)
-    with duckdb.connect(str(stood.marts)) as marts:
+    state = publication._published_state(built)
+    with duckdb.connect(str(built.marts)) as marts:
         marts.execute("update patient_month_evidence set newest_night = newest_night - 1")
-    write_private(publication._record(stood), json.dumps({"state": state, **publication._stamp(stood.marts)}))
-    assert not any(result.is_bad for result in dbt.build_models(stood))
-    with open_warehouse(stood) as warehouse:
+    write_private(publication._record(built), json.dumps({"state": state, **publication._stamp(built.marts)}))
+    assert not any(result.is_bad for result in dbt.build_models(built))
+    with open_warehouse(built) as warehouse:
         changes = standing.changes(warehouse, "warehouse")
-    assert changes is not None and changes.upon is not None and changes.upon == publication._published_state(stood)
+    assert changes is not None and changes.upon is not None and changes.upon == publication._published_state(built)
     assert {("marts", "minute_ledger"), ("marts", "time_entry_facts")} <= set(changes.replaced)
     assert changes.replaced["marts", "patient_month_evidence"].follows_practice == ("newest_night",)
-    publication.publish(stood)
-    assert publication._published_state(stood) == changes.state
+    publication.publish(built)
+    assert publication._published_state(built) == changes.state
     with duckdb.connect() as con:
-        con.execute(f"attach '{stood.warehouse}' as warehouse (read_only)")
-        con.execute(f"attach '{stood.marts}' as marts (read_only)")
+        con.execute(f"attach '{built.warehouse}' as warehouse (read_only)")
+        con.execute(f"attach '{built.marts}' as marts (read_only)")
         every = "select schema_name, table_name from duckdb_tables() where database_name = 'warehouse' and schema_name in ('marts', 'rules')"
         tables = con.execute(every).fetchall()
         assert len(tables) > 60
@@ -159,14 +172,12 @@ def test_a_published_file_that_is_another_than_was_written_is_written_anew(stood
     assert publication._published_state(stood) is None
 
 
-def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(stood: House) -> None:
+def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(built: House) -> None:
     name = next(
-        key for key in dbt.load_manifest(dbt.ensure_manifest(stood))["nodes"] if "minute_ledger_disposition_is_a_known_word" in key
+        key for key in dbt.load_manifest(dbt.ensure_manifest(built))["nodes"] if "minute_ledger_disposition_is_a_known_word" in key
     )
-    build_inputs(stood)
-    dbt.build(stood, is_whole=True)
-    assert name in standing.sound(stood)
-    with open_warehouse(stood, read_only=False) as warehouse:
+    assert name in standing.sound(built)
+    with open_warehouse(built, read_only=False) as warehouse:
         # Of a month that no night moves.
         ((practice, month),) = warehouse.execute(
             "select practice_id, min(month) from marts.minute_ledger group by practice_id order by 1 limit 1"
@@ -176,27 +187,25 @@ def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(stood: Ho
             "select * from marts.minute_ledger where practice_id = ? and month = ?", [practice, month]
         ).to_arrow_table()
         warehouse.execute(changed, ["no such word", practice, month])
-    standing.keep_sound(stood, standing.sound(stood) - {name})
+    standing.keep_sound(built, standing.sound(built) - {name})
     for _ in range(2):
-        results = dbt.build(stood)
-        assert standing.is_touched(stood)
+        results = dbt.build(built)
+        assert standing.is_touched(built)
         assert {result.status for result in results if result.unique_id == name} == {"fail"}
-        assert name not in standing.sound(stood) and len(standing.sound(stood)) > 50
-    with open_warehouse(stood, read_only=False) as warehouse:
+        assert name not in standing.sound(built) and len(standing.sound(built)) > 50
+    with open_warehouse(built, read_only=False) as warehouse:
         warehouse.execute("delete from marts.minute_ledger where practice_id = ? and month = ?", [practice, month])
         warehouse.register("kept", before)
         warehouse.execute("insert into marts.minute_ledger by name from kept")
-    results = dbt.build(stood)
-    assert {result.status for result in results if result.unique_id == name} == {"pass"} and name in standing.sound(stood)
+    results = dbt.build(built)
+    assert {result.status for result in results if result.unique_id == name} == {"pass"} and name in standing.sound(built)
 
 
 @pytest.mark.parametrize("month", ["that the calendar moves", "that is over, of a patient who is touched"])
-def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found(stood: House, month: str) -> None:
-    name = next(key for key in dbt.load_manifest(dbt.ensure_manifest(stood))["nodes"] if "minute_ledger_has_one_row" in key)
-    build_inputs(stood)
-    dbt.build(stood, is_whole=True)
-    assert name in standing.sound(stood)
-    with open_warehouse(stood, read_only=False) as warehouse:
+def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found(built: House, month: str) -> None:
+    name = next(key for key in dbt.load_manifest(dbt.ensure_manifest(built))["nodes"] if "minute_ledger_has_one_row" in key)
+    assert name in standing.sound(built)
+    with open_warehouse(built, read_only=False) as warehouse:
         which = "max" if month == "that the calendar moves" else "min"
         row = (
             f"select * from marts.minute_ledger where month = (select {which}(month) from marts.minute_ledger) order by all limit 1"
@@ -208,12 +217,12 @@ def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found(stood:
                 "where panel.practice_id = one.practice_id and panel.patient_id = one.patient_id"
             )
         warehouse.execute("insert into marts.minute_ledger by name select * replace ('nobody' as patient_id) from one")
-    results = dbt.build(stood)
-    assert standing.is_touched(stood)
+    results = dbt.build(built)
+    assert standing.is_touched(built)
     assert {result.status for result in results if result.unique_id == name} == {"fail"}
-    with open_warehouse(stood, read_only=False) as warehouse:
+    with open_warehouse(built, read_only=False) as warehouse:
         warehouse.execute("delete from marts.minute_ledger where patient_id = 'nobody'")
-    assert {result.status for result in dbt.build(stood) if result.unique_id == name} == {"pass"}
+    assert {result.status for result in dbt.build(built) if result.unique_id == name} == {"pass"}
 
 
 def test_what_a_night_left_unfinished_is_no_ground_for_the_next(stood: House) -> None:
@@ -257,14 +266,12 @@ def test_what_a_night_has_for_itself_alone_is_read_on_such_nights_and_by_the_sam
         assert below and not below & readers, below & readers
 
 
-def test_a_row_that_fails_a_test_of_what_a_night_has_for_itself_alone_is_built_again_until_it_does_not(stood: House) -> None:
-    build_inputs(stood)
-    dbt.build(stood, is_whole=True)
-    assert standing.sound(stood) >= dbt.OF_TONIGHT
-    assert not any(result.is_bad for result in dbt.build(stood)) and standing.is_touched(stood)
-    standing.keep_sound(stood, standing.sound(stood) - dbt.OF_TONIGHT)
-    assert not any(result.is_bad for result in dbt.build(stood)) and not standing.is_touched(stood)
-    assert standing.sound(stood) >= dbt.OF_TONIGHT
+def test_a_row_that_fails_a_test_of_what_a_night_has_for_itself_alone_is_built_again_until_it_does_not(built: House) -> None:
+    assert standing.sound(built) >= dbt.OF_TONIGHT
+    assert not any(result.is_bad for result in dbt.build(built)) and standing.is_touched(built)
+    standing.keep_sound(built, standing.sound(built) - dbt.OF_TONIGHT)
+    assert not any(result.is_bad for result in dbt.build(built)) and not standing.is_touched(built)
+    assert standing.sound(built) >= dbt.OF_TONIGHT
 
 
 def test_what_hangs_on_a_close_does_not_pass_through_the_sets_of_a_night(stood: House) -> None:
