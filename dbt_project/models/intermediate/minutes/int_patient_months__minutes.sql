@@ -1,14 +1,17 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- Seconds per patient-month and scenario, and the first day that has any; 'actual' for every patient-month, zeros included, the others for those that they
 -- can change.
-with actual as (
-    select
-        patient_number,
-        month,
+{%- set sums %}
         sum(credited_seconds) as credited_seconds,
         sum(staff_seconds) as staff_seconds,
         sum(practitioner_seconds) as practitioner_seconds,
         min(case when credited_seconds > 0 then local_day end) as first_credited_on
+{%- endset %}
+with actual as (
+    select
+        patient_number,
+        month,
+        {{ sums | trim }}
     from {{ ref('int_patient_days') }}
     where scenario = 'actual'
     group by patient_number, month
@@ -19,10 +22,7 @@ gains as (
         scenario,
         patient_number,
         month,
-        sum(credited_seconds) as credited_seconds,
-        sum(staff_seconds) as staff_seconds,
-        sum(practitioner_seconds) as practitioner_seconds,
-        min(case when credited_seconds > 0 then local_day end) as first_credited_on
+        {{ sums | trim }}
     from {{ ref('int_patient_days') }}
     where scenario <> 'actual'
     group by scenario, patient_number, month
