@@ -32,24 +32,29 @@ def make(home: Path, is_vile: bool, seed: int) -> None:
         gamma.land(home)
 
 
-# Numbers of the lake's batches, which all practices share (they name files to people and decide nothing), and when a close was approved: now.
-SHARED = ("file_id", "evidence_file_id", "approved_at")
+# Numbers of the lake's batches and of a night's people, which all practices share (they name files and people and decide nothing), and when a close was
+# approved: now.
+SHARED = ("file_id", "evidence_file_id", "patient_number", "member_number", "approved_at")
 
 
 def of_the_well(con: duckdb.DuckDBPyConnection, schema: str, well: tuple[str, ...] = WELL) -> dict[str, list[tuple[object, ...]]]:
-    """Every mart's rows of the practices that nothing is wrong with."""
+    """Every table's rows of the practices that nothing is wrong with; of one that has a patient's number, with the patient's names in its place."""
     found = {}
-    for table, has_practice in con.execute(
+    for table, has_practice, is_numbered in con.execute(
         f"""
-        select table_name, bool_or(column_name = 'practice_id') from duckdb_columns()
+        select table_name, bool_or(column_name = 'practice_id'), bool_or(column_name = 'patient_number') from duckdb_columns()
         where schema_name = '{schema}' and database_name = current_database() group by table_name order by table_name
         """
     ).fetchall():
-        if has_practice:
-            columns = [row[0] for row in con.execute(f"describe {schema}.{table}").fetchall() if row[0] not in SHARED]
+        if has_practice or is_numbered:
+            source = f"{schema}.{table}"
+            if not has_practice:
+                named = "select practice_id, patient_id, patient_number from intermediate.int_patients__current"
+                source = f"(from {source} inner join ({named}) using (patient_number))"
+            columns = [row[0] for row in con.execute(f"describe from {source}").fetchall() if row[0] not in SHARED]
             listed = ", ".join(f'"{name}"' for name in columns)
             found[table] = con.execute(
-                f"select {listed} from {schema}.{table} where list_contains(?, practice_id) order by all", [list(well)]
+                f"select {listed} from {source} where list_contains(?, practice_id) order by all", [list(well)]
             ).fetchall()
     return found
 
