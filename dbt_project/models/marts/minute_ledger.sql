@@ -1,5 +1,6 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- Every second of every entry under exactly one disposition per month. What reaches step 6 and runs beside no other time is credited as it is.
+-- The names are the entry's: what it is judged by has none (int_time_segments).
 with parts as (
     select
         file_id,

@@ -2,9 +2,11 @@
 -- Spans in which one member has time for two or more patients or programs at once (R-TIME-4), among the pieces of entries that survive step 1;
 -- month by month, because a piece lies in one.
 -- First the union per member, patient and program; then, along the clock, how many of them run at once.
+with
 -- Pieces with time beside them on the member's day: a piece lies on one, and numbers are put in an order sooner than names. Two days with one number cost a
 -- look too many. Of pieces with one start the first finds the second behind it, the second the first before it, whichever is first.
-with suspects as (
+-- Pieces of two days are beside each other where a clock is put back over midnight from behind it: in no zone since 2010 (all of the time zone database looked at).
+suspects as (
     select
         file_id,
         line_number,
