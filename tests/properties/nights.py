@@ -30,6 +30,7 @@ from orchestration.transform import compiled
 from orchestration.transform.configuration import CLAIM_LINES, CLOSES, _parquet, write_configuration
 from tests.holds.bench import load_settings
 from tests.properties.orders import Plan, deliveries_of, drawn_plan, loaded_seeds
+from tests.properties.panels import clinic_with_a_history
 from tests.properties.strategies import Clinic, configure, population
 
 # The macro touched_sets, once more: the macro itself is run by the nights of tests/pipeline.
@@ -256,6 +257,22 @@ def in_parts(plan: Plan, after: str) -> Plan:
     return [first, *(run for run in rest if run)]
 
 
+class _Quiet(Random):
+    """Neither settings change nor claims go out between the runs."""
+
+    def random(self) -> float:
+        return 0.99
+
+
+def panel_changes(folder: Path, seeds: Path, seed: int) -> Compared:
+    """A practice with a history, and one night more, on which nothing is new but what the panel says, something else of each patient."""
+    clinic = clinic_with_a_history(seed)
+    deliveries = [one for one in deliveries_of([clinic]) if one.version == 1]
+    newest = clinic.nights[-1].isoformat()
+    plan = [[one for one in deliveries if (one.night == newest) is is_newest] for is_newest in (False, True)]
+    return compare(folder, seeds, [clinic], plan, _Quiet(seed))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--populations", type=int, default=20)
@@ -279,15 +296,18 @@ def main() -> int:
             if seed % 3 == 0:
                 plan = in_parts(plan, nights[len(nights) // 2])
             found = compare(Path(folder) / str(seed), seeds, clinics, plan, rng, asked.nights)
-            for line in found.differences:
-                print(f"   seed {seed}, {line}")
-            total.nights += found.nights
-            total.rows += found.rows
-            total.decided_again += found.decided_again
-            total.patient_months += found.patient_months
-            total.differences += found.differences
+            told = panel_changes(Path(folder) / f"{seed} by its panel", seeds, seed)
+            for part in (found, told):
+                for line in part.differences:
+                    print(f"   seed {seed}, {line}")
+                total.nights += part.nights
+                total.rows += part.rows
+                total.decided_again += part.decided_again
+                total.patient_months += part.patient_months
+                total.differences += part.differences
             print(
                 f"seed {seed}: {found.nights} nights, {found.decided_again:,} of {found.patient_months:,} patient-months decided again, "
+                f"and by a panel {told.decided_again:,} of {told.patient_months:,}, "
                 f"{time.monotonic() - began:.0f} s",
                 flush=True,
             )

@@ -16,7 +16,7 @@ from orchestration.house import House, write_private
 from orchestration.transform import assets, compiled, dbt, standing
 from orchestration.transform.state import build_inputs
 from tests.pipeline.homes import Ran, copy
-from tests.properties.nights import SETS, Compared, compare, differing, in_parts
+from tests.properties.nights import SETS, Compared, compare, differing, in_parts, panel_changes
 from tests.properties.orders import deliveries_of, one_by_one
 from tests.properties.strategies import Fact, population
 
@@ -54,6 +54,41 @@ def test_another_credential_of_a_member_reaches_every_entry_of_theirs(demo: tupl
     plan = [[one for one in deliveries if (one.night == nights[-1]) is is_newest] for is_newest in (False, True)]
     found = compare(tmp_path, demo[0] / "marts.duckdb", clinics, plan, Random(5), nights=2)
     assert found.differences == [] and found.nights >= 1
+
+
+def test_what_a_panel_says_of_a_later_day_moves_no_month_before_it_and_every_other_month(
+    demo: tuple[Path, Ran], tmp_path: Path
+) -> None:
+    found = panel_changes(tmp_path, demo[0] / "marts.duckdb", seed=1)
+    assert found.differences == []
+    assert found.nights == 1 and 0 < found.decided_again < found.patient_months * 0.7
+
+
+def test_a_revocation_touches_the_months_from_its_own_on_and_where_a_payer_was_asked_every_month() -> None:
+    sql = compiled.project("touched").models["touched_patients"].sql
+    with duckdb.connect() as con:
+        con.execute("create schema intermediate; create schema touched; create schema staging")
+        con.execute(
+            "create table touched.int_patients__panel__before (practice_id text, patient_id text, matters_from date, facts int, number int)"
+        )
+        con.execute("alter table touched.int_patients__panel__before add column odd_number int default 0")
+        con.execute(
+            "insert into touched.int_patients__panel__before select 'north', unnest(['p', 'asked', 'same']), '0001-01-01', 3, 7, 0"
+        )
+        con.execute("create table intermediate.int_patients__panel as from touched.int_patients__panel__before")
+        for who in ("p", "asked", "new"):
+            con.execute("insert into intermediate.int_patients__panel values ('north', ?, '2026-11-01', 1, 5, 0)", [who])
+        con.execute("insert into intermediate.int_patients__panel values ('north', 'new', '0001-01-01', 3, 7, 0)")
+        con.execute("create table intermediate.int_coverage_answers as select 'north' as practice_id, 'asked' as patient_id")
+        con.execute(
+            "create table intermediate.int_patients__current as select '' as practice_id, '' as patient_id, '' as billing_practitioner_id limit 0"
+        )
+        con.execute("create table intermediate.int_patient_months as from intermediate.int_patients__current")
+        con.execute("create table staging.stg_services as select '' as practice_id, '' as patient_id, '' as member_id limit 0")
+        con.execute("create table touched.touched_members as select '' as practice_id, '' as member_id limit 0")
+        con.execute("create table touched.touched_practices as select '' as practice_id limit 0")
+        found = con.execute(f"select patient_id, cast(since as text) from ({sql}) order by 1").fetchall()
+    assert found == [("asked", "0001-01-01"), ("new", "0001-01-01"), ("p", "2026-11-01")]
 
 
 @pytest.fixture(scope="module")

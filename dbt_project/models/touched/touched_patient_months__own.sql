@@ -250,7 +250,8 @@ found as (
         grid.patient_id,
         grid.month
     from grid
-    semi join {{ ref('touched_patients') }} as touched on grid.practice_id = touched.practice_id and grid.patient_id = touched.patient_id
+    inner join {{ ref('touched_patients') }} as touched
+        on grid.practice_id = touched.practice_id and grid.patient_id = touched.patient_id and grid.month >= touched.since
     union
     select
         grid.practice_id,

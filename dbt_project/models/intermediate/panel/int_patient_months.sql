@@ -36,7 +36,8 @@ select
     -- Up to which day the month is known: a month that is over stays as it is while nights go by.
     least({{ month_end('grid.month') }}, practices.newest_night) as as_of,
     patients.billing_practitioner_id,
-    patients.deceased_date,
+    -- No month before it depends on it (int_patients__panel).
+    case when patients.deceased_date <= {{ month_end('grid.month') }} then patients.deceased_date end as deceased_date,
     patients.is_on_panel
 from grid
 {{ only_touched('patient_months', 'grid') }}

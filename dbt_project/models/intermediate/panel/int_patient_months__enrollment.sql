@@ -11,7 +11,8 @@ with dated as (
         consents.consented_on,
         consents.documented,
         consents.billing_practitioner_id,
-        consents.revoked_on,
+        -- A revocation to come is none yet: no month before it depends on it (int_patients__panel).
+        case when consents.revoked_on <= months.month_end then consents.revoked_on end as revoked_on,
         consents.obtained_by,
         consents.revoked_on is null or consents.revoked_on >= months.month as is_in_force,
         -- Whatever its program: the funnel asks for a documented consent, the claim for one of the month's program.
@@ -21,7 +22,7 @@ with dated as (
             case when (consents.revoked_on is null or consents.revoked_on >= months.month) and consents.documented then consents.consented_on end
         ) over patient_month as documented_consent_on,
         min(consents.consented_on) over patient_month as first_consented_on,
-        max(consents.revoked_on) over patient_month as last_revoked_on
+        max(case when consents.revoked_on <= months.month_end then consents.revoked_on end) over patient_month as last_revoked_on
     from {{ ref('int_patient_months') }} as months
     inner join {{ ref('int_consents__current') }} as consents
         on
