@@ -11,8 +11,8 @@ import pytest
 from tests.pipeline.homes import Ran, copy, installed_ccm
 
 # One worker makes the demo; what does not need it comes first on the other; what shares it comes last, the longest first, so that neither waits.
-_FIRST = ("demo", "properties", "protection", "worked", "mutation")
-_LAST = ("gate", "faults", "office_days", "answers", "claim_audit", "close_states", "keeping", "rebuild")
+_FIRST = ("demo", "properties", "worked", "mutation", "protection")
+_LAST = ("orders", "gate", "faults", "office_days", "answers", "claim_audit", "close_states", "keeping", "rebuild", "holds")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

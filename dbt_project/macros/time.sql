@@ -40,6 +40,11 @@
     cast(date_trunc('month', {{ day }}) as date)
 {%- endmacro %}
 
+{#- The month from which on a fact matters that matters to every month. -#}
+{% macro always() -%}
+    date '0001-01-01'
+{%- endmacro %}
+
 {% macro month_end(month) -%}
     cast({{ month }} + interval 1 month - interval 1 day as date)
 {%- endmacro %}

@@ -175,11 +175,6 @@
     semi join {{ ref('touched_files') }} as files on known.file_id = files.file_id
 {%- endmacro %}
 
-{#- The month from which on a fact matters that matters to every month. -#}
-{% macro always() -%}
-    date '0001-01-01'
-{%- endmacro %}
-
 {#- The number of these keys; of a single one, which is a number, itself. -#}
 {% macro number_of(keys, alias=none) -%}
     {%- set names = [] -%}

@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import pickle
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from orchestration.engine import is_on, reading
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.storage import batch_numbers
 from orchestration.transform import standing
+from orchestration.transform.rendered import Rendered, not_again
 
 os.environ.setdefault("DBT_SEND_ANONYMOUS_USAGE_STATS", "false")
 os.environ.setdefault("DO_NOT_TRACK", "1")
@@ -196,8 +197,8 @@ def _without_values() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_debug_events() -> Iterator[None]:
-    """While dbt runs, events below INFO are dropped where they are fired. dbt makes a message and a line of each, searches it for secrets, and only then
-    sees that the log does not want it: some twenty a model, a fifth of what a small practice's build costs."""
+    """While dbt runs, events below INFO are not made up before somebody asks what they say, and dropped where they are fired. dbt makes a message and a line
+    of each, searches it for secrets, and only then sees that the log does not want it: some twenty a model, a fifth of what a small practice's build costs."""
     from dbt_common.events import event_manager_client
     from dbt_common.events.base_types import BaseEvent, EventLevel
     from dbt_common.events.event_manager import EventManager
@@ -209,16 +210,33 @@ def _without_debug_events() -> Iterator[None]:
             if (level or e.level_tag()) not in below_info:
                 super().fire_event(e, level, *more, **given)
 
+    make_up, ask = BaseEvent.__init__, BaseEvent.__getattr__
+
+    def keep_what_was_given(self: BaseEvent, *given: Any, **named: Any) -> None:
+        if self.level_tag() in below_info:
+            object.__setattr__(self, "_given", (given, named))
+        else:
+            make_up(self, *given, **named)
+
+    def make_up_now(self: BaseEvent, name: str) -> Any:
+        if "pb_msg" not in vars(self) and "_given" in vars(self):
+            given, named = vars(self).pop("_given")
+            make_up(self, *given, **named)
+            return getattr(self, name)
+        return ask(self, name)
+
     before = event_manager_client.get_event_manager()
     event_manager_client.ctx_set_event_manager(FromInfo())
+    BaseEvent.__init__, BaseEvent.__getattr__ = keep_what_was_given, make_up_now  # type: ignore[method-assign]
     try:
         yield
     finally:
+        BaseEvent.__init__, BaseEvent.__getattr__ = make_up, ask  # type: ignore[method-assign]
         event_manager_client.cleanup_event_logger()
         event_manager_client.ctx_set_event_manager(before)
 
 
-def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Iterable[str] = ()) -> list[NodeResult]:
+def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Collection[str] = ()) -> list[NodeResult]:
     """One dbt command; `night` is "touched" where models are built for touched keys only, and the `sound` tests asked of these (macros/touched.sql).
 
     Raises HouseError when dbt could not run at all; failing tests and models are in the results."""
@@ -231,9 +249,16 @@ def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Itera
         # The sets of a night that recomputes what it touches ask the night before.
         arguments = [*arguments, "--exclude", f"tag:{standing.SETS}"]
     manifest = None if is_parsing else _manifest(house)
-    with environment(house, night, sound), _without_values(), _without_debug_events(), contextlib.redirect_stdout(io.StringIO()):
+    target = "encrypted" if is_on() else "objects" if house.lake_url else "duckdb"
+    # With a key or another lake the SQL says more of this home than its path.
+    rendered = (
+        Rendered(PARSED, house, _wanted(), night, target, sound) if arguments[0] in ("run", "test") and target == "duckdb" else None
+    )
+    given = rendered.give(manifest) if rendered and manifest else frozenset()
+    with (
+        environment(house, night, sound), _without_values(), _without_debug_events(), not_again(given), contextlib.redirect_stdout(io.StringIO())
+    ):  # fmt: skip
         try:
-            target = "encrypted" if is_on() else "objects" if house.lake_url else "duckdb"
             outcome = dbtRunner(manifest).invoke(command_line(arguments, target, writes_manifest=is_parsing))
         finally:
             # dbt only lets its connection go. Whatever still holds it (a log that keeps an exception keeps the frames it came through) would hold the file.
@@ -242,7 +267,10 @@ def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Itera
             if held is not None:
                 held.close()
             logging.getLogger("dbt").setLevel(logging.WARNING)
-    return node_results(outcome, arguments[0])
+    results = node_results(outcome, arguments[0])
+    if rendered:
+        rendered.keep(result.node for result in outcome.result.results if str(result.status) != "error")  # type: ignore[union-attr]
+    return results
 
 
 def command_line(arguments: Sequence[str], target: str, *, writes_manifest: bool = False) -> list[str]:

@@ -67,7 +67,8 @@ def test_what_a_panel_says_of_a_later_day_moves_no_month_before_it_and_every_oth
 def test_a_revocation_touches_the_months_from_its_own_on_and_where_a_payer_was_asked_every_month() -> None:
     sql = compiled.project("touched").models["touched_patients"].sql
     with duckdb.connect() as con:
-        con.execute("create schema intermediate; create schema touched; create schema staging")
+        compiled.prepare(con)
+        con.execute("create schema touched")
         con.execute(
             "create table touched.int_patients__panel__before (practice_id text, patient_id text, matters_from date, facts int, number int)"
         )
