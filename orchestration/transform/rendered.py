@@ -75,13 +75,17 @@ class Rendered:
 
 @contextlib.contextmanager
 def not_again(given: Collection[str]) -> Iterator[None]:
-    """While dbt runs, nodes that came with their SQL are not compiled."""
+    """While dbt runs, nodes that came with their SQL are not compiled. dbt writes it into the home's `target/compiled` as it does with what it compiles: the
+    columns' origins are read off it."""
     from dbt.compilation import Compiler
 
     before = Compiler.compile_node
 
     def compile_node(self: Compiler, node: Any, *more: Any, **named: Any) -> Any:
-        return node if node.unique_id in given else before(self, node, *more, **named)
+        if node.unique_id not in given:
+            return before(self, node, *more, **named)
+        self._write_node(node)
+        return node
 
     Compiler.compile_node = compile_node  # type: ignore[method-assign]
     try:

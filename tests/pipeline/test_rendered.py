@@ -74,6 +74,11 @@ def test_a_second_run_renders_nothing_and_says_the_same(next_night: Path, tmp_pa
     assert set(made) == {name for name, _ in first}
     # What is asked of every row for once is another question.
     assert made_of_all == [some[0]] and made_again == []
+    written = {path.name: path.read_text(encoding="utf-8") for path in dbt.target_folder(house).glob("compiled/**/*.sql")}
+    shutil.rmtree(dbt.target_folder(house) / "compiled")
+    dbt.invoke(house, ["test", "--exclude", "resource_type:unit_test", "--select", "minute_ledger"], standing.SETS, sound)
+    again = {path.name: path.read_text(encoding="utf-8") for path in dbt.target_folder(house).glob("compiled/**/*.sql")}
+    assert len(again) > 5 and again == {name: written[name] for name in again}
     (file,) = mine.glob("rendered-*")
     kept, theirs = (
         json.loads(path.read_text(encoding="utf-8")) for path in (file, dbt.DBT_PROJECT / "target" / "parsed" / file.name)
