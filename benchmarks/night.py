@@ -112,9 +112,9 @@ def measure(size: str, folder: Path) -> dict[str, Any]:
         for name in ("imports", "dbt"):
             run(name, home)
         # The first night of touched keys of a checkout renders its SQL and keeps it, as `dbt build` above has its own from the first night (ADR 33).
-        for number, name in ((1, "nightly, the first of touched keys"), (2, "nightly, the next")):
+        for number in (1, 2):
             land_night(home, patients, months, 500, number=number)
-            steps[name] = command(home, "nightly")
+            steps["nightly, the next"] = command(home, "nightly")
         steps["status"] = command(home, "status")
         steps["explain"] = command(home, "explain", "--practice", "bench-0000", "--patient", "P7", "--month", "2026-10")
         return found
@@ -344,11 +344,6 @@ def _small(steps: dict[str, Any]) -> list[str]:
         *(
             f"| `ccm {said} | {steps[name]['cpu_s']:.1f} ({steps[name]['wall_s']:.1f}): **{steps[name]['cpu_s'] / base:.2f}** | 1.3 |"
             for name, said in (("nightly --full", "nightly --full`"), ("nightly, the next", "nightly` with one more night in"))
-        ),
-        *(
-            f"| the same, the first time in a checkout: it renders its SQL | {steps[name]['cpu_s']:.1f} ({steps[name]['wall_s']:.1f}) | |"
-            for name in ("nightly, the first of touched keys",)
-            if name in steps
         ),
         *(
             f"| `ccm {name}` | **{steps[name]['cpu_s']:.1f}** ({steps[name]['wall_s']:.1f}) | 1.5 |"
