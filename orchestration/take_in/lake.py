@@ -29,7 +29,7 @@ from orchestration.mapping.choice import Choices, MappedTable
 from orchestration.storage import batch_folder, batch_numbers
 from orchestration.take_in import reader, typed
 from orchestration.take_in.landing import LandedTable, discover, fetched, release, spool
-from orchestration.take_in.zones import zone_days
+from orchestration.take_in.zones import far_days, zone_days
 
 SUPERSEDED = -1  # the code of a judged row, beside those of faults (typed.reasons)
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
@@ -529,6 +529,13 @@ class _Batch:
         self.engine.execute("create table zone_days as select * from days")
         self.engine.unregister("days")
 
+    def _add_far_days(self, days: list[tuple[int, date]]) -> None:
+        if days:
+            names = {number: zone for zone, number in self.zones.items()}
+            self.engine.register("far", far_days((number, names[number], day) for number, day in days))
+            self.engine.execute("insert into zone_days from far anti join zone_days using (zone, day)")
+            self.engine.unregister("far")
+
     def take(self, contract: ExtractContract, files: list[tuple[int, LandedTable]]) -> None:
         """Reads all files of one table, quarantines, and writes the table's Parquet file."""
         if not files:
@@ -790,6 +797,7 @@ class _Batch:
     ) -> None:
         engine = self.engine
         if self._one("select bool_or(local != 0) from judged"):
+            self._add_far_days(engine.execute(typed.far_days(contract, "judged", "files")).fetchall())
             for statement in typed.to_utc(contract, "judged", "files", "zone_days"):
                 engine.execute(statement)
         engine.execute("""

@@ -146,13 +146,22 @@ select
 from placed as p"""
 
 
+def far_days(contract: ExtractContract, judged: str, files: str) -> str:
+    """A query of the days (zone, day) of local instants that `zone_days` does not have, few and most of them slips of the pen."""
+    return " union ".join(
+        f"select f.zone, j.{name(column)}::date as day from {judged} as j inner join {files} as f on j.file_id = f.file_id "
+        f"where j.local & {2**number} != 0 and j.{name(column)}::date not between date '{FIRST_DAY}' and date '{LAST_DAY}'"
+        for number, column in enumerate(_instants(contract))
+    )
+
+
 def to_utc(contract: ExtractContract, judged: str, files: str, zone_days: str) -> list[str]:
     """Statements that take the instants of the table `judged` which have a bit in `local` from their practice's clock to UTC. `files` (file_id,
     zone) and `zone_days` are names of tables."""
     statements = []
     for number, column in enumerate(_instants(contract)):
         c = f"j.{name(column)}"
-        day = f"greatest(least({c}::date, date '{LAST_DAY}'), date '{FIRST_DAY}')"
+        day = f"{c}::date"
         second = f"(epoch_us({c}) // 1000000) - (epoch_us({c}::date::timestamp) // 1000000)"
         offset = f"case when {second} < z.switch_second then z.offset_before else z.offset_after end"
         statements.append(

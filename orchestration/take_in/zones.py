@@ -3,7 +3,8 @@ s a million."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,15 @@ import pyarrow as pa
 FIRST_DAY, LAST_DAY = date(1950, 1, 1), date(2100, 12, 31)
 _DAYS = (LAST_DAY - FIRST_DAY).days + 1
 _DAY_SECONDS = 86_400
+_SCHEMA = pa.schema(
+    [
+        ("zone", pa.int64()),
+        ("day", pa.date32()),
+        ("offset_before", pa.int64()),
+        ("switch_second", pa.int64()),
+        ("offset_after", pa.int64()),
+    ]
+)
 
 
 def _offset(zone: ZoneInfo, local: datetime) -> int:
@@ -22,26 +32,42 @@ def _offset(zone: ZoneInfo, local: datetime) -> int:
     return int(offset.total_seconds())
 
 
+def _switch(zone: ZoneInfo, start: datetime, before: int, after: int) -> int:
+    """The second of the day at which its offset changes; past the day's end: it does not."""
+    if before == after:
+        return _DAY_SECONDS
+    low, high = 0, _DAY_SECONDS
+    while high - low > 1:
+        middle = (low + high) // 2
+        if _offset(zone, start + timedelta(seconds=middle)) == before:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
 @cache
 def _days(name: str) -> tuple[pa.Array, pa.Array, pa.Array]:
-    """Of each day: the offset before its switch, the second of the day it comes at (past the day's end: none),
-    the one after."""
+    """Of each day: the offset before its switch, the second of the day it comes at, the one after."""
     zone = ZoneInfo(name)
-    midnight = datetime.combine(FIRST_DAY, datetime.min.time())
+    midnight = datetime.combine(FIRST_DAY, time.min)
     offsets = [_offset(zone, midnight + timedelta(days=day)) for day in range(_DAYS + 1)]
-    switches = [_DAY_SECONDS] * _DAYS
-    for day in range(_DAYS):
-        if offsets[day] != offsets[day + 1]:
-            low, high = 0, _DAY_SECONDS
-            start = midnight + timedelta(days=day)
-            while high - low > 1:
-                middle = (low + high) // 2
-                if _offset(zone, start + timedelta(seconds=middle)) == offsets[day]:
-                    low = middle
-                else:
-                    high = middle
-            switches[day] = high
+    switches = [_switch(zone, midnight + timedelta(days=day), *offsets[day : day + 2]) for day in range(_DAYS)]
     return tuple(pa.array(values, pa.int64()) for values in (offsets[:-1], switches, offsets[1:]))
+
+
+def far_days(days: Iterable[tuple[int, str, date]]) -> pa.Table:
+    """The same as `zone_days` for single days (number of the zone, its name, day) that lie before FIRST_DAY or behind LAST_DAY: slips of the pen, which are
+    taken to UTC like any other time."""
+    rows = []
+    for number, name, day in days:
+        zone, start = ZoneInfo(name), datetime.combine(day, time.min)
+        before = _offset(zone, start)
+        after = _offset(zone, start + timedelta(days=1)) if day < date.max else before
+        rows.append((number, day, before, _switch(zone, start, before, after), after))
+    return pa.table(
+        [pa.array(values, kind) for values, kind in zip(zip(*rows, strict=True), _SCHEMA.types, strict=True)], schema=_SCHEMA
+    )
 
 
 def zone_days(names: list[str]) -> pa.Table:
@@ -55,5 +81,5 @@ def zone_days(names: list[str]) -> pa.Table:
     parts = []
     for number, name in enumerate(names):
         columns = [pa.repeat(pa.scalar(number, pa.int64()), _DAYS), days, *_days(name)]
-        parts.append(pa.table(columns, names=["zone", "day", "offset_before", "switch_second", "offset_after"]))
+        parts.append(pa.table(columns, schema=_SCHEMA))
     return pa.concat_tables(parts)

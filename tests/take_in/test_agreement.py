@@ -120,3 +120,21 @@ def test_local_times_become_utc_as_zoneinfo_has_it(home, zone):
     home.take_in({"lakeside": zone})
     found = [at for (at,) in home.ask("select attempted_at from {outreach} order by line_number")]
     assert found == [t.replace(tzinfo=ZoneInfo(zone)).astimezone(ZoneInfo("UTC")).replace(tzinfo=None) for t in times]
+
+
+@pytest.mark.parametrize("zone", ["Australia/Lord_Howe", "America/New_York", "UTC"])
+def test_local_times_long_before_and_long_after_these_years_become_utc_as_zoneinfo_has_it(home, zone):
+    # Drawn by make fuzz-extracts: a bit flipped in a year made it the year 25, which was read with the offset of 1950.
+    times = [
+        datetime(25, 11, 12, 19, 20, 3), datetime(1, 1, 2), datetime(1883, 11, 18, 12, 1), datetime(1895, 1, 31, 23, 30), datetime(1895, 2, 1, 0, 30),
+        datetime(1942, 2, 9, 1, 59, 59), datetime(1942, 2, 9, 2), datetime(1949, 12, 31, 23, 59), datetime(1950, 1, 1), datetime(2100, 12, 31, 23),
+        datetime(2101, 7, 1), datetime(2150, 3, 8, 2, 30), datetime(2150, 11, 1, 1, 30), datetime(9999, 12, 31, 12),
+    ]  # fmt: skip
+    rows = [row("outreach", outreach_id=str(i), attempted_at=t.isoformat()) for i, t in enumerate(times)]
+    home.land("outreach", csv_of("outreach", rows))
+    # The same days once more, by another table.
+    home.land("time_entries", csv_of("time_entries", [row("time_entries", started_at=times[0].isoformat())]))
+    home.take_in({"lakeside": zone})
+    wanted = [t.replace(tzinfo=ZoneInfo(zone)).astimezone(ZoneInfo("UTC")).replace(tzinfo=None) for t in times]
+    assert [at for (at,) in home.ask("select attempted_at from {outreach} order by line_number")] == wanted
+    assert home.ask("select started_at from {time_entries}") == [(wanted[0],)]
