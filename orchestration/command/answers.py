@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
-from orchestration.house import House, HouseError
+from orchestration.house import House, HouseError, sweep
 from orchestration.practices import load_practices
 
 
@@ -21,6 +21,8 @@ def run_respond(house: House, pipeline: Any = None) -> tuple[Any, list[dict[str,
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     load_practices(house.practices_yaml)
+    with house.lock("run"):
+        sweep(house)
     ensure_tables(house)
     before = {record.file_id for record in ledger(house)}
     has_nights = bool(batch_numbers(house))

@@ -107,6 +107,18 @@ def test_answers_killed_while_they_are_kept_leave_nothing_half_written_once_they
     assert not list(home.glob("lake/answers/**/.*.tmp"))
 
 
+def test_answering_clears_what_a_killed_run_left_half_written_and_nothing_of_one_that_lives(next_night, tmp_path):
+    # Found by make kill: until the next night the scratch of a killed `ccm respond` stayed in .state.
+    home = copy(next_night, tmp_path / "home")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left, living = (home / ".state" / "verdicts" / f".dbt.json.{pid}.tmp" for pid in (gone.pid, os.getpid()))
+    for path in (left, living):
+        path.write_text("{")
+    assert ccm("respond", home=home).code == 0
+    assert not left.exists() and living.exists()
+
+
 def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_night, undisturbed, tmp_path):
     home = copy(next_night, tmp_path / "home")
     done = harness.struck(home, "small:200000", ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee"))
