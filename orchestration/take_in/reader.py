@@ -216,8 +216,8 @@ def _scan_csv(stream: Any, found: Scan, layout: Layout) -> None:
     records = breaks + (ended != b"\n")
     if inside or returns != pairs or (returns and pairs != breaks):
         found.plain = False
-    # DuckDB overlooks one comma too many at a row's end, not one too few.
-    if commas != records * (len(found.header) - 1):
+    # DuckDB overlooks one comma too many at a row's end, not one too few. Of one column a line of blanks would be a row.
+    if commas != records * (len(found.header) - 1) or len(found.header) == 1:
         found.plain = False
     found.rows = records - 1
 

@@ -371,3 +371,10 @@ def test_files_and_folders_of_the_lake_are_private(home):
     home.take_in()
     assert {p.stat().st_mode & 0o777 for p in (home.house.lake / "batches").rglob("*") if p.is_file()} == {0o600}
     assert {p.stat().st_mode & 0o777 for p in (home.house.lake / "batches").rglob("*") if p.is_dir()} == {0o700}
+
+
+def test_a_line_of_the_separator_alone_is_no_row_where_the_separator_is_another(home):
+    # Drawn by make fuzz-extracts: such a file has one column for us, and a line of tabs was counted as a row of it.
+    home.land("outreach", csv_of("outreach", [row("outreach")]).replace(",", "\t") + "\t\t\t\n\t\n")
+    home.take_in()
+    assert home.counts() == [(1, 0, 1, 0)]
