@@ -157,7 +157,7 @@ def far_days(contract: ExtractContract, judged: str, files: str) -> str:
 
 def to_utc(contract: ExtractContract, judged: str, files: str, zone_days: str) -> list[str]:
     """Statements that take the instants of the table `judged` which have a bit in `local` from their practice's clock to UTC. `files` (file_id,
-    zone) and `zone_days` are names of tables."""
+    zone) and `zone_days` are names of tables; every day of theirs is in the latter (`far_days`)."""
     statements = []
     for number, column in enumerate(_instants(contract)):
         c = f"j.{name(column)}"

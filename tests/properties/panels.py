@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
-from itertools import cycle
 from random import Random
 from typing import Any
 
@@ -173,11 +172,11 @@ def _changes() -> list[Callable[[ClinicWithAHistory, Patient], None]]:
 CHANGES = _changes()
 
 
-def clinic_with_a_history(seed: int, each: int = 1) -> ClinicWithAHistory:
-    """A practice in which every kind of change befalls so many patients on its newest night."""
+def clinic_with_a_history(seed: int) -> ClinicWithAHistory:
+    """A practice in which every kind of change befalls a patient on its newest night."""
     rng = Random(seed)
-    clinic = ClinicWithAHistory(rng, [], len(CHANGES) * each)
-    for patient, change in zip(clinic.patients, cycle(CHANGES), strict=False):
+    clinic = ClinicWithAHistory(rng, [], len(CHANGES))
+    for patient, change in zip(clinic.patients, CHANGES, strict=True):
         if rng.random() < 0.3:  # a consent that is over, before the one there is
             begun = clinic.some_day() - timedelta(days=200)
             clinic.consent(patient, begun, revoked_on=begun + timedelta(days=rng.randint(1, 300)))
