@@ -71,14 +71,13 @@ def models(house: House) -> dict[str, Any]:
     results = dbt.invoke(house, ["seed", "--full-refresh"])
     if any(result.is_bad for result in results):
         raise RuntimeError("the seeds could not be loaded")
-    ordered = compiled.in_order(compiled.project().models)
-    root = compiled.project().root
+    ordered = compiled.in_order(compiled.models())
     found = {}
     with warehouse(house) as con:
         for schema in compiled.SCHEMAS:
             con.execute(f"create schema if not exists {schema}")
         for model in ordered:
-            sql = model.sql.replace(root, str(house.root))
+            sql = compiled.in_home(model, house.root)
             found[model.name] = timed(
                 lambda sql=sql, model=model: con.execute(f'create or replace table {model.schema}."{model.name}" as {sql}')  # type: ignore[misc]
             )

@@ -147,7 +147,7 @@ from placed as p"""
 
 
 def far_days(contract: ExtractContract, judged: str, files: str) -> str:
-    """A query of the days (zone, day) of local instants that `zone_days` does not have, few and most of them slips of the pen."""
+    """A query of the days (zone, day) of local instants that `zone_days` does not have: few, and most of them slips of the pen."""
     return " union ".join(
         f"select f.zone, j.{name(column)}::date as day from {judged} as j inner join {files} as f on j.file_id = f.file_id "
         f"where j.local & {2**number} != 0 and j.{name(column)}::date not between date '{FIRST_DAY}' and date '{LAST_DAY}'"

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-FIRST_DAY, LAST_DAY = date(1950, 1, 1), date(2100, 12, 31)
+# The years that work is logged in, and that nights can be of. Another day is asked for by itself (`far_days`): each day here is asked of each night's zones.
+FIRST_DAY, LAST_DAY = date(2018, 1, 1), date(2046, 12, 31)
 _DAYS = (LAST_DAY - FIRST_DAY).days + 1
 _DAY_SECONDS = 86_400
 _SCHEMA = pa.schema(
@@ -57,8 +58,8 @@ def _days(name: str) -> tuple[pa.Array, pa.Array, pa.Array]:
 
 
 def far_days(days: Iterable[tuple[int, str, date]]) -> pa.Table:
-    """The same as `zone_days` for single days (number of the zone, its name, day) that lie before FIRST_DAY or behind LAST_DAY: slips of the pen, which are
-    taken to UTC like any other time."""
+    """The same as `zone_days` for single days (number of the zone, its name, day) that lie before FIRST_DAY or behind LAST_DAY: old dates and slips of
+    the pen, which are taken to UTC like any other time."""
     rows = []
     for number, name, day in days:
         zone, start = ZoneInfo(name), datetime.combine(day, time.min)

@@ -1,7 +1,9 @@
-"""The dbt models as plain SQL: compiled by dbt once, run in a DuckDB connection of one's own. For what must not touch the warehouse."""
+"""The dbt models as plain SQL: compiled by dbt once for a state of the project, run in a DuckDB connection of one's own. For what must not touch
+the warehouse."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
@@ -13,15 +15,16 @@ from typing import Any
 import duckdb
 
 from orchestration.engine import reading
-from orchestration.house import House, HouseError, no_pattern
+from orchestration.house import House, HouseError, write_private
 from orchestration.transform import dbt, standing
+from orchestration.transform.rendered import HOME, in_sql
 
 SCHEMAS = ("rules", "staging", "intermediate", "marts")
 
 
 @dataclass(frozen=True)
 class Model:
-    """One model: `sql` is its SELECT, with the home that it was compiled for in the paths of the lake."""
+    """One model: `sql` is its SELECT, for no home yet (`in_home`)."""
 
     name: str
     schema: str
@@ -30,16 +33,29 @@ class Model:
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Project:
-    """All models by name, and the home folder as its path stands in their SQL."""
-
-    models: dict[str, Model]
-    root: str
+def models(night: str = "") -> Mapping[str, Model]:
+    """All models by name as the project is on disk now, for a night that builds everything or ("touched") for one that recomputes what it touches."""
+    return _models(dbt.state_of_project(), night)
 
 
 @cache
-def _compile(fingerprint: str, night: str) -> Project:
+def _models(state: str, night: str) -> Mapping[str, Model]:
+    """What dbt compiled for this state of the project, by this process or one before: it takes longer than a small practice's close."""
+    prefix = "compiled-"
+    kept = dbt.PARSED / f"{prefix}{state[:16]}-{night or 'whole'}.json"
+    try:
+        found = [Model(**{**one, "parents": tuple(one["parents"])}) for one in json.loads(kept.read_text(encoding="utf-8"))]
+    except (OSError, ValueError):  # none yet, or one that is no such file
+        found = _compile(night)
+        with contextlib.suppress(OSError):  # a checkout that may not be written to
+            write_private(kept, json.dumps([vars(one) for one in found]))
+            for other in kept.parent.glob(f"{prefix}*"):
+                if not other.name.startswith(f"{prefix}{state[:16]}-"):
+                    other.unlink(missing_ok=True)
+    return {one.name: one for one in found}
+
+
+def _compile(night: str) -> list[Model]:
     with tempfile.TemporaryDirectory(prefix="ccm-compile-") as folder:
         house = House(Path(folder)).prepare()
         results = dbt.invoke(house, ["compile"], night)
@@ -49,64 +65,55 @@ def _compile(fingerprint: str, night: str) -> Project:
         manifest = json.loads(
             dbt.ensure_manifest(house).read_text(encoding="utf-8")
         )  # not written by a process that had it in memory
-        models = {}
+        found = []
         for node in manifest["nodes"].values():
             # The sets of a night that recomputes what it touches are asked only on such a night.
             if node["resource_type"] != "model" or (node["schema"] == standing.SETS and not night):
                 continue
             path = dbt.target_folder(house) / "compiled" / "ccm" / node["original_file_path"]
-            models[node["name"]] = Model(
-                node["name"],
-                node["schema"],
-                # What is run here reads files that lie open.
-                path.read_text(encoding="utf-8").replace(reading() or "\0", ""),
-                tuple(
-                    parent.split(".")[-1]
-                    for parent in sorted(node["depends_on"]["nodes"])
-                    if parent.startswith("model.") and (night or manifest["nodes"][parent]["schema"] != standing.SETS)
-                ),
-                node["config"]["meta"],
+            found.append(
+                Model(
+                    node["name"],
+                    node["schema"],
+                    # What is run here reads files that lie open.
+                    path.read_text(encoding="utf-8").replace(reading() or "\0", "").replace(in_sql(house.root), HOME),
+                    tuple(
+                        parent.split(".")[-1]
+                        for parent in sorted(node["depends_on"]["nodes"])
+                        if parent.startswith("model.") and (night or manifest["nodes"][parent]["schema"] != standing.SETS)
+                    ),
+                    node["config"]["meta"],
+                )
             )
-        return Project(models, _in_sql(house.root))
-
-
-def _in_sql(home: Path) -> str:
-    """A home's path as the macro `home` of the dbt project writes it."""
-    return no_pattern(home).replace("'", "''")
-
-
-def project(night: str = "") -> Project:
-    """The project as it is on disk now, for a night that builds everything or ("touched") for one that recomputes what it touches; compiled once per
-    process and state of its files."""
-    return _compile(dbt.project_fingerprint(), night)
+        return found
 
 
 def in_order(wanted: Iterable[str], given: Collection[str] = (), night: str = "") -> list[Model]:
     """The models wanted with all that they stand on, parents first; what is `given` (tables that are there already) ends the way up."""
-    models = project(night).models
+    every = models(night)
     ordered: dict[str, Model] = {}
 
     def visit(name: str) -> None:
         if name in ordered or name in given:
             return
-        for parent in models[name].parents:
+        for parent in every[name].parents:
             visit(parent)
-        ordered[name] = models[name]
+        ordered[name] = every[name]
 
     for name in wanted:
         visit(name)
     return list(ordered.values())
 
 
-def run(con: duckdb.DuckDBPyConnection, home: Path, models: Iterable[Model]) -> None:
+def run(con: duckdb.DuckDBPyConnection, home: Path, ordered: Iterable[Model]) -> None:
     """Builds the models as tables in this connection, from the lake of `home`. `prepare` comes first."""
-    for model in models:
+    for model in ordered:
         con.execute(f'create or replace table {model.schema}."{model.name}" as {in_home(model, home)}')
 
 
 def in_home(model: Model, home: Path) -> str:
     """The model's SQL with the lake of this home."""
-    return model.sql.replace(project().root, _in_sql(home))
+    return model.sql.replace(HOME, in_sql(home))
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:

@@ -83,7 +83,7 @@ def target_folder(house: House) -> Path:
 def ensure_manifest(house: House) -> Path:
     """The manifest of the project as it is now. Parsed only when a file of the project has changed since any home of this checkout parsed it:
     parsing takes longer than a small practice's models."""
-    target, wanted = target_folder(house), _wanted()
+    target, wanted = target_folder(house), state_of_project()
     if not _holds(target, wanted):
         with house.lock("dbt"):
             if not _copy(PARSED, target, wanted):
@@ -93,7 +93,7 @@ def ensure_manifest(house: House) -> Path:
     return target / MANIFEST
 
 
-def _wanted() -> str:
+def state_of_project() -> str:
     """Names the project, where it lies (dbt keeps the path of its seeds) and the dbt that reads it."""
     text = f"{project_fingerprint()}\0{DBT_PROJECT}\0{version('dbt-core')}\0{version('dbt-duckdb')}"
     return hashlib.sha256(text.encode()).hexdigest()
@@ -123,7 +123,7 @@ def _copy(source: Path, target: Path, wanted: str) -> bool:
 
 def _manifest(house: House) -> Manifest:
     """dbt's own object of the parsed project, a fresh one for each command: dbt writes into it as it compiles."""
-    wanted = _wanted()
+    wanted = state_of_project()
     if wanted not in _parsed:
         from dbt.contracts.graph.manifest import Manifest
         from dbt.parser.manifest import extended_mashumuro_decoder
@@ -198,7 +198,10 @@ def _without_values() -> Iterator[None]:
 @contextlib.contextmanager
 def _without_debug_events() -> Iterator[None]:
     """While dbt runs, events below INFO are not made up before somebody asks what they say, and dropped where they are fired. dbt makes a message and a line
-    of each, searches it for secrets, and only then sees that the log does not want it: some twenty a model, a fifth of what a small practice's build costs."""
+    of each, searches it for secrets, and only then sees that the log does not want it: some twenty a model, a fifth of what a small practice's build costs.
+    Which module a flag of behavior comes from is told by such an event alone; dbt looks for it on the stack, with the source of every frame (0.1 s a command).
+    """
+    from dbt_common.behavior_flags import BehaviorFlagRendered
     from dbt_common.events import event_manager_client
     from dbt_common.events.base_types import BaseEvent, EventLevel
     from dbt_common.events.event_manager import EventManager
@@ -225,13 +228,15 @@ def _without_debug_events() -> Iterator[None]:
             return getattr(self, name)
         return ask(self, name)
 
-    before = event_manager_client.get_event_manager()
+    before, source = event_manager_client.get_event_manager(), vars(BehaviorFlagRendered)["_default_source"]
     event_manager_client.ctx_set_event_manager(FromInfo())
     BaseEvent.__init__, BaseEvent.__getattr__ = keep_what_was_given, make_up_now  # type: ignore[method-assign]
+    BehaviorFlagRendered._default_source = staticmethod(lambda: "dbt.adapters")  # type: ignore[method-assign]
     try:
         yield
     finally:
         BaseEvent.__init__, BaseEvent.__getattr__ = make_up, ask  # type: ignore[method-assign]
+        BehaviorFlagRendered._default_source = source  # type: ignore[method-assign]
         event_manager_client.cleanup_event_logger()
         event_manager_client.ctx_set_event_manager(before)
 
@@ -252,7 +257,9 @@ def invoke(house: House, arguments: Sequence[str], night: str = "", sound: Colle
     target = "encrypted" if is_on() else "objects" if house.lake_url else "duckdb"
     # With a key or another lake the SQL says more of this home than its path.
     rendered = (
-        Rendered(PARSED, house, _wanted(), night, target, sound) if arguments[0] in ("run", "test") and target == "duckdb" else None
+        Rendered(PARSED, house, state_of_project(), night, target, sound)
+        if arguments[0] in ("run", "test") and target == "duckdb"
+        else None
     )
     given = rendered.give(manifest) if rendered and manifest else frozenset()
     with (

@@ -19,8 +19,13 @@ if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 # Stands for the path of the home, which other homes of this checkout have elsewhere. In no SQL: dbt writes text.
-_HOME = "\0home\0"
+HOME = "\0home\0"
 _PREFIX = "rendered-"
+
+
+def in_sql(home: Path) -> str:
+    """A home's path as the macro `home` of the dbt project writes it."""
+    return no_pattern(home).replace("'", "''")
 
 
 class Rendered:
@@ -30,7 +35,7 @@ class Rendered:
         """`project`: names the parsed project and dbt. `sound`: the tests that are asked of a touched night's rows alone."""
         key = hashlib.sha256(f"{night}\0{target}".encode()).hexdigest()[:16]
         self.path = folder / f"{_PREFIX}{project[:16]}-{key}.json"
-        self._home = no_pattern(house.root).replace("'", "''")
+        self._home = in_sql(house.root)
         self._sound = frozenset(sound)
         self._kept: dict[str, list[str | None]] = self._read()
 
@@ -51,7 +56,7 @@ class Rendered:
             known = self._kept.get(self._name(unique_id))
             if known is not None:
                 compiled: Any = node
-                compiled.compiled_code = str(known[0]).replace(_HOME, self._home)
+                compiled.compiled_code = str(known[0]).replace(HOME, self._home)
                 compiled.relation_name = known[1]
                 compiled.compiled = compiled.extra_ctes_injected = True
                 given.add(unique_id)
@@ -60,7 +65,7 @@ class Rendered:
     def keep(self, nodes: Iterable[Any]) -> None:
         """Keeps what dbt made of nodes that ran."""
         made = {
-            self._name(node.unique_id): [node.compiled_code.replace(self._home, _HOME), node.relation_name]
+            self._name(node.unique_id): [node.compiled_code.replace(self._home, HOME), node.relation_name]
             for node in nodes
             if getattr(node, "compiled", False) and node.compiled_code and self._name(node.unique_id) not in self._kept
         }

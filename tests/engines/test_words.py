@@ -21,14 +21,14 @@ def said(sql: str) -> str:
 def test_every_model_has_a_counterpart_without_words_that_spark_does_not_know():
     functions = "READ_PARQUET|TIMEZONE|LIST|UNNEST|LIST_AGGREGATE|TO_SECONDS|REGEXP_FULL_MATCH|READ_CSV|FORMAT"
     foreign = rf"\b({functions})\s*\(|\bQUALIFY\b|\bMATERIALIZED\b|\bREPLACE \("
-    left = {name for name, model in compiled.project().models.items() if re.search(foreign, said(model.sql))}
+    left = {name for name, model in compiled.models().items() if re.search(foreign, said(model.sql))}
     assert not left
     # The one place with two statements for two engines (macros/spark.sql).
-    assert {name for name, model in compiled.project().models.items() if "UNION ALL BY NAME" in said(model.sql)} == {"stg_files"}
+    assert {name for name, model in compiled.models().items() if "UNION ALL BY NAME" in said(model.sql)} == {"stg_files"}
 
 
 def test_every_model_with_json_is_written_again_by_the_engine_that_proves_packets():
-    assert {name for name, model in compiled.project().models.items() if "to_json(" in model.sql} <= set(build.WRITE_JSON)
+    assert {name for name, model in compiled.models().items() if "to_json(" in model.sql} <= set(build.WRITE_JSON)
 
 
 def test_a_list_keeps_nulls_and_its_order_and_is_null_of_no_row():

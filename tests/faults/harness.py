@@ -28,7 +28,9 @@ import duckdb
 
 from orchestration.demo.payer import PAID_AFTER, answer
 from orchestration.house import House
-from tests.pipeline.homes import CCM, copy
+from tests.faults.struck import main as strike
+from tests.pipeline import homes
+from tests.pipeline.homes import CCM, Ran, copy
 from tests.properties.strategies import write_home
 
 CLOCKS = {"approval.json", "transitions.jsonl"}  # the only files with a clock
@@ -48,11 +50,14 @@ def environment(home: Path) -> dict[str, str]:
     return {**os.environ, "CCM_HOME": str(home), "COLUMNS": "200", "PYTHONPATH": str(Path(__file__).parents[2])}
 
 
-def ccm(home: Path, *arguments: str, before: Callable[[], None] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+def ccm(home: Path, *arguments: str, before: Callable[[], None] | None = None) -> Ran:
+    if before is None:
+        return homes.ccm(*arguments, home=home)
+    done = subprocess.run(
         [str(CCM), *arguments],
         env=environment(home), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, preexec_fn=before,
     )  # fmt: skip
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 _LIBC = ctypes.CDLL(None)
@@ -65,11 +70,8 @@ def heed_permissions() -> None:
         _LIBC.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0)
 
 
-def struck(home: Path, mode: str, command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tests.faults.struck", mode, "--", *command],
-        env=environment(home), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
-    )  # fmt: skip
+def struck(home: Path, mode: str, command: Sequence[str]) -> Ran:
+    return homes.warm(strike, "struck", mode, "--", *command, home=home)
 
 
 def struck_after(home: Path, seconds: float, command: Sequence[str]) -> int:
@@ -114,15 +116,15 @@ def stages(folder: Path, seed: int, practices: int) -> tuple[list[Stage], dict[s
     write_home(landed, seed, practices=practices, defects=False)
     night = copy(landed, folder / "night")
     done = ccm(night, "nightly")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     close = ("close", "--month", closable(night), "--approved-by", "Ann Lee")
     closed = copy(night, folder / "closed")
     done = ccm(closed, *close)
-    assert done.returncode in (0, 3) and list(closed.glob("closes/*/*/v1/claims.837")), done.stdout + done.stderr
+    assert done.code in (0, 3) and list(closed.glob("closes/*/*/v1/claims.837")), done.out + done.err
     assert answer(House(closed), date.max - PAID_AFTER)
     answered = copy(closed, folder / "answered")
     done = ccm(answered, "respond")
-    assert done.returncode == 0 and "posted" in done.stdout, done.stdout + done.stderr
+    assert done.code == 0 and "posted" in done.out, done.out + done.err
     nightly, respond = ("nightly",), ("respond",)
     return (
         [
@@ -178,8 +180,8 @@ def one(stage: Stage, mode: str, folder: Path, expected: dict[str, object]) -> l
         ]
         for command in stage.again:
             done = ccm(home, *command)
-            if done.returncode not in (0, 3):
-                return [f"{command[0]} again: exit {done.returncode}: {done.stderr.strip()[-300:]}"]
+            if done.code not in (0, 3):
+                return [f"{command[0]} again: exit {done.code}: {done.err.strip()[-300:]}"]
         return torn + differences(expected, content(home))
     finally:
         shutil.rmtree(home, ignore_errors=True)
@@ -228,10 +230,10 @@ def part_strikes(folder: Path, wanted: int) -> Iterator[tuple[str, list[str]]]:
         for number in sorted({1 + round(place * (steps - 1) / max(share - 1, 1)) for place in range(share)}):
             home = copy(part.start, folder / "struck")
             done = struck(home, f"write:{number}", part.command)
-            found = [] if done.returncode == -signal.SIGKILL else [f"exit {done.returncode} instead of a kill"]
+            found = [] if done.code == -signal.SIGKILL else [f"exit {done.code} instead of a kill"]
             if part.name != "close" or not list(home.glob("closes/*/*/v1")):
                 again = struck(home, f"count:{folder / 'again.json'}", part.command)
-                found += [] if again.returncode == 0 else [f"again: exit {again.returncode}"]
+                found += [] if again.code == 0 else [f"again: exit {again.code}"]
             found += differences(expected, kept(home))
             shutil.rmtree(home)
             yield f"{part.name} write:{number} of {steps}", found

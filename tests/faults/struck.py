@@ -1,5 +1,5 @@
-"""`python -m tests.faults.struck MODE -- COMMAND...`: runs a `ccm` command, or one part of it, that is struck down, or that only counts where it
-could be. A part is `part:NAME` (below), run on CCM_HOME without Dagster: the parts are what writes durably.
+"""What runs a `ccm` command, or one part of it, that is struck down, or that only counts where it could be. Its arguments are MODE -- COMMAND... A part is
+`part:NAME` (below), run on CCM_HOME without Dagster: the parts are what writes durably.
 
 MODE
   count:FILE    runs to the end and writes how many durable steps and Dagster steps it took
@@ -94,7 +94,3 @@ def main() -> None:
     finally:
         if mode == "count":
             Path(value).write_text(json.dumps(counts))
-
-
-if __name__ == "__main__":
-    main()

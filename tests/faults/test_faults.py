@@ -41,7 +41,7 @@ def packet(home):
 
 def counted(home, tmp_path, command):
     done = harness.struck(home, f"count:{tmp_path / 'counts.json'}", command)
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err
     return json.loads((tmp_path / "counts.json").read_text())["write"]
 
 
@@ -60,12 +60,12 @@ def test_a_close_killed_at_any_durable_step_is_finished_by_the_next_one_with_the
     for number in sorted({1, 3, steps // 2, steps - 1, steps}):
         home = closable(next_night, tmp_path / str(number))
         done = harness.struck(home, f"write:{number}", CLOSE)
-        assert done.returncode == -9, (number, done.stderr)
+        assert done.code == -9, (number, done.err)
         # What is named like a packet is whole.
         for version in home.glob(f"closes/highpines/{MONTH}/v*"):
             assert (version / "manifest.json").exists() and (version / "approval.json").exists(), number
         if not (home / "closes" / "highpines" / MONTH / "v1").exists():
-            assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).returncode == 0
+            assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).code == 0
         assert packet(home) == expected, number
 
 
@@ -74,11 +74,11 @@ def test_a_killed_publication_leaves_the_marts_that_were_there(next_night, tmp_p
     before = (home / "marts.duckdb").read_bytes()
     steps = counted(closable(next_night, tmp_path / "count"), tmp_path, ("part:publish",))
     assert steps >= 2
-    assert harness.struck(home, "write:1", ("part:publish",)).returncode == -9
+    assert harness.struck(home, "write:1", ("part:publish",)).code == -9
     assert (home / "marts.duckdb").read_bytes() == before
-    assert harness.struck(home, f"write:{steps}", ("part:publish",)).returncode == -9
+    assert harness.struck(home, f"write:{steps}", ("part:publish",)).code == -9
     assert rows(home, "select count(*) as n from patient_month_decisions")[0]["n"] > 0
-    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", ("part:publish",)).returncode == 0
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", ("part:publish",)).code == 0
     assert not list(home.glob(".marts.duckdb.*"))
 
 
@@ -89,8 +89,8 @@ def test_a_night_killed_while_it_is_taken_in_leaves_no_batch_or_a_whole_one(demo
     batches = sorted(path.name for path in (whole / "lake" / "batches").iterdir())
     for number in sorted({1, steps // 2, steps}):
         struck = copy(home, tmp_path / str(number))
-        assert harness.struck(struck, f"write:{number}", ("part:take_in",)).returncode == -9
-        assert harness.struck(struck, f"count:{tmp_path / 'again.json'}", ("part:take_in",)).returncode == 0
+        assert harness.struck(struck, f"write:{number}", ("part:take_in",)).code == -9
+        assert harness.struck(struck, f"count:{tmp_path / 'again.json'}", ("part:take_in",)).code == 0
         assert sorted(path.name for path in (struck / "lake" / "batches").iterdir()) == batches
         for name in ("patients.parquet", "time_entries.parquet", "quarantine.parquet"):
             made = (struck / "lake" / "batches" / batches[-1] / name).read_bytes()
@@ -101,9 +101,9 @@ def test_answers_killed_while_they_are_kept_leave_nothing_half_written_once_they
     home = shutil.copytree(next_night, tmp_path / "home", ignore=shutil.ignore_patterns("landing", "warehouse.duckdb", "closes"))
     original = min(home.glob("inbox/*.835"))
     (home / "inbox" / "later.835").write_text(original.read_text().replace("MEDICARE PART B", "MEDICARE PART B OHIO"))
-    assert harness.struck(home, "write:2", ("part:answers",)).returncode == -9
+    assert harness.struck(home, "write:2", ("part:answers",)).code == -9
     assert list(home.glob("lake/answers/**/.*.tmp"))
-    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", ("part:answers",)).returncode == 0
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", ("part:answers",)).code == 0
     assert not list(home.glob("lake/answers/**/.*.tmp"))
 
 
@@ -122,9 +122,9 @@ def test_answering_clears_what_a_killed_run_left_half_written_and_nothing_of_one
 def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_night, undisturbed, tmp_path):
     home = copy(next_night, tmp_path / "home")
     done = harness.struck(home, "small:200000", ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee"))
-    assert done.returncode != 0 and "Traceback" not in done.stderr + done.stdout
+    assert done.code != 0 and "Traceback" not in done.err + done.out
     assert not list(home.glob(f"closes/highpines/{MONTH}/v*")) and not list(home.glob("closes/**/*.tmp"))
-    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).returncode == 0
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).code == 0
     assert packet(home) == undisturbed[0]
 
 
@@ -156,7 +156,7 @@ def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_nig
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(lambda command: harness.ccm(home, *command), commands))
     for command, one in zip(commands, done, strict=True):
-        assert one.returncode in (0, 3), (command, one.stderr)
+        assert one.code in (0, 3), (command, one.err)
     if not packet(home):  # both came before the night's verdict on what the other had changed
         assert ccm("nightly", home=home).code == 0
         assert ccm(*commands[0], home=home).code == 0
@@ -175,7 +175,7 @@ def test_two_nightlies_at_once_take_each_file_in_once(tmp_path):
     write_home(home, seed=8, practices=1, defects=False)
     with ThreadPoolExecutor(2) as pool:
         done = list(pool.map(lambda _: harness.ccm(home, "nightly"), range(2)))
-    assert [one.returncode for one in done] == [0, 0], [one.stderr for one in done]
+    assert [one.code for one in done] == [0, 0], [one.err for one in done]
     landed = {path.relative_to(home / "landing").as_posix() for path in home.glob("landing/*/*/*.*")}
     taken = [record.file_name for record in ledger(House(home))]
     assert len(taken) == len(set(taken)) and set(taken) == landed
@@ -189,10 +189,10 @@ def test_a_read_only_folder_is_named_keeps_nothing_half_done_and_spoils_no_rerun
         folder.chmod(0o500)
         done = harness.ccm(home, *command, before=harness.heed_permissions)
         folder.chmod(0o700)
-        assert done.returncode == 1 and str(folder) in done.stderr and "then run the same command again" in done.stderr, folder
-        assert "Traceback" not in done.stderr + done.stdout
+        assert done.code == 1 and str(folder) in done.err and "then run the same command again" in done.err, folder
+        assert "Traceback" not in done.err + done.out
         assert not list(home.glob(f"closes/highpines/{MONTH}/v*")) and not list(home.glob("closes/**/*.tmp"))
-    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).returncode == 0
+    assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).code == 0
     assert packet(home) == undisturbed[0]
 
 
@@ -206,8 +206,8 @@ def test_a_read_only_home_can_be_read_and_says_at_once_that_no_night_can_run(nex
     finally:
         for folder in (home, home / ".state"):
             folder.chmod(0o700)
-    assert night.returncode == 1 and f"{home}: cannot be written" in night.stderr
-    assert status.returncode == 0 and "highpines" in status.stdout, status.stderr
+    assert night.code == 1 and f"{home}: cannot be written" in night.err
+    assert status.code == 0 and "highpines" in status.out, status.err
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):

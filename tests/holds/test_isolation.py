@@ -24,7 +24,7 @@ def test_a_vile_practice_leaves_every_row_of_another_as_it_was_and_is_named_as_t
             vile.land(home, other, seed=6, every=4)
         else:
             other.land(home)
-        with build(home, list(compiled.project().models)) as con:
+        with build(home, list(compiled.models())) as con:
             found[kind] = {schema: of_the_well(con, schema, ("beta",)) for schema in ("marts", "intermediate")}
             at_fault = {row["practice_id"] for row in rows(con, "select distinct practice_id from marts.close_holds")}
         assert at_fault == ({"alpha"} if kind == "vile" else set())
@@ -54,7 +54,7 @@ def test_numbers_at_the_ends_of_their_range_stop_nobodys_night(tmp_path):
         {**other.visits()[0], "service_id": f"S{n}", "units": units, "service_date": "2026-10-13"} for n, units in enumerate(ends)
     ])  # fmt: skip
     write(tmp_path, "alpha", night, "coverages", [{**other.panel()["coverages"][0], "priority": priority} for priority in ends])
-    with build(tmp_path, list(compiled.project().models)) as con:
+    with build(tmp_path, list(compiled.models())) as con:
         claimable = rows(
             con, "select practice_id from marts.patient_month_decisions where month = date '2026-10-01' and decision = 'claimable'"
         )

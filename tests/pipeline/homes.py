@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
@@ -48,10 +49,16 @@ def ccm(*arguments: str, home: Path) -> Ran:
 
     Its arguments, environment, files, output and exit code are those of the installed command.
     """
+    return warm(_command, str(CCM), *arguments, home=home)
+
+
+def warm(what: Callable[[], object], *arguments: str, home: Path) -> Ran:
+    """What a process prints and exits with that starts with the libraries imported and runs `what`, a function of a module, with these arguments
+    (`sys.argv`) on a home. One that is killed has the code of its signal, negative."""
     with tempfile.TemporaryDirectory(prefix="ccm-ran-") as folder:
         printed = [Path(folder) / name for name in ("out", "err")]
         process = _warm.Process(
-            target=_main, args=(arguments, _environment(home), str(Path.cwd()), [str(path) for path in printed])
+            target=_run, args=(what, arguments, _environment(home), str(Path.cwd()), [str(path) for path in printed])
         )
         process.start()
         process.join()
@@ -60,17 +67,23 @@ def ccm(*arguments: str, home: Path) -> Ran:
     return Ran(process.exitcode, *said)
 
 
-def _main(arguments: tuple[str, ...], environment: dict[str, str], folder: str, printed: list[str]) -> None:
+def _run(
+    what: Callable[[], object], arguments: tuple[str, ...], environment: dict[str, str], folder: str, printed: list[str]
+) -> None:
     for stream, path in zip((1, 2), printed, strict=True):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), stream)
     sys.stdout, sys.stderr = (io.TextIOWrapper(os.fdopen(fd, "wb", closefd=False), "utf-8", write_through=True) for fd in (1, 2))
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    sys.argv = [str(CCM), *arguments]
+    sys.argv = list(arguments)
+    sys.exit(what())  # type: ignore[arg-type]  # what the console script does
+
+
+def _command() -> object:
     from orchestration.command.main import main
 
-    sys.exit(main())  # as the console script does
+    return main()
 
 
 def rows(home: Path, sql: str) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orchestration.house import DBT_PROJECT, House
-from orchestration.transform import compiled, dbt, rendered, standing
+from orchestration.transform import compiled, dbt, standing
 from orchestration.transform.rendered import Rendered
 from tests.pipeline.homes import copy
 
@@ -33,15 +33,15 @@ def _node(unique_id: str, sql: str | None = None) -> Any:
 @pytest.mark.parametrize("night", ["", standing.SETS])
 def test_what_is_kept_of_the_nights_of_the_demo_is_what_dbt_compiles(next_night: Path, tmp_path: Path, night: str) -> None:
     house = House(copy(next_night, tmp_path / "home")).prepare()
-    kept = json.loads(Rendered(dbt.PARSED, house, dbt._wanted(), night, "duckdb", ()).path.read_text(encoding="utf-8"))
-    project = compiled.project(night)
+    kept = json.loads(Rendered(dbt.PARSED, house, dbt.state_of_project(), night, "duckdb", ()).path.read_text(encoding="utf-8"))
+    known = compiled.models(night)
     models = {name.split(".")[-1]: sql for name, (sql, _) in kept.items() if name.startswith("model.")}
     nodes = dbt.load_manifest(dbt.ensure_manifest(house))["nodes"].values()
     in_others = {node["name"] for node in nodes if node["config"]["materialized"] == "ephemeral"}
-    assert models.keys() == project.models.keys() - in_others
+    assert models.keys() == known.keys() - in_others
     for name, sql in models.items():
-        assert sql.replace(rendered._HOME, project.root) == project.models[name].sql, name
-    assert next_night.as_posix() not in Rendered(dbt.PARSED, house, dbt._wanted(), night, "duckdb", ()).path.read_text(
+        assert sql == known[name].sql, name
+    assert next_night.as_posix() not in Rendered(dbt.PARSED, house, dbt.state_of_project(), night, "duckdb", ()).path.read_text(
         encoding="utf-8"
     )
 

@@ -15,13 +15,30 @@ os.environ.update(COLUMNS="200", GX_ANALYTICS_ENABLED="false", DBT_SEND_ANONYMOU
 
 # Consoles decide on colours as they are made; no command of the tests has a terminal.
 with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+    import alembic.config  # noqa: F401
     import dagster  # noqa: F401
     import dagster_dbt  # noqa: F401
     import dbt.adapters.duckdb
     import dbt.cli.main  # noqa: F401
     import great_expectations.expectations  # noqa: F401
+    import holidays.countries  # noqa: F401
     import pyarrow.dataset  # noqa: F401
     import pyx12.x12n_document  # noqa: F401
+    from dbt.adapters.duckdb.credentials import DuckDBCredentials
+    from dbt.contracts.project import PackageConfig, ProfileConfig, Project, ProjectFlags
 
+    import orchestration.answer.assets
     import orchestration.answer.publish
-    import orchestration.command.main  # noqa: F401
+    import orchestration.close.assets
+    import orchestration.command.main
+    import orchestration.judge.assets
+    import orchestration.operate.event_log
+    import orchestration.operate.sensors
+    import orchestration.payers.assets
+    import orchestration.schedules.jobs
+    import orchestration.take_in.assets
+    import orchestration.transform.assets  # noqa: F401
+
+# dbt makes these once a process, too.
+for read_by_every_command in (DuckDBCredentials, PackageConfig, ProfileConfig, Project, ProjectFlags):
+    read_by_every_command.json_schema()

@@ -73,14 +73,13 @@ def warehouse(seeds: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def build_whole(con: duckdb.DuckDBPyConnection, house: House) -> None:
-    compiled.run(con, house.root, compiled.in_order(sorted(compiled.project().models)))
+    compiled.run(con, house.root, compiled.in_order(sorted(compiled.models())))
 
 
 def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
     """Like the materialization `table` (dbt_project/macros/table.sql) on a night that recomputes what it touches."""
-    project = compiled.project("touched")
-    for model in compiled.in_order(sorted(project.models), night="touched"):
-        sql = model.sql.replace(project.root, compiled._in_sql(house.root))
+    for model in compiled.in_order(sorted(compiled.models("touched")), night="touched"):
+        sql = compiled.in_home(model, house.root)
         table = f'{model.schema}."{model.name}"'
         if model.meta.get("keeps_last_night"):
             con.execute(f'create or replace table touched."{model.name}__before" as from {table}')
@@ -112,7 +111,7 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
 def differing(con: duckdb.DuckDBPyConnection, other: duckdb.DuckDBPyConnection, compared: Compared) -> Iterator[str]:
     """Tables of the two connections, the first of them after a night of touched keys, that are not the same, row for row: of what such a night has for
     itself alone, the rows of its keys (where these went with the publication: of the keys that it has rows of). Whose patient has no number is in no key."""
-    of_tonight = {name: model.meta for name, model in compiled.project().models.items() if model.meta.get("is_of_tonight")}
+    of_tonight = {name: model.meta for name, model in compiled.models().items() if model.meta.get("is_of_tonight")}
     every = (
         "select schema_name, table_name from duckdb_tables() where schema_name in ('staging', 'intermediate', 'marts') order by all"
     )

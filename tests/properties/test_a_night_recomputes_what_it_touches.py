@@ -65,7 +65,7 @@ def test_what_a_panel_says_of_a_later_day_moves_no_month_before_it_and_every_oth
 
 
 def test_a_revocation_touches_the_months_from_its_own_on_and_where_a_payer_was_asked_every_month() -> None:
-    sql = compiled.project("touched").models["touched_patients"].sql
+    sql = compiled.models("touched")["touched_patients"].sql
     with duckdb.connect() as con:
         compiled.prepare(con)
         con.execute("create schema touched")
@@ -271,7 +271,7 @@ def test_what_a_night_left_unfinished_is_no_ground_for_the_next(stood: House) ->
 
 
 def test_every_model_built_for_touched_keys_comes_behind_the_set_of_them() -> None:
-    models = compiled.project("touched").models
+    models = compiled.models("touched")
     scoped = {name: model.meta["touched_by"] for name, model in models.items() if "touched_by" in model.meta}
     assert len(scoped) > 40 and set(scoped.values()) == set(SETS)
     for name, keys in scoped.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import tempfile
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 
 from orchestration.contracts import extract_contracts
 from orchestration.take_in import lake
+from orchestration.take_in.zones import FIRST_DAY, LAST_DAY
 
 from .conftest import GOOD, Home, csv_of, row
 
 ENTRIES = extract_contracts()["time_entries"]
+FIRST, LAST = datetime.combine(FIRST_DAY, time.min), datetime.combine(LAST_DAY, time(23, 59, 59))
 FIELD = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12),
     st.text(' ,"\n\r\tab;é', max_size=8),
@@ -114,7 +116,14 @@ def test_local_times_become_utc_as_zoneinfo_has_it(home, zone):
         datetime(2011, 12, 29),
     ]
     times = [start + timedelta(minutes=15 * step) for start in starts for step in range(160)]
-    times += [datetime(1955, 6, 1, 12, 0, 1), datetime(2100, 12, 31, 23, 59, 59)]
+    times += [
+        datetime(1955, 6, 1, 12, 0, 1),
+        FIRST,
+        FIRST - timedelta(seconds=1),
+        LAST,
+        LAST + timedelta(seconds=1),
+        datetime(2100, 12, 31, 23, 59, 59),
+    ]
     rows = [row("outreach", outreach_id=str(i), attempted_at=t.isoformat()) for i, t in enumerate(times)]
     home.land("outreach", csv_of("outreach", rows))
     home.take_in({"lakeside": zone})
@@ -127,8 +136,8 @@ def test_local_times_long_before_and_long_after_these_years_become_utc_as_zonein
     # Drawn by make fuzz-extracts: a bit flipped in a year made it the year 25, which was read with the offset of 1950.
     times = [
         datetime(25, 11, 12, 19, 20, 3), datetime(1, 1, 2), datetime(1883, 11, 18, 12, 1), datetime(1895, 1, 31, 23, 30), datetime(1895, 2, 1, 0, 30),
-        datetime(1942, 2, 9, 1, 59, 59), datetime(1942, 2, 9, 2), datetime(1949, 12, 31, 23, 59), datetime(1950, 1, 1), datetime(2100, 12, 31, 23),
-        datetime(2101, 7, 1), datetime(2150, 3, 8, 2, 30), datetime(2150, 11, 1, 1, 30), datetime(9999, 12, 31, 12),
+        datetime(1942, 2, 9, 1, 59, 59), datetime(1942, 2, 9, 2), datetime(1949, 12, 31, 23, 59), datetime(2100, 12, 31, 23),
+        datetime(2150, 3, 8, 2, 30), datetime(2150, 11, 1, 1, 30), datetime(9999, 12, 31, 12),
     ]  # fmt: skip
     rows = [row("outreach", outreach_id=str(i), attempted_at=t.isoformat()) for i, t in enumerate(times)]
     home.land("outreach", csv_of("outreach", rows))

@@ -119,7 +119,7 @@ def take_back(house: House, spark: Any) -> None:
     From the files, where they are on this machine; else from the session, each table through this process's memory."""
     nodes = dbt.load_manifest(dbt.ensure_manifest(house))["nodes"]
     with open_warehouse(house, read_only=False) as warehouse:
-        for model in compiled.in_order(compiled.project().models):
+        for model in compiled.in_order(compiled.models()):
             node = nodes[f"model.ccm.{model.name}"]
             if node["config"]["materialized"] != "table" or model.name in LEFT_OUT:
                 continue
