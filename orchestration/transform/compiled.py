@@ -45,7 +45,7 @@ def _models(state: str, night: str) -> Mapping[str, Model]:
     kept = dbt.PARSED / f"{prefix}{state[:16]}-{night or 'whole'}.json"
     try:
         found = [Model(**{**one, "parents": tuple(one["parents"])}) for one in json.loads(kept.read_text(encoding="utf-8"))]
-    except (OSError, ValueError):  # none yet, or one that is no such file
+    except (OSError, ValueError, TypeError, KeyError):  # none yet, or one that is no such file
         found = _compile(night)
         with contextlib.suppress(OSError):  # a checkout that may not be written to
             write_private(kept, json.dumps([vars(one) for one in found]))

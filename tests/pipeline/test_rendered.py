@@ -1,4 +1,4 @@
-"""What dbt made of models and tests before is given to it again, and is what it would make."""
+"""What dbt made of models and tests before is given to it again, or run apart from it, and is what it would make."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from orchestration.house import DBT_PROJECT, House
 from orchestration.transform import compiled, dbt, standing
-from orchestration.transform.rendered import Rendered
+from orchestration.transform.rendered import HOME, Rendered
 from tests.pipeline.homes import copy
 
 pytestmark = pytest.mark.xdist_group("orders")
@@ -134,6 +134,37 @@ def test_a_checkout_that_may_not_be_written_to_keeps_nothing(tmp_path: Path) -> 
     house = House(tmp_path / "home")
     Rendered(tmp_path / "parsed", house, PROJECT, "", "duckdb", ()).keep([_node("model.ccm.a", "select 1")])
     assert Rendered(tmp_path / "parsed", house, PROJECT, "", "duckdb", ()).give(_manifest(_node("model.ccm.a"))) == frozenset()
+
+
+def test_models_compiled_before_are_read_and_what_cannot_be_read_is_compiled_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = compiled.models()
+    (file,) = (DBT_PROJECT / "target" / "parsed").glob(f"compiled-{dbt.state_of_project()[:16]}-whole.json")
+    text = file.read_text(encoding="utf-8")
+    assert file.stat().st_mode & 0o777 == 0o600 and "ccm-compile-" not in text and not re.search(r"read_parquet\(\s*'/", text)
+    mine = tmp_path / "parsed"
+    monkeypatch.setattr(dbt, "PARSED", mine)
+    monkeypatch.setattr(compiled, "_compile", lambda night: [compiled.Model("a", "marts", f"select '{HOME}'", ("b",))])
+    kept = []
+    for content in (text, text[:-1], '[{"name": "a", "of": "another release"}]', None):
+        compiled._models.cache_clear()
+        shutil.rmtree(mine, ignore_errors=True)
+        mine.mkdir()
+        if content:
+            (mine / file.name).write_text(content)
+        (mine / "compiled-0123456789abcdef-whole.json").write_text("of another project")
+        kept.append(compiled.models())
+        assert json.loads((mine / file.name).read_text())
+    compiled._models.cache_clear()
+    assert kept[0] == known and kept[1].keys() == kept[2].keys() == kept[3].keys() == {"a"}
+    assert kept[3] == {"a": compiled.Model("a", "marts", f"select '{HOME}'", ("b",))}
+    assert compiled.in_home(kept[3]["a"], Path("/it's [one]")) == "select '/it''s [[]one]'"
+    assert [path.name for path in mine.iterdir()] == [file.name]
+    # A checkout that may not be written to.
+    monkeypatch.setattr(dbt, "PARSED", mine / file.name)
+    assert compiled.models() == kept[3]
+    compiled._models.cache_clear()
 
 
 def test_a_debug_event_is_made_up_when_somebody_asks_what_it_says() -> None:
