@@ -7,6 +7,7 @@ import csv
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,8 @@ _LONGEST_USUAL_HEADER = 16 * 1024
 _RECORDS_A_BATCH = 20_000
 _ROWS_MEASURED = 16
 _BYTES_A_BATCH = 32 * 1024 * 1024  # of text, so that rows with long notes come in smaller batches
+_OTHER_BREAKS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_VALUE = re.compile(r"[+-]?[0-9][0-9.:TZ+ -]*")  # a date, an instant or a number
 _AFTER_QUOTES, _BEFORE_QUOTES = {b"", b"\n", b"\r"}, {b"", b"\n"}
 
 TORN = "cannot be unpacked to its end (truncated or damaged gzip); land the whole file again"
@@ -39,6 +42,8 @@ WRONG_COUNT = "wrong number of columns; quote values that hold commas or line br
 NOT_UTF8 = "bytes that are not UTF-8; save the file as UTF-8 and land it again"
 HAS_NUL = "holds a NUL byte; export the row again"
 BAD_HEADER = "the header's quoting is not RFC 4180 (a quote out of place or never closed); correct it and land the file again"
+OTHER_BREAK = "is followed in the header by a line break that is neither a line feed nor CR LF; export the file with such line ends and land it again"
+NOT_TOLD = "(not told: dates, numbers or words of a row stand among the names in the header)"
 BAD_QUOTES = "quoting that is not RFC 4180 (a quote out of place or never closed); correct the row and land the file again"
 
 
@@ -286,8 +291,17 @@ def _judge_header(names: list[str], found: Scan, layout: Layout) -> None:
             # The header's own words stay out: without a header row they are a patient's.
             found.column_fault = (column.name, f"required column {column.name} is missing{hint}; land the file with it")
             return
+    for name in names:
+        parts = _OTHER_BREAKS.split(name)
+        if len(parts) > 1 and (column_named := next((part for part in parts if part in layout.names), None)):
+            found.column_fault = (column_named, f"column {column_named} {OTHER_BREAK}")
+            return
     known = layout.known or layout.names
-    found.extra_columns = tuple(_printable(name) for name in names if name not in known)
+    extra = [name for name in names if name not in known]
+    # Where the header's line end is lost, a patient's row stands in it.
+    words = {word for column in layout.columns for word in column.vocabulary or ()}
+    is_of_a_row = any(_VALUE.fullmatch(name) or name in words for name in extra)
+    found.extra_columns = (NOT_TOLD,) if is_of_a_row else tuple(_printable(name) for name in extra)
 
 
 def _printable(name: str) -> str:
@@ -472,9 +486,15 @@ def _scan_parquet(landed: LandedTable, layout: Layout) -> Scan:
     try:
         with pq.ParquetFile(landed.files[0]) as file:
             schema, found.rows = file.schema_arrow, file.metadata.num_rows
+            in_groups = sum(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
             names = [_printable(name) for name in schema.names]
     except (pa.ArrowException, OSError, ValueError):
         found.fault = "is no readable Parquet file (damaged, encrypted or cut short); land the whole file again"
+        return found
+    if in_groups != found.rows:
+        found.fault = (
+            f"is damaged (its footer says {found.rows:,} rows, and {in_groups:,} of their groups); land the whole file again"
+        )
         return found
     _judge_header(names, found, layout)
     if found.column_fault is None:

@@ -30,6 +30,7 @@ _TIME = re.compile(
 _BARE = re.compile(r"[^,\n\r]*")
 _LINE = re.compile(r"[^\n\r]*")
 _NUMBER = re.compile(r"[+-]?[0-9]+")
+OTHER_BREAKS = set("\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")  # where str.splitlines() breaks, beside LF and CR
 
 
 class Unsaid(Exception):
@@ -63,6 +64,8 @@ def expected_of(path: Path, table: str, form: str, zone: str) -> Expected:
     except PermissionError:
         return unreadable()
     if form == "parquet":
+        if _contradicts_itself(raw):
+            return unreadable()
         rows = _parquet_rows(raw, table)
     else:
         if form == "csv.gz":
@@ -81,7 +84,14 @@ def expected_of(path: Path, table: str, form: str, zone: str) -> Expected:
         return Expected(is_rejected=True, received=len(records), quarantined=dict.fromkeys(line for line, _ in records))
     if form != "parquet":
         header = [name.strip(" \t") for name in header]
+        # A row behind a line break of another kind has become names: the file is turned back, as with a quote out of place.
+        if any(set(name) & OTHER_BREAKS and set(_pieces(name)) & COLUMNS[table].keys() for name in header):
+            return Expected(is_rejected=True, received=len(records), quarantined=dict.fromkeys(line for line, _ in records))
     return _judged(header, records, table, zone)
+
+
+def _pieces(name: str) -> list[str]:
+    return "".join("\n" if letter in OTHER_BREAKS else letter for letter in name).split("\n")
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, list[str] | None]]:
@@ -136,6 +146,14 @@ def _quoted(text: str, place: int) -> tuple[str, int] | None:
     if text[place : place + 1] not in (",", "\n", "\r", ""):
         return None
     return "".join(parts), place
+
+
+def _contradicts_itself(raw: bytes) -> bool:
+    try:
+        told = pq.read_metadata(io.BytesIO(raw))
+        return bool(told.num_rows != sum(told.row_group(number).num_rows for number in range(told.num_row_groups)))
+    except (pa.ArrowException, OSError, ValueError):
+        return False
 
 
 def _parquet_rows(raw: bytes, table: str) -> list[tuple[int, list[Any]]]:
