@@ -139,6 +139,7 @@ def test_a_checkout_that_may_not_be_written_to_keeps_nothing(tmp_path: Path) -> 
 def test_models_compiled_before_are_read_and_what_cannot_be_read_is_compiled_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    compiled._models.cache_clear()
     known = compiled.models()
     (file,) = (DBT_PROJECT / "target" / "parsed").glob(f"compiled-{dbt.state_of_project()[:16]}-whole.json")
     text = file.read_text(encoding="utf-8")
