@@ -75,12 +75,12 @@ def test_a_header_that_ends_in_another_kind_of_line_break_is_rejected_and_gives_
 
 def test_names_of_unknown_columns_are_not_told_where_a_row_may_stand_in_the_headers_line(home):
     glued = {
-        "care_plans": (PLAN.replace("\n", "J"), "c1,Smith,2026-01-05,,"),
-        "conditions": ("condition_id,patient_id,icd10_code,clinical_statusJ", "c1,Smith,E119,active"),
-        "stays": ("stay_id,patient_id,stay_type,admitted_on,room,", "Smith,-1.5"),
+        "care_plans": PLAN.replace("\n", "J") + "c1,Smith,2026-01-05,,",
+        "conditions": "condition_id,patient_id,icd10_code,clinical_status,Jc1,Smith,E119,active",
+        "stays": "stay_id,patient_id,stay_type,admitted_on,room,Smith,-1.5",
     }
-    for table, (header, row_) in glued.items():
-        home.land(table, f"{header}{row_}\n" if table != "conditions" else f"{header.replace('statusJ', 'status,J')}{row_}\n")
+    for table, header in glued.items():
+        home.land(table, f"{header}\n")
     home.take_in()
     told = home.ask("select table_name, extra_columns, outcome from {files} order by all")
     assert "Smith" not in str(told) and len(told) == 3
