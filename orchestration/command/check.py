@@ -135,10 +135,13 @@ def judge_files(
         if one.practice_id not in records:
             raise HouseError(f"{path}: changed while it was read; check it when its export has ended")
         record = records[one.practice_id]
+        found = faults.get(record.file_id, [])
+        if record.reason and not found:  # rejected for its header, and no row stands in quarantine for it
+            found = [Fault(None, record.reason, 0, [0])]
         verdicts.append(
             Verdict(
                 str(path), contract.table, record.outcome, record.rows_received, record.rows_accepted, record.rows_quarantined,
-                record.rows_superseded, faults.get(record.file_id, []), _notices(path, record, contract),
+                record.rows_superseded, found, _notices(path, record, contract),
                 record.rows_filtered,
             )
         )  # fmt: skip

@@ -116,3 +116,15 @@ def test_words_of_a_header_cannot_move_the_terminals_cursor(check, tmp_path):
     ran = check(os.fspath(tmp_path / "stays.csv"))
     assert ran.code == 0 and "\x1b" not in ran.out and "?[2Jmood, [red]colour" in ran.out
     assert GOOD["date"] not in ran.out
+
+
+@pytest.mark.parametrize("header", ["care_plan_id,established_on", "care_plan_id,patient_id,established_on\x0bc1,Smith,2026-01-05"])
+def test_a_file_that_its_header_rejects_says_why_also_where_it_has_no_row(check, tmp_path, header):
+    path = tmp_path / "care_plans.csv"
+    path.write_text(f"{header}\n")
+    said = check(str(path))
+    (verdict,) = json.loads(check(str(path), "--json").out)["files"]
+    assert said.code == 1 and "Smith" not in said.out + str(verdict)
+    assert [(fault["rows"], fault["first_lines"]) for fault in verdict["faults"]] == [(0, [0])]
+    what, _, mending = verdict["faults"][0]["reason"].partition("; ")
+    assert "the file" in said.out and what in said.out and mending in said.out
