@@ -87,8 +87,9 @@
 {#- Behind a FROM: the pieces of current entries (rules.md A3): most entries are one piece as they are, the others were cut (int_time_entries__cut).
     A piece has its entry's columns, its own local_day, month, start_at, end_at and seconds (no time: no interval, and seconds as they are), and is_whole
     when nothing was cut off. Which: `all`, those to be `judged` (judged_entries), those of touched entries as this night `made` them, or as they were `before`
-    this night (of the cut ones all). `days`: a model of months; of whole entries only those of a day in one of these are read, of the cut ones all. -#}
-{% macro time_pieces(which='all', days=none) -%}
+    this night (of the cut ones all). `days`: a model of months; of whole entries only those of a day in one of these are read, of the cut ones all. `places`: a relation of rowids,
+    of whole entries only these are read. -#}
+{% macro time_pieces(which='all', days=none, places=none) -%}
     {%- if which == 'before' -%}
         {%- set entries, cut = ref('touched_entries__known'), last_night('intermediate', 'int_time_entries__cut') -%}
     {%- elif which == 'made' -%}
@@ -115,7 +116,11 @@
         semi join ({{ days_of(days) }}) as days on local_day = days.day
         {%- endif %}
         {#- One condition, not two: DuckDB takes each for one row in five, and would hash these many by the few that they are joined with. #}
-        where case when is_current then not is_cut else false end
+        where
+            case when is_current then not is_cut else false end
+            {%- if places %}
+            and rowid in (select place from {{ places }})
+            {%- endif %}
         union all
         select
             {% for column in columns %}{{ column }},

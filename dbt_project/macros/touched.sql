@@ -24,7 +24,7 @@
         'landed_appointments': ('touched_appointments__landed', ['practice_id', 'appointment_id']),
         'entries': ('touched_entries', ['practice_id', 'entry_id']),
         'judged_entries': ('touched_entries__judged', ['practice_id', 'entry_id']),
-        'member_months': ('touched_member_months', ['practice_id', 'member_id', 'month']),
+        'member_days': ('touched_member_days', ['practice_id', 'member_id', 'local_day']),
         'patient_months': ('touched_patient_months', ['practice_id', 'patient_id', 'month']),
         'patient_months_since': ('touched_patient_months__since', ['practice_id', 'patient_id', 'month']),
     }) }}
@@ -48,7 +48,7 @@
 
 {#- Rows of what one set has, where a reader by another set finds all that it needs: the entries judged are all entries of the patient-months. -#}
 {% macro is_enough_for(theirs, own) -%}
-    {{ return(theirs == own or (theirs == 'judged_entries' and own in ('patient_months', 'member_months'))) }}
+    {{ return(theirs == own or (theirs == 'judged_entries' and own == 'patient_months')) }}
 {%- endmacro %}
 
 {#- dbt's own ref, but between two models that are built for touched keys the reader is given the rows just made, and not the whole table. So is the
@@ -74,7 +74,7 @@
     {{ return(builtins.ref(name)) }}
 {%- endmacro %}
 
-{#- Time entries, for models that are built for entries judged again or for the patient- or member-months that they lie in, and for tests of such: a night
+{#- Time entries, for models that are built for entries judged again or for the patient-months that they lie in, and for tests of such: a night
     that recomputes only what it touches looks for these entries once, among all that were ever logged. Who asks for entries of other months too asks
     for all. -#}
 {% macro judged_entries() -%}
@@ -113,7 +113,13 @@
     {%- endif -%}
 {%- endmacro %}
 
-{#- The statements that put the rows of touched keys in the place of the old ones. Of entries those are taken away that were known (most touched ones are
+{#- Whether every key of these months is in the set (touched_months): its column `moves` says which keys are of such a month. -#}
+{% macro is_by_months(set_name) -%}
+    {{ return(set_name in ('patient_months', 'patient_months_since')) }}
+{%- endmacro %}
+
+{#- The statements that put the rows of touched keys in the place of the old ones. Whole months are taken away by their day, which is found without reading what
+    lies elsewhere, and only of the others are names looked for. Of entries those are taken away that were known (most touched ones are
     new); where a row says in which line of which file it stands (`meta: found_by`, columns of touched_entries__known that tell its rows apart), by these
     numbers, and no name of all that was ever logged is read. What a model says that every row has from its practice (`meta: follows_practice`, columns of
     stg_practices) is changed in the others, too: a column that is written anew, and not the rows. -#}
@@ -123,9 +129,14 @@
     {%- set old_keys = last_night('touched', 'touched_entries__known' if set_name == 'entries' else set_model) -%}
     {%- set made = target_relation.incorporate(path={'schema': 'touched'}) -%}
     {{ table_of_tonight(made, rows_of_touched(sql, set_name)) }}
+    {%- if is_by_months(set_name) %}
+    delete from {{ target_relation }} as old
+    using {{ last_night('touched', 'touched_months') }} as moving
+    where old.practice_id = moving.practice_id and old.month = moving.month;
+    {%- endif %}
     delete from {{ target_relation }} as old
     using {{ old_keys }} as the_touched
-    where {% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %};
+    where {{ 'not the_touched.moves and ' if is_by_months(set_name) }}{% for key in keys %}old.{{ key }} = the_touched.{{ key }}{% if not loop.last %} and {% endif %}{% endfor %};
     insert into {{ target_relation }} by name select * from {{ made }};
     {%- for column in follows_practice %}
     update {{ target_relation }} as old set {{ column }} = practices.{{ column }}
@@ -133,7 +144,8 @@
     where old.practice_id = practices.practice_id and old.{{ column }} is distinct from practices.{{ column }};
     {%- endfor %}
     insert into {{ last_night('touched', 'replaced') }} values (
-        '{{ target_relation.schema }}', '{{ target_relation.identifier }}', '{{ old_keys.identifier }}', {{ text_list(keys) }}, {{ text_list(follows_practice) }}
+        '{{ target_relation.schema }}', '{{ target_relation.identifier }}', '{{ old_keys.identifier }}', {{ text_list(keys) }}, {{ text_list(follows_practice) }},
+        {{ is_by_months(set_name) | lower }}
     );
 {%- endmacro %}
 

@@ -79,6 +79,12 @@ def _write(con: duckdb.DuckDBPyConnection, scratch: Path, changes: standing.Chan
                 con.execute(f'create or replace table published.main."{table}" as from warehouse.{schema}."{table}"')
             else:
                 keys = " and ".join(f"old.{key} = the_touched.{key}" for key in replaced.keys)
+                if replaced.months:
+                    con.execute(
+                        f'delete from published.main."{table}" as old using {replaced.months} as moving '
+                        "where old.practice_id = moving.practice_id and old.month = moving.month"
+                    )
+                    keys += " and not the_touched.moves"
                 con.execute(f'delete from published.main."{table}" as old using {replaced.of} as the_touched where {keys}')
                 con.execute(f'insert into published.main."{table}" by name from {replaced.made}')
                 for column in replaced.follows_practice:

@@ -71,7 +71,8 @@ def begin(house: House) -> None:
             # Which tables had rows of touched keys put in the place of the old ones: the macro replace_touched says so.
             warehouse.execute(f"create schema {SETS}")
             warehouse.execute(
-                f"create table {_REPLACED} (schema_name varchar, table_name varchar, set_name varchar, keys varchar[], follows_practice varchar[])"
+                f"create table {_REPLACED} (schema_name varchar, table_name varchar, set_name varchar, keys varchar[], follows_practice varchar[], "
+                "is_by_months boolean)"
             )
 
 
@@ -99,14 +100,16 @@ def finish(house: House, project: str, how: How, upon: str | None = None) -> Non
 
 @dataclass(frozen=True)
 class Replaced:
-    """How a table came from the state before: `made` has the rows that were put in the place of those whose `keys` are in the table `of`. The columns
-    `follows_practice` are in every row as in `practices`."""
+    """How a table came from the state before: `made` has the rows that were put in the place of those whose `keys` are in the table `of`; where `months` is
+    said, of everything in these practices' months, and `of` says of each key whether it is in one (`moves`). The columns `follows_practice` are in every
+    row as in `practices`."""
 
     made: str
     of: str
     keys: tuple[str, ...]
     follows_practice: tuple[str, ...]
     practices: str
+    months: str | None = None
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,12 @@ def changes(warehouse: duckdb.DuckDBPyConnection, database: str) -> Changes | No
                 f'{database}.{SETS}."{table}"',
                 f'{database}.{SETS}."{of}"',
                 tuple(keys),
-                tuple(*follows),  # a release of before there were such columns said nothing of them
+                # A release of before there were such columns said nothing of them.
+                tuple(more[0]) if more else (),
                 f"{database}.staging.stg_practices",
+                f"{database}.{SETS}.touched_months" if more[1:] == [True] else None,
             )
-            for schema, table, of, keys, *follows in rows
+            for schema, table, of, keys, *more in rows
         },
     )
 

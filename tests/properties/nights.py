@@ -29,8 +29,9 @@ from orchestration.take_in.lake import take_in
 from orchestration.transform import compiled
 from orchestration.transform.configuration import CLAIM_LINES, CLOSES, _parquet, write_configuration
 from tests.holds.bench import load_settings
+from tests.properties.colleagues import clinic_of_colleagues
 from tests.properties.orders import Plan, deliveries_of, drawn_plan, loaded_seeds
-from tests.properties.panels import clinic_with_a_history
+from tests.properties.panels import ClinicWithAHistory, clinic_with_a_history
 from tests.properties.strategies import Clinic, configure, population
 
 # The macro touched_sets, once more: the macro itself is run by the nights of tests/pipeline.
@@ -41,7 +42,7 @@ SETS = {
     "files_of_unknown": ("touched_files__of_unknown", ["file_id"]),
     "entries": ("touched_entries", ["practice_id", "entry_id"]),
     "judged_entries": ("touched_entries__judged", ["practice_id", "entry_id"]),
-    "member_months": ("touched_member_months", ["practice_id", "member_id", "month"]),
+    "member_days": ("touched_member_days", ["practice_id", "member_id", "local_day"]),
     "patient_months": ("touched_patient_months", ["practice_id", "patient_id", "month"]),
     "patient_months_since": ("touched_patient_months__since", ["practice_id", "patient_id", "month"]),
 }
@@ -97,6 +98,12 @@ def build_touched(con: duckdb.DuckDBPyConnection, house: House) -> None:
             if model.meta["touched_by"] == "entries":
                 keys, columns = "touched_entries__known", model.meta.get("found_by") or columns
                 same = " and ".join(f"old.{column} = keys.{column}" for column in columns)
+            if model.meta["touched_by"] in ("patient_months", "patient_months_since"):
+                con.execute(
+                    f"delete from {table} as old using touched.touched_months as moving "
+                    "where old.practice_id = moving.practice_id and old.month = moving.month"
+                )
+                same += " and not keys.moves"
             con.execute(f"delete from {table} as old using touched.{keys} as keys where {same}")
             con.execute(f'insert into {table} by name from touched."{model.name}"')
             for column in model.meta.get("follows_practice", []):
@@ -265,7 +272,15 @@ class _Quiet(Random):
 
 def panel_changes(folder: Path, seeds: Path, seed: int) -> Compared:
     """A practice with a history, and one night more, on which nothing is new but what the panel says, something else of each patient."""
-    clinic = clinic_with_a_history(seed)
+    return _one_night_more(folder, seeds, clinic_with_a_history(seed), seed)
+
+
+def corrections(folder: Path, seeds: Path, seed: int) -> Compared:
+    """A practice whose members have time for two at once, and one night more, on which entries of months that are over are corrected."""
+    return _one_night_more(folder, seeds, clinic_of_colleagues(seed), seed)
+
+
+def _one_night_more(folder: Path, seeds: Path, clinic: ClinicWithAHistory, seed: int) -> Compared:
     deliveries = [one for one in deliveries_of([clinic]) if one.version == 1]
     newest = clinic.nights[-1].isoformat()
     plan = [[one for one in deliveries if (one.night == newest) is is_newest] for is_newest in (False, True)]
@@ -296,7 +311,8 @@ def main() -> int:
                 plan = in_parts(plan, nights[len(nights) // 2])
             found = compare(Path(folder) / str(seed), seeds, clinics, plan, rng, asked.nights)
             told = panel_changes(Path(folder) / f"{seed} by its panel", seeds, seed)
-            for part in (found, told):
+            corrected = corrections(Path(folder) / f"{seed} by its time", seeds, seed)
+            for part in (found, told, corrected):
                 for line in part.differences:
                     print(f"   seed {seed}, {line}")
                 total.nights += part.nights
@@ -307,6 +323,7 @@ def main() -> int:
             print(
                 f"seed {seed}: {found.nights} nights, {found.decided_again:,} of {found.patient_months:,} patient-months decided again, "
                 f"and by a panel {told.decided_again:,} of {told.patient_months:,}, "
+                f"by corrected time {corrected.decided_again:,} of {corrected.patient_months:,}, "
                 f"{time.monotonic() - began:.0f} s",
                 flush=True,
             )

@@ -16,7 +16,7 @@ from orchestration.house import House, write_private
 from orchestration.transform import assets, compiled, dbt, standing
 from orchestration.transform.state import build_inputs
 from tests.pipeline.homes import Ran, copy
-from tests.properties.nights import SETS, Compared, compare, differing, in_parts, panel_changes
+from tests.properties.nights import SETS, Compared, compare, corrections, differing, in_parts, panel_changes
 from tests.properties.orders import deliveries_of, one_by_one
 from tests.properties.strategies import Fact, population
 
@@ -62,6 +62,37 @@ def test_what_a_panel_says_of_a_later_day_moves_no_month_before_it_and_every_oth
     found = panel_changes(tmp_path, demo[0] / "marts.duckdb", seed=1)
     assert found.differences == []
     assert found.nights == 1 and 0 < found.decided_again < found.patient_months * 0.7
+
+
+def test_a_correction_in_a_month_that_is_over_reaches_whose_time_the_member_had_beside_it_and_nobody_else(
+    demo: tuple[Path, Ran], tmp_path: Path
+) -> None:
+    found = corrections(tmp_path, demo[0] / "marts.duckdb", seed=2)
+    assert found.differences == []
+    assert found.nights == 1 and 0 < found.decided_again < found.patient_months * 0.4
+
+
+def test_of_files_that_count_as_before_only_those_with_time_of_somebody_who_is_known_since_are_looked_at_again() -> None:
+    sql = compiled.models("touched")["touched_files__of_unknown"].sql
+    with duckdb.connect() as con:
+        compiled.prepare(con)
+        con.execute("create schema touched")
+        panel = "(practice_id text, patient_id text, matters_from date, is_known boolean)"
+        for table in ("touched.int_patients__panel__before", "intermediate.int_patients__panel"):
+            con.execute(f"create table {table} {panel}")
+            # Who is known has more rows than one: what matters to every month, and what matters from a month on.
+            con.execute(f"insert into {table} values ('north', 'p', '0001-01-01', true), ('north', 'p', '2026-03-01', false)")
+        con.execute("insert into intermediate.int_patients__panel values ('north', 'new', '0001-01-01', true)")
+        con.execute("insert into touched.int_patients__panel__before values ('north', 'new', '2026-03-01', false)")
+        for table in ("touched.int_members__current__before", "intermediate.int_members__current"):
+            con.execute(f"create table {table} as select 'north' as practice_id, 'RN' as member_id")
+        con.execute("create table touched.touched_files as select 9 as file_id")
+        con.execute(
+            "create table staging.stg_time_entries as select * from (values ('north', 'p', 'RN', 1), ('north', 'new', 'RN', 2)) "
+            "as t (practice_id, patient_id, member_id, file_id)"
+        )
+        found = con.execute(f"select file_id from ({sql}) order by 1").fetchall()
+    assert found == [(2,), (9,)]
 
 
 def test_a_revocation_touches_the_months_from_its_own_on_and_where_a_payer_was_asked_every_month() -> None:
@@ -238,16 +269,17 @@ def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(built: Ho
 
 
 @pytest.mark.parametrize("month", ["that the calendar moves", "that is over, of a patient who is touched"])
-def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found(built: House, month: str) -> None:
+def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found_or_goes_with_its_month(built: House, month: str) -> None:
     name = next(key for key in dbt.load_manifest(dbt.ensure_manifest(built))["nodes"] if "minute_ledger_has_one_row" in key)
     assert name in standing.sound(built)
+    is_over = month != "that the calendar moves"
     with open_warehouse(built, read_only=False) as warehouse:
-        which = "max" if month == "that the calendar moves" else "min"
+        which = "min" if is_over else "max"
         row = (
             f"select * from marts.minute_ledger where month = (select {which}(month) from marts.minute_ledger) order by all limit 1"
         )
         warehouse.execute(f"create or replace temp table one as {row}")
-        if which == "min":
+        if is_over:
             warehouse.execute(
                 "update intermediate.int_patients__panel as panel set number = number + 1 from one "
                 "where panel.practice_id = one.practice_id and panel.patient_id = one.patient_id"
@@ -255,9 +287,11 @@ def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found(built:
         warehouse.execute("insert into marts.minute_ledger by name select * replace ('nobody' as patient_id) from one")
     results = dbt.build(built)
     assert standing.is_touched(built)
-    assert {result.status for result in results if result.unique_id == name} == {"fail"}
+    # A month that the calendar moves is taken away as a whole and made anew.
+    assert {result.status for result in results if result.unique_id == name} == {"fail" if is_over else "pass"}
     with open_warehouse(built, read_only=False) as warehouse:
-        warehouse.execute("delete from marts.minute_ledger where patient_id = 'nobody'")
+        gone = warehouse.execute("delete from marts.minute_ledger where patient_id = 'nobody'").fetchall()
+    assert gone == [(1 if is_over else 0,)]
     assert {result.status for result in dbt.build(built) if result.unique_id == name} == {"pass"}
 
 

@@ -1,4 +1,4 @@
--- Entries judged again: all of the touched patient-months (a touched member-month is all in those), and the touched ones themselves, also where they are gone.
+-- Entries judged again: all of the touched patient-months, and the touched ones themselves, also where they are gone.
 select
     practice_id,
     entry_id

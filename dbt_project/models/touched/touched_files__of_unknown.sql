@@ -4,9 +4,10 @@ with patients as (
     select
         practice_id,
         patient_id
-    from {{ ref('int_patients__panel') }} as now
-    full outer join {{ before('int_patients__panel') }} as known using (practice_id, patient_id)
-    where coalesce(now.is_known, false) <> coalesce(known.is_known, false)
+    from (select practice_id, patient_id, is_known from {{ ref('int_patients__panel') }} where is_known) as now
+    full outer join (select practice_id, patient_id, is_known from {{ before('int_patients__panel') }} where is_known) as known
+        using (practice_id, patient_id)
+    where now.is_known is null or known.is_known is null
 ),
 
 members as (

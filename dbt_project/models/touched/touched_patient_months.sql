@@ -29,17 +29,27 @@ notes as (
     where pieces.note_number is not null
 ),
 
-{{ pieces_of('pieces_of_notes', ['note_number'], 'notes') }}
+{{ pieces_of('pieces_of_notes', ['note_number'], 'notes') }},
+
+every as (
+    select
+        practice_id,
+        patient_id,
+        month
+    from {{ ref('touched_patient_months__own') }}
+    union
+    select
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month
+    from pieces_of_notes as pieces
+    semi join notes on pieces.practice_id = notes.practice_id and pieces.month = notes.month and pieces.note_number = notes.note_number
+)
 
 select
-    practice_id,
-    patient_id,
-    month
-from {{ ref('touched_patient_months__own') }}
-union
-select
-    pieces.practice_id,
-    pieces.patient_id,
-    pieces.month
-from pieces_of_notes as pieces
-semi join notes on pieces.practice_id = notes.practice_id and pieces.month = notes.month and pieces.note_number = notes.note_number
+    every.practice_id,
+    every.patient_id,
+    every.month,
+    months.month is not null as moves
+from every
+left join {{ ref('touched_months') }} as months on every.practice_id = months.practice_id and every.month = months.month

@@ -1,5 +1,5 @@
 -- Patient-months of which something of their own differs from what was last used: time, visits, services, panel facts, claims; or that the calendar
--- moves; or that share a member's time with such. What only shares a note is added by touched_patient_months. A key too many costs time and changes
+-- moves; or whose time a member has beside such. What only shares a note is added by touched_patient_months. A key too many costs time and changes
 -- nothing; one too few would be a wrong row, which the comparison with `ccm nightly --full` finds.
 with grid as not materialized (
     -- Every patient-month there was or is, most of them twice.
@@ -195,17 +195,22 @@ claims as (
     where kind = 'claim_error'
 ),
 
-member_months as (
+-- A member's time runs beside other time of theirs where the two meet on the clock (int_staff_overlaps): whose does with what changed, before this night or
+-- now. In a month that the calendar moves every patient-month is here. (What is said of a member touches all entries of theirs: those are in touched_pieces.)
+beside as (
     select
-        touched.practice_id,
-        touched.member_id,
-        touched.month
-    from {{ ref('touched_member_months') }} as touched
-    anti join {{ ref('touched_months') }} as months on touched.practice_id = months.practice_id and touched.month = months.month
+        pieces.practice_id,
+        pieces.patient_id,
+        pieces.month
+    from {{ ref('touched_pieces__beside') }} as pieces
+    semi join {{ ref('touched_pieces') }} as touched
+        on
+            pieces.practice_id = touched.practice_id
+            and pieces.member_id = touched.member_id
+            and pieces.local_day = touched.local_day
+            and pieces.start_at <= touched.end_at
+            and touched.start_at <= pieces.end_at
 ),
-
--- A member's patients of these months. (What is said of a member touches all entries of theirs: those are in touched_pieces.)
-{{ pieces_of('pieces_of_members', ['practice_id', 'member_id'], 'member_months') }},
 
 -- Of whom everything is looked at again, who was not known the last time: where others have time, there they have a patient-month.
 strangers as (
@@ -230,13 +235,7 @@ found as (
     from {{ time_pieces(days='touched_months') }} as pieces
     semi join {{ ref('touched_months') }} as months on pieces.practice_id = months.practice_id and pieces.month = months.month
     union
-    select
-        pieces.practice_id,
-        pieces.patient_id,
-        pieces.month
-    from pieces_of_members as pieces
-    semi join member_months
-        on pieces.practice_id = member_months.practice_id and pieces.member_id = member_months.member_id and pieces.month = member_months.month
+    select practice_id, patient_id, month from beside
     union
     select
         pieces.practice_id,

@@ -6,17 +6,27 @@ with starts as (
         min(month) as month
     from {{ ref('touched_patient_months') }}
     group by practice_id, patient_id
+),
+
+every as (
+    select
+        practice_id,
+        patient_id,
+        month
+    from {{ ref('touched_patient_months') }}
+    union
+    select
+        starts.practice_id,
+        starts.patient_id,
+        months.month
+    from starts
+    inner join {{ ref('int_months') }} as months on starts.practice_id = months.practice_id and starts.month < months.month
 )
 
 select
-    practice_id,
-    patient_id,
-    month
-from {{ ref('touched_patient_months') }}
-union
-select
-    starts.practice_id,
-    starts.patient_id,
-    months.month
-from starts
-inner join {{ ref('int_months') }} as months on starts.practice_id = months.practice_id and starts.month < months.month
+    every.practice_id,
+    every.patient_id,
+    every.month,
+    months.month is not null as moves
+from every
+left join {{ ref('touched_months') }} as months on every.practice_id = months.practice_id and every.month = months.month

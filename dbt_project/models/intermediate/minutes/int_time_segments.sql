@@ -110,7 +110,7 @@ pieces as (
 spans as (
     select
         members.member_number,
-        spans.month,
+        spans.local_day,
         spans.start_at,
         spans.end_at
     from {{ ref('int_staff_overlaps') }} as spans
@@ -132,7 +132,7 @@ shared as (
     inner join spans
         on
             pieces.member_number = spans.member_number
-            and pieces.month = spans.month
+            and pieces.local_day = spans.local_day
             and pieces.start_at < spans.end_at
             and spans.start_at < pieces.end_at
     where pieces.can_overlap
