@@ -278,6 +278,12 @@ def _judge_header(names: list[str], found: Scan, layout: Layout) -> None:
                 )
                 return
             found.positions[name] = place
+    # Before what is missing: the column that is followed by such a break is, and that it is missing would mend nothing.
+    for name in names:
+        parts = _OTHER_BREAKS.split(name)
+        if len(parts) > 1 and (column_named := next((part for part in parts if part in layout.names), None)):
+            found.column_fault = (column_named, f"column {column_named} {OTHER_BREAK}")
+            return
     for column in layout.columns:
         if column.required and column.name not in found.positions:
             hint = next((f" (it has {name!r}: names are exact)" for name in names if name.casefold() == column.name), "")
@@ -290,11 +296,6 @@ def _judge_header(names: list[str], found: Scan, layout: Layout) -> None:
                 hint = f" (columns seem to be separated by something else than {wanted})"
             # The header's own words stay out: without a header row they are a patient's.
             found.column_fault = (column.name, f"required column {column.name} is missing{hint}; land the file with it")
-            return
-    for name in names:
-        parts = _OTHER_BREAKS.split(name)
-        if len(parts) > 1 and (column_named := next((part for part in parts if part in layout.names), None)):
-            found.column_fault = (column_named, f"column {column_named} {OTHER_BREAK}")
             return
     known = layout.known or layout.names
     extra = [name for name in names if name not in known]
