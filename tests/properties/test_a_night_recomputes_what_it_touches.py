@@ -16,7 +16,7 @@ from orchestration.house import House, write_private
 from orchestration.transform import assets, compiled, dbt, standing
 from orchestration.transform.state import build_inputs
 from tests.pipeline.homes import Ran, copy
-from tests.properties.nights import SETS, Compared, compare, corrections, differing, in_parts, panel_changes
+from tests.properties.nights import SETS, Compared, compare, differing, in_parts, one_night_more
 from tests.properties.orders import deliveries_of, one_by_one
 from tests.properties.strategies import Fact, population
 
@@ -56,20 +56,12 @@ def test_another_credential_of_a_member_reaches_every_entry_of_theirs(demo: tupl
     assert found.differences == [] and found.nights >= 1
 
 
-def test_what_a_panel_says_of_a_later_day_moves_no_month_before_it_and_every_other_month(
+def test_a_panel_moves_no_month_before_its_day_and_a_correction_only_whose_time_the_member_had_beside_it(
     demo: tuple[Path, Ran], tmp_path: Path
 ) -> None:
-    found = panel_changes(tmp_path, demo[0] / "marts.duckdb", seed=1)
-    assert found.differences == []
-    assert found.nights == 1 and 0 < found.decided_again < found.patient_months * 0.7
-
-
-def test_a_correction_in_a_month_that_is_over_reaches_whose_time_the_member_had_beside_it_and_nobody_else(
-    demo: tuple[Path, Ran], tmp_path: Path
-) -> None:
-    found = corrections(tmp_path, demo[0] / "marts.duckdb", seed=2)
-    assert found.differences == []
-    assert found.nights == 1 and 0 < found.decided_again < found.patient_months * 0.4
+    found = one_night_more(tmp_path, demo[0] / "marts.duckdb", seed=7)
+    assert found.differences == [] and found.nights == 1
+    assert 0 < found.share["h7"] < 0.7 and 0 < found.share["c7"] < 0.4
 
 
 def test_of_files_that_count_as_before_only_those_with_time_of_somebody_who_is_known_since_are_looked_at_again() -> None:
@@ -268,30 +260,28 @@ def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(built: Ho
     assert {result.status for result in results if result.unique_id == name} == {"pass"} and name in standing.sound(built)
 
 
-@pytest.mark.parametrize("month", ["that the calendar moves", "that is over, of a patient who is touched"])
-def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found_or_goes_with_its_month(built: House, month: str) -> None:
+def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found_and_in_a_month_that_moves_goes_with_it(
+    built: House,
+) -> None:
     name = next(key for key in dbt.load_manifest(dbt.ensure_manifest(built))["nodes"] if "minute_ledger_has_one_row" in key)
     assert name in standing.sound(built)
-    is_over = month != "that the calendar moves"
     with open_warehouse(built, read_only=False) as warehouse:
-        which = "min" if is_over else "max"
-        row = (
-            f"select * from marts.minute_ledger where month = (select {which}(month) from marts.minute_ledger) order by all limit 1"
-        )
-        warehouse.execute(f"create or replace temp table one as {row}")
-        if is_over:
-            warehouse.execute(
-                "update intermediate.int_patients__panel as panel set number = number + 1 from one "
-                "where panel.practice_id = one.practice_id and panel.patient_id = one.patient_id"
-            )
-        warehouse.execute("insert into marts.minute_ledger by name select * replace ('nobody' as patient_id) from one")
+        for who, which in (("of a month that is over", "min"), ("of a month that moves", "max")):
+            row = f"from marts.minute_ledger where month = (select {which}(month) from marts.minute_ledger) order by all limit 1"
+            warehouse.execute(f"create or replace temp table one as {row}")
+            if which == "min":  # its patient is touched
+                warehouse.execute(
+                    "update intermediate.int_patients__panel as panel set number = number + 1 from one "
+                    "where panel.practice_id = one.practice_id and panel.patient_id = one.patient_id"
+                )
+            warehouse.execute("insert into marts.minute_ledger by name select * replace (? as patient_id) from one", [who])
     results = dbt.build(built)
     assert standing.is_touched(built)
-    # A month that the calendar moves is taken away as a whole and made anew.
-    assert {result.status for result in results if result.unique_id == name} == {"fail" if is_over else "pass"}
+    assert {result.status for result in results if result.unique_id == name} == {"fail"}
     with open_warehouse(built, read_only=False) as warehouse:
-        gone = warehouse.execute("delete from marts.minute_ledger where patient_id = 'nobody'").fetchall()
-    assert gone == [(1 if is_over else 0,)]
+        beside = "from marts.minute_ledger where patient_id like 'of a month%'"
+        assert warehouse.execute(f"select patient_id {beside}").fetchall() == [("of a month that is over",)]
+        warehouse.execute(f"delete {beside}")
     assert {result.status for result in dbt.build(built) if result.unique_id == name} == {"pass"}
 
 
