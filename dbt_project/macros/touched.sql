@@ -118,6 +118,17 @@
     {{ return(set_name in ('patient_months', 'patient_months_since')) }}
 {%- endmacro %}
 
+{#- Patient-months of a common table expression, with that column. -#}
+{% macro with_moves(keys) -%}
+    select
+        {{ keys }}.practice_id,
+        {{ keys }}.patient_id,
+        {{ keys }}.month,
+        months.month is not null as moves
+    from {{ keys }}
+    left join {{ ref('touched_months') }} as months on {{ keys }}.practice_id = months.practice_id and {{ keys }}.month = months.month
+{%- endmacro %}
+
 {#- The statements that put the rows of touched keys in the place of the old ones. Whole months are taken away by their day, which is found without reading what
     lies elsewhere, and only of the others are names looked for. Of entries those are taken away that were known (most touched ones are
     new); where a row says in which line of which file it stands (`meta: found_by`, columns of touched_entries__known that tell its rows apart), by these

@@ -46,10 +46,4 @@ every as (
     semi join notes on pieces.practice_id = notes.practice_id and pieces.month = notes.month and pieces.note_number = notes.note_number
 )
 
-select
-    every.practice_id,
-    every.patient_id,
-    every.month,
-    months.month is not null as moves
-from every
-left join {{ ref('touched_months') }} as months on every.practice_id = months.practice_id and every.month = months.month
+{{ with_moves('every') }}

@@ -23,10 +23,4 @@ every as (
     inner join {{ ref('int_months') }} as months on starts.practice_id = months.practice_id and starts.month < months.month
 )
 
-select
-    every.practice_id,
-    every.patient_id,
-    every.month,
-    months.month is not null as moves
-from every
-left join {{ ref('touched_months') }} as months on every.practice_id = months.practice_id and every.month = months.month
+{{ with_moves('every') }}

@@ -2,21 +2,15 @@
 -- Spans in which one member has time for two or more patients or programs at once (R-TIME-4), among the pieces of entries that survive step 1;
 -- day by day, because a piece lies on one.
 -- First the union per member, patient and program; then, along the clock, how many of them run at once.
+{%- set columns = ['practice_id', 'member_id', 'patient_id', 'program', 'file_id', 'line_number', 'local_day', 'start_at', 'end_at'] %}
 {#- Asked for on every night, so that dbt knows of the edges. -#}
 {%- set judged, of_touched = time_pieces('judged'), only_touched('member_days', 'pieces') %}
 {%- set touched_months, beside = ref('touched_months'), ref('touched_pieces__beside') %}
 with
 pieces as not materialized (
     select
-        pieces.practice_id,
-        pieces.member_id,
-        pieces.patient_id,
-        pieces.program,
-        pieces.file_id,
-        pieces.line_number,
-        pieces.local_day,
-        pieces.start_at,
-        pieces.end_at,
+        {% for column in columns %}pieces.{{ column }},
+        {% endfor -%}
         {{ step_1('pieces') }} as step_1
     from {{ judged }} as pieces
     {{ of_touched }}
@@ -27,15 +21,8 @@ pieces as not materialized (
     {%- if is_touched_night() %}
     union all
     select
-        pieces.practice_id,
-        pieces.member_id,
-        pieces.patient_id,
-        pieces.program,
-        pieces.file_id,
-        pieces.line_number,
-        pieces.local_day,
-        pieces.start_at,
-        pieces.end_at,
+        {% for column in columns %}pieces.{{ column }},
+        {% endfor -%}
         {{ step_1('pieces') }} as step_1
     from {{ beside }} as pieces
     where pieces.start_at is not null
