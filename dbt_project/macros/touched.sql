@@ -205,6 +205,12 @@
     {{ names[0] if names | length == 1 else 'hash(' ~ names | join(', ') ~ ')' }}
 {%- endmacro %}
 
+{#- For a model that reads rows by their places: so many DuckDB is to keep as a filter of the scan, or it reads every column from the first of them to the last. It keeps
+    fifty unless told otherwise; of twenty thousand on the filter costs more than it spares. -#}
+{% macro filter_by_places() -%}
+    {{ return('set dynamic_or_filter_threshold = 10000') }}
+{%- endmacro %}
+
 {#- Common table expressions for a night that recomputes what it touches: `name` has the pieces of current entries whose `keys` have the number of some of
     the relation `sought`, and of the cut ones all. A number is compared with all that was ever logged at a third of what names cost; whoever asks compares the
     names of what was found. -#}

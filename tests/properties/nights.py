@@ -50,15 +50,14 @@ SETS = {
 
 @dataclass
 class Compared:
-    """What was compared. `differences`: a line for each table that was not the same."""
+    """What was compared. `differences`: a line for each table that was not the same; `share`: of each practice's patient-months those that the last night
+    decided again."""
 
     nights: int = 0
     rows: int = 0
     decided_again: int = 0
     patient_months: int = 0
-    share: dict[str, float] = field(
-        default_factory=dict
-    )  # of each practice, of the last night's patient-months those decided again
+    share: dict[str, float] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
 
 

@@ -1,4 +1,4 @@
-{{ config(pre_hook='set dynamic_or_filter_threshold = 10000', post_hook='reset dynamic_or_filter_threshold') }}
+{{ config(pre_hook=filter_by_places(), post_hook='reset dynamic_or_filter_threshold') }}
 -- The rows of the entries judged again, every version of each: looked for here once for all that judges them. What lies in a month that the calendar moves
 -- is found by its day. What lies elsewhere is found by keys, a number before names, and read by its place: reading the keys alone is a fraction of reading
 -- everything. Without what only time_entry_facts tells of them, and the number by which they are looked for: what lies scattered over all that was ever logged is

@@ -1,7 +1,6 @@
-{{ config(pre_hook='set dynamic_or_filter_threshold = 10000', post_hook='reset dynamic_or_filter_threshold') }}
+{{ config(pre_hook=filter_by_places(), post_hook='reset dynamic_or_filter_threshold') }}
 -- The rows of touched entries as the last night left them, every version of each: looked for here once. They are found by their number, read by their place,
--- and compared by name. Where they are few, DuckDB is to keep their places as a filter of the scan (it does so up to fifty unless told otherwise):
--- otherwise it reads every column of all that was ever logged between the first and the last of them.
+-- and compared by name.
 with found as materialized (
     select *
     from {{ last_night('staging', 'stg_time_entries') }}

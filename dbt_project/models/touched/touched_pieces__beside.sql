@@ -1,4 +1,4 @@
-{{ config(pre_hook='set dynamic_or_filter_threshold = 10000', post_hook='reset dynamic_or_filter_threshold') }}
+{{ config(pre_hook=filter_by_places(), post_hook='reset dynamic_or_filter_threshold') }}
 -- All time of the touched members' days, whichever patient's it is, except in months that the calendar moves (of those everything is judged again): looked for
 -- by a number, read by its place (as in touched_entries__known), and compared by name.
 with days as (
