@@ -135,6 +135,41 @@
     )
 {%- endmacro %}
 
+{#- Behind a FROM: patients' seconds by local day, a day in as many rows as there are: what was logged, and what reaches step 6 of rules.md A3 with each second
+    once. Time that runs beside no other is credited as its segment has it, the rest as int_patient_days has united it; further scenarios have there what they
+    would add. By numbers. -#}
+{% macro seconds_by_day() -%}
+    (
+        select
+            'actual' as scenario,
+            patient_number,
+            month,
+            local_day,
+            case when is_credited then seconds else 0 end as credited_seconds,
+            case when is_credited and is_practitioner then seconds else 0 end as practitioner_seconds,
+            case when is_credited and not is_practitioner then seconds else 0 end as staff_seconds,
+            case when disposition = 'voided' then 0 else seconds end as logged_seconds
+        from (
+            select
+                *,
+                disposition is null and not is_beside as is_credited
+            from {{ ref('int_time_segments') }}
+            where patient_number is not null
+        )
+        union all
+        select
+            scenario,
+            patient_number,
+            month,
+            local_day,
+            credited_seconds,
+            practitioner_seconds,
+            staff_seconds,
+            0 as logged_seconds
+        from {{ ref('int_patient_days') }}
+    )
+{%- endmacro %}
+
 {#- Every day of a model's months. -#}
 {% macro days_of(months) -%}
     select distinct cast(unnest(generate_series(month, month + interval 1 month - interval 1 day, interval 1 day)) as date) as day

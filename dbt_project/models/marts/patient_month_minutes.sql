@@ -1,24 +1,6 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
-with logged as (
-    select
-        patients.practice_id,
-        patients.patient_id,
-        sums.month,
-        sums.logged_seconds
-    from (
-        select
-            patient_number,
-            month,
-            cast(sum(seconds) as bigint) as logged_seconds
-        from {{ ref('int_time_segments') }}
-        where coalesce(disposition, '') <> 'voided'
-        group by patient_number, month
-    ) as sums
-    inner join {{ ref('int_patients__current') }} as patients on sums.patient_number = patients.patient_number
-),
-
 -- Every minute at which the program's staff track reaches a further unit.
-unit_minutes as (
+with unit_minutes as (
     select
         bands.program,
         bands.first_unit_minutes + unit.number * coalesce(bands.minutes_per_further_unit, 0) as minutes,
@@ -43,31 +25,31 @@ minutes as (
     where minutes.scenario = 'actual'
 ),
 
+-- What is next is the same for all that have come as far.
 next_units as (
     select
-        minutes.practice_id,
-        minutes.patient_id,
-        minutes.month,
+        so_far.program,
+        so_far.month_end,
+        so_far.credited_minutes,
         min(units.minutes) as next_unit_minutes
-    from minutes
+    from (select distinct program, month_end, credited_minutes from minutes) as so_far
     inner join unit_minutes as units
         on
-            minutes.program = units.program
-            and {{ in_force('units', 'minutes.month_end') }}
-            and units.minutes > minutes.credited_minutes
-    group by minutes.practice_id, minutes.patient_id, minutes.month
+            so_far.program = units.program
+            and {{ in_force('units', 'so_far.month_end') }}
+            and units.minutes > so_far.credited_minutes
+    group by so_far.program, so_far.month_end, so_far.credited_minutes
 )
 
 select
     minutes.practice_id,
     minutes.patient_id,
     minutes.month,
-    coalesce(logged.logged_seconds, 0) as logged_seconds,
+    minutes.logged_seconds,
     minutes.credited_seconds,
     minutes.staff_seconds,
     minutes.practitioner_seconds,
     minutes.credited_minutes,
     cast(next_units.next_unit_minutes - minutes.credited_minutes as bigint) as minutes_to_next_unit
 from minutes
-left join logged using (practice_id, patient_id, month)
-left join next_units using (practice_id, patient_id, month)
+left join next_units using (program, month_end, credited_minutes)

@@ -1,8 +1,8 @@
 {{ config(meta={'touched_by': 'patient_months', 'is_of_tonight': true, 'is_numbered': true}) }}
--- Seconds per patient and local day, as a union of intervals (R-TIME-3): all of it, the billing practitioner's own, everyone else's.
--- scenario 'actual' is what reaches step 6. The others have what a day would gain by it: 'documented' by the undocumented time, 'resolved' by overlaps and
--- runaway timers as well (A6b); of the days to which they add, and never less than nothing, for a union only grows. Intervals are united only where they can
--- overlap: on days on which time runs beside other time, and on days to which a scenario adds; elsewhere the seconds add up.
+-- Seconds of patients' local days on which the union of intervals (R-TIME-3) is to be made: all of it, the billing practitioner's own, everyone else's.
+-- scenario 'actual' is what reaches step 6 and runs beside other time; whatever runs beside none adds up as it is (seconds_by_day, macros/time.sql, has both).
+-- The others have what a day would gain by it: 'documented' by the undocumented time, 'resolved' by overlaps and runaway timers as well (A6b); of the days to
+-- which they add, and never less than nothing, for a union only grows.
 -- By numbers, as int_time_segments.
 with segments as (
     select
@@ -62,6 +62,20 @@ added_days as (
     where is_undocumented
 ),
 
+-- What reaches step 6 on them: by scenario there is a copy of it.
+on_added_days as (
+    select
+        patient_number,
+        local_day,
+        start_at,
+        end_at,
+        seconds,
+        is_beside,
+        is_practitioner
+    from segments
+    where is_actual and (patient_number, local_day) in (select (added.patient_number, added.local_day) from added)
+),
+
 to_unite as (
     select
         0 as scenario_number,
@@ -76,18 +90,17 @@ to_unite as (
     union all
     select
         added_days.scenario_number,
-        segments.patient_number,
-        segments.local_day,
-        segments.start_at,
-        segments.end_at,
-        segments.seconds,
-        segments.is_practitioner
-    from segments
+        on_added_days.patient_number,
+        on_added_days.local_day,
+        on_added_days.start_at,
+        on_added_days.end_at,
+        on_added_days.seconds,
+        on_added_days.is_practitioner
+    from on_added_days
     inner join added_days
         on
-            segments.patient_number = added_days.patient_number
-            and segments.local_day = added_days.local_day
-    where segments.is_actual
+            on_added_days.patient_number = added_days.patient_number
+            and on_added_days.local_day = added_days.local_day
     union all
     select
         scenarios.scenario_number,
@@ -144,25 +157,8 @@ actual_days as (
         sum(credited_seconds) as credited_seconds,
         sum(case when is_practitioner then own_seconds else 0 end) as practitioner_seconds,
         sum(case when is_practitioner then 0 else own_seconds end) as staff_seconds
-    from (
-        select
-            patient_number,
-            local_day,
-            is_practitioner,
-            seconds as credited_seconds,
-            seconds as own_seconds
-        from segments
-        where is_actual and not is_beside
-        union all
-        select
-            patient_number,
-            local_day,
-            is_practitioner,
-            credited_seconds,
-            own_seconds
-        from united
-        where scenario_number = 0
-    )
+    from united
+    where scenario_number = 0
     group by patient_number, local_day
 ),
 
@@ -177,6 +173,30 @@ scenario_days as (
     from united
     where scenario_number > 0
     group by scenario_number, patient_number, local_day
+),
+
+-- What the days to which a scenario adds have without it.
+unchanged_days as (
+    select
+        patient_number,
+        local_day,
+        sum(credited_seconds) as credited_seconds,
+        sum(practitioner_seconds) as practitioner_seconds,
+        sum(staff_seconds) as staff_seconds
+    from (
+        select
+            patient_number,
+            local_day,
+            seconds as credited_seconds,
+            case when is_practitioner then seconds else 0 end as practitioner_seconds,
+            case when is_practitioner then 0 else seconds end as staff_seconds
+        from on_added_days
+        where not is_beside
+        union all
+        from actual_days
+        where (patient_number, local_day) in (select (added.patient_number, added.local_day) from added)
+    )
+    group by patient_number, local_day
 )
 
 select
@@ -194,9 +214,9 @@ select
     scenario_days.patient_number,
     {{ month_of('scenario_days.local_day') }} as month,
     scenario_days.local_day,
-    cast(scenario_days.credited_seconds - coalesce(actual_days.credited_seconds, 0) as bigint) as credited_seconds,
-    cast(scenario_days.practitioner_seconds - coalesce(actual_days.practitioner_seconds, 0) as bigint) as practitioner_seconds,
-    cast(scenario_days.staff_seconds - coalesce(actual_days.staff_seconds, 0) as bigint) as staff_seconds
+    cast(scenario_days.credited_seconds - coalesce(unchanged_days.credited_seconds, 0) as bigint) as credited_seconds,
+    cast(scenario_days.practitioner_seconds - coalesce(unchanged_days.practitioner_seconds, 0) as bigint) as practitioner_seconds,
+    cast(scenario_days.staff_seconds - coalesce(unchanged_days.staff_seconds, 0) as bigint) as staff_seconds
 from scenario_days
-left join actual_days
-    on scenario_days.patient_number = actual_days.patient_number and scenario_days.local_day = actual_days.local_day
+left join unchanged_days
+    on scenario_days.patient_number = unchanged_days.patient_number and scenario_days.local_day = unchanged_days.local_day

@@ -1,6 +1,6 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- Seconds per patient-month and scenario, and the first day that has any; 'actual' for every patient-month, zeros included, the others for those that they
--- can change.
+-- can change. logged_seconds: whatever was logged and not voided, in each scenario the same.
 {%- set sums %}
         sum(credited_seconds) as credited_seconds,
         sum(staff_seconds) as staff_seconds,
@@ -11,8 +11,9 @@ with actual as (
     select
         patient_number,
         month,
+        sum(logged_seconds) as logged_seconds,
         {{ sums | trim }}
-    from {{ ref('int_patient_days') }}
+    from {{ seconds_by_day() }}
     where scenario = 'actual'
     group by patient_number, month
 ),
@@ -33,6 +34,7 @@ select
     months.practice_id,
     months.patient_id,
     months.month,
+    cast(coalesce(actual.logged_seconds, 0) as bigint) as logged_seconds,
     cast(coalesce(actual.credited_seconds, 0) as bigint) as credited_seconds,
     cast(coalesce(actual.staff_seconds, 0) as bigint) as staff_seconds,
     cast(coalesce(actual.practitioner_seconds, 0) as bigint) as practitioner_seconds,
@@ -47,6 +49,7 @@ select
     patients.practice_id,
     patients.patient_id,
     gains.month,
+    cast(coalesce(actual.logged_seconds, 0) as bigint) as logged_seconds,
     cast(coalesce(actual.credited_seconds, 0) + gains.credited_seconds as bigint) as credited_seconds,
     cast(coalesce(actual.staff_seconds, 0) + gains.staff_seconds as bigint) as staff_seconds,
     cast(coalesce(actual.practitioner_seconds, 0) + gains.practitioner_seconds as bigint) as practitioner_seconds,

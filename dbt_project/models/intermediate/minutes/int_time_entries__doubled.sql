@@ -1,6 +1,6 @@
 {{ config(meta={'touched_by': 'judged_entries'}) }}
 -- Entries that repeat another: same member, patient, program, start and end, both past step 1 of rules.md A3. The smallest entry_id stays.
-with entries as (
+with entries as not materialized (
     select
         entries.practice_id,
         entries.entry_id,

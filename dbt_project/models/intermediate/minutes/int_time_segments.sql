@@ -5,7 +5,7 @@
 -- of the patient on which time runs beside other time.
 -- No names: an entry is found by its file and line, a patient and a member by their numbers of this night (null: the panel, the care team never had them).
 {%- set columns = [
-    'file_id', 'line_number', 'patient_number', 'member_number', 'day_number', 'local_day', 'month', 'entry_start_at', 'is_practitioner', 'would_count', 'passes_days',
+    'file_id', 'line_number', 'patient_number', 'member_number', 'day_number', 'local_day', 'month', 'is_practitioner', 'would_count', 'passes_days',
 ] %}
 with activities as (
     select
@@ -39,7 +39,6 @@ judged as (
         members.member_number,
         pieces.local_day,
         pieces.month,
-        pieces.entry_start_at,
         pieces.start_at,
         pieces.end_at,
         pieces.seconds,
@@ -86,7 +85,6 @@ pieces as (
         local_day,
         month,
         hash(patient_number, local_day) as day_number,
-        entry_start_at,
         start_at,
         end_at,
         seconds,
@@ -207,7 +205,6 @@ select
     segments.member_number,
     segments.month,
     segments.local_day,
-    segments.entry_start_at,
     segments.start_at,
     segments.end_at,
     segments.seconds,

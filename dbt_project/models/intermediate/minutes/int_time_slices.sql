@@ -5,6 +5,7 @@ with beside as (
     select
         segments.*,
         entries.entry_id,
+        entries.start_at as entry_start_at,
         max(segments.end_at) over (
             partition by segments.patient_number, segments.local_day
             order by segments.start_at, segments.end_at rows between unbounded preceding and 1 preceding
