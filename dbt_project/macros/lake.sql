@@ -42,6 +42,11 @@
     semi join (select file_id from {{ ref('stg_files') }} where is_in_force) as files on {{ alias }}.file_id = files.file_id
 {%- endmacro %}
 
+{#- One of the extracts' tables. DuckDB guesses its rows by the first batch, which is empty, and would take all that ever landed for the small side of a join. -#}
+{% macro from_extracts(table) -%}
+    {{ from_lake(table, 'explicit_cardinality = 10000000') }}
+{%- endmacro %}
+
 {#- Rows of a snapshot extract, of files in force. -#}
 {% macro snapshot_rows(table, columns) -%}
     select
@@ -50,7 +55,7 @@
         lake.file_id,
         lake.line_number{% for column in columns %},
         lake.{{ column }}{% endfor %}
-    from {{ from_lake(table) }} as lake
+    from {{ from_extracts(table) }} as lake
     {{ only_touched('files', 'lake') }}
     {{ of_files_in_force('lake') }}
 {%- endmacro %}
@@ -58,8 +63,7 @@
 {#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line); is_only: no other row
     has its key. Most keys have one row: only rows whose keys have the same number as another row's are put in an order. On a night that recomputes
     what it touches: of the keys in touched files the rows that these bring, and those that are known from other files. The rows are looked up by their
-    place: reading the keys alone is a fraction of reading everything; `known` is a relation that has them already. explicit_cardinality: DuckDB guesses
-    by the first batch, which is empty, and would take all that was logged for the small side of a join. -#}
+    place: reading the keys alone is a fraction of reading everything; `known` is a relation that has them already. -#}
 {% macro change_rows(table, key, columns, touched=none, known=none) -%}
     {%- set touched = touched or 'landed_' ~ table -%}
     {#- Asked for on every night, so that dbt knows of the edge. -#}
@@ -71,7 +75,7 @@
             lake.file_id,
             lake.line_number{% for column in columns %},
             lake.{{ column }}{% endfor %}
-        from {{ from_lake(table, 'explicit_cardinality = 10000000') }} as lake
+        from {{ from_extracts(table) }} as lake
         {{ only_touched('files', 'lake') }}
         {{ of_files_in_force('lake') }}
         {%- if is_touched_night() %}

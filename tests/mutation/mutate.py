@@ -195,7 +195,7 @@ def judge_in_batches(verdicts: list[Verdict], stands: list[Stand], pins: Referen
     bench = stand.bench
     owner = {
         row["icd10_code"]: row["patient_id"]
-        for row in bench.rows("select icd10_code, patient_id from intermediate.int_conditions__coded")
+        for row in bench.rows("select icd10_code, patient_id from intermediate.int_conditions__current")
     }
     prefixes = bench.rows("from unchanged.rules.rule_condition_prefixes")
     covered = {verdict.number for verdict in verdicts if groups_of(prefixes, verdict.row["icd10_code"])}

@@ -42,7 +42,7 @@ select
     coalesce(groups.condition_groups, []),
     conditions.file_id,
     conditions.line_number
-from {{ ref('int_conditions__coded') }} as conditions
+from {{ ref('int_conditions__current') }} as conditions
 left join (
     select
         icd10_code,

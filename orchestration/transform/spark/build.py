@@ -18,7 +18,7 @@ from orchestration.transform.spark.dialect import spoken
 # What only a night that recomputes what it touches asks for: on Spark everything is built whole.
 LEFT_OUT = (f"tag:{standing.SETS}", "int_patients__panel")
 # JSON is text, and the two engines write a number such as 62.10 into it in two ways. Packets have the text: it is written by the engine that proves them.
-WRITE_JSON = ("int_candidates__listed", "int_patient_months__evidence", "patient_month_evidence", "patient_month_decisions")
+WRITE_JSON = ("int_candidates__listed", "patient_month_evidence", "patient_month_decisions")
 FOLDER = "dbt-spark"
 
 

@@ -1,48 +1,43 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
--- Diagnoses of a claim: the conditions that made the patient-month eligible, by recorded_date and condition_id, one of each group first, at most 12.
--- A program that asks for no chronic condition takes what else is on the problem list where there is none.
+-- Diagnoses of a claim, of patient-months that may have one: the conditions that made the patient-month eligible, by recorded_date and condition_id, one of
+-- each group first, at most 12. A program that asks for no chronic condition takes what else is on the problem list where there is none.
 -- A patient-month as one number, for this statement alone: conditions are put in their order by it at a fraction of what names cost.
 with months as (
     select
-        practice_id,
-        patient_id,
-        month,
-        row_number() over (order by practice_id, patient_id, month) as number
-    from {{ ref('int_patient_months') }}
+        basis.practice_id,
+        basis.patient_id,
+        basis.month,
+        basis.chronic_condition_count > 0 as has_chronic,
+        row_number() over (order by basis.practice_id, basis.patient_id, basis.month) as number
+    from {{ ref('int_patient_months__basis') }} as basis
+    semi join {{ ref('claimable_codes') }} as codes
+        on basis.practice_id = codes.practice_id and basis.patient_id = codes.patient_id and basis.month = codes.month
 ),
 
 firsts as (
     select
         months.number,
         conditions.icd10_code,
-        conditions.condition_group,
         coalesce(conditions.recorded_date, date '0001-01-01') as recorded_date,
         conditions.condition_id,
-        row_number() over (
+        conditions.condition_group is not null and row_number() over (
             partition by months.number, conditions.condition_group
             order by coalesce(conditions.recorded_date, date '0001-01-01'), conditions.condition_id
-        ) as place_in_group
+        ) = 1 as is_first_of_a_group
     from {{ ref('int_patient_months__conditions') }} as conditions
     inner join months
         on conditions.practice_id = months.practice_id and conditions.patient_id = months.patient_id and conditions.month = months.month
+    where conditions.condition_group is not null or not months.has_chronic
 ),
 
 codes as (
     select
         number,
         icd10_code,
-        bool_or(condition_group is not null) as is_chronic,
-        bool_or(condition_group is not null and place_in_group = 1) as is_first_of_a_group,
+        bool_or(is_first_of_a_group) as is_first_of_a_group,
         min((recorded_date, condition_id)) as listed_as
     from firsts
     group by number, icd10_code
-),
-
-eligible as (
-    select
-        *,
-        bool_or(is_chronic) over (partition by number) as has_chronic
-    from codes
 ),
 
 ranked as (
@@ -50,8 +45,7 @@ ranked as (
         number,
         icd10_code,
         row_number() over (partition by number order by is_first_of_a_group desc, listed_as, icd10_code) as place
-    from eligible
-    where is_chronic or not has_chronic
+    from codes
 ),
 
 listed as (

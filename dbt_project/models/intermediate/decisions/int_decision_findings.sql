@@ -15,6 +15,32 @@ chosen as (
     where scenario = 'actual' and place = 1
 ),
 
+tracks as (
+    select
+        basis.practice_id,
+        basis.patient_id,
+        basis.month,
+        basis.month_end,
+        basis.newest_night,
+        chosen.practice_id is not null as has_track,
+        chosen.service_date
+    from basis
+    left join chosen using (practice_id, patient_id, month)
+),
+
+-- Who has claimed already, who has billed otherwise: the claim of a month that nobody reports any more finds no decision, and two services may say the same.
+billed as (
+    select claims.practice_id, claims.patient_id, claims.month, 'already_claimed' as reason
+    from {{ ref('int_claims__current') }} as claims
+    semi join basis using (practice_id, patient_id, month)
+    where claims.status <> 'rejected'
+    union
+    select practice_id, patient_id, month, finding as reason
+    from {{ ref('int_service_findings') }}
+    where kind = 'reason'
+),
+
+-- Each branch has each patient-month once.
 findings as (
     select practice_id, patient_id, month, reason
     from {{ ref('int_eligibility') }}
@@ -42,26 +68,18 @@ findings as (
     union all
     select practice_id, patient_id, month, 'practitioner_not_eligible'
     from basis
-    where not has_practitioner or not may_bill or not {{ is_valid_npi('practitioner_npi') }}
+    where not has_practitioner or not may_bill or not has_valid_npi
     union all
     select practice_id, patient_id, month, 'medicare_secondary'
     from basis
     where other_primary_days <> 0
     union all
-    select practice_id, patient_id, month, 'already_claimed'
-    from {{ ref('int_claims__current') }}
-    where status <> 'rejected'
+    select practice_id, patient_id, month, reason
+    from billed
     union all
-    select practice_id, patient_id, month, finding
-    from {{ ref('int_service_findings') }}
-    where kind = 'reason'
-    union all
-    select basis.practice_id, basis.patient_id, basis.month, 'timely_filing'
-    from basis
-    left join chosen using (practice_id, patient_id, month)
-    where
-        coalesce(chosen.service_date, basis.month_end)
-        + interval 1 year * cast({{ limit('timely_filing') }} as integer) < basis.newest_night
+    select practice_id, patient_id, month, 'timely_filing'
+    from tracks
+    where coalesce(service_date, month_end) + interval 1 year * cast({{ limit('timely_filing') }} as integer) < newest_night
     union all
     select
         changes.practice_id,
@@ -75,10 +93,9 @@ findings as (
         and basis.newest_night
         < cast(changes.month + interval 1 month as date) + cast(basis.close_final_day - 1 as integer)
     union all
-    select basis.practice_id, basis.patient_id, basis.month, 'below_threshold'
-    from basis
-    left join chosen using (practice_id, patient_id, month)
-    where chosen.practice_id is null
+    select practice_id, patient_id, month, 'below_threshold'
+    from tracks
+    where not has_track
     union all
     select practice_id, patient_id, month, 'month_open'
     from basis
@@ -88,7 +105,7 @@ findings as (
     from basis
 )
 
-select distinct
+select
     findings.practice_id,
     findings.patient_id,
     findings.month,
@@ -97,5 +114,3 @@ select distinct
     reasons.decision
 from findings
 inner join {{ ref('rule_decision_reasons') }} as reasons on findings.reason = reasons.reason
-inner join basis
-    on findings.practice_id = basis.practice_id and findings.patient_id = basis.patient_id and findings.month = basis.month

@@ -2,13 +2,16 @@
 -- The flags of a patient-month (interface.md section 5; rules.md A2, A3, A5, A6, A7).
 with ledger as (
     select
-        practice_id,
-        patient_id,
-        month,
-        disposition,
-        sum(seconds) as seconds
-    from {{ ref('minute_ledger') }}
-    group by practice_id, patient_id, month, disposition
+        ledger.practice_id,
+        ledger.patient_id,
+        ledger.month,
+        ledger.disposition,
+        dispositions.flag,
+        sum(ledger.seconds) as seconds
+    from {{ ref('minute_ledger') }} as ledger
+    inner join {{ ref('rule_dispositions') }} as dispositions on ledger.disposition = dispositions.disposition
+    where dispositions.flag is not null
+    group by ledger.practice_id, ledger.patient_id, ledger.month, ledger.disposition, dispositions.flag
 ),
 
 basis as (
@@ -20,33 +23,47 @@ minutes as (
     where scenario = 'actual'
 ),
 
--- Entries with credited seconds in the month.
+-- Entries that may say something of a month in which they are credited: those without a clock, on two days, or written down when the first of their
+-- months may have been over. No clock is more than 14 hours ahead of UTC: the zone is looked up only for these.
+noted as (
+    select
+        practice_id,
+        entry_id,
+        recorded_at,
+        has_clock_times,
+        {{ month_of('last_local_day') }} <> {{ month_of('local_day') }} as is_split
+    from {{ judged_entries() }}
+    where
+        case
+            when not is_current then false
+            when not has_clock_times or is_cut then true
+            else coalesce(recorded_at >= {{ month_of('local_day') }} + interval 1 month - interval 14 hour, false)
+        end
+),
+
+-- Those with credited seconds in the month.
 credited as (
     select
         ledger.practice_id,
         ledger.patient_id,
         ledger.month,
-        ledger.entry_id,
-        entries.has_clock_times,
-        -- No clock is more than 14 hours ahead of UTC: the zone is looked up only where the month may be over.
+        noted.has_clock_times,
         case
-            when entries.recorded_at >= ledger.month + interval 1 month - interval 14 hour
-                then {{ month_of(local_time('entries.recorded_at', 'practices.time_zone')) }} > ledger.month
+            when noted.recorded_at >= ledger.month + interval 1 month - interval 14 hour
+                then {{ month_of(local_time('noted.recorded_at', 'practices.time_zone')) }} > ledger.month
             else false
         end as is_late,
-        {{ month_of('entries.last_local_day') }} <> {{ month_of('entries.local_day') }} as is_split
+        noted.is_split
     from {{ ref('minute_ledger') }} as ledger
-    inner join {{ judged_entries() }} as entries
-        on ledger.practice_id = entries.practice_id and ledger.entry_id = entries.entry_id
+    inner join noted on ledger.practice_id = noted.practice_id and ledger.entry_id = noted.entry_id
     inner join {{ ref('stg_practices') }} as practices on ledger.practice_id = practices.practice_id
-    where ledger.disposition = 'credited' and ledger.seconds > 0 and entries.is_current
+    where ledger.disposition = 'credited' and ledger.seconds > 0
 ),
 
 flags as (
-    select ledger.practice_id, ledger.patient_id, ledger.month, dispositions.flag
+    select practice_id, patient_id, month, flag
     from ledger
-    inner join {{ ref('rule_dispositions') }} as dispositions on ledger.disposition = dispositions.disposition
-    where dispositions.flag is not null and (ledger.seconds > 0 or ledger.disposition = 'open_timer')
+    where seconds > 0 or disposition = 'open_timer'
     union all
     select basis.practice_id, basis.patient_id, basis.month, 'near_threshold'
     from basis

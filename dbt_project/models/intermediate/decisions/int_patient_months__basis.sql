@@ -87,6 +87,7 @@ select
     months.is_on_panel or presence.patient_id is not null as is_on_panel,
     members.member_id is not null as has_practitioner,
     members.npi as practitioner_npi,
+    coalesce(members.has_valid_npi, false) as has_valid_npi,
     coalesce(members.may_bill, false) as may_bill,
     members.payment_share
 from {{ ref('int_patient_months') }} as months

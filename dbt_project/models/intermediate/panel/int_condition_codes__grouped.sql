@@ -1,7 +1,7 @@
 -- Each code on any problem list with its chronic condition groups. Acute groups do not count; a code in no group at all that AHRQ's CCIR calls
 -- chronic is a group of its own by its first three characters.
 with codes as (
-    select distinct icd10_code from {{ ref('int_conditions__coded') }}
+    select distinct icd10_code from {{ ref('int_conditions__current') }}
 ),
 
 grouped as (

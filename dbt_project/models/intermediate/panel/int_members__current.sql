@@ -12,6 +12,7 @@ select
     row_number() over (order by last_rows.practice_id, last_rows.member_id) as member_number,
     coalesce(credentials.role, 'not_counted') as role,
     coalesce(credentials.may_bill, false) as may_bill,
-    credentials.payment_share
+    credentials.payment_share,
+    {{ is_valid_npi('last_rows.npi') }} as has_valid_npi
 from last_rows
 left join {{ ref('rule_credentials') }} as credentials on last_rows.credential = credentials.credential

@@ -9,7 +9,7 @@ with listed as (
         conditions.icd10_code,
         conditions.recorded_date
     from {{ ref('int_patient_months') }} as months
-    inner join {{ ref('int_conditions__coded') }} as conditions
+    inner join {{ ref('int_conditions__current') }} as conditions
         on
             months.practice_id = conditions.practice_id
             and months.patient_id = conditions.patient_id
@@ -20,7 +20,7 @@ with listed as (
             end
 )
 
-select distinct
+select
     listed.practice_id,
     listed.patient_id,
     listed.month,

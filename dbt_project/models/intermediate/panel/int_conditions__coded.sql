@@ -1,5 +1,0 @@
--- Problem list entries with the code in the form that codes compare in: upper case, no dot.
-select
-    * exclude (icd10_code),
-    upper(replace(trim(icd10_code), '.', '')) as icd10_code
-from {{ ref('int_conditions__current') }}
