@@ -1,6 +1,7 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
--- Diagnoses of a claim, of patient-months that may have one: the conditions that made the patient-month eligible, by recorded_date and condition_id, one of
+-- Diagnoses of a claim, of patient-months whose minutes reach one: the conditions that made the patient-month eligible, by recorded_date and condition_id, one of
 -- each group first, at most 12. A program that asks for no chronic condition takes what else is on the problem list where there is none.
+-- (Not of those with claimable codes: these hang on what was claimed, and behind a close a month's conditions are not there any more.)
 -- A patient-month as one number, for this statement alone: conditions are put in their order by it at a fraction of what names cost.
 with months as (
     select
@@ -10,8 +11,12 @@ with months as (
         basis.chronic_condition_count > 0 as has_chronic,
         row_number() over (order by basis.practice_id, basis.patient_id, basis.month) as number
     from {{ ref('int_patient_months__basis') }} as basis
-    semi join {{ ref('claimable_codes') }} as codes
-        on basis.practice_id = codes.practice_id and basis.patient_id = codes.patient_id and basis.month = codes.month
+    semi join {{ ref('int_candidates') }} as candidates
+        on
+            basis.practice_id = candidates.practice_id
+            and basis.patient_id = candidates.patient_id
+            and basis.month = candidates.month
+            and candidates.scenario = 'actual'
 ),
 
 firsts as (
