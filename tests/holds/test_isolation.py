@@ -31,7 +31,10 @@ def test_a_vile_practice_leaves_every_row_of_another_as_it_was_and_is_named_as_t
     for schema, tables in found["clean"].items():
         assert {name for name in tables if tables[name] != found["vile"][schema][name]} == set()
     assert sum(len(listed) for listed in found["clean"]["marts"].values()) > 500
-    assert all(found["clean"]["intermediate"][name] for name in ("int_time_segments", "int_patient_months__minutes", "int_members__current"))
+    assert all(
+        found["clean"]["intermediate"][name]
+        for name in ("int_time_segments", "int_patient_months__minutes", "int_members__current")
+    )
 
 
 def test_numbers_at_the_ends_of_their_range_stop_nobodys_night(tmp_path):
