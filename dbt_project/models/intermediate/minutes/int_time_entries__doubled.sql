@@ -1,5 +1,6 @@
 {{ config(meta={'touched_by': 'judged_entries'}) }}
 -- Entries that repeat another: same member, patient, program, start and end, both past step 1 of rules.md A3. The smallest entry_id stays.
+-- All entries are read once for their number and once for the few that share one: to keep them in between, names and all, costs more.
 with entries as not materialized (
     select
         entries.practice_id,
