@@ -337,9 +337,16 @@ class Office:
             "newest_month": self.newest_month,
             "enrolled": enrolled,
             "is_newest_complete": self.newest_night >= last_of_month(self.newest_month),
-            "base_amounts": {
-                month: self.base_amount(last_of_month(month)) for month in [next_month(self.newest_month, n) for n in range(25)]
-            },
+            "base_amounts": self.amounts_ahead(),
+        }
+
+    def amounts_ahead(self) -> dict[date, Decimal | None]:
+        """The base code in the newest month and the 24 after it: its own amount, else the last one known, else the first (None: no release at all)."""
+        around = [next_month(self.newest_month, step) for step in range(-120, 121)]
+        own = {month: amount for month in around if (amount := self.base_amount(last_of_month(month))) is not None}
+        return {
+            month: own[max((known for known in own if known <= month), default=min(own))] if own else None
+            for month in [next_month(self.newest_month, step) for step in range(25)]
         }
 
 

@@ -119,12 +119,10 @@ def _series(facts: Row, basis: str, series: list[Row]) -> list[str]:
         expected += step
         if abs(value - max(expected, Decimal(0))) > tolerance:
             found.append(f"month={row['month']}: expected {expected} enrolled, actual {value}")
-    # the base code at the month itself, or, where no release covers it, at the newest that is known
-    known = [amount for amount in facts["base_amounts"].values() if amount is not None]
     for row, value in zip(series, values, strict=True):
-        revenue = row["monthly_revenue"]
-        if known and not any(abs(Decimal(str(revenue)) - value * amount) <= Decimal("0.01") for amount in known):
-            found.append(f"month={row['month']}: {revenue} is not {value} x {known[0]}")
+        amount = facts["base_amounts"][_date(row["month"])]
+        if amount is not None and abs(Decimal(str(row["monthly_revenue"])) - value * amount) > Decimal("0.01"):
+            found.append(f"month={row['month']}: {row['monthly_revenue']} is not {value} x {amount}")
     return found
 
 

@@ -288,6 +288,21 @@ def test_the_projection_goes_on_from_the_newest_month_with_the_mean_of_three_com
     assert len(projection_differences([facts], projected(OCTOBER, 5, Decimal(1), value)[:-1])) == 1
 
 
+def test_the_projection_has_each_months_own_amount_and_behind_the_last_release_the_last_one_known(tmp_path: Path) -> None:
+    # the releases that these seeds know end with 2026; before 2024 there is none
+    def amounts(night: str) -> list[Decimal]:
+        opinion = judged(tmp_path / night, [Chart().consent(night)], (night,))
+        return list(opinion.enrollment_projection[0]["base_amounts"].values())
+
+    for night in ("2025-11-20", "2026-11-20", "2027-01-20", "2023-11-20"):
+        (tmp_path / night).mkdir()
+    later = amounts("2025-11-20")
+    assert later[0] == later[1] != later[2]  # 2025's for two months, then 2026's
+    assert set(amounts("2026-11-20")) == set(amounts("2027-01-20")) == {later[2]}
+    before = amounts("2023-11-20")
+    assert before[0] == before[1] == before[2] != later[0] and before[-1] == later[0]
+
+
 def test_a_claimed_month_stays_live_and_counts_as_captured(tmp_path: Path) -> None:
     chart = Chart().enrolled().plan("2026-08-20").time("2026-10-07", 41)
     chart.tables["patients"][0]["deceased_date"] = "2026-09-30"

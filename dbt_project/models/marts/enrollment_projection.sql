@@ -19,30 +19,32 @@ newest as (
     where months_back = 1
 ),
 
-steps as (
-    select unnest(range(1, cast({{ limit('projection_ahead') }} as bigint) + 1)) as step
+ahead as (
+    select *
+    from {{ ref('int_base_code_amounts__ahead') }}
+    where step > 0
 ),
 
 projected as (
     select
-        newest.practice_id,
-        cast(newest.month + interval 1 month * cast(steps.step as integer) as date) as month,
+        ahead.practice_id,
+        ahead.month,
         'history' as basis,
-        newest.base_code_amount,
+        ahead.base_code_amount,
         -- Halves are rounded up, once, at the end.
-        greatest(newest.enrolled + coalesce(history.net_enrolled * steps.step / nullif(history.months, 0), 0), 0) as enrolled
-    from newest
-    cross join steps
-    left join history on newest.practice_id = history.practice_id
+        greatest(newest.enrolled + coalesce(history.net_enrolled * ahead.step / nullif(history.months, 0), 0), 0) as enrolled
+    from ahead
+    inner join newest on ahead.practice_id = newest.practice_id
+    left join history on ahead.practice_id = history.practice_id
     union all
     select
-        newest.practice_id,
-        cast(newest.month + interval 1 month * cast(steps.step as integer) as date) as month,
+        ahead.practice_id,
+        ahead.month,
         'pace' as basis,
-        newest.base_code_amount,
-        newest.enrolled + {{ limit('projection_pace') }} * steps.step as enrolled
-    from newest
-    cross join steps
+        ahead.base_code_amount,
+        newest.enrolled + {{ limit('projection_pace') }} * ahead.step as enrolled
+    from ahead
+    inner join newest on ahead.practice_id = newest.practice_id
 )
 
 select

@@ -1,10 +1,10 @@
 -- What so many enrolled patients bring at the base code, at the practice's own allowed amount of its newest month.
 select
-    enrolled.practice_id,
+    base.practice_id,
     cast(sizes.amount as bigint) as patients,
-    enrolled.base_code_amount,
-    cast(sizes.amount * enrolled.base_code_amount as decimal(12, 2)) as monthly_revenue,
-    cast(sizes.amount * enrolled.base_code_amount * 12 as decimal(12, 2)) as yearly_revenue
-from {{ ref('int_months__enrolled') }} as enrolled
+    base.base_code_amount,
+    cast(sizes.amount * base.base_code_amount as decimal(12, 2)) as monthly_revenue,
+    cast(sizes.amount * base.base_code_amount * 12 as decimal(12, 2)) as yearly_revenue
+from {{ ref('int_base_code_amounts__ahead') }} as base
 cross join {{ ref('rule_benchmarks') }} as sizes
-where enrolled.months_back = 1 and sizes.benchmark like 'panel\_size\_%' escape '\'
+where base.step = 0 and sizes.benchmark like 'panel\_size\_%' escape '\'

@@ -16,6 +16,14 @@ with wanted as (
         1 as payment_share
     from {{ ref('int_months') }}
     union
+    -- The base code in the months ahead, for what enrollment would bring.
+    select
+        practice_id,
+        '99490' as procedure_code,
+        price_day as service_date,
+        1 as payment_share
+    from {{ ref('int_months__ahead') }}
+    union
     -- What the first unit of a program's staff track would bring where it is not reached yet.
     select
         months.practice_id,

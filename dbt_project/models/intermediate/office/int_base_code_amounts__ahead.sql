@@ -1,0 +1,13 @@
+-- What the base code is allowed at the practice in its newest month (step 0) and in those ahead of it; 0 where its locality has no prices at all.
+select
+    months.practice_id,
+    months.month,
+    months.step,
+    coalesce(prices.unit_amount, cast(0 as decimal(12, 2))) as base_code_amount
+from {{ ref('int_months__ahead') }} as months
+left join {{ ref('int_prices') }} as prices
+    on
+        months.practice_id = prices.practice_id
+        and prices.procedure_code = '99490'
+        and months.price_day = prices.service_date
+        and prices.payment_share = 1
