@@ -135,7 +135,9 @@ def _of_packets(home: Path, name: str) -> list[dict[str, Any]]:
         with path.open(encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 month = date.fromisoformat((row["month"] + "-01")[:10])
-                found.append({**row, "practice_id": path.parts[-4], "month": month, "version": path.parts[-2]})
+                found.append(
+                    {**row, "practice_id": path.parts[-4], "month": month, "version": path.parts[-2], "packet": path.parent}
+                )
     return found
 
 
@@ -147,12 +149,12 @@ def close(home: Path, month: date, opinion: Opinion) -> list[str]:
     """Closes a month. Of each practice that the gate let close, there goes out what the opinion calls claimable and not
     claimed before, line by line, and is held what it calls held; and the marts say so of exactly these claims."""
     before = {line(row) for row in claim_lines(home)}
-    held_before = len(held_lines(home))
+    packets_before = set(home.glob("closes/*/*/v*"))
     ran = ccm("close", "--month", f"{month:%Y-%m}", "--approved-by", "Second Opinion", "--json", home=home)
     assert ran.code in (0, 3), ran.err + ran.out
     outcomes = {row["practice_id"]: row["outcome"] for row in json.loads(ran.out)}
     went = {line(row) for row in claim_lines(home)} - before
-    held = held_lines(home)[held_before:]
+    held = [row for row in held_lines(home) if row["packet"] not in packets_before]
     faulty = {(row["practice_id"], row["patient_id"]) for row in held_lines(home) if row["reason"] == "claim_error"}
     # Rows that could not be read are no part of the opinion: whose they are is the product's own word (tests/holds).
     hidden = {
