@@ -92,17 +92,17 @@ def projection(facts: list[Row]) -> list[Row]:
     found = []
     for fact in facts:
         steps = {"pace": Decimal(rules.PACE), "history": mean_net_enrollment(fact) or Decimal(0)}
-        amount = next((amount for amount in fact["base_amounts"].values() if amount is not None), Decimal(0))
         for basis, step in steps.items():
             for ahead in range(1, 25):
+                month = next_month(fact["newest_month"], ahead)
                 enrolled = round(max(fact["enrolled"][fact["newest_month"]] + step * ahead, Decimal(0)))
                 found.append(
                     {
                         "practice_id": fact["practice_id"],
-                        "month": next_month(fact["newest_month"], ahead),
+                        "month": month,
                         "basis": basis,
                         "enrolled": enrolled,
-                        "monthly_revenue": enrolled * amount,
+                        "monthly_revenue": enrolled * (fact["base_amounts"][month] or Decimal(0)),
                     }
                 )
     return found
