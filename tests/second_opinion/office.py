@@ -336,7 +336,6 @@ class Office:
             "practice_id": self.practice_id,
             "newest_month": self.newest_month,
             "enrolled": enrolled,
-            "is_newest_complete": self.newest_night >= last_of_month(self.newest_month),
             "base_amounts": self.amounts_ahead(),
         }
 

@@ -127,7 +127,8 @@ def _series(facts: Row, basis: str, series: list[Row]) -> list[str]:
 
 
 def mean_net_enrollment(facts: Row) -> Decimal | None:
-    newest = facts["newest_month"] if facts["is_newest_complete"] else next_month(facts["newest_month"], -1)
+    # The newest night's own month is open to its last day (rules.md A6b, month_open): the one before it is the last complete one.
+    newest = next_month(facts["newest_month"], -1)
     before = next_month(newest, -3)
     if before not in facts["enrolled"] or newest not in facts["enrolled"]:
         return None

@@ -273,11 +273,12 @@ def projected(newest: date, start: int, step: Decimal, value: Decimal) -> list[R
     return rows
 
 
-def test_the_projection_goes_on_from_the_newest_month_with_the_mean_of_three_complete_ones(tmp_path: Path) -> None:
+@pytest.mark.parametrize("night", ["2026-10-25", "2026-10-31"])  # a month is open to its last day
+def test_the_projection_goes_on_from_the_newest_month_with_the_mean_of_three_complete_ones(tmp_path: Path, night: str) -> None:
     charts = [
         Chart(f"P{n}").consent(day) for n, day in enumerate(("2026-06-20", "2026-07-05", "2026-08-09", "2026-08-30", "2026-10-02"))
     ]
-    opinion = judged(tmp_path, charts, ("2026-06-25", "2026-10-25"))
+    opinion = judged(tmp_path, charts, ("2026-06-25", night))
     (facts,) = opinion.enrollment_projection
     assert list(facts["enrolled"].values()) == [1, 2, 4, 4, 5]
     value = facts["base_amounts"][OCTOBER]
