@@ -74,6 +74,11 @@
     (select limits.amount from {{ ref('rule_limits') }} as limits where limits.limit_name = '{{ name }}')
 {%- endmacro %}
 
+{#- Whether a claim of this service date comes too late on a night (rules.md A7, timely_filing). -#}
+{% macro is_filed_late(service_date, night) -%}
+    {{ service_date }} + interval 1 year * cast({{ limit('timely_filing') }} as integer) < {{ night }}
+{%- endmacro %}
+
 {#- Step 1 of rules.md A3, which judges an entry by itself; null: passed. -#}
 {% macro step_1(entries) -%}
     case

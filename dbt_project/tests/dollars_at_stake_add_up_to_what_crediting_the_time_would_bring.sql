@@ -14,15 +14,10 @@ select
     items.patient_id,
     items.month
 from items
-left join {{ ref('int_decisions') }} as decisions using (practice_id, patient_id, month)
-left join {{ ref('int_scenario_changes') }} as changes
+left join {{ ref('int_scenario_stakes') }} as stakes
     on
-        items.practice_id = changes.practice_id
-        and items.patient_id = changes.patient_id
-        and items.month = changes.month
-        and changes.scenario = 'documented'
-where
-    items.dollars <> case
-        when decisions.decision <> 'not_claimable' or decisions.reason = 'below_threshold' then coalesce(changes.allowed_difference, 0)
-        else 0
-    end
+        items.practice_id = stakes.practice_id
+        and items.patient_id = stakes.patient_id
+        and items.month = stakes.month
+        and stakes.scenario = 'documented'
+where items.dollars <> coalesce(stakes.allowed_difference, 0)

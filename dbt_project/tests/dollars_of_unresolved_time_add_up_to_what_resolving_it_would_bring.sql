@@ -12,15 +12,10 @@ with items as (
 )
 
 select
-    changes.practice_id,
-    changes.patient_id,
-    changes.month
+    practice_id,
+    patient_id,
+    month
 from {{ ref('int_scenario_changes') }} as changes
-inner join {{ ref('int_decisions') }} as decisions using (practice_id, patient_id, month)
+left join {{ ref('int_scenario_stakes') }} as stakes using (scenario, practice_id, patient_id, month)
 left join items using (practice_id, patient_id, month)
-where
-    changes.scenario = 'resolved'
-    and coalesce(items.dollars, 0) <> case
-        when decisions.decision <> 'not_claimable' or decisions.reason = 'below_threshold' then changes.allowed_difference
-        else 0
-    end
+where changes.scenario = 'resolved' and coalesce(items.dollars, 0) <> coalesce(stakes.allowed_difference, 0)

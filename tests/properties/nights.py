@@ -204,7 +204,7 @@ def _closed(house: House, con: duckdb.DuckDBPyConnection, rng: Random, lines: li
             )  # fmt: skip
 
 
-def _tell_the_models(house: House, lines: list[dict[str, Any]]) -> None:
+def tell_the_models(house: House, lines: list[dict[str, Any]]) -> None:
     """The configuration, with the claims that went out."""
     write_configuration(house, load_practices(house.practices_yaml))
     folder = house.lake / "configuration"
@@ -237,7 +237,7 @@ def compare(
                 _closed(house, con, rng, lines)
             practices = load_practices(house.practices_yaml)
             take_in(house, {practice_id: practice.time_zone for practice_id, practice in practices.items()})
-            _tell_the_models(house, lines)
+            tell_the_models(house, lines)
             if number == 0:
                 build_whole(con, house)
                 continue

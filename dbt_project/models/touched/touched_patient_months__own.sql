@@ -43,26 +43,23 @@ filing_months as (
 ),
 
 filing as (
+    -- Without codes, a claim would be of the month's last day.
     select
         known.practice_id,
         known.patient_id,
         known.month
     from {{ last_night('intermediate', 'int_patient_months') }} as known
     inner join filing_months as nights on known.practice_id = nights.practice_id and known.month = nights.month
-    left join (
-        select tracks.*
-        from {{ last_night('intermediate', 'int_tracks__chosen') }} as tracks
-        semi join filing_months on tracks.practice_id = filing_months.practice_id and tracks.month = filing_months.month
-    ) as chosen
-        on
-            known.practice_id = chosen.practice_id
-            and known.patient_id = chosen.patient_id
-            and known.month = chosen.month
-            and chosen.scenario = 'actual'
-            and chosen.place = 1
-    where
-        coalesce(chosen.service_date, known.month_end) + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= nights.known_night
-        and coalesce(chosen.service_date, known.month_end) + interval 1 year * cast({{ limit('timely_filing') }} as integer) < nights.newest_night
+    where not {{ is_filed_late('known.month_end', 'nights.known_night') }} and {{ is_filed_late('known.month_end', 'nights.newest_night') }}
+    union
+    -- What-ifs have service dates of their own.
+    select
+        tracks.practice_id,
+        tracks.patient_id,
+        tracks.month
+    from {{ last_night('intermediate', 'int_tracks__chosen') }} as tracks
+    inner join filing_months as nights on tracks.practice_id = nights.practice_id and tracks.month = nights.month
+    where tracks.place = 1 and not {{ is_filed_late('tracks.service_date', 'nights.known_night') }} and {{ is_filed_late('tracks.service_date', 'nights.newest_night') }}
 ),
 
 -- Every version of a touched service: what it says now and what it said. A visit counts in its month and in later ones.

@@ -79,7 +79,7 @@ findings as (
     union all
     select practice_id, patient_id, month, 'timely_filing'
     from tracks
-    where coalesce(service_date, month_end) + interval 1 year * cast({{ limit('timely_filing') }} as integer) < newest_night
+    where {{ is_filed_late('coalesce(service_date, month_end)', 'newest_night') }}
     union all
     select
         changes.practice_id,

@@ -7,6 +7,7 @@ with chosen as (
         patient_id,
         month,
         codes,
+        service_date,
         allowed_amount
     from {{ ref('int_tracks__chosen') }}
     where place = 1
@@ -28,6 +29,7 @@ select
     scenarios.patient_id,
     scenarios.month,
     coalesce(cast(scenario_tracks.codes as varchar), '') <> coalesce(cast(actual.codes as varchar), '') as changes_claim,
+    scenario_tracks.service_date,
     cast(coalesce(scenario_tracks.allowed_amount, 0) as decimal(18, 2)) as allowed_amount,
     cast(coalesce(scenario_tracks.allowed_amount, 0) - coalesce(actual.allowed_amount, 0) as decimal(18, 2)) as allowed_difference
 from scenarios

@@ -52,27 +52,24 @@ items as (
     where months.is_reported
 ),
 
--- What crediting the patient-month's time would add, where nothing but minutes stands in the way; what documenting adds is not counted twice.
+-- What documenting adds is not counted twice.
 stakes as (
     select
-        changes.scenario,
-        changes.practice_id,
-        changes.patient_id,
-        changes.month,
+        scenario,
+        practice_id,
+        patient_id,
+        month,
         cast(
             (
-                changes.allowed_difference
+                allowed_difference
                 - case
-                    when changes.scenario = 'resolved'
-                        then coalesce(max(case when changes.scenario = 'documented' then changes.allowed_difference end) over patient_month, 0)
+                    when scenario = 'resolved' then coalesce(max(case when scenario = 'documented' then allowed_difference end) over patient_month, 0)
                     else 0
                 end
             ) * 100 as bigint
         ) as cents
-    from {{ ref('int_scenario_changes') }} as changes
-    inner join {{ ref('int_decisions') }} as decisions using (practice_id, patient_id, month)
-    where decisions.decision <> 'not_claimable' or decisions.reason = 'below_threshold'
-    window patient_month as (partition by changes.practice_id, changes.patient_id, changes.month)
+    from {{ ref('int_scenario_stakes') }}
+    window patient_month as (partition by practice_id, patient_id, month)
 ),
 
 shared as (
