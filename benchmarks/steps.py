@@ -155,6 +155,7 @@ def dbt_build(house: House) -> dict[str, Any]:
     from orchestration.transform import dbt
     from orchestration.transform.state import build_inputs
 
+    _limit_memory()
     build_inputs(house)
     dbt.ensure_manifest(house)
     results: list[Any] = []
