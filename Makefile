@@ -74,7 +74,7 @@ bench-dashboard: setup
 
 # A month at several sizes against the floor of the same machine; results in benchmarks/results, the table in docs/scale.md. Wants 60 GB under
 # BENCH_FOLDER for the largest.
-BENCH_SIZES ?= small 10k 100k 1400k 10kx36 100kx36-nights 2000-practices
+BENCH_SIZES ?= small 10k 100k 1400k 10kx36 100kx36-nights 2000-practices nation
 BENCH_FOLDER ?= /tmp
 .PHONY: bench
 bench: setup

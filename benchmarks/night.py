@@ -2,8 +2,8 @@
 and the table of docs/scale.md is made from them.
 
 SIZE is patients x months: 10k, 100k, 1400k, 100kx36, or `small` (one practice of 500 patients, with the commands), or `2000-practices` (of 50 patients
-each, with the commands: what a benchmark of rows does not see). Other work on the machine lengthens the wall clock: ratios are of CPU seconds, and the
-wall clock stands beside them. Nothing here is timed by a test.
+each, with the commands: what a benchmark of rows does not see), or `nation` (2,000 of 700 patients, by the commands; one of them closes). Other work on
+the machine lengthens the wall clock: ratios are of CPU seconds, and the wall clock stands beside them. Nothing here is timed by a test.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -33,8 +32,8 @@ BEGIN, END = "<!-- made by make bench: begin -->", "<!-- made by make bench: end
 SIZES = {"small": (500, 1), "10k": (10_000, 1), "100k": (100_000, 1), "1400k": (1_400_000, 1), "100kx36": (100_000, 36)}
 # Nights over a history: two sizes that differ in their months, measured one after the other. Each has a whole build, as `--full` makes it, and two more nights.
 HISTORIES = {"10kx12": (10_000, 12), "10kx36": (10_000, 36), "100kx36-nights": (100_000, 36)}
-# Practices, and the patients of each.
-PRACTICES = {"2000-practices": (2_000, 50)}
+# Practices, and the patients of each. Of the nation one practice closes: pyx12 alone would take an hour or two for all.
+PRACTICES = {"2000-practices": (2_000, 50), "nation": (2_000, 700)}
 
 
 def step(name: str, home: House) -> dict[str, Any]:
@@ -51,17 +50,21 @@ def step(name: str, home: House) -> dict[str, Any]:
 
 
 def command(home: House, *arguments: str) -> dict[str, float]:
-    """A `ccm` command: wall and CPU seconds of the process and its children."""
-    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("ccm")), *arguments], capture_output=True, text=True, check=False,
-        env={**os.environ, "CCM_HOME": str(home.root), "PYTHONDONTWRITEBYTECODE": ""},
-    )  # fmt: skip
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode:
-        raise RuntimeError(f"ccm {arguments[0]}: {done.stderr[-2000:]}{done.stdout[-2000:]}")
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    found = {"wall_s": round(time.perf_counter() - began, 2), "cpu_s": round(used, 2)}
+    """A `ccm` command: wall and CPU seconds of the process and its children, and the memory of the largest of them."""
+    began = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as said:
+        started = subprocess.Popen(
+            [str(Path(sys.executable).with_name("ccm")), *arguments], stdout=said, stderr=subprocess.STDOUT,
+            env={**os.environ, "CCM_HOME": str(home.root), "PYTHONDONTWRITEBYTECODE": ""},
+        )  # fmt: skip
+        _, status, used = os.wait4(started.pid, 0)
+        started.returncode = os.waitstatus_to_exitcode(status)
+        if started.returncode:
+            said.seek(0)
+            raise RuntimeError(f"ccm {arguments[0]}: {said.read()[-4000:]}")
+    found = {
+        "wall_s": round(time.perf_counter() - began, 2), "cpu_s": round(used.ru_utime + used.ru_stime, 2), "peak_gib": round(used.ru_maxrss / 2**20, 2),
+    }  # fmt: skip
     print(f"  ccm {arguments[0]}: {found}", flush=True)
     return found
 
@@ -131,8 +134,9 @@ def measure(size: str, folder: Path) -> dict[str, Any]:
     return found
 
 
-def measure_practices(practices: int, each: int, folder: Path) -> dict[str, Any]:
-    """An installation of many practices by its commands: a first night, another one, what is asked of the marts, a month's end of all."""
+def measure_practices(size: str, folder: Path) -> dict[str, Any]:
+    """An installation of many practices by its commands: a first night, another one, what is asked of the marts, a month's end."""
+    practices, each = PRACTICES[size]
     patients = practices * each
     found: dict[str, Any] = {
         "practices": practices, "patients": patients, "cores": os.cpu_count(), "load_before": round(os.getloadavg()[0], 1),
@@ -142,9 +146,12 @@ def measure_practices(practices: int, each: int, folder: Path) -> dict[str, Any]
     for number, name in enumerate(("the first night", "the next night")):
         land_night(home, patients, 1, each, number)
         found["steps"][f"nightly, {name}"] = command(home, "nightly")
+        keep(size, found)
     found["steps"]["status"] = command(home, "status")
     found["steps"]["explain"] = command(home, "explain", "--practice", "bench-0000", "--patient", "P7", "--month", "2026-10")
-    found["steps"]["close"] = command(home, "close", "--month", "2026-10", "--approved-by", "Bench")
+    keep(size, found)
+    which = ["--practice", "bench-0000"] if size == "nation" else []
+    found["steps"]["close"] = command(home, "close", *which, "--month", "2026-10", "--approved-by", "Bench")
     found["claim files"] = sum(1 for _ in home.closes.glob("*/2026-10/v1/claims.837"))
     return found
 
@@ -359,16 +366,20 @@ def _practices(found: dict[str, Any]) -> list[str]:
         "nightly, the next night": "`ccm nightly` with one more night in, in which every patient's open month moves",
         "status": "`ccm status` (of all)",
         "explain": "`ccm explain`",
-        "close": f"`ccm close` of a month of all: {found['claim files']:,} packets, frozen, scrubbed, read by pyx12, posted",
+        "close": f"`ccm close` of a month of {'all' if found['claim files'] > 1 else 'one practice'}: "
+        f"{found['claim files']:,} packet{'s' if found['claim files'] > 1 else ''}, frozen, scrubbed, read by pyx12, posted",
     }
     return [
         "",
         f"{found['practices']:,} practices of {found['patients'] // found['practices']} patients, each command a process of its own "
         f"(load {found['load_before']}, {found['measured_at']}):",
         "",
-        "| | CPU s (wall s) |",
-        "|---|---|",
-        *(f"| {said[name]} | {one['cpu_s']:.1f} ({one['wall_s']:.1f}) |" for name, one in found["steps"].items()),
+        "| | CPU s (wall s) | most memory of a process, GiB |",
+        "|---|---|---|",
+        *(
+            f"| {said[name]} | {one['cpu_s']:.1f} ({one['wall_s']:.1f}) | {one.get('peak_gib', 'not measured')} |"
+            for name, one in found["steps"].items()
+        ),
     ]
 
 
@@ -395,7 +406,7 @@ def main() -> int:
             if size in HISTORIES:
                 keep(size, measure_history(*HISTORIES[size], Path(folder)))
             elif size in PRACTICES:
-                keep(size, measure_practices(*PRACTICES[size], Path(folder)))
+                keep(size, measure_practices(size, Path(folder)))
             else:
                 keep(size, measure(size, Path(folder)))
     write_document()

@@ -3,7 +3,7 @@
 with months as (
     select *
     from {{ ref('int_months__close') }}
-    where is_open or month_end + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= newest_night
+    where is_open or not {{ is_filed_late('month_end', 'newest_night') }}
 ),
 
 open_items as (
@@ -24,9 +24,9 @@ open_items as (
                 or (
                     items.decision <> 'claimed'
                     and items.dollars_at_stake > 0
-                    and items.month_end + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= months.newest_night
+                    and not {{ is_filed_late('items.month_end', 'months.newest_night') }}
                 )
-            else items.month_end + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= months.newest_night
+            else not {{ is_filed_late('items.month_end', 'months.newest_night') }}
         end
 ),
 

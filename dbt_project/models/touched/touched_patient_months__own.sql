@@ -38,8 +38,8 @@ filing_months as (
     from {{ before('int_months') }} as months
     inner join nights on months.practice_id = nights.practice_id
     where
-        {{ month_end('months.month') }} + interval 1 year * cast({{ limit('timely_filing') }} as integer) >= nights.known_night
-        and months.month + interval 1 year * cast({{ limit('timely_filing') }} as integer) < nights.newest_night
+        not {{ is_filed_late(month_end('months.month'), 'nights.known_night') }}
+        and {{ is_filed_late('months.month', 'nights.newest_night') }}
 ),
 
 filing as (
