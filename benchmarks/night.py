@@ -23,7 +23,7 @@ from typing import Any
 import duckdb
 
 from benchmarks.lake import land_night, make_home
-from benchmarks.steps import MINUTES
+from benchmarks.steps import MEMORY_SAID, MINUTES
 from orchestration.house import House
 
 RESULTS = Path(__file__).parent / "results"
@@ -55,7 +55,7 @@ def command(home: House, *arguments: str) -> dict[str, float]:
     with tempfile.TemporaryFile("w+") as said:
         started = subprocess.Popen(
             [str(Path(sys.executable).with_name("ccm")), *arguments], stdout=said, stderr=subprocess.STDOUT,
-            env={**os.environ, "CCM_HOME": str(home.root), "PYTHONDONTWRITEBYTECODE": ""},
+            env={**os.environ, **MEMORY_SAID, "CCM_HOME": str(home.root), "PYTHONDONTWRITEBYTECODE": ""},
         )  # fmt: skip
         _, status, used = os.wait4(started.pid, 0)
         started.returncode = os.waitstatus_to_exitcode(status)

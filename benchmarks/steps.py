@@ -14,9 +14,12 @@ from typing import Any
 
 import duckdb
 
+from orchestration import engine
 from orchestration.house import House
+from orchestration.take_in import lake
 
 MEMORY = "6GB"
+MEMORY_SAID = {engine.MEMORY: MEMORY, lake.MEMORY: MEMORY}
 # Typed entries to the ledger and the minutes of the patient-months; what they need of the panel comes before.
 MINUTES = (
     "stg_clock_days", "stg_time_entries", "int_time_entries__cut", "int_time_entries__doubled", "int_staff_overlaps", "int_time_segments",
@@ -155,23 +158,12 @@ def dbt_build(house: House) -> dict[str, Any]:
     from orchestration.transform import dbt
     from orchestration.transform.state import build_inputs
 
-    _limit_memory()
     build_inputs(house)
     dbt.ensure_manifest(house)
     results: list[Any] = []
     found: dict[str, Any] = timed(lambda: results.extend(dbt.build(house, is_whole=True)))
     found["bad"] = [result.unique_id for result in results if result.is_bad and not result.unique_id.startswith("test.")]
     return found
-
-
-def _limit_memory() -> None:
-    """Whoever connects to DuckDB in this process gets no more than MEMORY, unless it asks for less."""
-    connect = duckdb.connect
-
-    def limited(database: str = ":memory:", *given: Any, config: Any = None, **more: Any) -> duckdb.DuckDBPyConnection:
-        return connect(database, *given, **{"config": {"memory_limit": MEMORY, **(config or {})}, **more})
-
-    duckdb.connect = limited  # type: ignore[assignment]
 
 
 @contextlib.contextmanager
@@ -208,7 +200,6 @@ def night(house: House, *, is_whole: bool = False) -> dict[str, Any]:
     from orchestration.transform.assets import rebuild_everything
     from orchestration.transform.state import build_inputs
 
-    _limit_memory()
     dbt.ensure_manifest(house)
     found: dict[str, Any] = {}
 
@@ -264,10 +255,8 @@ def imports(house: House) -> dict[str, Any]:
 
 
 def taking_in(house: House) -> dict[str, Any]:
-    from orchestration.take_in.lake import MEMORY as TAKE_IN_MEMORY
     from orchestration.take_in.lake import take_in
 
-    os.environ.setdefault(TAKE_IN_MEMORY, MEMORY)
     reports: list[Any] = []
     found: dict[str, Any] = timed(
         lambda: reports.append(take_in(house, {p.name: "America/Chicago" for p in house.landing.iterdir()}))
@@ -307,6 +296,7 @@ def peak_gib() -> float:
 
 
 if __name__ == "__main__":
+    os.environ.update(MEMORY_SAID)
     found = STEPS[sys.argv[1]](House(Path(sys.argv[2])))
     found["peak_gib"] = peak_gib()
     print("\n" + json.dumps(found))

@@ -10,9 +10,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import util
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,26 @@ UNMERGED, MERGED = "set max_vacuum_tasks = 0", "reset max_vacuum_tasks"
 # entries). It stays in the log beside the file (.wal), as durable, for whoever opens and changes the file next.
 LEFT_IN_LOG = "pragma disable_checkpoint_on_shutdown"
 MAKE_ONE = "`openssl rand -base64 32`"
+MEMORY = "CCM_MEMORY"
+
+
+def memory() -> str:
+    """What DuckDB may hold in memory; what is more goes to disk. By itself it would take four fifths of the machine's, and Python, the pages and what it does
+    not count would have to do with the rest: half of that, unless said. Raises HouseError for what is no size."""
+    return _size(os.environ.get(MEMORY) or "")
+
+
+@lru_cache
+def _size(said: str) -> str:
+    try:
+        with duckdb.connect(config={"memory_limit": said} if said else {}) as con:
+            (known,) = con.execute("select current_setting('memory_limit')").fetchall()[0]
+    except duckdb.Error:
+        raise HouseError(f"{MEMORY}={said!r}: no size that DuckDB knows; write it like 6GB or 800MB") from None
+    if said:
+        return said
+    number, unit = re.fullmatch(r"([\d.]+) (\w+)", known).groups()  # type: ignore[union-attr]  # such as 18.8 GiB
+    return f"{float(number) / 2:.1f} {unit}"
 
 
 def key() -> str | None:
@@ -73,7 +95,7 @@ def _derived(secret: str, what: str) -> bytes:
 
 def connect(house: House | None = None, config: Mapping[str, Any] | None = None) -> duckdb.DuckDBPyConnection:
     """A connection to no file. With a key it writes and reads encrypted files. What does not fit in memory goes to .state of the house."""
-    settings: dict[str, Any] = {"autoinstall_known_extensions": False, **(config or {})}
+    settings: dict[str, Any] = {"autoinstall_known_extensions": False, "memory_limit": memory(), **(config or {})}
     if house is not None:
         settings.setdefault("temp_directory", str(house.state / "spill"))
     con = duckdb.connect(":memory:", config=settings)
@@ -149,9 +171,12 @@ def open_database(path: Path, name: str, *, read_only: bool = True) -> duckdb.Du
     """A connection whose default database is this file; without a key, the file itself."""
     if key() is None:
         try:
-            return duckdb.connect(str(path), read_only=read_only)
+            con = duckdb.connect(str(path), read_only=read_only)
         except duckdb.CatalogException:
             raise HouseError(_misfit(path, None)) from None
+        # Not as it is opened: who opens a file that is open must say the same.
+        con.execute(f"set memory_limit = '{memory()}'")
+        return con
     con = connect()
     try:
         attach(con, path, name, read_only=read_only)

@@ -6,6 +6,7 @@ import json
 import os
 from importlib import util
 
+from orchestration.engine import memory
 from orchestration.house import House, HouseError, write_private
 
 # The URL of the database that keeps Dagster's runs, events and ticks instead of files in the home; the password is libpq's (PGPASSFILE).
@@ -56,6 +57,7 @@ def prepare_environment(house: House) -> None:
     if any(letter == "?" or not letter.isprintable() for letter in str(house.root)):
         # Dagster puts it into a database's URL.
         raise HouseError(f"{str(house.root)!r}: a home's path has no question mark and no control character; name another folder")
+    memory()  # said wrongly, it is found before anything is taken in
     house.prepare()
     dagster_home = house.state / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)

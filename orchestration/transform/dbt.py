@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.discretion import told
-from orchestration.engine import is_on, reading
+from orchestration.engine import MEMORY, is_on, memory, reading
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.storage import batch_numbers
 from orchestration.transform import standing
@@ -151,6 +151,7 @@ def environment(house: House, night: str = "", sound: Iterable[str] = (), folder
         "CCM_NIGHT": night,
         "CCM_SOUND": ",".join(sorted(sound)),
         "CCM_HOME": str(house.root),
+        MEMORY: memory(),
         "DBT_TARGET_PATH": str(house.state / folder / "target"),
         "DBT_LOG_PATH": str(house.state / folder / "logs"),
         "CCM_READING": reading(),

@@ -448,12 +448,15 @@ class Judge:
     @staticmethod
     def _overlaps(entries: list[Entry]) -> dict[str, set[Moment]]:
         """member_id -> seconds in which the member has entries for more than one patient or program."""
-        busy: dict[str, dict[Moment, set[tuple[str, str]]]] = defaultdict(lambda: defaultdict(set))
+        busy: dict[str, dict[Moment, tuple[str, str]]] = defaultdict(dict)
+        found: dict[str, set[Moment]] = defaultdict(set)
         for entry in entries:
+            with_whom, of_member = (entry.patient_id, entry.program), busy[entry.member_id]
             for _, moments in entry.moments:
                 for moment in moments:
-                    busy[entry.member_id][moment].add((entry.patient_id, entry.program))
-        return {member: {m for m, who in seconds.items() if len(who) > 1} for member, seconds in busy.items()}
+                    if of_member.setdefault(moment, with_whom) != with_whom:
+                        found[entry.member_id].add(moment)
+        return found
 
     def _judge_entries(self) -> None:
         stopped = self._step_1()

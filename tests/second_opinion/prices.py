@@ -19,8 +19,12 @@ class Reference:
     """CMS's and AHRQ's figures, from the seeds."""
 
     def __init__(self, seeds: Path):
-        self.rvus = self._read(seeds, "rule_rvus")
-        self.gpcis = self._read(seeds, "rule_gpcis")
+        self.rvus: dict[str, list[dict[str, str]]] = {}
+        for row in self._read(seeds, "rule_rvus"):
+            self.rvus.setdefault(row["procedure_code"], []).append(row)
+        self.gpcis: dict[tuple[str, str, str], list[dict[str, str]]] = {}
+        for row in self._read(seeds, "rule_gpcis"):
+            self.gpcis.setdefault((row["mac"], row["state"], row["locality"]), []).append(row)
         self.factors = self._read(seeds, "rule_conversion_factors")
         self.prefixes = [(r["condition_group"], r["icd10_prefix"]) for r in self._read(seeds, "rule_condition_prefixes")]
         groups = self._read(seeds, "rule_condition_groups")
@@ -64,9 +68,9 @@ class Reference:
     def _unit_allowed(
         self, practice: dict[str, Any], credential: str | None, code: str, day: date, national: bool
     ) -> Decimal | None:
-        rvu = self._on([r for r in self.rvus if r["procedure_code"] == code], day)
+        rvu = self._on(self.rvus.get(code, []), day)
         place = (practice["mac"], practice["address"]["state"], practice["locality"])
-        gpci = self._on([r for r in self.gpcis if (r["mac"], r["state"], r["locality"]) == place], day)
+        gpci = self._on(self.gpcis.get(place, []), day)
         is_qp = "true" if practice.get("qualifying_apm_participant", False) else "false"
         factor = self._on([r for r in self.factors if r["qualifying_apm_participant"].lower() == is_qp], day)
         if not rvu or not factor or (not gpci and not national):

@@ -1,0 +1,61 @@
+"""What DuckDB may hold in memory is said once, and all that opens the warehouse keeps to it."""
+
+from __future__ import annotations
+
+import os
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+from dbt.config.profile import Profile, read_profile
+from dbt.config.renderer import ProfileRenderer
+from dbt_common.context import set_invocation_context
+
+from orchestration import engine
+from orchestration.house import DBT_PROJECT, House, HouseError
+from orchestration.transform import dbt
+from tests.holds.clinic import Clinic, configure
+from tests.pipeline.homes import ccm
+
+
+def gib(con: duckdb.DuckDBPyConnection) -> float:
+    number, unit = con.execute("select current_setting('memory_limit')").fetchall()[0][0].split()
+    return float(number) * {"MiB": 1 / 1024, "GiB": 1, "TiB": 1024}[unit]
+
+
+def test_unless_said_it_is_half_of_what_duckdb_would_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv(engine.MEMORY, raising=False)
+    with (
+        duckdb.connect() as usual,
+        engine.connect() as con,
+        engine.open_database(tmp_path / "one.duckdb", "one", read_only=False) as file,
+    ):
+        assert gib(con) == gib(file) == pytest.approx(gib(usual) / 2, rel=0.02)
+
+
+@pytest.mark.parametrize("target", ["duckdb", "encrypted", "objects"])
+def test_what_is_said_holds_for_files_for_copies_and_for_dbt(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, target: str) -> None:
+    monkeypatch.setenv(engine.MEMORY, "1GiB")
+    with engine.connect() as con, engine.open_database(tmp_path / "one.duckdb", "one", read_only=False) as file:
+        assert gib(con) == gib(file) == 1
+        # A reader of this process who says nothing may still open it.
+        with duckdb.connect(str(tmp_path / "one.duckdb")) as reader:
+            assert gib(reader) == 1
+    with dbt.environment(House(tmp_path)):
+        set_invocation_context(os.environ)
+        _, settings = Profile.render_profile(read_profile(str(DBT_PROJECT))["ccm"], "ccm", target, ProfileRenderer({}))
+    with duckdb.connect(config=settings["config_options"]) as con:
+        assert gib(con) == 1
+
+
+def test_what_is_no_size_is_named_with_what_to_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(engine.MEMORY, "a lot")
+    with pytest.raises(HouseError, match=r"CCM_MEMORY='a lot'.*6GB"):
+        engine.connect()
+    clinic = Clinic("north", 1, patients=2)
+    configure(tmp_path, [clinic])
+    clinic.land_night(tmp_path, date(2026, 11, 10), {})
+    ran = ccm("nightly", home=tmp_path)
+    assert ran.code == 1 and "CCM_MEMORY='a lot'" in ran.err and "Traceback" not in ran.err
+    assert not list((tmp_path / "lake").rglob("*.parquet"))
