@@ -36,6 +36,7 @@ from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import write_837p
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError, move_into_place, write_private
+from orchestration.payers.eligibility import member_key
 from orchestration.practices import Practice, next_month
 
 T = TypeVar("T")
@@ -287,13 +288,13 @@ def claimed_elsewhere(common: InCommon, warehouse: duckdb.DuckDBPyConnection, pr
     claimed: dict[str, tuple[str, str, str]] = {}
     for name, claim_id, patient_id, mbi in subjects:
         if claim_id not in rejected:
-            claimed.setdefault(mbi, (name, claim_id, patient_id))
+            claimed.setdefault(member_key(mbi), (name, claim_id, patient_id))
     found = {}
     for patient_id, mbi in warehouse.execute(
         "select patient_id, mbi from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id",
         [practice.practice_id, month],
     ).fetchall():
-        by = claimed.get(mbi or "")
+        by = claimed.get(member_key(mbi)) if mbi else None
         if by is not None and (by[0], by[2]) != (practice.practice_id, patient_id):
             found[patient_id] = f"{by[0]} {by[1]}"
     return found

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from orchestration.close import acceptances
 from orchestration.house import DBT_PROJECT, House, write_private
-from orchestration.payers import sent
+from orchestration.payers import eligibility, sent
 from orchestration.payers.inbox import ensure_tables
 from orchestration.practices import Practice
 from orchestration.take_in import lake
@@ -185,7 +185,7 @@ def _lines_that_stand(house: House) -> tuple[dict[str, str], bytes | None]:
 @cache
 def _code() -> str:
     """Names what reads the lines: a release that reads them otherwise reads all of them again."""
-    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in (__file__, sent.__file__))).hexdigest()
+    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in (__file__, eligibility.__file__, sent.__file__))).hexdigest()
 
 
 def _claim_lines(packet: Path) -> list[dict[str, object]]:
@@ -212,7 +212,7 @@ def _claim_lines(packet: Path) -> list[dict[str, object]]:
                 "transaction_number": file.transaction_number(row["claim_id"]) if file else None,
                 "tax_id": subjects[row["claim_id"]]["tax_id"],
                 # Tells one beneficiary from another, and who it is to nobody.
-                "beneficiary_key": hashlib.sha256(subjects[row["claim_id"]]["mbi"].encode()).hexdigest(),
+                "beneficiary_key": eligibility.member_key(subjects[row["claim_id"]]["mbi"]),
                 "claimed_on": date.fromisoformat(manifest["newest_night"]),
             }
             for row in csv.DictReader(handle)

@@ -90,7 +90,8 @@ def test_one_beneficiary_at_two_practices_of_a_tax_id_is_claimed_once(next_night
         coverages = list(csv.DictReader(handle))
     for row in coverages:
         if row["patient_id"] == patient and row["coverage_type"].startswith("medicare_"):
-            row["member_id"] = taken["mbi"]
+            # As people write it: the claim would have it as the other has.
+            row["member_id"] = f"{taken['mbi'][:4]}-{taken['mbi'][4:7]}-{taken['mbi'][7:]}".lower()
     with night.open("w", newline="") as handle:
         writer = csv.DictWriter(handle, list(coverages[0]))
         writer.writeheader()

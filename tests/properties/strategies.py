@@ -101,7 +101,17 @@ CCIR_ONLY = ["M10.9", "K50.90", "M32.9", "I35.0"]
 ACUTE = ["I21.4", "J18.9", "S72.001A"]
 NOT_CHRONIC = ["J06.9", "R05.9", "Z00.00"]
 ACTIVITIES = ["care coordination", "Care plan review", "medication reconciliation", "scheduling call with family"]
-NON_COUNTABLE = ["Scheduling", "billing", "prior_authorization", "Prior-Authorization", "TRAVEL", "voicemail"]
+NON_COUNTABLE = [
+    "Scheduling",
+    "billing",
+    "prior_authorization",
+    "Prior-Authorization",
+    "TRAVEL",
+    "voicemail",
+    "billing-",
+    "_Travel_ ",
+    "prior  authorization",
+]
 
 
 FORMS = [*[".csv"] * 14, ".csv.gz", ".csv.gz", ".parquet", ".typed.parquet"]
@@ -607,7 +617,7 @@ class Clinic:
     def _spoil_a_row(self, table: str, columns: list[str], lines: list[list[Any]], night: int, form: str) -> None:
         rng = self.file_rng
         bad = list(rng.choice(lines))
-        if table == "patients" and night and rng.random() < 0.5 and len(lines) > 1:
+        if table == "patients" and rng.random() < 0.5 and len(lines) > 1:
             lines.remove(bad)  # this patient's newest row is bad: the last good one stands
         elif table in PANEL and table != "patients" and rng.random() < 0.3:
             lines.remove(bad)  # absent that night
@@ -1378,6 +1388,18 @@ def turn_nobody_called(clinic: Clinic, patient: Patient) -> None:
     patient.facts["consents"].clear()
     patient.facts["outreach"].clear()
     patient.minutes = []
+
+
+def turn_enrolled_years_ago(clinic: Clinic, patient: Patient) -> None:
+    _drop_services(clinic, patient)
+    consented_on = date(2014, 6, 1) + timedelta(days=clinic.rng.randint(0, 3650))
+    patient.only("consents")["consented_on"] = consented_on
+    clinic.service(patient, "99214", consented_on - timedelta(days=clinic.rng.choice([0, 40, 365, 365, 366])), discussed=True)
+
+
+def turn_call_without_length(clinic: Clinic, patient: Patient) -> None:
+    start = clinic.at(clinic.day(), clinic.rng.randint(8, 16), 0)
+    clinic.appointment(patient, start, clinic.rng.choice([0, 0, -15]))
 
 
 TURNS: list[Turn] = [function for name, function in list(globals().items()) if name.startswith("turn_")]

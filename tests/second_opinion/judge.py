@@ -4,6 +4,7 @@ A moment is a whole second since 1970, or (entry_id, n) for the n-th second of a
 moments equal no other, so a plain set union adds them up and never overlaps them.
 """
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -398,7 +399,7 @@ class Judge:
             return "other_program"
         if self.credential(row["member_id"]) not in rules.TIME_COUNTS:
             return "nonclinical_staff"
-        if row["activity"].lower().replace("_", " ").replace("-", " ").strip() in rules.NON_COUNTABLE_ACTIVITIES:
+        if " ".join(re.split("[ _-]+", row["activity"].lower())).strip() in rules.NON_COUNTABLE_ACTIVITIES:
             return "non_countable_activity"
         if row["face_to_face"]:
             return "face_to_face"
@@ -561,7 +562,8 @@ class Judge:
             day = day_of(self.zone, row["scheduled_start"])
             if (row["patient_id"], row["member_id"], day) in worked:
                 continue
-            for piece_day, moments in by_day(self.zone, row["scheduled_start"], row["scheduled_end"]):
+            # Without length it is still a call that nobody wrote down.
+            for piece_day, moments in list(by_day(self.zone, row["scheduled_start"], row["scheduled_end"])) or [(day, [])]:
                 if (
                     self.step_2(row, piece_day)
                     or self.credential(row["member_id"]) not in rules.TIME_COUNTS
@@ -1022,8 +1024,8 @@ def is_completed_call(row: Row) -> bool:
 
 
 def is_npi(npi: str | None) -> bool:
-    """Ten digits with the Luhn check digit of 80840 + NPI."""
-    if not npi or len(npi) != 10 or not (npi.isascii() and npi.isdigit()):
+    """Ten digits, the first a 1 or a 2, with the Luhn check digit of 80840 + NPI."""
+    if not npi or len(npi) != 10 or not (npi.isascii() and npi.isdigit()) or npi[0] not in "12":
         return False
     total = 0
     for place, digit in enumerate(reversed("80840" + npi)):

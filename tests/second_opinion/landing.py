@@ -193,8 +193,9 @@ class Landing:
                 continue  # a panel of nobody is an outage
             for row in file.rows:
                 self.patients[row["patient_id"]] = row
-            here = {row["patient_id"] for row in file.rows}
-            self.snapshots[night] = here | (file.bad_patient_ids & set(self.patients))
+            self.snapshots[night] = {row["patient_id"] for row in file.rows} | file.bad_patient_ids
+        # A row in quarantine is a presence, before the first good one too; of whom there never was a good one nothing is known.
+        self.snapshots = {night: here & set(self.patients) for night, here in self.snapshots.items()}
         self.newest_snapshot = self.snapshots[max(self.snapshots)] if self.snapshots else set()
 
     def _members(self) -> None:

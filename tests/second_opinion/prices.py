@@ -41,7 +41,7 @@ class Reference:
 
     def chronic_groups(self, icd10_code: str) -> set[str]:
         """The chronic condition groups of one code (A1.6)."""
-        code = icd10_code.replace(".", "").upper()
+        code = icd10_code.strip().replace(".", "").upper()
         if code not in self._groups_of_code:
             named = {group for group, prefix in self.prefixes if code.startswith(prefix)}
             if not named and code in self.ccir_chronic:

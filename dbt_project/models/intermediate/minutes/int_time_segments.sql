@@ -10,7 +10,7 @@
 with activities as (
     select
         activity as spelling,
-        regexp_replace(lower(trim(activity)), '[ _-]+', ' ', 'g') as activity
+        trim(regexp_replace(lower(activity), '[ _-]+', ' ', 'g')) as activity
     from (select distinct activity from {{ judged_entries() }})
 ),
 
