@@ -150,10 +150,10 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     from orchestration.engine import open_marts
     from orchestration.gate import verdicts
     from orchestration.mapping.choice import choices
-    from orchestration.take_in.landing import discover
+    from orchestration.take_in.landing import discover, of_nobody
     from orchestration.transform import standing
 
-    left_alone: list[str] = []
+    left_alone = of_nobody(house, practices)
     discover(house, practices, up_to, left_alone, mapped=choices(house, practices))
 
     with open_marts(house) as marts:
@@ -164,11 +164,22 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         newest = marts.execute("select max(newest_night) from practice_nights").fetchall()[0][0]
         rejected = marts.execute(
             """
-            select practice_id || ' ' || extract_date || ' ' || table_name || ': ' || any_value(reason)
-            from quarantine where line_number = 0 group by practice_id, extract_date, table_name order by all
+            with unread as (
+                select practice_id, extract_date, table_name, any_value(reason) as reason
+                from quarantine where line_number = 0 group by practice_id, extract_date, table_name
+            ),
+
+            -- Rejected for its header: no line of it need stand in quarantine.
+            refused as (
+                select practice_id, extract_date, table_name, explanation as reason
+                from close_holds anti join unread using (practice_id, extract_date, table_name)
+                where kind = 'rejected_file' and not is_accepted
+            )
+
+            select practice_id || ' ' || extract_date || ' ' || table_name || ': ' || reason
+            from (from unread union all by name from refused) order by all
             """
         ).fetchall()
-        # A rejected file stands above already.
         holds = marts.execute(
             """
             select practice_id || ' ' || extract_date || ' ' || table_name || ': ' || explanation || ' (' || measure || ')' from close_holds

@@ -54,9 +54,9 @@ retention:
 
 def prepare_environment(house: House) -> None:
     """Points Dagster, dbt and Great Expectations at this home and keeps them from calling out."""
-    if any(letter == "?" or not letter.isprintable() for letter in str(house.root)):
-        # Dagster puts it into a database's URL.
-        raise HouseError(f"{str(house.root)!r}: a home's path has no question mark and no control character; name another folder")
+    if any(letter in "?*[" or not letter.isprintable() for letter in str(house.root)):
+        # Dagster puts it into a database's URL, and looks for its settings by it as a pattern: it would not find them, or another home's.
+        raise HouseError(f"{str(house.root)!r}: a home's path has no ?, * or [ and no control character; name another folder")
     memory()  # said wrongly, it is found before anything is taken in
     house.prepare()
     dagster_home = house.state / "dagster"

@@ -143,9 +143,18 @@ def _listed(house: House) -> list[Path]:
     found = []
     for path in sorted(house.inbox.rglob("*")):
         relative = path.relative_to(house.inbox)
-        if not any(part.startswith(".") for part in relative.parts) and path.is_file():
+        # What a link leads to may be anything that this user may read.
+        if not any(part.startswith(".") for part in relative.parts) and path.is_file() and not path.is_symlink():
             found.append(path)
     return found
+
+
+def _links(house: House) -> list[str]:
+    return [
+        f"inbox/{path.relative_to(house.inbox)}: is a link, not a file; left alone; put the file itself there"
+        for path in sorted(house.inbox.rglob("*"))
+        if path.is_symlink()
+    ]
 
 
 def _stamp(house: House, path: Path) -> tuple[str, int, int] | None:
@@ -174,10 +183,11 @@ def take_in_answers(house: House, progress: Progress | None = None) -> Taken | N
         for folder in (answers_folder(house), *answers_folder(house).glob("originals/*")):
             clear_scratch(folder)
         wanted = pending(house)[:FILES_A_BATCH]
-        if not wanted:
+        links = _links(house)
+        if not wanted and not links:
             return None
         first_of = {record.sha256: record.file_id for record in reversed(ledger(house)) if record.outcome != "repeated"}
-        taken = Taken(batch_numbers(house)[-1] + 1)
+        taken = Taken(batch_numbers(house)[-1] + 1, notes=links)
         rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
         for place, path in enumerate(wanted):
             if progress:

@@ -114,6 +114,16 @@ def discover(
     return landed
 
 
+def of_nobody(house: House, practice_ids: Iterable[str]) -> list[str]:
+    """What lies beside the folders of the practices, which no night takes in: such as a folder with a slip of the pen in its name. Of a landing in object
+    storage nothing is said: all of it would have to be listed."""
+    if house.landing_url is not None:
+        return []
+    known, said = set(practice_ids), list[str]()
+    there = [entry.name for entry in _listing(house.landing, "landing", said) if entry.name not in known]
+    return [*said, *(f"landing/{name}: no practice of practices.yaml; left alone" for name in there)]
+
+
 def _unusable(practice_id: str, mapped: Choices) -> list[str]:
     """What is said of mappings that cannot be used: what they would read is left alone."""
     return [f"landing/{practice_id}: {what}; its files are left alone" for what in mapped.troubles().get(practice_id, ())]

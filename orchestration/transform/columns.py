@@ -28,9 +28,10 @@ Lineage = Mapping[str, Mapping[str, list[tuple[str, str]]]]
 _REMEMBERED: dict[str, Lineage] = {}
 _CACHE = "columns.json"
 CATALOG = "warehouse"
-# What the macros only_touched and change_rows write on a night that recomputes what it touches, and on no other.
+# What the macros only_touched and change_rows, and int_patient_months__runs, write on a night that recomputes what it touches, and on no other.
 _ONLY_TOUCHED = re.compile(
-    r"semi join \S+ as the_touched\s+on [^\n)]*|union all\s+select known\.\* exclude \(is_current, is_only\).*?as files\)",
+    r"semi join \S+ as the_touched\s+on [^\n)]*|union all\s+select known\.\* exclude \(is_current, is_only\).*?as files\)"
+    r"|union all by name\s+-- Of each patient the last month.*?as before_them using \(practice_id, patient_id, month\)",
     re.DOTALL,
 )
 

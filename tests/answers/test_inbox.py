@@ -44,6 +44,19 @@ def outcomes(house: House) -> dict[str, str]:
     return {record.file_name: record.outcome for record in ledger(house)}
 
 
+def test_a_link_is_left_alone_and_named_and_nothing_of_what_it_leads_to_is_kept(house, tmp_path):
+    (tmp_path / "elsewhere").write_text("a secret of this machine")
+    (house.inbox / "link").symlink_to(tmp_path / "elsewhere")
+    taken = take_in_answers(house)
+    assert (
+        taken and taken.files == [] and taken.notes == ["inbox/link: is a link, not a file; left alone; put the file itself there"]
+    )
+    put(house, a=PAID)
+    taken = take_in_answers(house)
+    assert taken and [one.file_name for one in taken.files] == ["a"] and len(taken.notes) == 1
+    assert not [path for path in house.lake.rglob("*") if path.is_file() and b"secret" in path.read_bytes()]
+
+
 def test_a_file_is_taken_in_once_by_its_content_and_its_original_is_kept(house):
     put(house, a=PAID)
     taken = take_in_answers(house)

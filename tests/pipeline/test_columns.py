@@ -82,6 +82,30 @@ def test_every_column_of_every_model_of_the_demo_has_its_origins_and_they_exist(
     assert {key: {c: [tuple(o) for o in os] for c, os in of.items()} for key, of in again.items()} == found
 
 
+def test_origins_read_off_a_night_that_recomputes_what_it_touches_are_those_of_a_whole_one(
+    demo, next_night, monkeypatch, tmp_path, caplog
+):
+    found = []
+    for home in (demo[0], next_night):
+        house = House(home)
+        monkeypatch.setattr(dbt, "PARSED", tmp_path / str(len(found)))
+        monkeypatch.setattr(columns, "_REMEMBERED", {})
+        manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
+        (tmp_path / str(len(found))).mkdir()
+        found.append(lineage_of(house, manifest, tables_of(house)))
+    runs = (
+        dbt.target_folder(House(next_night))
+        / "compiled"
+        / "ccm"
+        / "models"
+        / "intermediate"
+        / "office"
+        / "int_patient_months__runs.sql"
+    )
+    assert "known.*" in runs.read_text() and "cannot be read" not in caplog.text
+    assert {key for key in found[0] if found[0][key] != found[1][key]} == set()
+
+
 def test_a_night_tells_dagster_of_rows_columns_and_their_origins(demo, tmp_path):
     before = {name: os.environ.get(name) for name in ("CCM_HOME", "DAGSTER_HOME")}
     home = copy(demo[0], tmp_path / "home")

@@ -85,7 +85,7 @@ def _build(home: Path) -> Ran:
 @pytest.fixture(scope="session")
 def scene(shared: Path) -> Scene:
     """Never changed by a test."""
-    home, _ = once(shared, "it's [a] *marked* home", _build)
+    home, _ = once(shared, "it's {a} (marked) home & more", _build)
     said = home.parent / "said"
     codes = json.loads((said / "codes.json").read_text(encoding="utf-8"))
     return Scene(home, said, home.parent / "elsewhere", dict(zip(STEPS, codes, strict=True)))

@@ -143,6 +143,7 @@ def wreck(root: Path, office: Office) -> None:
 
 def answers(root: Path) -> None:
     """Payer files with names, none of which can be posted, and a claim file that the scrub refuses."""
+    (root / "landing" / "orderyl").mkdir()  # a slip of the pen
     inbox = root / "inbox"
     inbox.mkdir(exist_ok=True)
     (inbox / "garbage.835").write_bytes(b"Zqxvjklast, Zqxvjkfirst 309-555-0001 is no X12")

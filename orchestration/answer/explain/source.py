@@ -68,7 +68,7 @@ def of_marts(house: House, practice_id: str) -> Iterator[Source]:
         raise HouseError(f"--practice {practice_id}: not in practices.yaml; it has {', '.join(practices)}")
     with open_marts(house) as connection:
         accepted = {row["hold_id"]: row for row in acceptances.in_force(house) if row["practice_id"] == practice_id}
-        yield Source(connection, practices[practice_id].model_dump(mode="json"), "marts.duckdb", acceptances=accepted)
+        yield Source(connection, json.loads(practices[practice_id].canonical_json()), "marts.duckdb", acceptances=accepted)
 
 
 @contextmanager

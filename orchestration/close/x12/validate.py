@@ -52,7 +52,9 @@ def judge(content: bytes | str) -> list[Fault]:
 
     A file written again without the claims that these faults name must be judged again: it may show others.
     """
-    return scrub(content) + pyx12_faults(content)
+    faults = scrub(content)
+    # What is no X12 at all, both say.
+    return faults if [fault.rule for fault in faults] == ["not-x12"] else faults + pyx12_faults(content)
 
 
 def pyx12_faults(content: bytes | str) -> list[Fault]:
