@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -63,6 +64,8 @@ def begin(house: House) -> None:
     """From here on the warehouse is unfinished."""
     if house.warehouse.exists():
         with open_warehouse(house, read_only=False) as warehouse:
+            # Nobody else has it open: what lies here a killed night put aside from memory, rows of patients among it.
+            shutil.rmtree(house.warehouse.with_name(f"{house.warehouse.name}.tmp"), ignore_errors=True)
             warehouse.execute(LEFT_IN_LOG)
             warehouse.execute("create schema if not exists nights")
             warehouse.execute(f"drop table if exists {_MARK}")

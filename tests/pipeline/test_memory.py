@@ -14,7 +14,7 @@ from dbt_common.context import set_invocation_context
 
 from orchestration import engine
 from orchestration.house import DBT_PROJECT, House, HouseError
-from orchestration.transform import dbt
+from orchestration.transform import dbt, standing
 from tests.holds.clinic import Clinic, configure
 from tests.pipeline.homes import ccm
 
@@ -59,3 +59,14 @@ def test_what_is_no_size_is_named_with_what_to_write(monkeypatch: pytest.MonkeyP
     ran = ccm("nightly", home=tmp_path)
     assert ran.code == 1 and "CCM_MEMORY='a lot'" in ran.err and "Traceback" not in ran.err
     assert not list((tmp_path / "lake").rglob("*.parquet"))
+
+
+def test_what_a_killed_night_put_aside_from_memory_goes_as_the_next_begins(tmp_path: Path) -> None:
+    house = House(tmp_path / "home").prepare()
+    with engine.open_warehouse(house, read_only=False) as warehouse:
+        warehouse.execute("create table t as select 1 as a")
+        (left,) = warehouse.execute("select current_setting('temp_directory')").fetchall()[0]
+    Path(left).mkdir()
+    (Path(left) / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"rows")
+    standing.begin(house)
+    assert not Path(left).exists() and house.warehouse.exists()
