@@ -148,7 +148,7 @@ def test_the_demos_last_month_gives_the_same_tables_on_both_engines(demo, on_spa
 
 def test_a_close_of_what_spark_built_is_the_same_claims_byte_for_byte(on_spark, tmp_path):
     duck = tmp_path / "duck"
-    write_home(duck, seed=8, practices=2, defects=False)
+    write_home(duck, seed=9, practices=2, defects=False)
     spark = copy(duck, tmp_path / "spark")
     assert installed_ccm("nightly", home=duck).code == 0
     ran = on_spark("nightly", home=spark)

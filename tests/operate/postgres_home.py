@@ -92,7 +92,7 @@ def asked(engine: Engine, sql: str):
 
 def test_a_month_with_its_history_in_postgresql_is_the_month_with_its_history_in_files(database, tmp_path, monkeypatch):
     files = tmp_path / "files"
-    write_home(files, seed=8, practices=2, defects=False)
+    write_home(files, seed=9, practices=2, defects=False)
     served = copy(files, tmp_path / "served")
     seconds = {}
     with monkeypatch.context() as patch:

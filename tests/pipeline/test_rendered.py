@@ -96,9 +96,9 @@ def test_what_the_models_are_told_by_the_environment_is_all_in_the_name_of_what_
         for name in re.findall(r"env_var\(['\"](\w+)", path.read_text(encoding="utf-8"))
     }
     # The home is put in anew; the kind of night, and for a test whether it is asked of its rows, are in the name; nothing is kept with a key or a
-    # lake elsewhere. CCM_SPARK...: another engine's, which keeps nothing.
+    # lake elsewhere. The memory is in no SQL. CCM_SPARK...: another engine's, which keeps nothing.
     assert {name for name in asked if not name.startswith("CCM_SPARK")} == {
-        "CCM_HOME", "CCM_NIGHT", "CCM_SOUND", "CCM_READING", "CCM_LAKE_PREFIX", "CCM_LAKE_BATCHES",
+        "CCM_HOME", "CCM_NIGHT", "CCM_SOUND", "CCM_READING", "CCM_LAKE_PREFIX", "CCM_LAKE_BATCHES", "CCM_MEMORY",
     }  # fmt: skip
 
 
