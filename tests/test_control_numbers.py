@@ -22,6 +22,17 @@ def test_the_same_packet_finds_its_number_again_and_another_gets_the_next(tmp_pa
     assert allocate(house, "SUB2", "lakeside", "2026-10", 1) == 1
 
 
+def test_ids_that_differ_in_case_alone_are_one_submitter_also_where_each_had_a_file_of_its_own(tmp_path):
+    house = House(tmp_path).prepare()
+    assert allocate(house, "sub1", "lakeside", "2026-10", 1) == 1
+    assert allocate(house, "SUB1", "prairie", "2026-10", 1) == 2
+    (house.closes / ".control_numbers" / "Sub1.jsonl").write_text(
+        '{"control_number": 7, "practice_id": "old", "month": "2026-09", "version": 1}\n'
+    )
+    assert allocate(house, "sub1", "lakeside", "2026-10", 2) == 8
+    assert allocate(house, "SUB1", "old", "2026-09", 1) == 7
+
+
 def test_two_closes_at_once_never_share_a_number(tmp_path):
     House(tmp_path).prepare()
     with ProcessPoolExecutor(2) as pool:

@@ -34,24 +34,24 @@ def test_who_was_claimed_is_found_by_tax_id_in_the_order_of_the_packets(tmp_path
     packet(house, "a", "1", ("C6", "P9", "M9"), month="2026-09")
     packet(house, "empty", "1")
     common = InCommon(house, OCTOBER)
-    assert common.subjects("1") == [
+    assert common.subjects("1", "nobody") == [
         ("a", "C1", "P1", "M2"),
         ("a", "C2", "P2", ""),
         ("a", "C4", "P3", "M4"),
         ("b", "C3", "P1", "M1"),
     ]
-    assert common.subjects("2") == [("c", "C5", "P1", "M1")]
-    assert common.subjects("3") == []
+    assert common.subjects("2", "nobody") == [("c", "C5", "P1", "M1")]
+    assert common.subjects("3", "nobody") == []
 
 
 def test_what_the_run_itself_publishes_is_seen_by_the_next_of_the_tax_id(tmp_path):
     house = House(tmp_path)
     common = InCommon(house, OCTOBER)
-    assert common.subjects("1") == []
+    assert common.subjects("1", "nobody") == []
     common.published(packet(house, "b", "1", ("C2", "P1", "M1")))
     common.published(packet(house, "a", "1", ("C1", "P1", "M2")))
-    assert [claim for _, claim, *_ in common.subjects("1")] == ["C1", "C2"]
-    assert common.subjects("1") == InCommon(house, OCTOBER).subjects("1")
+    assert [claim for _, claim, *_ in common.subjects("1", "nobody")] == ["C1", "C2"]
+    assert common.subjects("1", "nobody") == InCommon(house, OCTOBER).subjects("1", "nobody")
 
 
 def test_a_packet_that_cannot_be_read_is_named(tmp_path):
@@ -68,5 +68,5 @@ def test_a_close_reads_the_packets_of_its_own_tax_id_alone(tmp_path, monkeypatch
     common, read = InCommon(house, OCTOBER), []
     whole = pq.read_table
     monkeypatch.setattr(in_common.pq, "read_table", lambda path, **more: read.append(path) or whole(path, **more))
-    assert common.subjects("7") == [("p7", "C7", "P", "M")]
+    assert common.subjects("7", "nobody") == [("p7", "C7", "P", "M")]
     assert [path.parents[2].name for path in read] == ["p7"]

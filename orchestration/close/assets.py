@@ -9,6 +9,8 @@ from datetime import date
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 from pydantic import Field
 
@@ -26,6 +28,7 @@ from orchestration.practices import Practice, load_practices
 from orchestration.runbook import check_spec
 from orchestration.signposts import Group, links, owned_by, speaks_of
 from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_claims
+from orchestration.transform.office import HELD, held_rows
 from orchestration.transform.state import build_inputs
 
 GATE = dg.AssetKey(["gate", "rulings"])
@@ -244,7 +247,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         if config.is_proposal:
             return dg.MaterializeResult()  # a proposal changes no mart
         with house.lock("warehouse"):
-            if packets_unknown_to(house):
+            if packets_unknown_to(house) or held_unknown_to(house):
                 bad = [result.unique_id for result in rebuild_claims(house) if result.is_bad]
                 if bad:
                     raise dg.Failure(f"the marts could not be rebuilt after the close ({bad[0]}); run `ccm nightly --full`")
@@ -254,6 +257,12 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         return dg.MaterializeResult()
 
     return [rulings, packets, posted_claims]
+
+
+def held_unknown_to(house: House) -> bool:
+    """Whether something is held that the models have not heard of, or something no more."""
+    path = house.lake / "configuration" / "held.parquet"
+    return not path.exists() or pq.read_table(path).to_pylist() != pa.Table.from_pylist(held_rows(house), schema=HELD).to_pylist()
 
 
 def packets_unknown_to(house: House) -> bool:

@@ -1,7 +1,7 @@
 """Interchange control numbers: allocated once, recorded append-only, never repeated for a submitter.
 
-One file per submitter under `closes/.control_numbers/`. A number belongs to one practice, month and version: a close that was killed
-after the allocation finds its number again, so a rerun writes the same bytes.
+One file per submitter under `closes/.control_numbers/`. In a claim file a submitter has capitals (ISA06): ids that differ in case alone are one.
+A number belongs to one practice, month and version: a close that was killed after the allocation finds its number again, so a rerun writes the same bytes.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from orchestration.house import House, HouseError, sync_folder
 
 def allocate(house: House, submitter_id: str, practice_id: str, month: str, version: int) -> int:
     """The control number of this packet: the recorded one, else the submitter's next (from 1, at most 9 digits)."""
-    ledger = house.closes / ".control_numbers" / f"{submitter_id}.jsonl"
+    ledger = house.closes / ".control_numbers" / f"{submitter_id.upper()}.jsonl"
     with house.lock("control_numbers"):
         ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         highest, torn = 0, 0
         lines = ledger.read_bytes().splitlines(keepends=True) if ledger.exists() else []
-        for line in lines:
+        # Before, each case had a file of its own.
+        others = [path for path in sorted(ledger.parent.glob("*.jsonl")) if path != ledger and path.stem.upper() == ledger.stem]
+        for line in [*lines, *(line for path in others for line in path.read_bytes().splitlines())]:
             try:
                 entry = json.loads(line)
             except ValueError:

@@ -33,24 +33,28 @@ class InCommon:
         self._month = f"{month:%Y-%m}"
         self._rules: Mapping[str, bytes] | None = None
         self._by_tax_id: dict[str, list[Path]] = {}
+        self._by_practice: dict[str, list[Path]] = {}
         for path in sorted(house.closes.glob(f"*/{self._month}/v*/{SUBJECTS_FILE}")):
             self._add(path)
 
     def _add(self, path: Path) -> None:
         for tax_id in pc.unique(_read(path, ["tax_id"])["tax_id"]).to_pylist():
             self._by_tax_id.setdefault(tax_id, []).append(path)
+        self._by_practice.setdefault(path.parents[2].name, []).append(path)
 
     def published(self, packet: Path) -> None:
         """A packet of this month that has just come to stand."""
         self._add(packet / SUBJECTS_FILE)
 
-    def subjects(self, tax_id: str) -> list[tuple[str, str, str, str]]:
-        """Who was claimed for the month under this tax id, in the order of the packets' folders: practice, claim, patient, MBI ('' where there is none)."""
+    def subjects(self, tax_id: str, practice_id: str) -> list[tuple[str, str, str, str]]:
+        """Who was claimed for the month under this tax id, and by this practice under whatever tax id it had, in the order of the packets' folders:
+        practice, claim, patient, MBI ('' where there is none)."""
+        own = self._by_practice.get(practice_id, [])
         return [
             (path.parents[2].name, row["claim_id"], row["patient_id"], row["mbi"] or "")
-            for path in sorted(self._by_tax_id.get(tax_id, ()))
+            for path in sorted({*self._by_tax_id.get(tax_id, ()), *own})
             for row in _read(path).to_pylist()
-            if row["tax_id"] == tax_id
+            if row["tax_id"] == tax_id or path in own
         ]
 
     def rules(self, warehouse: duckdb.DuckDBPyConnection) -> Mapping[str, bytes]:

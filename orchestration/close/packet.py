@@ -12,7 +12,7 @@ import io
 import json
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache, partial
@@ -29,7 +29,7 @@ from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.in_common import SUBJECTS_FILE, InCommon
-from orchestration.close.versions import versions
+from orchestration.close.versions import HELD_AFTER, versions
 from orchestration.close.x12.model import BillingProvider, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import Fault, scrub
 from orchestration.close.x12.validate import judge
@@ -52,7 +52,7 @@ class Approval:
 
 @dataclass(frozen=True)
 class Closed:
-    """What one close did. `packet` is None when there was nothing new to close."""
+    """What one close did. `packet` is None when there was nothing new to close; what is held then stands in `held_file`."""
 
     practice_id: str
     month: date
@@ -63,6 +63,7 @@ class Closed:
     charge_amount: Decimal
     held: int
     claim_file: Path | None
+    held_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,13 @@ def closing(
             )
             due = drafted(warehouse, ground)
             _refuse_second_claims(house, practice, month, due)
-            nothing = Closed(practice.practice_id, month, None, None, 0, Decimal(0), Decimal(0), len(due.held), None)
+
+            def nothing(held: Draft) -> Closed:
+                file = _keep_held(house, practice.practice_id, month, earlier[-1], held)
+                return Closed(practice.practice_id, month, None, None, 0, Decimal(0), Decimal(0), len(held.held), None, file)
+
             if earlier and not len(due.claims):
-                return nothing
+                return nothing(due)
 
             def next_number() -> int:
                 return allocate(house, practice.submitter_id, practice.practice_id, f"{month:%Y-%m}", version)
@@ -156,7 +161,7 @@ def closing(
             packet = yield from composing(warehouse, ground, due, next_number, judging)
         if earlier and not packet.claims:
             # All that was new is held by the scrub: no version without a claim after the first.
-            return replace(nothing, held=len(packet.due.held))
+            return nothing(packet.due)
         final = _publish(house, ground, packet, approval)
         common.published(final)
     transitions.record_closes(house, practice.practice_id)
@@ -171,24 +176,46 @@ def closing(
         sum((line.charge_amount for line in lines), Decimal("0.00")),
         len(packet.due.held),
         final / "claims.837" if packet.claims else None,
+        final / "held.csv",
     )
+
+
+def _keep_held(house: House, practice_id: str, month: date, version: int, due: Draft) -> Path:
+    """What a close holds that has nothing to send, and so makes no version: in the place of the last version's held.csv, as long as that is the last one."""
+    folder = house.closes / practice_id / f"{month:%Y-%m}"
+    last, now = folder / f"v{version}" / "held.csv", folder / HELD_AFTER.format(version)
+    content = _csv(Held, due.held)
+    if not now.exists() and last.read_bytes() == content:
+        return last
+    if not now.exists() or now.read_bytes() != content:
+        write_private(now, content)
+    return now
 
 
 def drafted(warehouse: duckdb.DuckDBPyConnection, ground: Ground) -> Draft:
     """The claims that are due, without those whose beneficiary's month was claimed already under another id or practice of the tax id."""
     due = draft(warehouse, ground.practice, ground.month, waived=ground.waived)
-    patients = {line.claim_id: line.patient_id for line in due.lines}
+    elsewhere = {
+        line.claim_id: ground.claimed_elsewhere[line.patient_id]
+        for line in due.lines
+        if line.patient_id in ground.claimed_elsewhere
+    }
+    return due.without({claim_id: _duplicate(first) for claim_id, first in elsewhere.items()})
+
+
+def _duplicate(first: str) -> str:
+    return f"the same beneficiary's month is claimed as {first}: a second claim would be a same-period duplicate"
+
+
+def _twice(practice: Practice, due: Draft) -> dict[str, str]:
+    """Of claims for one beneficiary's month under several patient ids, all but the first."""
     seen: dict[str, str] = {}
-    faulty: dict[str, str] = {}
+    found: dict[str, str] = {}
     for claim_id, mbi in zip(due.claims["claim_id"].to_pylist(), due.claims["member_id"].to_pylist(), strict=True):
-        first = ground.claimed_elsewhere.get(patients[claim_id]) or (seen.get(mbi) if mbi else None)
-        if first is not None:
-            faulty[claim_id] = (
-                f"the same beneficiary's month is claimed as {first}: a second claim would be a same-period duplicate"
-            )
-        elif mbi:
-            seen[mbi] = f"{ground.practice.practice_id} {claim_id}"
-    return due.without(faulty)
+        first = seen.setdefault(member_key(mbi), claim_id) if mbi else claim_id
+        if first != claim_id:
+            found[claim_id] = _duplicate(f"{practice.practice_id} {first}")
+    return found
 
 
 def compose(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft, next_number: Callable[[], int]) -> Packet:
@@ -273,9 +300,9 @@ _installed = cache(installed_version)
 
 
 def claimed_elsewhere(common: InCommon, warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> dict[str, str]:
-    """patient_id -> 'practice claim_id' for this practice's patients whose beneficiary (MBI) has a live claim for the month under another
-    patient id of this practice or at another practice of the same tax id (rules.md B8 trap 11)."""
-    subjects = [one for one in common.subjects(practice.tax_id) if one[-1]]
+    """patient_id -> 'practice claim_id' for this practice's patients whose beneficiary has a live claim for the month under another patient id of this
+    practice or at another practice of the same tax id (rules.md B8 trap 11). Who was claimed is known by the MBI of the claim, and by the one they have now."""
+    subjects = [one for one in common.subjects(practice.tax_id, practice.practice_id) if one[-1]]
     if not subjects:
         return {}
     rejected = {
@@ -285,10 +312,20 @@ def claimed_elsewhere(common: InCommon, warehouse: duckdb.DuckDBPyConnection, pr
             [[claim_id for _, claim_id, *_ in subjects]],
         ).fetchall()
     }
+    now: dict[tuple[str, str], list[str]] = {}
+    for name, patient_id, mbi in warehouse.execute(
+        """
+        select distinct practice_id, patient_id, member_id from intermediate.int_coverages__current
+        where practice_id in (select unnest(?::varchar[])) and coverage_type like 'medicare\\_%' escape '\\' and member_id is not null order by all
+        """,
+        [sorted({name for name, *_ in subjects})],
+    ).fetchall():
+        now.setdefault((name, patient_id), []).append(mbi)
     claimed: dict[str, tuple[str, str, str]] = {}
     for name, claim_id, patient_id, mbi in subjects:
         if claim_id not in rejected:
-            claimed.setdefault(member_key(mbi), (name, claim_id, patient_id))
+            for one in (mbi, *now.get((name, patient_id), ())):
+                claimed.setdefault(member_key(one), (name, claim_id, patient_id))
     found = {}
     for patient_id, mbi in warehouse.execute(
         "select patient_id, mbi from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id",
@@ -349,14 +386,17 @@ def _claim_file(practice: Practice, claims: pa.Table, newest_night: date, contro
 
 
 def scrubbed(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> tuple[date, Draft]:
-    """The practice's newest night, and the draft without the claims that the scrub refuses; they cost no control number."""
+    """The practice's newest night, and the draft without the claims that the scrub refuses and, of those it passes, without a second one for one
+    beneficiary: a claim that stays here keeps no other one back. They cost no control number."""
     nights = warehouse.execute(
         "select newest_night from staging.stg_practices where practice_id = ?", [ground.practice.practice_id]
     )
     newest_night: date = nights.fetchall()[0][0]
     if len(due.claims):
         # A stand-in number: the real one is asked for when it is known that something goes out.
-        due = due.without(_by_claim(scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)))))
+        faults = scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)))
+        due = due.without(_by_claim([fault for fault in faults if fault.rule != "duplicate-patient-month"]))
+        due = due.without(_twice(ground.practice, due))
     return newest_night, due
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from orchestration.house import House, HouseError
 
+HELD_AFTER = "held_after_v{}.csv"  # beside the versions: what a later close held that had nothing to send
+
 
 def versions(house: House, practice_id: str, month: date) -> list[int]:
     """Versions of this practice-month that are complete, ascending."""

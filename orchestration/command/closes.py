@@ -68,6 +68,7 @@ def run_close(
                 "held": one.held,
                 "packet": one.packet,
                 "claim_file": one.claim_file,
+                "held_file": one.held_file,
             }
         )
     rows.sort(key=lambda row: row["practice_id"])
@@ -93,6 +94,8 @@ def print_close(rows: list[dict[str, Any]]) -> None:
             out.print(f"   {row['proposal']}")
         elif row["outcome"] == "nothing new":
             out.print(f"{row['practice_id']} {row['month']}: nothing new to close, {row['held']} held")
+            if row["held"]:
+                out.print(f"   {row['held_file']}")
         else:
             out.print(
                 f"{row['practice_id']} {row['month']}: closed v{row['version']}, {row['claims']} claims, "

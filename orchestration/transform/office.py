@@ -13,6 +13,7 @@ from typing import Any
 import holidays
 import pyarrow as pa
 
+from orchestration.close.versions import HELD_AFTER
 from orchestration.house import House, HouseError
 
 HELD = pa.schema(
@@ -50,14 +51,15 @@ def office_tables(house: House) -> dict[str, pa.Table]:
 
 
 def held_rows(house: House) -> list[dict[str, object]]:
-    """The rows of held.csv of each practice-month's newest complete packet."""
+    """What is held of each practice-month: the rows of held.csv of its newest complete packet, or of the last close behind it that sent nothing."""
     newest: dict[Path, int] = {}
     for manifest in house.closes.glob("*/*/v*/manifest.json"):
         month, version = manifest.parent.parent, int(manifest.parent.name.removeprefix("v"))
         newest[month] = max(version, newest.get(month, 0))
     rows: list[dict[str, object]] = []
     for month, version in sorted(newest.items()):
-        with (month / f"v{version}" / "held.csv").open(encoding="utf-8", newline="") as handle:
+        after = month / HELD_AFTER.format(version)
+        with (after if after.exists() else month / f"v{version}" / "held.csv").open(encoding="utf-8", newline="") as handle:
             for row in csv.DictReader(handle):
                 rows.append(
                     {

@@ -1,10 +1,9 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
--- The first reason of rules.md A1 that bars a patient-month, or 'eligible', by the program of the month.
+-- The first reason of rules.md A1 that bars a patient-month, or 'eligible', by the program of the month; and what it is but for the panel.
 with reasons as (
     select
         basis.*,
         case
-            when not basis.is_on_panel then 'left_panel'
             when basis.alive_days = 0 then 'deceased'
             when basis.part_b_days = 0 then 'no_part_b'
             when basis.fee_for_service_days = 0 then 'medicare_advantage'
@@ -12,7 +11,8 @@ with reasons as (
             when basis.alive_days & ~basis.facility_days = 0 and basis.alive_days & basis.hospice_days <> 0 then 'hospice'
             when basis.chronic_condition_count < programs.min_condition_groups then 'fewer_than_two_conditions'
             else 'eligible'
-        end as reason
+        end as reason_but_for_panel,
+        case when basis.is_on_panel then reason_but_for_panel else 'left_panel' end as reason
     from {{ ref('int_patient_months__basis') }} as basis
     inner join {{ ref('rule_programs') }} as programs on basis.program = programs.program
 )
@@ -26,5 +26,6 @@ select
     reason,
     chronic_condition_count,
     condition_groups,
-    has_initiating_visit
+    has_initiating_visit,
+    reason_but_for_panel
 from reasons

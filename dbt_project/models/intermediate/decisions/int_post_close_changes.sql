@@ -1,4 +1,5 @@
--- Claims that went out, beside what would be claimed by what is known now: only those whose codes or units differ.
+-- Claims that went out, beside what would be claimed by what is known now: only those whose codes or units differ. Of a patient-month that no extract
+-- speaks of any more (its only entry was of another month, its snapshots landed again without the patient) nothing would be.
 with claims as (
     select
         practice_id,
@@ -7,6 +8,7 @@ with claims as (
         claim_id,
         close_version
     from {{ ref('int_claims__current') }}
+    semi join {{ ref('stg_practices') }} using (practice_id)
     where status <> 'rejected'
 ),
 
@@ -20,15 +22,25 @@ claimed as (
     group by practice_id, claim_id
 ),
 
+reasons as (
+    select practice_id, patient_id, month, reason
+    from {{ ref('int_decision_findings') }}
+    union
+    -- That somebody has left the panel hides nothing that undoes the claim.
+    select practice_id, patient_id, month, reason_but_for_panel
+    from {{ ref('int_eligibility') }}
+    where reason = 'left_panel'
+),
+
 against as (
     select
-        findings.practice_id,
-        findings.patient_id,
-        findings.month,
-        {{ list_in_order('findings.reason', 'findings.precedence') }} as reasons
-    from {{ ref('int_decision_findings') }} as findings
-    inner join {{ ref('rule_decision_reasons') }} as rules on findings.reason = rules.reason and rules.undoes_a_claim
-    group by findings.practice_id, findings.patient_id, findings.month
+        reasons.practice_id,
+        reasons.patient_id,
+        reasons.month,
+        {{ list_in_order('reasons.reason', 'rules.precedence') }} as reasons
+    from reasons
+    inner join {{ ref('rule_decision_reasons') }} as rules on reasons.reason = rules.reason and rules.undoes_a_claim
+    group by reasons.practice_id, reasons.patient_id, reasons.month
 ),
 
 compared as (
@@ -45,8 +57,6 @@ compared as (
         case when against.practice_id is null then coalesce(chosen.allowed_amount, 0) else 0 end as amount_now
     from claims
     inner join claimed on claims.practice_id = claimed.practice_id and claims.claim_id = claimed.claim_id
-    inner join {{ ref('int_patient_months__basis') }} as basis
-        on claims.practice_id = basis.practice_id and claims.patient_id = basis.patient_id and claims.month = basis.month
     left join against
         on claims.practice_id = against.practice_id and claims.patient_id = against.patient_id and claims.month = against.month
     left join {{ ref('int_tracks__chosen') }} as chosen

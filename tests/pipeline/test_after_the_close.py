@@ -1,0 +1,136 @@
+"""What becomes known after a claim went out: nobody is claimed a second time under another name, and nothing that was owed or held goes untold."""
+
+from __future__ import annotations
+
+import csv
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.holds.clinic import Clinic, Row, Spoil, configure, mbi
+from tests.pipeline.homes import ccm, rows
+
+pytestmark = pytest.mark.xdist_group("close_states")
+
+PANEL, NEWEST, LATER, LAST = date(2026, 10, 5), date(2026, 11, 6), date(2026, 11, 10), date(2026, 11, 12)
+
+
+def entry(clinic: Clinic, n: int, day: str, minutes: int = 25, updated_at: str | None = None) -> Row:
+    end = f"{day}T15:{minutes:02d}:00Z"
+    return {
+        "entry_id": f"{clinic.id(n)}-T", "patient_id": clinic.id(n), "member_id": clinic.rn, "program": "ccm", "activity": "care_coordination",
+        "started_at": f"{day}T15:00:00Z", "ended_at": end, "entry_method": "timer", "face_to_face": "false", "note_id": f"N{n}",
+        "recorded_at": end, "updated_at": updated_at or end, "voided": "false",
+    }  # fmt: skip
+
+
+def land(home: Path, clinic: Clinic, night: date, entries: list[Row], **spoilt: Spoil) -> None:
+    spoil: dict[str, Spoil] = {"time_entries": lambda _: entries, "services": lambda _: clinic.visits(), **spoilt}
+    clinic.land_night(home, night, spoil, as_panel=True)
+
+
+def of(clinic: Clinic, n: int, **values: str) -> Spoil:
+    """Other values in the rows of one patient."""
+    return lambda given: [{**row, **values} if row["patient_id"] == clinic.id(n) else row for row in given]
+
+
+def without(clinic: Clinic, n: int, code: str = "") -> Spoil:
+    """Without the rows of one patient, or those of one code."""
+    return lambda given: [row for row in given if not (row["patient_id"] == clinic.id(n) and code in row.get("icd10_code", ""))]
+
+
+def held(home: Path, practice: str, file: str) -> dict[str, str]:
+    with (home / "closes" / practice / "2026-10" / file).open(newline="") as handle:
+        return {row["patient_id"]: row["detail"] for row in csv.DictReader(handle)}
+
+
+def claimed(home: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path in sorted(home.glob("closes/*/2026-10/v*/claims.csv")):
+        with path.open(newline="") as handle:
+            found.setdefault(path.parts[-4], []).extend(sorted(row["patient_id"] for row in csv.DictReader(handle)))
+    return found
+
+
+def close(home: Path) -> dict[str, dict[str, object]]:
+    ran = ccm("close", "--month", "2026-10", "--approved-by", "Ann Lee", "--json", home=home)
+    assert ran.code in (0, 3), ran.out + ran.err
+    return {row["practice_id"]: row for row in json.loads(ran.out)}
+
+
+def test_nobody_is_claimed_twice_under_another_name_and_what_a_later_close_holds_or_owes_is_told(tmp_path: Path) -> None:
+    names = ("small", "capital", "newtax", "reissued", "moved", "left", "faulty", "late")
+    clinics = {name: Clinic(name, number, patients=2) for number, name in enumerate(names, 1)}
+    small, capital, newtax, reissued, moved, left, faulty, late = clinics.values()
+    small.settings["submitter_id"], capital.settings["submitter_id"] = "abc01", "ABC01"
+    configure(tmp_path, clinics.values())
+    for clinic in (small, capital, newtax, reissued, late):
+        land(tmp_path, clinic, PANEL, [])
+        land(tmp_path, clinic, NEWEST, [entry(clinic, 1, "2026-10-13")])
+    for clinic in (moved, left):  # the first night is after the month: only time makes it one of theirs
+        land(tmp_path, clinic, date(2026, 11, 4), [])
+        land(tmp_path, clinic, NEWEST, [entry(clinic, 1, "2026-10-13")])
+    # One beneficiary under two ids, of which one cannot be sent.
+    same = mbi(100 * faulty.number + 1)
+    one_mbi: dict[str, Spoil] = {"coverages": of(faulty, 2, member_id=same), "patients": of(faulty, 1, address_line1="")}
+    land(tmp_path, faulty, PANEL, [], **one_mbi)
+    land(tmp_path, faulty, NEWEST, [entry(faulty, 1, "2026-10-13"), entry(faulty, 2, "2026-10-14")], **one_mbi)
+    assert ccm("nightly", home=tmp_path).code == 0
+    close(tmp_path)
+    firsts = {name: [clinic.id(1)] for name, clinic in clinics.items()}
+    assert claimed(tmp_path) == {**firsts, "faulty": [faulty.id(2)]}
+    assert list(held(tmp_path, "faulty", "v1/held.csv")) == [faulty.id(1)]
+    # In a claim file a submitter has capitals: the two are one, and no number of theirs repeats.
+    numbers = [
+        json.loads((tmp_path / f"closes/{name}/2026-10/v1/manifest.json").read_text())["control_number"] for name in names[:2]
+    ]
+    assert sorted(numbers) == [1, 2]
+
+    content = yaml.safe_load((tmp_path / "practices.yaml").read_text())
+    next(one for one in content["practices"] if one["practice_id"] == "newtax")["tax_id"] = "987654321"
+    (tmp_path / "practices.yaml").write_text(yaml.safe_dump(content))
+    for clinic in (small, capital):
+        land(tmp_path, clinic, LATER, [])
+    land(tmp_path, newtax, LATER, [entry(newtax, 2, "2026-10-14")], coverages=of(newtax, 2, member_id=mbi(100 * newtax.number + 1)))
+    new = {"member_id": mbi(100 * reissued.number + 9)}
+    land(
+        tmp_path, reissued, LATER, [entry(reissued, 2, "2026-10-14")],
+        coverages=lambda given: of(reissued, 1, **new)(of(reissued, 2, **new)(given)),
+    )  # fmt: skip
+    land(tmp_path, late, LATER, [entry(late, 2, "2026-10-14")], patients=of(late, 2, address_line1=""))
+    land(tmp_path, moved, LATER, [entry(moved, 1, "2026-11-03", updated_at="2026-11-09T15:00:00Z")])
+    land(tmp_path, left, LATER, [], conditions=without(left, 1, "I10"))
+    land(tmp_path, left, LAST, [], patients=without(left, 1), conditions=without(left, 1))
+    assert ccm("nightly", home=tmp_path).code == 0
+    closed = close(tmp_path)
+    # Of one the extracts know no October any more: it has nothing to close there, and its claim is still somebody's to pay back (below).
+    assert {name: row["outcome"] for name, row in closed.items()} == {
+        name: "refused" if name == "moved" else "nothing new" for name in names
+    }
+    assert claimed(tmp_path) == {**firsts, "faulty": [faulty.id(2)]}
+    for clinic in (newtax, reissued, late):
+        assert closed[clinic.practice_id]["held_file"] == str(
+            tmp_path / "closes" / clinic.practice_id / "2026-10" / "held_after_v1.csv"
+        )
+    why = {
+        clinic.practice_id: held(tmp_path, clinic.practice_id, "held_after_v1.csv")[clinic.id(2)]
+        for clinic in (newtax, reissued, late)
+    }
+    assert all(f"is claimed as {name} CCM" in why[name] for name in ("newtax", "reissued")) and "address" in why["late"]
+    items = rows(tmp_path, "select practice_id, patient_id from worklist where kind = 'claim_error' order by all")
+    assert [(item["practice_id"], item["patient_id"]) for item in items] == [
+        (clinic.practice_id, clinic.id(n)) for clinic, n in ((faulty, 1), (late, 2), (newtax, 2), (reissued, 2))
+    ]
+    changes = rows(tmp_path, "select practice_id, kind, amount_now, reasons from post_close_changes order by practice_id")
+    assert [(row["practice_id"], row["kind"], row["amount_now"], row["reasons"]) for row in changes] == [
+        ("left", "refund", 0, ["fewer_than_two_conditions"]),
+        ("moved", "refund", 0, []),
+    ]
+    # Of an id that was held before, and of a close behind it with the same, nothing is written again.
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("closes/*/2026-10/held_after*")}
+    assert len(before) == 4 and all(path.stat().st_mode & 0o777 == 0o600 for path in before)
+    close(tmp_path)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("closes/*/2026-10/held_after*")} == before
