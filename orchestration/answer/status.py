@@ -37,7 +37,7 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
                     sum(allowed_amount) filter (where decision = 'claimable') as claimable_amount,
                     sum(allowed_amount) filter (where decision = 'claimed') as claimed_amount,
                     count(*) filter (where decision = 'held' and reason <> 'month_open') as held,
-                    sum(allowed_amount) filter (where decision = 'held') as held_amount
+                    sum(allowed_amount) filter (where decision = 'held' and reason <> 'month_open') as held_amount
                 from patient_month_decisions group by practice_id, month
             ),
             stake as (

@@ -292,7 +292,10 @@ DENIALS = Query(
     "denials",
     f"""
     select code, count(*) as claims, sum(billed_amount) as billed_amount
-    from (select unnest(denial_codes) as code, billed_amount from claims where {_here(month=False)})
+    from (
+        select unnest(list_distinct(list_concat(denial_codes, rejection_codes))) as code, billed_amount
+        from claims where status in ('denied', 'rejected') and {_here(month=False)}
+    )
     group by all order by claims desc, code limit 50
     """,
 )

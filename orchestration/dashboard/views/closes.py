@@ -13,7 +13,7 @@ from orchestration.dashboard.marts import View
 STATES = {
     "closed": ("✔", "closed", "#E0F0F8", "The claims went out."),
     "proposed": ("✎", "proposed", "#F7E9F1", "Waits for the approver."),
-    "due": ("●", "due", "#FCE9CC", "May close now."),
+    "due": ("●", "due", "#FCE9CC", "Its day has come: it closes unless the gate refuses (`ccm close` says why)."),
     "open": ("○", "open", "#FFFFFF", "Too early."),
 }
 MOST_MONTHS = 24
