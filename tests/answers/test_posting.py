@@ -294,6 +294,19 @@ def test_an_835_that_does_not_add_up_posts_nothing_until_its_other_part_has_come
     assert sum(row["posted_amount"] for row in office.see("select posted_amount from remittances")) == Decimal(total)
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_later_file_of_a_check_that_says_less_than_its_complete_parts_takes_nothing_back(office, is_first):
+    parts = [file("835", remittance(paid_in_full(one), total="182.78"), number=900 + n) for n, one in enumerate((A, B))]
+    alone = file("835", remittance(paid_in_full(A)), number=903)
+    for one in (alone, *parts) if is_first else (*parts, alone):
+        office.deliver(one)
+    # Where it came first it is what was posted, and the parts say more than that.
+    paid = {one: office.claim(one)["paid_amount"] for one in (A, B)}
+    assert paid == ({A: Decimal("91.39"), B: 0} if is_first else {A: Decimal("91.39"), B: Decimal("91.39")})
+    told = [row["status"] for row in office.see("select status from remittances order by total_amount")]
+    assert told == (["posted", "conflicting"] if is_first else ["conflicting", "posted"])
+
+
 def test_the_same_check_with_other_contents_is_held_and_reported(office):
     office.deliver(file("835", remittance(paid_in_full(A))))
     changed = Pay(

@@ -32,63 +32,23 @@ remittances as (
     left join adjusted on remittances.transaction_id = adjusted.transaction_id
 ),
 
--- Those that add up by themselves. One that decides a claim of the same check again in other words is not a second payment.
-decisions as (
-    select
-        remittances.transaction_id,
-        min(remittances.transaction_id) over (
-            partition by remittances.check_key, claims.claim_id, claims.payer_claim_number, claims.claim_status_code
-        ) as first_transaction_id
-    from remittances
-    inner join {{ ref('stg_claim_payments') }} as claims on remittances.transaction_id = claims.transaction_id
-    where remittances.out_of_balance_amount = 0
-),
-
-conflicting as (
-    select distinct transaction_id
-    from decisions
-    where first_transaction_id < transaction_id
-),
-
-whole as (
-    select
-        remittances.*,
-        conflicting.transaction_id is null as is_posted
-    from remittances
-    left join conflicting on remittances.transaction_id = conflicting.transaction_id
-    where remittances.out_of_balance_amount = 0
-),
-
-posted_contents as (
-    select distinct
-        whole.check_key,
-        claims.content_sha256,
-        claims.occurrence
-    from whole
-    inner join {{ ref('stg_claim_payments') }} as claims on whole.transaction_id = claims.transaction_id
-    where whole.is_posted
-),
-
--- The others may be parts of one payment: the same check, date and total. A claim that stands in two parts counts once.
+-- Those that do not add up by themselves may be parts of one payment: the same check, date and total. A claim that stands in two parts counts once.
 part_claims as (
     select
         remittances.transaction_id,
         remittances.check_key,
         remittances.payment_on,
         remittances.total_amount,
+        claims.claim_id,
+        claims.content_sha256,
+        claims.occurrence,
         claims.paid_amount,
-        posted_contents.check_key is not null as is_posted_elsewhere,
         row_number() over (
             partition by remittances.check_key, remittances.payment_on, remittances.total_amount, claims.content_sha256, claims.occurrence
             order by remittances.transaction_id
         ) = 1 as is_new
     from remittances
     inner join {{ ref('stg_claim_payments') }} as claims on remittances.transaction_id = claims.transaction_id
-    left join posted_contents
-        on
-            remittances.check_key = posted_contents.check_key
-            and claims.content_sha256 = posted_contents.content_sha256
-            and claims.occurrence = posted_contents.occurrence
     where remittances.out_of_balance_amount <> 0
 ),
 
@@ -122,7 +82,6 @@ parts as (
     select
         remittances.*,
         coalesce(claimed.new_claims, 0) as new_claims,
-        coalesce(claimed.claims_elsewhere, 0) as claims_elsewhere,
         remittances.total_amount
         - sum(coalesce(claimed.new_paid_amount, 0) - coalesce(part_adjustments.adjustment_amount, 0)) over (
             partition by remittances.check_key, remittances.payment_on, remittances.total_amount
@@ -134,7 +93,6 @@ parts as (
         select
             transaction_id,
             count(*) filter (where is_new) as new_claims,
-            count(*) filter (where is_posted_elsewhere) as claims_elsewhere,
             sum(paid_amount) filter (where is_new) as new_paid_amount
         from part_claims
         group by transaction_id
@@ -144,15 +102,137 @@ parts as (
 ),
 
 -- The parts are complete with the one that makes them add up.
+complete as (
+    select
+        check_key,
+        payment_on,
+        total_amount,
+        min(transaction_id) as completing_transaction_id
+    from parts
+    where still_missing_amount = 0
+    group by check_key, payment_on, total_amount
+),
+
+complete_claims as (
+    select
+        part_claims.*,
+        complete.completing_transaction_id
+    from part_claims
+    inner join complete using (check_key, payment_on, total_amount)
+    where part_claims.transaction_id <= complete.completing_transaction_id
+),
+
+-- Those that add up by themselves. One that decides a claim of the same check again in other words is not a second payment.
+decisions as (
+    select
+        remittances.transaction_id,
+        remittances.check_key,
+        claims.claim_id,
+        claims.content_sha256,
+        claims.occurrence,
+        min(remittances.transaction_id) over (
+            partition by remittances.check_key, claims.claim_id, claims.payer_claim_number, claims.claim_status_code
+        ) as first_transaction_id
+    from remittances
+    inner join {{ ref('stg_claim_payments') }} as claims on remittances.transaction_id = claims.transaction_id
+    where remittances.out_of_balance_amount = 0
+),
+
+-- What complete parts said before one of these came, unless such a one had said some of it before them.
+said_before as (
+    select
+        complete_claims.check_key,
+        complete_claims.payment_on,
+        complete_claims.total_amount
+    from complete_claims
+    inner join decisions
+        on
+            complete_claims.check_key = decisions.check_key
+            and complete_claims.content_sha256 = decisions.content_sha256
+            and complete_claims.occurrence = decisions.occurrence
+            and decisions.transaction_id < complete_claims.completing_transaction_id
+),
+
+said_by_parts as (
+    select complete_claims.*
+    from complete_claims
+    anti join said_before using (check_key, payment_on, total_amount)
+),
+
+-- A later one that speaks of a claim of theirs must say all that they said, or it would take back what was posted.
+shared as (
+    select distinct
+        decisions.transaction_id,
+        said_by_parts.check_key,
+        said_by_parts.payment_on,
+        said_by_parts.total_amount
+    from decisions
+    inner join said_by_parts
+        on
+            decisions.check_key = said_by_parts.check_key
+            and decisions.claim_id = said_by_parts.claim_id
+            and decisions.transaction_id > said_by_parts.completing_transaction_id
+),
+
+taking_back as (
+    select distinct shared.transaction_id
+    from shared
+    inner join said_by_parts using (check_key, payment_on, total_amount)
+    left join decisions
+        on
+            shared.transaction_id = decisions.transaction_id
+            and said_by_parts.content_sha256 = decisions.content_sha256
+            and said_by_parts.occurrence = decisions.occurrence
+    where decisions.transaction_id is null
+),
+
+conflicting as (
+    select transaction_id
+    from decisions
+    where first_transaction_id < transaction_id
+    union
+    select transaction_id
+    from taking_back
+),
+
+whole as (
+    select
+        remittances.*,
+        conflicting.transaction_id is null as is_posted
+    from remittances
+    left join conflicting on remittances.transaction_id = conflicting.transaction_id
+    where remittances.out_of_balance_amount = 0
+),
+
+posted_contents as (
+    select distinct
+        whole.check_key,
+        claims.content_sha256,
+        claims.occurrence
+    from whole
+    inner join {{ ref('stg_claim_payments') }} as claims on whole.transaction_id = claims.transaction_id
+    where whole.is_posted
+),
+
+elsewhere as (
+    select
+        part_claims.transaction_id,
+        count(*) as claims_elsewhere
+    from part_claims
+    semi join posted_contents using (check_key, content_sha256, occurrence)
+    group by part_claims.transaction_id
+),
+
 completed as (
     select
-        *,
-        min(case when still_missing_amount = 0 then transaction_id end) over (
-            partition by check_key, payment_on, total_amount
-        ) as completing_transaction_id,
-        bool_or(claims_elsewhere > 0) over (partition by check_key, payment_on, total_amount) as has_claims_elsewhere,
-        sha256(check_key || '|' || payment_on || '|' || total_amount) as part_group
+        parts.*,
+        complete.completing_transaction_id,
+        coalesce(elsewhere.claims_elsewhere, 0) as claims_elsewhere,
+        bool_or(elsewhere.claims_elsewhere > 0) over (partition by parts.check_key, parts.payment_on, parts.total_amount) as has_claims_elsewhere,
+        sha256(parts.check_key || '|' || parts.payment_on || '|' || parts.total_amount) as part_group
     from parts
+    left join complete using (check_key, payment_on, total_amount)
+    left join elsewhere on parts.transaction_id = elsewhere.transaction_id
 )
 
 select
