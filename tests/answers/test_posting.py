@@ -294,6 +294,21 @@ def test_an_835_that_does_not_add_up_posts_nothing_until_its_other_part_has_come
     assert sum(row["posted_amount"] for row in office.see("select posted_amount from remittances")) == Decimal(total)
 
 
+def test_a_claim_that_the_payer_split_has_each_line_told_by_the_part_that_names_it(office):
+    paid = paid_in_full(A)
+    first = Pay(A, "95", "51.85", paid.lines[:1], number="N1")
+    second = Pay(
+        A, "75", "0", ((paid.lines[1][0], "99439", "75", "0", (("CO", "119", "75"),), ("N362",)),), number="N2", status="4"
+    )
+    office.deliver(file("835", remittance(first, second)))
+    assert office.statuses()[A] == "paid" and office.claim(A)["paid_amount"] == Decimal("51.85")
+    assert office.claim(A)["denial_codes"] == ["CO-119"]
+    lines = office.see(f"select status, paid_amount, denial_codes from claim_line_payments where claim_id = '{A}' order by line_id")
+    assert [tuple(line.values()) for line in lines] == [("paid", Decimal("51.85"), []), ("denied", Decimal("0.00"), ["CO-119"])]
+    told = office.see(f"select line_id, denial_code from int_claim_denials where claim_id = '{A}'")
+    assert [tuple(one.values()) for one in told] == [(paid.lines[1][0], "CO-119")]
+
+
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_later_file_of_a_check_that_says_less_than_its_complete_parts_takes_nothing_back(office, is_first):
     parts = [file("835", remittance(paid_in_full(one), total="182.78"), number=900 + n) for n, one in enumerate((A, B))]

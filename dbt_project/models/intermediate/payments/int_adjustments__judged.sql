@@ -1,5 +1,21 @@
 -- The adjustments of what stands, line by line, by the first rule for their reason: what remark codes of the line and its claim say first.
-with adjustments as (
+-- A line that the first decision of its claim does not name is told by the next one that does: the payer may have split the claim.
+with named as (
+    select
+        standing.claim_id,
+        entries.line_id,
+        min(standing.place) as place
+    from {{ ref('int_claims__standing') }} as standing
+    inner join {{ ref('int_line_postings') }} as entries
+        on
+            standing.claim_id = entries.claim_id
+            and standing.transaction_id = entries.transaction_id
+            and standing.claim_position = entries.claim_position
+    where not entries.is_shared
+    group by standing.claim_id, entries.line_id
+),
+
+adjustments as (
     select
         entries.practice_id,
         entries.claim_id,
@@ -9,25 +25,25 @@ with adjustments as (
         entries.group_code,
         entries.reason_code,
         entries.amount,
-        answered.paid_on,
-        answered.standing_paid_amount
-    from {{ ref('int_claims__answered') }} as answered
+        standing.payment_on as paid_on,
+        standing.paid_amount as standing_paid_amount
+    from {{ ref('int_claims__standing') }} as standing
     inner join {{ ref('int_line_postings') }} as entries
         on
-            answered.claim_id = entries.claim_id
-            and answered.standing_transaction_id = entries.transaction_id
-            and answered.standing_claim_position = entries.claim_position
-    where entries.entry = 'adjustment'
+            standing.claim_id = entries.claim_id
+            and standing.transaction_id = entries.transaction_id
+            and standing.claim_position = entries.claim_position
+    left join named on entries.claim_id = named.claim_id and entries.line_id = named.line_id
+    where entries.entry = 'adjustment' and standing.place = coalesce(named.place, 1)
 ),
 
 remarks as (
     select
-        answered.claim_id,
-        list_sort(list(distinct remarks.remark_code)) as remark_codes
-    from {{ ref('int_claims__answered') }} as answered
-    inner join {{ ref('stg_payment_remarks') }} as remarks
-        on answered.standing_transaction_id = remarks.transaction_id and answered.standing_claim_position = remarks.claim_position
-    group by answered.claim_id
+        transaction_id,
+        claim_position,
+        list_sort(list(distinct remark_code)) as remark_codes
+    from {{ ref('stg_payment_remarks') }}
+    group by transaction_id, claim_position
 )
 
 select
@@ -48,7 +64,7 @@ select
     coalesce(rules.likely_cause, 'a reason that rule_denials does not know yet') as likely_cause,
     coalesce(rules.fix, 'look the code up in the X12 external code list 139, ask the payer, and add a row') as fix
 from adjustments
-left join remarks on adjustments.claim_id = remarks.claim_id
+left join remarks on adjustments.transaction_id = remarks.transaction_id and adjustments.claim_position = remarks.claim_position
 left join {{ ref('rule_denials') }} as rules
     on
         adjustments.reason_code = rules.reason_code
