@@ -21,7 +21,7 @@ TIME_ENTRIES = dg.AssetKey(["lake", "time_entries"])
 
 @pytest.fixture
 def house(tmp_path, monkeypatch):
-    write_home(tmp_path / "home", seed=8, practices=2, defects=False)
+    write_home(tmp_path / "home", seed=12, practices=2, defects=False)
     for name in ("CCM_HOME", "DAGSTER_HOME"):
         monkeypatch.setenv(name, "")  # put back afterwards
     house = House(tmp_path / "home")
