@@ -521,3 +521,10 @@ def test_snomed_map_gives_one_code_to_a_concept():
     assert len(found) == len({row["snomed_code"] for row in found}) == 273
     assert all(re.fullmatch(r"\d{6,18}", row["snomed_code"]) for row in found)
     assert all(re.fullmatch(r"[A-Z]\d[0-9A-Z]{1,5}", row["icd10_code"]) for row in found)
+
+
+def test_an_initiating_visit_is_as_old_as_its_consent_may_be():
+    # rules.md A2 knows no first day: CCM is paid since 2015, so a visit of 2014 is none too old.
+    with (REFERENCE.parent / "rules" / "rule_initiating_visits.csv").open(newline="", encoding="utf-8") as file:
+        found = list(csv.DictReader(file, strict=True))
+    assert len(found) == 21 and all(row["effective_from"] <= "2014-01-01" for row in found)
