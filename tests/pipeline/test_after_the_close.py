@@ -129,7 +129,7 @@ def test_nobody_is_claimed_twice_under_another_name_and_what_a_later_close_holds
         ("left", "refund", 0, ["fewer_than_two_conditions"]),
         ("moved", "refund", 0, []),
     ]
-    # Of an id that was held before, and of a close behind it with the same, nothing is written again.
+    # A further close that holds the same writes nothing again.
     before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("closes/*/2026-10/held_after*")}
     assert len(before) == 4 and all(path.stat().st_mode & 0o777 == 0o600 for path in before)
     close(tmp_path)

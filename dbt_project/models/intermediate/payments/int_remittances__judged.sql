@@ -138,7 +138,7 @@ decisions as (
     where remittances.out_of_balance_amount = 0
 ),
 
--- What complete parts said before one of these came, unless such a one had said some of it before them.
+-- Parts of which one of these had said something before they were complete: then it is what was posted.
 said_before as (
     select
         complete_claims.check_key,
@@ -153,6 +153,7 @@ said_before as (
             and decisions.transaction_id < complete_claims.completing_transaction_id
 ),
 
+-- What the others said.
 said_by_parts as (
     select complete_claims.*
     from complete_claims
