@@ -74,6 +74,11 @@ def record(house: House, where: str, error: BaseException) -> str:
     return str(log)
 
 
+def defect(house: House, where: str, error: Exception) -> HouseError:
+    """What people are told of an error that nobody expected; its frames are kept (`record`)."""
+    return HouseError(f"{told(error)}: this is a defect of ccm, not of your data; the details are in {record(house, where, error)}")
+
+
 def _plainly(where: str, error: Exception) -> Exception:
     """What a run may say of this error, in its log and on the screen."""
     import dagster as dg
@@ -82,8 +87,7 @@ def _plainly(where: str, error: Exception) -> Exception:
         return error
     if isinstance(error, OSError):
         return HouseError(refused_by_the_system(error))
-    log = record(House.from_environment(), where, error)
-    return HouseError(f"{told(error)}: this is a defect of ccm, not of your data; the details are in {log}")
+    return defect(House.from_environment(), where, error)
 
 
 def _context(given: tuple[Any, ...], named: dict[str, Any]) -> Any:

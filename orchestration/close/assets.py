@@ -4,8 +4,10 @@
 `ccm close` for many practices is one run for the month whose other practices get their mark in the grid too.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
+from itertools import chain
 from typing import Any
 
 import dagster as dg
@@ -33,6 +35,7 @@ from orchestration.transform.state import build_inputs
 
 GATE = dg.AssetKey(["gate", "rulings"])
 PACKETS = dg.AssetKey(["close", "packets"])
+OUTCOMES = dg.AssetKey(["close", "outcomes"])
 MAY_CLOSE, NOTHING_WAITS = "may_close", "nothing_waits"
 PROPOSER = "proposed by schedule"
 Outcome = Closed | Proposed | Ruling  # a ruling: refused
@@ -54,10 +57,19 @@ class CloseConfig(dg.Config):
     )
     waiver: str | None = Field(default=None, description="Why what is held goes out all the same.")
     propose_only: bool = Field(default=False, description="Only write what would be closed, for the approver to see.")
+    standing_approvers: bool = Field(
+        default=False, description="Each practice in its own standing approver's name (close.standing_approver of practices.yaml)."
+    )
+
+    def approver_of(self, practice: Practice) -> str:
+        """In whose name this practice's claims go out; empty when they are only proposed."""
+        if self.propose_only:
+            return ""
+        return str((practice.close.standing_approver if self.standing_approvers else self.approved_by) or "").strip()
 
     @property
-    def is_proposal(self) -> bool:
-        return self.propose_only or not (self.approved_by or "").strip()
+    def proposer(self) -> str:
+        return str(self.approved_by or "").strip() or PROPOSER
 
 
 def _month(context: dg.AssetExecutionContext) -> date:
@@ -123,6 +135,12 @@ def _said(one: Outcome) -> dict[str, Any]:
     return {"state": "refused", "reason": "; ".join(one.refusals)}
 
 
+def _counted(outcomes: dict[str, Outcome]) -> dict[str, int]:
+    """How many practices of a run came to what."""
+    words = Counter({Closed: "closed", Proposed: "proposed", Ruling: "refused"}[type(one)] for one in outcomes.values())
+    return {word: words[word] for word in ("closed", "proposed", "refused")}
+
+
 def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         key=GATE,
@@ -161,17 +179,35 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
                 yield dg.AssetMaterialization(GATE, partition=key_of(ruling.practice_id, month))
         yield from _checks(GATE, MAY_CLOSE, month, own, {ruling.practice_id: _refusal(ruling) for ruling in results})
 
-    @dg.asset(
-        key=PACKETS,
-        deps=[GATE],
-        group_name=Group.CLOSE,
-        kinds={"x12"},
-        owners=owned_by("billing"),
-        tags=speaks_of("identifying"),
+    @dg.multi_asset(
+        name="close__packets",
+        specs=[
+            dg.AssetSpec(
+                PACKETS,
+                deps=[GATE],
+                skippable=True,
+                group_name=Group.CLOSE,
+                kinds={"x12"},
+                owners=owned_by("billing"),
+                tags=speaks_of("identifying"),
+                description="closes/<practice>/<month>/v<N>/: claim file, claims, held, evidence, manifest and approval of each practice that may close.",
+                metadata=links(docs="docs/adr/0017-the-grid-of-closes-is-the-calendar.md", file="orchestration/close/packet.py"),
+            ),
+            dg.AssetSpec(
+                OUTCOMES,
+                deps=[PACKETS],
+                skippable=True,
+                group_name=Group.CLOSE,
+                kinds={"python"},
+                owners=owned_by("billing"),
+                tags=speaks_of("none"),
+                description="What a run came to for its practices. Stands in the grid at the run's own partition if any practice of the run closed: the marts "
+                "have to learn of it, also where the run's own practice was refused and has no mark on close/packets.",
+                metadata=links(docs="docs/adr/0017-the-grid-of-closes-is-the-calendar.md", file="orchestration/close/assets.py"),
+            ),
+        ],
         partitions_def=CLOSES,
-        output_required=False,
         pool=WAREHOUSE_POOL,
-        description="closes/<practice>/<month>/v<N>/: claim file, claims, held, evidence, manifest and approval of each practice that may close.",
         check_specs=[
             check_spec(
                 NOTHING_WAITS,
@@ -180,7 +216,6 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
                 partitions_def=CLOSES,
             )
         ],
-        metadata=links(docs="docs/adr/0017-the-grid-of-closes-is-the-calendar.md", file="orchestration/close/packet.py"),
     )
     @discreet
     def packets(context: dg.AssetExecutionContext, config: CloseConfig) -> Iterator[Any]:
@@ -203,11 +238,10 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
                 ruled = [refused(name, error) for name in wanted]
             may_close = [practices[ruling.practice_id] for ruling in ruled if ruling.may_close]
             outcomes: dict[str, Outcome] = {ruling.practice_id: ruling for ruling in ruled if not ruling.may_close}
-            by = str(config.approved_by or "").strip()
-            done: Iterator[tuple[Practice, Closed | Proposed | HouseError]] = (
-                propose_all(house, may_close, month, by or PROPOSER)
-                if config.is_proposal
-                else close_all(house, may_close, month, Approval(by, config.waiver))
+            approved = [(one, Approval(by, config.waiver)) for one in may_close if (by := config.approver_of(one))]
+            proposed = [(one, config.proposer) for one in may_close if not config.approver_of(one)]
+            done: Iterator[tuple[Practice, Closed | Proposed | HouseError]] = chain(
+                close_all(house, approved, month) if approved else (), propose_all(house, proposed, month) if proposed else ()
             )
             for practice, result in done:
                 name = practice.practice_id
@@ -224,13 +258,15 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
             # Red in the grid: this practice-month alone. With several practices in one run the check is red, and the others go on.
             raise dg.Failure(f"{own} {month:%Y-%m} is refused: {'; '.join(mine.refusals)}")
         # Without an output there is no mark in the grid, and nothing to post: nothing went out.
+        if isinstance(mine, Closed):
+            yield dg.MaterializeResult(asset_key=PACKETS, metadata=_said(mine))
         if any(isinstance(one, Closed) for one in outcomes.values()):
-            yield dg.MaterializeResult(metadata=_said(mine))
+            yield dg.MaterializeResult(asset_key=OUTCOMES, metadata=_counted(outcomes))
         yield from _checks(PACKETS, NOTHING_WAITS, month, own, {name: _waiting(one) for name, one in outcomes.items()})
 
     @dg.asset(
         key=["close", "posted_claims"],
-        deps=[PACKETS],
+        deps=[OUTCOMES],
         group_name=Group.CLOSE,
         owners=owned_by("billing"),
         pool=WAREHOUSE_POOL,
@@ -240,12 +276,10 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
         description="The marts after the close: what went out is claimed, and published.",
     )
     @discreet
-    def posted_claims(context: dg.AssetExecutionContext, config: CloseConfig) -> dg.MaterializeResult[None]:
+    def posted_claims(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         from orchestration.answer.worklist_files import write_worklists
 
         house = House.from_environment()
-        if config.is_proposal:
-            return dg.MaterializeResult()  # a proposal changes no mart
         with house.lock("warehouse"):
             if packets_unknown_to(house) or held_unknown_to(house):
                 bad = [result.unique_id for result in rebuild_claims(house) if result.is_bad]

@@ -10,16 +10,21 @@ from contextlib import contextmanager
 from datetime import date
 from multiprocessing import get_context
 
+import duckdb
+
 from orchestration.close.in_common import InCommon
 from orchestration.close.packet import Approval, Closed, Judging, closing, finish, judge_here
 from orchestration.close.x12.scrub import Fault
 from orchestration.close.x12.validate import judge
+from orchestration.discretion import defect
 from orchestration.engine import held_open
 from orchestration.house import House, HouseError
 from orchestration.practices import Practice
 
 # A process starts in about the second that pyx12 takes for 500 claims: of fewer practices the files are judged where they are made.
 FEW = 8
+# What no practice is the cause of: the next would meet it as well.
+OF_THE_MACHINE = (OSError, MemoryError, duckdb.IOException, duckdb.OutOfMemoryException)
 
 
 @contextmanager
@@ -37,24 +42,33 @@ def judges(practices: int) -> Iterator[tuple[Judging, int]]:
         yield judging, processes
 
 
+def trouble_of(house: House, practice: Practice, error: Exception) -> HouseError:
+    """What this practice is told of an error in its close; raises what is not this practice's alone."""
+    if isinstance(error, HouseError):
+        return error
+    if isinstance(error, OF_THE_MACHINE):
+        raise error
+    return defect(house, f"the close of {practice.practice_id}", error)
+
+
 def close_all(
-    house: House, practices: Sequence[Practice], month: date, approval: Approval
+    house: House, approvals: Sequence[tuple[Practice, Approval]], month: date
 ) -> Iterator[tuple[Practice, Closed | HouseError]]:
     """Closes the month of each practice, in this order as far as anybody can see: control numbers are allocated in it, and of practices of one tax
-    id each is done before the next begins. One practice's trouble is its own."""
+    id each is done before the next begins. One practice's trouble is its own, a defect of ours that its rows bring out included."""
     waiting: deque[tuple[Practice, Generator[None, None, Closed]]] = deque()
 
     def done() -> tuple[Practice, Closed | HouseError]:
         practice, steps = waiting.popleft()
         try:
             return practice, finish(steps)
-        except HouseError as error:
-            return practice, error
+        except Exception as error:
+            return practice, trouble_of(house, practice, error)
 
     try:
-        with held_open(house), judges(len(practices)) as (judging, at_once):
+        with held_open(house), judges(len(approvals)) as (judging, at_once):
             common = InCommon(house, month)
-            for practice in practices:
+            for practice, approval in approvals:
                 while len(waiting) > at_once or any(other.tax_id == practice.tax_id for other, _ in waiting):
                     yield done()
                 steps = closing(house, practice, month, approval, judging, common)
@@ -62,8 +76,8 @@ def close_all(
                     next(steps)
                 except StopIteration as ended:
                     yield practice, ended.value
-                except HouseError as error:
-                    yield practice, error
+                except Exception as error:
+                    yield practice, trouble_of(house, practice, error)
                 else:
                     waiting.append((practice, steps))
             while waiting:

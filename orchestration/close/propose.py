@@ -16,6 +16,7 @@ from typing import Any
 
 from orchestration.close import transitions
 from orchestration.close.in_common import InCommon
+from orchestration.close.judging import trouble_of
 from orchestration.close.packet import Ground, claimed_elsewhere, drafted, scrubbed, software_versions
 from orchestration.close.versions import versions
 from orchestration.engine import held_open, open_warehouse
@@ -36,16 +37,17 @@ class Proposed:
 
 
 def propose_all(
-    house: House, practices: Sequence[Practice], month: date, who: str
+    house: House, proposers: Sequence[tuple[Practice, str]], month: date
 ) -> Iterator[tuple[Practice, Proposed | HouseError]]:
     """`propose` for each of these practices. One practice's trouble is its own."""
     common = InCommon(house, month)
     with held_open(house):
-        for practice in practices:
+        for practice, who in proposers:
             try:
-                yield practice, propose(house, practice, month, who, common)
-            except HouseError as error:
-                yield practice, error
+                proposed: Proposed | HouseError = propose(house, practice, month, who, common)
+            except Exception as error:
+                proposed = trouble_of(house, practice, error)
+            yield practice, proposed
 
 
 def propose(house: House, practice: Practice, month: date, who: str, common: InCommon) -> Proposed:

@@ -70,21 +70,7 @@ class Pipeline:
         if not wanted:
             raise HouseError(f"{self.house.practices_yaml}: has no practice")
         config = close_config(approved_by, wanted, waiver, propose_only)
-        return self._run("month_end", config, key_of(self._partition_of(wanted, month), month), month)
-
-    def _partition_of(self, practice_ids: list[str], month: date) -> str:
-        """Whose partition a run for several practices has: the first whose month may close, because a run that closes anything makes a mark there."""
-        from orchestration.gate.gate import rule_on_all
-        from orchestration.transform.state import build_inputs
-
-        practices = load_practices(self.house.practices_yaml)
-        if len(practice_ids) > 1 and self.house.warehouse.exists():
-            with self.house.lock("warehouse"):
-                inputs = build_inputs(self.house)
-                for ruling in rule_on_all(self.house, [practices[name] for name in practice_ids], month, inputs):
-                    if ruling.may_close:
-                        return ruling.practice_id
-        return practice_ids[0]
+        return self._run("month_end", config, key_of(wanted[0], month), month)
 
     def respond(self) -> JobResult:
         """The respond job: what the payers put into inbox/ is taken in and posted, and the marts are published."""

@@ -113,33 +113,44 @@ def _month_end_in(zone: str) -> dg.ScheduleDefinition:
 
 
 def month_end_requests(house: House, practices: list[Practice], month: date, today: date) -> Iterator[Any]:
-    """One run per practice whose month is due: a close where a standing approver lets the schedule write claims, else a proposal, which waits
-    for `ccm close --approved-by` or an approver's name in the launchpad.
+    """One run for the practices whose month is due (ADR 17): a close where a standing approver lets the schedule write claims, else a proposal, which
+    waits for `ccm close --approved-by` or an approver's name in the launchpad.
 
     Daily until the close's final day: what was held may have been documented since, what was proposed may have changed.
     """
-    asked = False
+    due = []
     for practice in practices:
         is_closed = bool(versions(house, practice.practice_id, month))
         if today < practice.first_close_day(month) or (is_closed and today.day > practice.close.final_day):
             continue
-        approver = practice.close.standing_approver
-        if is_closed and not approver:
+        if is_closed and not practice.close.standing_approver:
             continue  # the supplement is the approver's: `ccm status` and the work list say what became claimable
-        asked = True
-        yield dg.RunRequest(
-            run_key=f"{practice.practice_id} {month:%Y-%m} {today}",
-            partition_key=key_of(practice.practice_id, month),
-            run_config=close_config(str(approver) if approver else None, None, None),
-            tags={"ccm/practice": practice.practice_id, "ccm/month": f"{month:%Y-%m}"},
-        )
-    if not asked:
+        due.append(practice.practice_id)
+    if not due:
         yield dg.SkipReason(f"nothing is due for {month:%Y-%m}")
+        return
+    config = close_config(None, due if len(due) > 1 else None, None, standing_approvers=True)
+    yield dg.RunRequest(
+        run_key=f"{practices[0].time_zone} {month:%Y-%m} {today}",
+        partition_key=key_of(due[0], month),
+        run_config=config,
+        tags={"ccm/month": f"{month:%Y-%m}", "ccm/practices": due[0] if len(due) == 1 else f"{len(due)} practices"},
+    )
 
 
 def close_config(
-    approved_by: str | None, practice_ids: list[str] | None, waiver: str | None, propose_only: bool = False
+    approved_by: str | None,
+    practice_ids: list[str] | None,
+    waiver: str | None,
+    propose_only: bool = False,
+    standing_approvers: bool = False,
 ) -> dict[str, Any]:
     """Run configuration of the month_end job; its month and practice are the run's partition."""
-    config = {"approved_by": approved_by, "practice_ids": practice_ids, "waiver": waiver, "propose_only": propose_only}
-    return {"ops": {op: {"config": config} for op in ("gate__rulings", "close__packets", "close__posted_claims")}}
+    config = {
+        "approved_by": approved_by,
+        "practice_ids": practice_ids,
+        "waiver": waiver,
+        "propose_only": propose_only,
+        "standing_approvers": standing_approvers,
+    }
+    return {"ops": {op: {"config": config} for op in ("gate__rulings", "close__packets")}}

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+from contextlib import contextmanager
+from datetime import date
 
 import dagster as dg
 import pytest
 
-from orchestration.close.assets import GATE, MAY_CLOSE, NOTHING_WAITS, PACKETS
+from orchestration.close.assets import GATE, MAY_CLOSE, NOTHING_WAITS, OUTCOMES, PACKETS
 from orchestration.house import House
 from orchestration.operate.instance import prepare_environment
+from orchestration.practices import load_practices
+from orchestration.schedules.jobs import month_end_requests
 from tests.pipeline.homes import copy, rows
 
 pytestmark = pytest.mark.xdist_group("grid")
 
 
-@pytest.fixture(scope="module")
-def instance(demo, tmp_path_factory):
+@contextmanager
+def instance_of(home):
     before = {name: os.environ.get(name) for name in ("CCM_HOME", "DAGSTER_HOME")}
-    prepare_environment(House(copy(demo[0], tmp_path_factory.mktemp("grid") / "home")))
+    prepare_environment(House(home))
     with dg.DagsterInstance.get() as instance:
         yield instance
     for name, value in before.items():
         os.environ.pop(name) if value is None else os.environ.update({name: value})
+
+
+@pytest.fixture(scope="module")
+def instance(demo, tmp_path_factory):
+    with instance_of(copy(demo[0], tmp_path_factory.mktemp("grid") / "home")) as instance:
+        yield instance
 
 
 def calendar(home):
@@ -61,3 +72,34 @@ def test_a_closed_month_says_its_version_and_what_it_still_holds(demo, instance)
             assert outcome.passed == (outcome.metadata["held"].value == "0")
     assert any(not outcome.passed for outcome in waits.values())
     assert not waits["2026-10|highpines"].passed and waits["2026-10|highpines"].severity == dg.AssetCheckSeverity.ERROR
+
+
+def test_the_schedules_run_for_several_practices_closes_proposes_or_refuses_each_by_its_own_rules(demo, tmp_path):
+    home = copy(demo[0], tmp_path / "home")
+    practices = load_practices(home / "practices.yaml")
+    month, asked = date(2026, 10, 1), ["highpines", "hudson", "prairie"]
+    (request,) = month_end_requests(House(home), [practices[name] for name in asked], month, date(2026, 11, 5))
+    # prairie's month is closed, and its supplement waits for a name; asked for all the same it is proposed.
+    assert (
+        request.partition_key == "2026-10|highpines"
+        and request.run_config["ops"]["close__packets"]["config"]["practice_ids"] == asked[:2]
+    )
+    for op in request.run_config["ops"].values():
+        op["config"]["practice_ids"] = asked
+    with instance_of(home) as instance:
+        before = instance.get_materialized_partitions(PACKETS)
+        definitions = importlib.reload(importlib.import_module("orchestration.definitions")).defs
+        result = definitions.resolve_job_def("month_end").execute_in_process(
+            run_config=request.run_config, partition_key=request.partition_key, instance=instance
+        )
+        assert result.success
+        waits = newest(instance, PACKETS, NOTHING_WAITS)
+        assert {name: waits[f"2026-10|{name}"].metadata["state"].value for name in asked} == {
+            "highpines": "refused",
+            "hudson": "closed v2",
+            "prairie": "proposed v2",
+        }
+        # The run is the refused practice's; the grid has no mark there, and the marts learnt of what the others closed.
+        assert instance.get_materialized_partitions(PACKETS) == before and "2026-10|highpines" not in before
+        assert instance.get_materialized_partitions(OUTCOMES) >= {"2026-10|highpines"}
+    assert calendar(home)["2026-10|hudson"]["close_version"] == 2

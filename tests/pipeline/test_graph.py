@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,8 @@ from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.schedules import cron_string_iterator
 
 from orchestration.house import PROJECT_ROOT, House
+from orchestration.practices import load_practices
+from orchestration.schedules.jobs import month_end_requests
 from orchestration.signposts import Group, links
 from orchestration.take_in.assets import NIGHTS
 from tests.pipeline.graph import KEPT, drawn
@@ -52,7 +54,8 @@ def keys(graph, path):
 def test_data_walks_once_from_the_lake_through_the_marts_and_the_gate_to_the_packets(definitions):
     graph = definitions[0].defs.resolve_asset_graph()
     assert keys(graph, ["close", "packets"]) == {"gate/rulings"}
-    assert keys(graph, ["close", "posted_claims"]) == {"close/packets"}
+    assert keys(graph, ["close", "posted_claims"]) == {"close/outcomes"}
+    assert keys(graph, ["close", "outcomes"]) == {"close/packets"}
     assert {"marts/patient_month_decisions", "marts/claimable_codes", "marts/minute_ledger"} <= keys(graph, ["gate", "rulings"])
     assert {"lake/time_entries", "staging/stg_files"} <= keys(graph, ["staging", "stg_time_entries"])
     assert "answers/remittances" in keys(graph, ["marts", "remittances"]) and "answers/remittances" in keys(
@@ -153,24 +156,31 @@ def test_the_night_runs_at_two_in_each_time_zone_for_its_own_practices(definitio
     assert len(request.run_config["ops"]["take_in"]["config"]["practice_ids"]) == 1
 
 
-def test_the_month_end_schedule_closes_for_a_standing_approver_and_proposes_for_the_others(definitions):
+def test_the_month_end_schedule_asks_once_a_day_from_the_first_day_on_and_leaves_the_approver_to_the_run(definitions):
     defs, house = definitions[0].defs, definitions[1]
     assert house.practices_yaml.exists()
     new_york = defs.resolve_schedule_def("month_end_america_new_york")
     tick = datetime(2026, 12, 3, 5, 0, tzinfo=ZoneInfo("America/New_York"))
     request = new_york.evaluate_tick(context(definitions, tick)).run_requests[0]
     assert request.partition_key == "2026-11|hudson"
-    assert request.run_config["ops"]["close__packets"]["config"]["approved_by"]
-    chicago = defs.resolve_schedule_def("month_end_america_chicago")
-    tick = datetime(2026, 12, 3, 5, 0, tzinfo=ZoneInfo("America/Chicago"))
-    request = chicago.evaluate_tick(context(definitions, tick)).run_requests[0]
-    # Nobody approved: the run proposes, and the month waits for a name in the launchpad or `ccm close --approved-by`.
-    assert request.partition_key == "2026-11|prairie"
-    assert request.run_config["ops"]["close__packets"]["config"]["approved_by"] is None
+    asked = request.run_config["ops"]["close__packets"]["config"]
+    # One practice: a refusal makes its run red. In whose name, practices.yaml says as the run begins.
+    assert (asked["practice_ids"], asked["approved_by"], asked["standing_approvers"]) == (None, None, True)
     # The same tick twice is the same run.
-    assert chicago.evaluate_tick(context(definitions, tick)).run_requests[0].run_key == request.run_key
+    assert new_york.evaluate_tick(context(definitions, tick)).run_requests[0].run_key == request.run_key
     early = datetime(2026, 12, 2, 5, 0, tzinfo=ZoneInfo("America/New_York"))
     assert not new_york.evaluate_tick(context(definitions, early)).run_requests
+
+
+def test_two_thousand_practices_months_are_one_run(definitions):
+    """A run of its own for each would pay the models that hang on closes, and the publication, two thousand times."""
+    house = definitions[1]
+    one = load_practices(house.practices_yaml)["hudson"]
+    many = [one.model_copy(update={"practice_id": f"p{number}"}) for number in range(2000)]
+    (request,) = month_end_requests(house, many, date(2026, 11, 1), date(2026, 12, 3))
+    assert request.run_config["ops"]["close__packets"]["config"]["practice_ids"] == [practice.practice_id for practice in many]
+    (nothing,) = month_end_requests(house, many, date(2026, 11, 1), date(2026, 12, 2))
+    assert isinstance(nothing, dg.SkipReason)
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "America/Los_Angeles"])

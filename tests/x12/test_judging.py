@@ -39,7 +39,7 @@ def closed(monkeypatch, practices, broken=()):
         return practice.practice_id
 
     monkeypatch.setattr(judging, "closing", closing)
-    return events, list(judging.close_all(House(Path("none")), practices, MONTH, Approval("Ann Lee")))
+    return events, list(judging.close_all(House(Path("none")), [(one, Approval("Ann Lee")) for one in practices], MONTH))
 
 
 GOOD = written(*many_claims(2))
@@ -57,6 +57,28 @@ def test_one_practices_trouble_is_its_own(monkeypatch):
     assert {practice.practice_id: str(one) for practice, one in outcomes} == {"a": "a", "b": "broken", "c": "c", "d": "d"}
 
 
+def test_a_defect_that_one_practices_rows_bring_out_is_told_without_its_message_and_stops_no_other(monkeypatch, tmp_path):
+    house, of_a_patient = House(tmp_path), "1EG4" + "TE5MK73"
+
+    def closing(_house, practice, _month, _approval, _judging, _common):
+        with house.lock(f"close-{practice.tax_id}"):
+            if practice.practice_id == "a":
+                raise ZeroDivisionError(of_a_patient)
+            yield
+            if practice.practice_id == "b":
+                raise KeyError(of_a_patient)
+            return practice.practice_id
+
+    monkeypatch.setattr(judging, "closing", closing)
+    outcomes = list(judging.close_all(house, [(Named(name, name), Approval("Ann Lee")) for name in "abc"], MONTH))
+    told = {practice.practice_id: str(one) for practice, one in outcomes}
+    assert (
+        told["c"] == "c" and told["a"].startswith("ZeroDivisionError: this is a defect of ccm") and told["b"].startswith("KeyError")
+    )
+    kept = (house.state / "ccm-errors.log").read_text()
+    assert "the close of a" in kept and of_a_patient not in kept + str(told)
+
+
 def test_what_breaks_off_a_run_leaves_no_practice_half_closed(monkeypatch, tmp_path):
     """Closes that waited hold their tax id's lock: the next `ccm close` of the same process would wait for ever."""
     house, left = House(tmp_path), []
@@ -66,13 +88,13 @@ def test_what_breaks_off_a_run_leaves_no_practice_half_closed(monkeypatch, tmp_p
             try:
                 yield
                 if practice.practice_id == "a":
-                    raise RuntimeError("a defect of ours")
+                    raise OSError("no space left")
             finally:
                 left.append(practice.practice_id)
 
     monkeypatch.setattr(judging, "closing", closing)
-    with pytest.raises(RuntimeError) as kept:
-        list(judging.close_all(house, [Named("a", "1"), Named("b", "2"), Named("c", "3")], MONTH, Approval("Ann Lee")))
+    with pytest.raises(OSError) as kept:
+        list(judging.close_all(house, [(Named(name, name), Approval("Ann Lee")) for name in "abc"], MONTH))
     # While somebody still holds the exception, with all that it holds.
     assert kept.value and left == ["a", "b"]
 
