@@ -24,9 +24,10 @@ from orchestration.take_in.assets import DELIVERED, NIGHTS, delivered
 INBOX_SECONDS = 60
 # A failed night is tried again after so long; after the last of these somebody has to look.
 BACKOFF = (timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60))
+# A run whose process died before it said anything of itself stays among these: it is waited for so long, and no longer.
+PATIENCE = timedelta(hours=6)
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
@@ -49,7 +50,8 @@ def now() -> datetime:
     description="Starts a night when what a practice dropped is complete: a _SUCCESS file, or nothing changed for quiet_minutes. One at a time.",
 )
 def landing_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
-    if context.instance.get_run_records(dg.RunsFilter(job_name=nightly_job.name, statuses=UNFINISHED), limit=1):
+    on_its_way = dg.RunsFilter(job_name=nightly_job.name, statuses=UNFINISHED, updated_after=now() - PATIENCE)
+    if context.instance.get_run_records(on_its_way, limit=1):
         # Two thousand practices drop at all hours: a run asked for each minute would queue them faster than they end, each with most of the same.
         yield dg.SkipReason("a night has yet to end; what is complete by then is asked for together")
         return

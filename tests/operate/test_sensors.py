@@ -119,14 +119,20 @@ def test_a_night_without_a_mark_starts_once_nothing_changes_and_another_practice
     assert "nothing new" in tick(sensors.landing_sensor).skip_message
 
 
-@pytest.mark.parametrize("status", [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTED])
-def test_drops_that_are_complete_while_a_night_has_yet_to_end_are_asked_for_together_behind_it(house, practices, quiet, status):
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
+def test_drops_that_are_complete_while_a_night_has_yet_to_end_are_asked_for_together_behind_it(
+    house, practices, quiet, monkeypatch, status
+):
     first, second = sorted(practices)
     drop(house, first, nights(quiet))
     with dg.instance_for_test() as instance:
         run = create_run_for_test(instance, "nightly", status=status)
         assert "yet to end" in tick(sensors.landing_sensor, instance).skip_message
         drop(house, second, nights(quiet))
+        with monkeypatch.context() as hours_later:
+            # Its process died and nobody noticed.
+            hours_later.setattr(sensors, "now", lambda: quiet + timedelta(hours=7))
+            assert tick(sensors.landing_sensor, instance).run_requests
         instance.delete_run(run.run_id)
         create_run_for_test(instance, "nightly", status=dg.DagsterRunStatus.SUCCESS)
         (request,) = tick(sensors.landing_sensor, instance).run_requests
