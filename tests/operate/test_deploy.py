@@ -97,6 +97,12 @@ def test_every_setting_of_the_example_is_one_that_somebody_reads():
     assert not [name for name in named if f'"{name}"' not in code and f"${{{name}}}" not in units and name != "PGPASSFILE"]
 
 
+def test_containers_are_told_every_setting_of_the_example_but_the_units_own():
+    named = set(re.findall(r"^#?(CCM_[A-Z_]+)=", (DEPLOY / "ccm.env.example").read_text(), re.MULTILINE))
+    for name in ("webserver", "daemon", "dashboard"):
+        assert named - {"CCM_BACKUPS"} <= set(compose()["services"][name]["environment"]), name
+
+
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     for name in ("CCM_HOME", "DAGSTER_HOME", instance.DATABASE):
