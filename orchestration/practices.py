@@ -285,6 +285,10 @@ class Practice(_Strict):
         """The first day on which `month` (its first day) may close."""
         return next_month(month) + timedelta(days=self.close.first_day - 1)
 
+    def final_close_day(self, month: date) -> date:
+        """The day from which on nothing of `month` is held any more, once the practice's newest night is that of it."""
+        return next_month(month) + timedelta(days=self.close.final_day - 1)
+
     def canonical_json(self) -> str:
         """This configuration in one form: every setting that a claim can depend on, keys sorted, no white space. Without a `claim_file` as
         before there was one, so that packets of then keep their fingerprints. How the extracts came is no setting of a claim: the rows are frozen."""

@@ -13,7 +13,7 @@ import json
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache, partial
 from importlib.metadata import version as installed_version
@@ -37,7 +37,7 @@ from orchestration.close.x12.writer import write_837p
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError, move_into_place, write_private
 from orchestration.payers.eligibility import member_key
-from orchestration.practices import Practice, next_month
+from orchestration.practices import Practice
 
 T = TypeVar("T")
 
@@ -247,7 +247,7 @@ def composing(
         "month": f"{month:%Y-%m}",
         "version": ground.version,
         "newest_night": newest_night.isoformat(),
-        "final_day": (next_month(month) + timedelta(days=practice.close.final_day - 1)).isoformat(),
+        "final_day": practice.final_close_day(month).isoformat(),
         "control_number": control_number,
         "submitter_id": practice.submitter_id,
         "is_waived": ground.waived,

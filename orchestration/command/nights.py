@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Any
 
 import typer
@@ -78,6 +78,8 @@ def nightly(
         out.print(f"Rejected {line}", style="red")
     for line in summary["left_alone"]:
         out.print(f"Not taken in {line}", style="yellow")
+    for line in summary["dated_ahead"]:
+        out.print(f"Ahead of this machine's clock {line}", style="yellow")
     for line in summary["failed_checks"]:
         out.print(f"Check failed {line}", style="red")
     for line in summary["held_until_accepted"]:
@@ -150,6 +152,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     from orchestration.engine import open_marts
     from orchestration.gate import verdicts
     from orchestration.mapping.choice import choices
+    from orchestration.operate.drops import is_ahead
     from orchestration.take_in.landing import discover, of_nobody
     from orchestration.transform import standing
 
@@ -162,6 +165,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             "from row_accounting"
         ).fetchall()[0]
         newest = marts.execute("select max(newest_night) from practice_nights").fetchall()[0][0]
+        nights = marts.execute("select practice_id, newest_night from practice_nights order by practice_id").fetchall()
         rejected = marts.execute(
             """
             with unread as (
@@ -207,6 +211,11 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         "newest_night": newest,
         "rejected": [row[0] for row in rejected],
         "left_alone": left_alone,
+        "dated_ahead": [
+            f"{name}: its newest night is {night}, and with it the practice's today; if the date is mistyped close nothing and see `ccm doctor`"
+            for name, night in nights
+            if name in practices and is_ahead(practices[name], night, datetime.now(UTC))
+        ],
         "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],
         "failed_checks": failed,
         "held_until_accepted": [row[0] for row in holds],

@@ -336,7 +336,8 @@ REMITTANCES = Query(
     "remittances",
     f"""
     select practice_id, payment_on, payer, check_number, status, total_amount, posted_amount, unmatched_amount, provider_adjustment_amount, held_amount
-    from remittances where {_here(month=False)} order by status = 'posted', payment_on desc, check_number limit 100
+    from remittances where {_here(month=False)} or list_contains(practice_ids, $practice::varchar)
+    order by status = 'posted', payment_on desc, check_number limit 100
     """,
     frozenset({"remittances"}),
 )

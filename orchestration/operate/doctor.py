@@ -22,7 +22,7 @@ from orchestration.contracts import extract_contracts, optional_tables
 from orchestration.engine import open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.mapping.choice import choices
-from orchestration.operate.drops import due_night
+from orchestration.operate.drops import due_night, is_ahead
 from orchestration.practices import Practice, load_practices
 from orchestration.storage import batch_numbers, contents
 from orchestration.take_in.lake import ledger
@@ -229,6 +229,12 @@ def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iter
                 "nights", "warning", f"{name}: no night has been taken in", f"land it in {house.landing / name}/YYYY-MM-DD/"
             )
             continue
+        if ahead := sorted(night.isoformat() for night in nights if is_ahead(practice, night, now)):
+            rejected.append(name)
+            yield Diagnosis(
+                "nights", "bad", f"{name}: {_few(ahead)} is dated ahead of this machine's clock: the practice's today is then",
+                "if a folder's date was mistyped: close nothing, and put the backup of before it back (`ccm restore`)",
+            )  # fmt: skip
         due = due_night(practice, now)
         first = max(min(nights), due - timedelta(days=NIGHTS_BACK))
         days = [

@@ -25,6 +25,7 @@ class Drops:
 
     ready: tuple[LandedTable, ...]
     still: tuple[str, ...]
+    ahead: tuple[str, ...] = ()  # practice and night of folders that are dated ahead of the clock
 
     @property
     def practice_ids(self) -> list[str]:
@@ -38,8 +39,12 @@ def drops(house: House, practices: Mapping[str, Practice], now: datetime) -> Dro
     landed = discover(house, practices, since=since, mapped=choices(house, practices))
     wanted = pending(house, landed, {name: practice.time_zone for name, practice in practices.items()})
     by_practice: dict[str, list[LandedTable]] = {}
+    ahead = set()
     for one in wanted:
-        by_practice.setdefault(one.practice_id, []).append(one)
+        if is_ahead(practices[one.practice_id], one.extract_date, now):
+            ahead.add(f"{one.practice_id} {one.extract_date}")
+        else:
+            by_practice.setdefault(one.practice_id, []).append(one)
     ready: list[LandedTable] = []
     still = []
     for name, tables in sorted(by_practice.items()):
@@ -48,7 +53,12 @@ def drops(house: House, practices: Mapping[str, Practice], now: datetime) -> Dro
             ready += tables
         else:
             still.append(name)
-    return Drops(tuple(ready), tuple(still))
+    return Drops(tuple(ready), tuple(still), tuple(sorted(ahead)))
+
+
+def is_ahead(practice: Practice, night: date, now: datetime) -> bool:
+    """Whether a night is dated later than tomorrow, the practice's local day: a mistyped year would end the filing of every month before it."""
+    return night > now.astimezone(practice.zone).date() + timedelta(days=1)
 
 
 def _is_complete(house: House, practice: Practice, night: date, now: datetime) -> bool:

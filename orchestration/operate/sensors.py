@@ -24,6 +24,7 @@ from orchestration.take_in.assets import DELIVERED, NIGHTS, delivered
 INBOX_SECONDS = 60
 # A failed night is tried again after so long; after the last of these somebody has to look.
 BACKOFF = (timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60))
+RECENT = timedelta(days=2)  # a night that failed before is made good by the nights since, or was given up
 # A run whose process died before it said anything of itself stays among these: it is waited for so long, and no longer.
 PATIENCE = timedelta(hours=6)
 UNFINISHED = [
@@ -58,7 +59,13 @@ def landing_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
     house = House.from_environment()
     found = drops(house, load_practices(house.practices_yaml), now())
     if not found.ready:
-        yield dg.SkipReason(f"still dropping: {', '.join(found.still)}" if found.still else "nothing new in landing/")
+        said = [f"still dropping: {', '.join(found.still)}"] if found.still else []
+        said += (
+            [f"dated ahead of the clock, `ccm nightly` takes it in if that is right: {', '.join(found.ahead)}"]
+            if found.ahead
+            else []
+        )
+        yield dg.SkipReason("; ".join(said) or "nothing new in landing/")
         return
     night = max(one.extract_date for one in found.ready)
     # The same files are tried once; a failed night is the retry sensor's.
@@ -100,14 +107,20 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
 def retry_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
     bury_the_dead(context.instance, shell_is_ours=False)
     given_up: list[str] = json.loads(context.cursor) if context.cursor else []
-    records = context.instance.get_run_records(dg.RunsFilter(job_name=nightly_job.name), limit=200)
-    # Newest first: of each night's tries only the newest counts, and a later night that went well makes good for an earlier one.
+    practices = set(load_practices(House.from_environment().practices_yaml))
+    recent = dg.RunsFilter(job_name=nightly_job.name, created_after=now() - RECENT)
+    # Newest first: of each night's tries only the newest counts, and later nights that went well make good for an earlier one of the same practices.
     seen: set[str] = set()
+    made_good: set[str] = set()
     asked = False
-    for record in records:
+    for record in context.instance.get_run_records(recent, limit=200):
         run = record.dagster_run
+        named = _practices_of(run)
+        its_own = practices if named is None else named & practices
         if run.status == dg.DagsterRunStatus.SUCCESS:
-            break
+            made_good |= its_own
+        if its_own <= made_good:
+            continue
         first = run.tags.get(FIRST_RUN, run.run_id)
         if first in seen:
             continue
@@ -131,6 +144,13 @@ def retry_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
     context.update_cursor(json.dumps(given_up[-100:]))
     if not asked:
         yield dg.SkipReason("no failed night waits for another try")
+
+
+def _practices_of(run: dg.DagsterRun) -> set[str] | None:
+    """Whose night a run takes in; None: everybody's."""
+    config: Any = run.run_config
+    named = config.get("ops", {}).get("take_in", {}).get("config", {}).get("practice_ids")
+    return None if named is None else set(named)
 
 
 def _give_up(context: dg.SensorEvaluationContext, night: str, run_id: str, attempts: int) -> None:

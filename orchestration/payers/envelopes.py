@@ -102,7 +102,7 @@ class Contents:
 
 
 def take_apart(content: bytes) -> Contents:
-    """Every transaction of the file, in order. Raises NotX12Error, saying why, when it does not begin with an interchange."""
+    """Every transaction of the file, in order. Raises NotX12Error, saying why, when it does not begin with an interchange that can be read."""
     text = content.decode("latin-1").removeprefix("\xef\xbb\xbf")
     if not text.strip(_BETWEEN):
         raise NotX12Error("the file is empty; ask for it again")
@@ -120,7 +120,14 @@ def take_apart(content: bytes) -> Contents:
         if not text.startswith("ISA", position):
             contents.faults.append(f"{len(text) - position} characters after interchange {number - 1} are no interchange; not read")
             return contents
-        marks = _marks(text[position : position + ISA_LENGTH], number)
+        try:
+            marks = _marks(text[position : position + ISA_LENGTH], number)
+        except NotX12Error as error:
+            if number == 1:
+                raise
+            # What was read before it stays read.
+            contents.faults.append(f"{error}; nothing behind interchange {number - 1} is read")
+            return contents
         position = _Interchange(contents, marks, number).read(text, position)
 
 

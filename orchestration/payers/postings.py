@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -132,15 +132,21 @@ Rows = dict[str, list[dict[str, Any]]]
 
 _is_code = re.compile(r"[A-Z0-9]{1,5}").fullmatch
 _is_amount = re.compile(r"-?(?=\.?[0-9])[0-9]{0,18}(\.[0-9]{0,6})?").fullmatch
-_MOST = Decimal(10) ** 10
+_MOST = Decimal(10) ** 7  # of one claim
+_MOST_IN_ALL = (
+    Decimal(10) ** 8
+)  # of a transaction's claims, adjustments or provider adjustments; the marts sum them in DECIMAL(12,2)
+_YEARS_OFF = timedelta(days=3653)
 
 
-def money(text: str, what: str) -> Decimal:
-    """An X12 amount as exact dollars and cents; empty is 0. `what` names the element for the error."""
+def money(text: str, what: str, most: Decimal = _MOST) -> Decimal:
+    """An X12 amount as exact dollars and cents, below `most`; empty is 0. `what` names the element for the error."""
     if not text:
         return Decimal("0.00")
-    if not _is_amount(text) or (value := Decimal(text)) != value.quantize(Decimal("0.01")) or abs(value) >= _MOST:
+    if not _is_amount(text) or (value := Decimal(text)) != value.quantize(Decimal("0.01")):
         raise NotReadableError(f"{what} is no amount in dollars and cents")
+    if abs(value) >= most:
+        raise NotReadableError(f"{what} is more than any practice is paid; ask the payer for the file again")
     return value.quantize(Decimal("0.01"))
 
 
@@ -150,6 +156,12 @@ def day(text: str) -> date | None:
         return date(int(text[:4]), int(text[4:6]), int(text[6:8])) if re.fullmatch(r"[0-9]{8}", text) else None
     except ValueError:
         return None
+
+
+def _status_on(text: str, interchange_on: date | None) -> date | None:
+    """The date of a status. One of the future would stay the newest; it is as old as the interchange that tells it."""
+    told = day(text) or interchange_on
+    return min(told, interchange_on) if told and interchange_on else told
 
 
 def _number(text: str) -> int | None:
@@ -260,7 +272,7 @@ def _claim_statuses(transaction: Transaction, reading: Reading, transaction_id: 
                             "claim_id": reference.upper() if reference and loop == "2200D" else None,
                             "batch_reference": batch,
                             "payer_claim_number": None,
-                            "status_on": day(at(segment, 2)) or transaction.interchange_on,
+                            "status_on": _status_on(at(segment, 2), transaction.interchange_on),
                             "category_code": category,
                             "status_code": _code(status),
                             "entity_code": _code(entity),
@@ -274,6 +286,17 @@ def _claim_statuses(transaction: Transaction, reading: Reading, transaction_id: 
     yield from pending
     if not found:
         raise NotReadableError("it holds no status (STC) of a submitter, provider or claim")
+
+
+_SUMMED = (
+    ("claim_payments", "charge_amount"),
+    ("claim_payments", "paid_amount"),
+    ("claim_payments", "patient_amount"),
+    ("service_payments", "charge_amount"),
+    ("service_payments", "paid_amount"),
+    ("adjustments", "adjustment_amount"),
+    ("provider_adjustments", "adjustment_amount"),
+)
 
 
 class _Remittance:
@@ -314,9 +337,14 @@ class _Remittance:
             raise NotReadableError("the check or EFT number (TRN02) is missing")
         if self.head["total_amount"] is None:
             raise NotReadableError("the payment (BPR) is missing")
-        if self.head["payment_on"] is None:
-            self.head["payment_on"] = self.transaction.interchange_on
-            self.oddities.append("it has no payment date (BPR16); the interchange's is taken")
+        interchange_on = self.transaction.interchange_on
+        paid_on = self.head["payment_on"]
+        if paid_on is None or (interchange_on is not None and abs(paid_on - interchange_on) > _YEARS_OFF):
+            self.head["payment_on"] = interchange_on
+            self.oddities.append("it has no payment date (BPR16) near the interchange's; the interchange's is taken")
+        for table, column in _SUMMED:
+            if sum((abs(row[column]) for row in self.rows[table]), Decimal(0)) >= _MOST_IN_ALL:
+                raise NotReadableError(f"its {table} come to more than any practice is paid; ask the payer for the file again")
         if self.head["payer_id"] is None:
             self.oddities.append("the payer's id (TRN03) is missing")
         self.rows["remittances"].append(self.head)
@@ -325,7 +353,7 @@ class _Remittance:
     def header(self, loop: str, segment: Segment, position: int) -> None:
         head, name = self.head, segment[0]
         if name == "BPR":
-            amount = money(at(segment, 2), "BPR02")
+            amount = money(at(segment, 2), "BPR02", _MOST_IN_ALL)
             head["total_amount"] = -amount if at(segment, 3) == "D" else amount
             head["payment_method"] = _code(at(segment, 4))
             head["payment_on"] = day(at(segment, 16))
@@ -441,7 +469,7 @@ class _Remittance:
                         "transaction_id": self.id,
                         "position": position * 10 + (number - 3) // 2,
                         "reason_code": _code(at(plb, number).split(self.component)[0]),
-                        "adjustment_amount": money(at(plb, number + 1), f"PLB{number + 1:02d} of segment {position}"),
+                        "adjustment_amount": money(at(plb, number + 1), f"PLB{number + 1:02d} of segment {position}", _MOST_IN_ALL),
                     }
                 )
 

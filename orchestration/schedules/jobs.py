@@ -15,6 +15,8 @@ from orchestration.signposts import Group
 from orchestration.take_in.assets import NIGHTS, take_in_assets
 
 NIGHTLY_HOUR, MONTH_END_HOUR = 2, 5
+# How much later than its date a night may come. Nothing is held any more once the newest night is the final day's, whatever the clock says.
+BEHIND_THE_FINAL_DAY = timedelta(days=10)
 NIGHT_OF = "ccm/night_of"  # whose night a run is: tries of the same night have it in common
 
 # One process for a run's steps: starting a process per step costs more than the steps do.
@@ -84,11 +86,12 @@ def _nightly_in(zone: str) -> dg.ScheduleDefinition:
         default_status=dg.DefaultScheduleStatus.RUNNING,
     )
     def nightly(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-        night = context.scheduled_execution_time.date().isoformat()
+        night = context.scheduled_execution_time.date()
         return dg.RunRequest(
             run_key=f"{zone} {night}",
-            partition_key=night,
-            run_config=night_config([p.practice_id for p in _practices_in(zone)]),
+            # Partitions are days of UTC: where the clock is far ahead of it, tonight's has not begun.
+            partition_key=min(night.isoformat(), NIGHTS.get_last_partition_key() or night.isoformat()),
+            run_config=night_config([p.practice_id for p in _practices_in(zone)], night),
             tags={NIGHT_OF: zone},
         )
 
@@ -105,27 +108,40 @@ def _month_end_in(zone: str) -> dg.ScheduleDefinition:
     )
     def month_end(context: dg.ScheduleEvaluationContext) -> Iterator[Any]:
         today = context.scheduled_execution_time.date()
-        month = (today.replace(day=1) - timedelta(days=1)).replace(day=1)
-        register(context.instance, [practice.practice_id for practice in _practices_in(zone)], [month])
-        yield from month_end_requests(House.from_environment(), _practices_in(zone), month, today)
+        month = month_before(today)
+        register(context.instance, [practice.practice_id for practice in _practices_in(zone)], [month, month_before(month)])
+        house, practices = House.from_environment(), _practices_in(zone)
+        asked = [
+            *month_end_requests(house, practices, month_before(month), today),
+            *month_end_requests(house, practices, month, today),
+        ]
+        yield from [one for one in asked if isinstance(one, dg.RunRequest)] or asked[-1:]
 
     return month_end
+
+
+def month_before(day: date) -> date:
+    """First day of the month before a day's."""
+    return (day.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 def month_end_requests(house: House, practices: list[Practice], month: date, today: date) -> Iterator[Any]:
     """One run for the practices whose month is due (ADR 17): a close where a standing approver lets the schedule write claims, else a proposal, which
     waits for `ccm close --approved-by` or an approver's name in the launchpad.
 
-    Daily until the close's final day: what was held may have been documented since, what was proposed may have changed.
+    Daily in the following month until it is closed, and for a standing approver until some days behind the final day: what was held may have been
+    documented since, what was proposed may have changed, and what the final day releases goes out once the practice's nights have come that far.
     """
     due = []
     for practice in practices:
-        is_closed = bool(versions(house, practice.practice_id, month))
-        if today < practice.first_close_day(month) or (is_closed and today.day > practice.close.final_day):
+        if today < practice.first_close_day(month):
             continue
-        if is_closed and not practice.close.standing_approver:
-            continue  # the supplement is the approver's: `ccm status` and the work list say what became claimable
-        due.append(practice.practice_id)
+        if versions(house, practice.practice_id, month):
+            # Without a standing approver the supplement is the approver's: `ccm status` and the work list say what became claimable.
+            if practice.close.standing_approver and today <= practice.final_close_day(month) + BEHIND_THE_FINAL_DAY:
+                due.append(practice.practice_id)
+        elif month_before(today) == month:
+            due.append(practice.practice_id)
     if not due:
         yield dg.SkipReason(f"nothing is due for {month:%Y-%m}")
         return

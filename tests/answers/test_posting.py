@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise, permutations
 
@@ -111,6 +112,35 @@ def test_the_newest_277ca_counts_whichever_came_first_and_comes_before_any_999(o
     assert office.statuses() == {A: "accepted", B: "rejected", C: "submitted", D: "submitted"}
 
 
+def test_the_answer_to_a_file_that_was_sent_twice_turns_nothing_back(office):
+    """B5: the same claim again is turned back as a duplicate. The payer has the first; sent once more it would be claimed twice."""
+    office.deliver(file("999", acknowledgment(7, {1: "A", 2: "A"}, "A")))
+    office.deliver(file("999", extra=["TA1*000000007*261006*0900*R*025"], number=901))
+    office.deliver(file("277", claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ")], on="20261005"), number=902))
+    office.deliver(file("277", claim_statuses("0000000070001", [(A, "A3:78", "U"), (B, "A8:78", "U")], on="20261006"), number=903))
+    assert office.statuses() == {A: "accepted", B: "submitted", C: "submitted", D: "submitted"}
+    office.deliver(file("277", claim_statuses("0000000070001", [(B, "A3:21", "U")], on="20261007"), number=904))
+    assert office.statuses()[B] == "rejected"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_file_that_a_999_took_in_stays_in_whatever_became_of_its_second_sending(office, is_first):
+    taken = file("999", acknowledgment(7, {1: "A", 2: "R*5"}, "P"), on="261005")
+    turned_back = file("999", extra=["TA1*000000007*261006*0900*R*006"], number=901, on="261006")
+    for one in (taken, turned_back) if is_first else (turned_back, taken):
+        office.deliver(one)
+    assert office.statuses() == {A: "submitted", B: "submitted", C: "rejected", D: "submitted"}
+
+
+def test_a_batch_of_more_than_9999_transactions_is_known_by_its_whole_number(tmp_path):
+    office = Office(tmp_path / "home", [Sent(A, transaction=1000), Sent(B, transaction=10001), Sent(C, transaction=10005)])
+    office.deliver(file("277", claim_statuses("0000000071000", [], receiver="A8:21:41")))
+    assert office.statuses() == {A: "rejected", B: "submitted", C: "submitted"}
+    office.deliver(file("277", claim_statuses("00000000710001", [], receiver="A8:21:41"), number=901))
+    assert office.statuses() == {A: "rejected", B: "rejected", C: "submitted"}
+    assert {row["outcome"] for row in office.see("select outcome from answer_files")} == {"posted"}
+
+
 # --- payments ---------------------------------------------------------------------------------------------------------
 
 
@@ -215,6 +245,88 @@ def test_lines_without_our_line_id_are_found_by_code_and_an_answer_to_the_whole_
     assert all(row["is_shared"] for row in shares) and not paid[f"{A}01"]["is_shared"]
 
 
+PROCESSED = {
+    "deductible": ("0", (("CO", "45", "28.87"), ("PR", "1", "66.13"))),
+    "denied": ("0", (("CO", "97", "95"),)),
+    "paid": ("51.85", (("CO", "45", "28.87"), ("CO", "253", "1.05"), ("PR", "2", "13.23"))),
+}
+
+
+@pytest.mark.parametrize("is_split", [False, True])
+@pytest.mark.parametrize("other", PROCESSED)
+def test_a_claim_of_which_a_line_was_processed_was_not_turned_back_unprocessed(office, other, is_split):
+    """Only an unprocessed claim goes out again as a new one; of a processed one a reopening is asked for."""
+    paid, adjustments = PROCESSED[other]
+    first = (f"{A}01", "99490", "95", paid, adjustments, ())
+    second = (f"{A}02", "99439", "75", "0", (("CO", "16", "75"),), ("N290",))
+    whole = [Pay(A, "170", paid, (first, second), remark="MA130")]
+    split = [Pay(A, "95", paid, (first,), number="1"), Pay(A, "75", "0", (second,), number="2", remark="MA130")]
+    office.deliver(file("835", remittance(*(split if is_split else whole))))
+    assert office.statuses()[A] == ("paid" if other == "paid" else "denied")
+    (why,) = office.see(f"select * from int_claim_denials where line_id = '{A}02'")
+    assert not why["is_rejection"] and "new claim" not in why["fix"]
+
+
+def test_the_denial_of_a_duplicate_stands_behind_every_other_decision(office):
+    line = ((f"{A}01", "99490", "95", "0", (("CO", "45", "28.87"), ("PR", "1", "66.13")), ()),)
+    office.deliver(
+        file(
+            "835",
+            remittance(
+                Pay(A, "170", "0", (*line, (f"{A}02", "99439", "75", "0", (("CO", "45", "24.56"), ("PR", "1", "50.44")), ())))
+            ),
+        )
+    )
+    office.deliver(file("835", remittance(denied(A, "OA", "18", number="3"), check="EFT3", on="20261102")))
+    assert (office.claim(A)["status"], office.claim(A)["denial_codes"]) == ("paid", [])
+
+
+def of_a_medigap(body):
+    """The same 835 by another payer."""
+    return [segment.replace("*1512345678", "*1998877665").replace("MEDICARE PART B", "OTHER MUTUAL") for segment in body]
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(
+    ("pay", "paid"),
+    [
+        (Pay(A, "170", "23.32", (), "2", (("OA", "23", "146.68"),)), "23.32"),
+        (denied(A, "CO", "16", "MA130", status="2"), "0.00"),
+        (denied(A, "PR", "204", status="3"), "0.00"),
+    ],
+    ids=["pays", "unprocessable", "denies"],
+)
+def test_what_the_next_payer_says_is_not_medicares_answer(office, pay, paid, is_first):
+    medicare = file("835", remittance(replace(paid_in_full(A), status="19")))
+    next_payer = file("835", of_a_medigap(remittance(pay, check="EFT7", on="20261103")), number=901)
+    for one in (next_payer, medicare) if is_first else (medicare, next_payer):
+        office.deliver(one)
+    claim = office.claim(A)
+    assert (claim["status"], claim["paid_amount"], claim["denial_codes"], claim["check_number"]) == (
+        "paid",
+        Decimal("91.39"),
+        [],
+        "EFT1",
+    )
+    assert office.see(f"select other_payers_amount from claims where claim_id = '{A}'") == [{"other_payers_amount": Decimal(paid)}]
+    lines = office.see(f"select difference_amount, patient_amount from claim_line_payments where claim_id = '{A}' order by line_id")
+    assert [tuple(line.values()) for line in lines] == [(0, Decimal("13.23")), (0, Decimal("10.09"))]
+    assert balance(office)["EFT7"]["posted_amount"] == Decimal(paid)
+
+
+def test_a_next_payer_takes_back_its_own_and_medicare_its_own(office):
+    mine = Pay(A, "170", "23.32", (), "2", (("OA", "23", "146.68"),))
+    office.deliver(file("835", of_a_medigap(remittance(mine, check="EFT7"))))
+    assert office.statuses()[A] == "submitted"
+    office.deliver(file("835", remittance(paid_in_full(A)), number=901))
+    office.deliver(file("835", of_a_medigap(remittance(taken_back(mine), check="EFT8", on="20261104")), number=902))
+    assert (office.statuses()[A], office.claim(A)["paid_amount"], office.claim(A)["reversals"]) == ("paid", Decimal("91.39"), 0)
+    office.deliver(
+        file("835", remittance(taken_back(paid_in_full(A)), paid_in_full(B, number="2"), check="EFT2", on="20261105"), number=903)
+    )
+    assert office.statuses()[A] == "reopened"
+
+
 # --- reversals and corrections ----------------------------------------------------------------------------------------
 
 FIRST = file("835", remittance(paid_in_full(A), check="EFT1", on="20261020"), number=1)
@@ -255,6 +367,23 @@ def test_a_reversal_that_comes_before_its_payment_ends_the_same(tmp_path):
             office.deliver(text)
         ends.append(office.see("select * from claims order by claim_id"))
     assert all(end == ends[0] for end in ends)
+
+
+def test_a_payment_behind_a_denial_leaves_its_own_adjustments_and_not_the_denials(office):
+    office.deliver(file("835", remittance(denied(A))))
+    office.deliver(file("835", remittance(paid_in_full(A, number="2"), check="EFT2", on="20261101"), number=901))
+    lines = office.see(f"select contractual_amount, other_amount from claim_line_payments where claim_id = '{A}' order by line_id")
+    assert [tuple(line.values()) for line in lines] == [(Decimal("28.87"), 0), (Decimal("24.56"), 0)]
+
+
+def test_a_denial_its_reversal_and_another_denial_of_one_day_leave_the_other_denial(office):
+    first = denied(A, "CO", "B20", number="1")
+    office.deliver(
+        file("835", remittance(first, check="EFT9")),
+        file("835", remittance(denied(A, "CO", "50", number="2"), check="EFT1"), number=901),
+    )
+    office.deliver(file("835", remittance(taken_back(first), check="EFT5"), number=902))
+    assert office.claim(A)["denial_codes"] == ["CO-50"]
 
 
 # --- money balances, once -------------------------------------------------------------------------------------------------
@@ -385,12 +514,55 @@ def test_any_order_any_split_over_runs_and_any_joining_of_files_gives_the_same_c
     assert bad == []
 
 
+def test_a_payment_for_the_claims_of_two_practices_is_neither_ones_alone(office):
+    office.deliver(file("835", remittance(paid_in_full(A), paid_in_full(D))))
+    (row,) = balance(office).values()
+    assert (row["practice_id"], row["practice_ids"], row["posted_amount"]) == (None, ["north", "south"], Decimal("182.78"))
+
+
+@pytest.mark.parametrize("of", ["a claim", "the whole"])
+def test_an_835_of_sums_that_no_practice_is_paid_is_not_posted_and_stops_nobody(office, of):
+    """What is in the lake stays there: sums beyond the columns of the marts would have stopped every night to come."""
+    huge = [Pay(f"STRANGER{n}", "9999999.99", "9999999.99") for n in range(12)]
+    odd = Pay("STRANGER1", "9999999999", "9999999999")
+    office.deliver(
+        file("835", remittance(*([odd] if of == "a claim" else huge))),
+        file("835", remittance(paid_in_full(A), check="EFT2"), number=901),
+    )
+    bad, good = office.see("select outcome, reason from answer_files order by file_id")
+    assert bad["outcome"] == "quarantined" and "than any practice is paid" in bad["reason"] and good["outcome"] == "posted"
+    assert office.claim(A)["status"] == "paid" and set(balance(office)) == {"EFT2"}
+
+
+@pytest.mark.parametrize("on", ["99991231", "19000101"])
+def test_a_payment_date_far_from_its_interchanges_is_the_interchanges(office, on):
+    office.deliver(file("835", remittance(paid_in_full(A), on=on), on="261020"))
+    assert [str(row["payment_on"]) for row in office.see("select payment_on from remittances")] == ["2026-10-20"]
+    assert office.see("select faults from answer_files")[0]["faults"] == 1
+
+
+def test_a_status_of_the_future_does_not_stay_the_newest(office):
+    office.deliver(file("277", claim_statuses("0000000070001", [(A, "A3:21", "U")], on="20991231"), on="261005"))
+    office.deliver(file("277", claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ")], on="20261008"), number=901, on="261008"))
+    assert office.statuses()[A] == "accepted"
+
+
 def test_a_claim_sent_again_after_a_rejection_is_the_one_that_stands_and_a_late_payment_of_the_first_comes_before_it(tmp_path):
     office = Office(tmp_path / "home", [Sent(A, patient_id="P"), Sent(B, patient_id="P", version=2, control_number=8)])
     office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "R")))
     assert [row["claim_id"] for row in office.see("select claim_id from claims")] == [B]
     office.deliver(file("835", remittance(paid_in_full(A))))
     assert [(row["claim_id"], row["status"]) for row in office.see("select claim_id, status from claims")] == [(A, "paid")]
+
+
+def test_a_month_that_was_paid_twice_is_owed_back_once(tmp_path):
+    """B5, B7: a claim that was turned back, went out again and was paid both times is an overpayment, and the clock of 60 days runs."""
+    office = Office(tmp_path / "home", [Sent(A, patient_id="P"), Sent(B, patient_id="P", version=2, control_number=8)])
+    office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "R")))
+    office.deliver(file("835", remittance(paid_in_full(A), paid_in_full(B))))
+    assert sum(row["posted_amount"] for row in office.see("select posted_amount from remittances")) == Decimal("182.78")
+    (claim,) = office.see("select claim_id, paid_amount from claims")
+    assert (claim["claim_id"], claim["paid_amount"]) == (B, Decimal("91.39"))
 
 
 def test_the_practice_of_a_remittance_without_a_claim_of_ours_is_the_payees(office):

@@ -188,6 +188,39 @@ def test_a_night_that_went_well_since_makes_good_for_a_failed_one(house, monkeyp
         assert "no failed night" in tick(sensors.retry_sensor, instance).skip_message
 
 
+def test_a_night_that_went_well_for_others_makes_good_for_nobody_else(house, practices, monkeypatch):
+    """Nights are each time zone's own: the east's has failed at two, the west's succeeds three hours later."""
+    first, second = sorted(practices)
+
+    def ran(instance, status, *practice_ids):
+        config = {"ops": {"take_in": {"config": {"practice_ids": list(practice_ids)}}}}
+        create_run_for_test(instance, "nightly", status=status, run_config=config, tags={"dagster/partition": NIGHT})
+
+    later = datetime.now(UTC) + timedelta(hours=9)
+    monkeypatch.setattr(sensors, "now", lambda: later)
+    with dg.instance_for_test() as instance:
+        ran(instance, dg.DagsterRunStatus.FAILURE, first, "has left")
+        ran(instance, dg.DagsterRunStatus.SUCCESS, second)
+        (request,) = tick(sensors.retry_sensor, instance).run_requests
+        assert request.run_config["ops"]["take_in"]["config"]["practice_ids"][0] == first
+        ran(instance, dg.DagsterRunStatus.SUCCESS, first)
+        assert not tick(sensors.retry_sensor, instance).run_requests
+
+
+def test_a_night_dated_ahead_of_the_clock_is_named_and_started_by_nobody(house, practices, quiet):
+    """A mistyped year would be the practice's today, and the months before it too late to file."""
+    name = min(practices)
+    drop(house, name, "2041-11-23")
+    assert (
+        tick(sensors.landing_sensor).skip_message
+        == f"dated ahead of the clock, `ccm nightly` takes it in if that is right: {name} 2041-11-23"
+    )
+    tomorrow = (quiet + timedelta(days=1)).astimezone(practices[name].zone).date().isoformat()
+    drop(house, name, tomorrow)
+    (request,) = tick(sensors.landing_sensor).run_requests
+    assert request.run_config["ops"]["take_in"]["config"]["up_to"] == tomorrow
+
+
 def test_an_extract_that_did_not_come_by_its_hour_is_a_red_check_with_its_practice(house, practices):
     name, other = sorted(practices)
     for practice_id in practices:

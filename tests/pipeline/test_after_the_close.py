@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import date
+from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.answers.letters import Pay, claim_statuses, file, remittance
 from tests.holds.clinic import Clinic, Row, Spoil, configure, mbi
 from tests.pipeline.homes import ccm, rows
 
@@ -134,3 +136,71 @@ def test_nobody_is_claimed_twice_under_another_name_and_what_a_later_close_holds
     assert len(before) == 4 and all(path.stat().st_mode & 0o777 == 0o600 for path in before)
     close(tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("closes/*/2026-10/held_after*")} == before
+
+
+def respond(home: Path, *texts: str) -> None:
+    for text in texts:
+        (home / "inbox" / f"{len(list((home / 'inbox').iterdir()))}.x12").write_text(text)
+    ran = ccm("respond", home=home)
+    assert ran.code == 0, ran.out + ran.err
+
+
+def test_what_was_turned_back_or_denied_in_part_is_somebodys_work_and_what_was_paid_twice_is_owed_back(tmp_path: Path) -> None:
+    clinic = Clinic("small", 1, patients=2)
+    configure(tmp_path, [clinic])
+    land(tmp_path, clinic, PANEL, [])
+    land(tmp_path, clinic, NEWEST, [entry(clinic, n, f"2026-10-{12 + n}", minutes=45) for n in (1, 2)])
+    assert ccm("nightly", home=tmp_path).code == 0
+    close(tmp_path)
+    with (tmp_path / "closes/small/2026-10/v1/claims.csv").open(newline="") as handle:
+        lines = list(csv.DictReader(handle))
+    first, second = (next(line["claim_id"] for line in lines if line["patient_id"] == clinic.id(n)) for n in (1, 2))
+    submitter = json.loads((tmp_path / "closes/small/2026-10/v1/manifest.json").read_text())["submitter_id"]
+    of_second = [line for line in lines if line["claim_id"] == second]
+    assert [line["procedure_code"] for line in of_second] == ["99490", "99439"]
+    base, add_on = of_second
+    charge = str(sum(Decimal(line["charge_amount"]) for line in of_second))
+    in_part = Pay(
+        second, charge, "50",
+        (
+            (base["line_id"], "99490", base["charge_amount"], "50", (("CO", "45", str(Decimal(base["charge_amount"]) - 50)),), ()),
+            (add_on["line_id"], "99439", add_on["charge_amount"], "0", (("CO", "97", add_on["charge_amount"]),), ()),
+        ),
+    )  # fmt: skip
+    respond(
+        tmp_path,
+        file("277", claim_statuses("0", [(first, "A7:164:QC", "U")], on="20261108"), submitter=submitter, on="261108"),
+        file("835", remittance(in_part, on="20261109"), submitter=submitter, on="261109"),
+    )
+    worth = {
+        row["patient_id"]: row["allowed_amount"]
+        for row in rows(tmp_path, "from patient_month_decisions where month = '2026-10-01'")
+    }
+    items = rows(tmp_path, "select kind, item_id, dollars_at_stake, detail from worklist where kind like '%ed_claim' order by kind")
+    assert [(item["kind"], item["item_id"], item["dollars_at_stake"]) for item in items] == [
+        ("denied_claim", f"denied_claim:{second}", Decimal(add_on["allowed_amount"])),
+        ("rejected_claim", f"rejected_claim:{first}", worth[clinic.id(1)]),
+    ]
+    assert "CO-97" in items[0]["detail"] and "A7:164" in items[1]["detail"]
+    assert rows(
+        tmp_path, f"select stalled_reason from enrollment_status where patient_id = '{clinic.id(1)}' and month = '2026-10-01'"
+    ) == [{"stalled_reason": "rejected_claim"}]
+    close(tmp_path)
+    with (tmp_path / "closes/small/2026-10/v2/claims.csv").open(newline="") as handle:
+        (again,) = {line["claim_id"] for line in csv.DictReader(handle)}
+    assert rows(tmp_path, "from worklist where kind = 'rejected_claim'") == []
+    # The payer had the first after all.
+    respond(
+        tmp_path,
+        file(
+            "835",
+            remittance(Pay(first, charge, "90"), Pay(again, charge, "90"), check="EFT2", on="20261120"),
+            submitter=submitter,
+            on="261120",
+        ),
+    )
+    (change,) = rows(tmp_path, "select claim_id, kind, claimed_amount, amount_now, found_on, due_on from post_close_changes")
+    assert (change["claim_id"], change["kind"], change["claimed_amount"], change["amount_now"]) == (
+        again, "refund", 2 * worth[clinic.id(1)], worth[clinic.id(1)],
+    )  # fmt: skip
+    assert (change["found_on"], change["due_on"]) == (date(2026, 11, 20), date(2026, 11, 20) + timedelta(days=60))

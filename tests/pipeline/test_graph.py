@@ -12,11 +12,13 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.partitions.context import partition_loading_context
 from dagster._core.remote_representation.external_data import RepositorySnap
+from dagster._core.test_utils import freeze_time
 from dagster._serdes import deserialize_value, serialize_value
 from dagster._utils.schedules import cron_string_iterator
 
 from orchestration.house import PROJECT_ROOT, House
 from orchestration.practices import load_practices
+from orchestration.schedules import jobs
 from orchestration.schedules.jobs import month_end_requests
 from orchestration.signposts import Group, links
 from orchestration.take_in.assets import NIGHTS
@@ -170,6 +172,37 @@ def test_the_month_end_schedule_asks_once_a_day_from_the_first_day_on_and_leaves
     assert new_york.evaluate_tick(context(definitions, tick)).run_requests[0].run_key == request.run_key
     early = datetime(2026, 12, 2, 5, 0, tzinfo=ZoneInfo("America/New_York"))
     assert not new_york.evaluate_tick(context(definitions, early)).run_requests
+
+
+def test_a_standing_approvers_month_is_asked_for_until_its_nights_have_come_to_the_final_day(definitions, monkeypatch):
+    """At the last tick of the final day the newest night is the day before's or older: what that day releases would be claimed by nobody."""
+    house = definitions[1]
+    practices = load_practices(house.practices_yaml)
+    closed = {"hudson", "prairie"}
+    monkeypatch.setattr(jobs, "versions", lambda _house, practice_id, _month: [1] if practice_id in closed else [])
+    for day, asked in {date(2026, 11, 20): True, date(2026, 11, 25): True, date(2026, 12, 1): False}.items():
+        requests = list(month_end_requests(house, [practices["hudson"], practices["prairie"]], date(2026, 10, 1), day))
+        assert isinstance(requests[0], dg.RunRequest) == asked, day
+        assert not asked or requests[0].partition_key == "2026-10|hudson"
+    late = practices["hudson"].model_copy(update={"close": practices["hudson"].close.model_copy(update={"final_day": 28})})
+    (request,) = month_end_requests(house, [late], date(2026, 10, 1), date(2026, 12, 7))
+    assert isinstance(request, dg.RunRequest)
+    # And the schedule does ask for the month before the last.
+    schedule = definitions[0].defs.resolve_schedule_def("month_end_america_new_york")
+    monkeypatch.setattr(jobs, "load_practices", lambda _path: {"hudson": late})
+    tick = datetime(2026, 12, 7, 5, 0, tzinfo=ZoneInfo("America/New_York"))
+    keys = [one.partition_key for one in schedule.evaluate_tick(context(definitions, tick)).run_requests]
+    assert keys == ["2026-10|hudson", "2026-11|hudson"]
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Guam", "Pacific/Honolulu", "America/Puerto_Rico", "America/Chicago"])
+@pytest.mark.parametrize("day", [(2026, 12, 31), (2027, 1, 1), (2028, 2, 29), (2027, 3, 14)])
+def test_the_night_runs_where_the_clock_is_ahead_of_utc_too(definitions, zone, day):
+    tick = datetime(*day, 2, 0, tzinfo=ZoneInfo(zone))
+    with freeze_time(tick.astimezone(UTC)):
+        request = jobs._nightly_in(zone).evaluate_tick(context(definitions, tick)).run_requests[0]
+    assert request.run_config["ops"]["take_in"]["config"]["up_to"] == str(tick.date())
+    assert request.partition_key == min(tick.date(), tick.astimezone(UTC).date()).isoformat()
 
 
 def test_two_thousand_practices_months_are_one_run(definitions):

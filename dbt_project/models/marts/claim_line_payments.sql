@@ -1,14 +1,9 @@
--- Paid against expected, line by line, over all postings of the line: a reversal and its correction leave what the correction says.
+-- Paid against expected, line by line: paid over all of Medicare's postings of the line, adjusted by the decision that stands.
 with entries as (
     select
         entries.claim_id,
         entries.line_id,
         sum(entries.amount) filter (where entries.entry = 'paid') as paid_amount,
-        sum(entries.amount) filter (where entries.group_code = 'PR') as patient_amount,
-        sum(entries.amount) filter (where entries.group_code = 'PR' and entries.reason_code = '1') as deductible_amount,
-        sum(entries.amount) filter (where entries.group_code = 'CO' and entries.reason_code = '45') as contractual_amount,
-        sum(entries.amount) filter (where entries.group_code = 'CO' and entries.reason_code = '253') as sequestration_amount,
-        sum(entries.amount) filter (where entries.entry = 'adjustment') as adjustment_amount,
         bool_or(entries.is_shared) as is_shared
     from {{ ref('int_line_postings') }} as entries
     group by entries.claim_id, entries.line_id
@@ -18,6 +13,11 @@ judged as (
     select
         claim_id,
         line_id,
+        sum(amount) filter (where group_code = 'PR') as patient_amount,
+        sum(amount) filter (where group_code = 'PR' and reason_code = '1') as deductible_amount,
+        sum(amount) filter (where group_code = 'CO' and reason_code = '45') as contractual_amount,
+        sum(amount) filter (where group_code = 'CO' and reason_code = '253') as sequestration_amount,
+        sum(amount) as adjustment_amount,
         list_sort(list(distinct denial_code)) as adjustment_codes,
         list_sort(list(distinct denial_code) filter (where kind <> 'normal')) as denial_codes,
         any_value(remark_codes) as remark_codes,
@@ -40,12 +40,12 @@ lines as (
         sent.expected_payment,
         answered.claim_id is not null and answered.has_standing_decision as is_answered,
         coalesce(entries.paid_amount, 0) as paid_amount,
-        coalesce(entries.patient_amount, 0) as patient_amount,
-        coalesce(entries.deductible_amount, 0) as deductible_amount,
-        coalesce(entries.contractual_amount, 0) as contractual_amount,
-        coalesce(entries.sequestration_amount, 0) as sequestration_amount,
-        coalesce(entries.adjustment_amount, 0)
-        - coalesce(entries.patient_amount, 0) - coalesce(entries.contractual_amount, 0) - coalesce(entries.sequestration_amount, 0) as other_amount,
+        coalesce(judged.patient_amount, 0) as patient_amount,
+        coalesce(judged.deductible_amount, 0) as deductible_amount,
+        coalesce(judged.contractual_amount, 0) as contractual_amount,
+        coalesce(judged.sequestration_amount, 0) as sequestration_amount,
+        coalesce(judged.adjustment_amount, 0)
+        - coalesce(judged.patient_amount, 0) - coalesce(judged.contractual_amount, 0) - coalesce(judged.sequestration_amount, 0) as other_amount,
         coalesce(judged.denied_amount, 0) as denied_amount,
         coalesce(judged.adjustment_codes, cast([] as varchar[])) as adjustment_codes,
         coalesce(judged.denial_codes, cast([] as varchar[])) as denial_codes,

@@ -28,7 +28,7 @@ heads as (
 claims as (
     select
         remittance_id,
-        min(practice_id) as practice_id,
+        list_sort(list(distinct practice_id) filter (where practice_id is not null)) as practice_ids,
         count(*) filter (where posting = 'posted') as claims_posted,
         count(*) filter (where posting = 'unmatched') as claims_unmatched,
         count(*) filter (where posting = 'held') as claims_held,
@@ -81,7 +81,11 @@ by_tax_id as (
 )
 
 select
-    coalesce(claims.practice_id, by_npi.practice_id, by_tax_id.practice_id) as practice_id,
+    -- A payment for the claims of several practices is no single one's.
+    case
+        when len(claims.practice_ids) > 1 then null
+        else coalesce(claims.practice_ids[1], by_npi.practice_id, by_tax_id.practice_id)
+    end as practice_id,
     heads.remittance_id,
     heads.payer_id,
     heads.payer_name as payer,
@@ -98,7 +102,8 @@ select
     cast(coalesce(claims.claims_posted, 0) as bigint) as claims_posted,
     cast(coalesce(claims.claims_unmatched, 0) as bigint) as claims_unmatched,
     cast(coalesce(claims.claims_held, 0) as bigint) as claims_held,
-    cast(heads.transactions as bigint) as transactions
+    cast(heads.transactions as bigint) as transactions,
+    coalesce(claims.practice_ids, cast([] as varchar[])) as practice_ids
 from heads
 left join claims on heads.remittance_id = claims.remittance_id
 left join adjusted on heads.remittance_id = adjusted.remittance_id

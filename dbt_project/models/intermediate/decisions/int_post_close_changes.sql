@@ -1,4 +1,5 @@
--- Claims that went out, beside what would be claimed by what is known now: only those whose codes or units differ. Of a patient-month that no extract
+-- Claims that went out, beside what would be claimed by what is known now: only those whose codes or units differ, and months that were paid twice (a
+-- claim was turned back, went out again, and both were paid: the other claims' amounts are owed back, too). Of a patient-month that no extract
 -- speaks of any more (its only entry was of another month, its snapshots landed again without the patient) nothing would be.
 with claims as (
     select
@@ -20,6 +21,20 @@ claimed as (
         list_sort(list(procedure_code || ' x ' || units)) as codes
     from {{ from_configuration('claim_lines') }}
     group by practice_id, claim_id
+),
+
+paid_again as (
+    select
+        others.practice_id,
+        others.patient_id,
+        others.month,
+        sum(claimed.claimed_amount) as claimed_amount,
+        list_sort(flatten(list(claimed.codes))) as codes
+    from {{ ref('int_claims__history') }} as others
+    anti join claims on others.claim_id = claims.claim_id
+    inner join claimed on others.practice_id = claimed.practice_id and others.claim_id = claimed.claim_id
+    where others.status = 'paid'
+    group by others.practice_id, others.patient_id, others.month
 ),
 
 reasons as (
@@ -46,8 +61,8 @@ against as (
 compared as (
     select
         claims.*,
-        claimed.claimed_amount,
-        claimed.codes as claimed_codes,
+        claimed.claimed_amount + coalesce(paid_again.claimed_amount, 0) as claimed_amount,
+        claimed.codes || coalesce(paid_again.codes, cast([] as varchar[])) as claimed_codes,
         coalesce(against.reasons, cast([] as varchar[])) as reasons,
         case
             when against.practice_id is null and chosen.practice_id is not null
@@ -57,6 +72,8 @@ compared as (
         case when against.practice_id is null then coalesce(chosen.allowed_amount, 0) else 0 end as amount_now
     from claims
     inner join claimed on claims.practice_id = claimed.practice_id and claims.claim_id = claimed.claim_id
+    left join paid_again
+        on claims.practice_id = paid_again.practice_id and claims.patient_id = paid_again.patient_id and claims.month = paid_again.month
     left join against
         on claims.practice_id = against.practice_id and claims.patient_id = against.patient_id and claims.month = against.month
     left join {{ ref('int_tracks__chosen') }} as chosen

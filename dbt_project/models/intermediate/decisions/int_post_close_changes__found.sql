@@ -5,6 +5,7 @@ with changes as (
         practice_id,
         patient_id,
         month,
+        claim_id,
         closed_as_of
     from {{ ref('int_post_close_changes') }}
 ),
@@ -48,6 +49,22 @@ landed as (
             changes.practice_id = answers.practice_id
             and changes.patient_id = answers.patient_id
             and answers.answered_on > changes.closed_as_of
+    union all
+    -- A month that was paid twice: the day by which both were.
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        greatest(others.answered_on, standing.answered_on) as answered_on
+    from changes
+    inner join {{ ref('int_claims__history') }} as standing on changes.claim_id = standing.claim_id
+    inner join {{ ref('int_claims__history') }} as others
+        on
+            changes.practice_id = others.practice_id
+            and changes.patient_id = others.patient_id
+            and changes.month = others.month
+            and changes.claim_id <> others.claim_id
+            and others.status = 'paid'
 ),
 
 {% set snapshots = {

@@ -31,6 +31,17 @@ care_plans as (
     ) = 1
 ),
 
+-- What the payer denied of claims that it paid in part: a line that got nothing by what it was claimed at, another by what it got too little.
+denied_lines as (
+    select
+        practice_id,
+        claim_id,
+        sum(case status when 'denied' then allowed_amount else greatest(-difference_amount, 0) end) as denied_amount
+    from {{ ref('claim_line_payments') }}
+    where len(denial_codes) > 0
+    group by practice_id, claim_id
+),
+
 found as (
     select
         practice_id,
@@ -122,11 +133,27 @@ found as (
         claims.claim_id as subject_id,
         null as member_id,
         null as minutes,
-        stages.allowed_amount as dollars,
+        case claims.status when 'denied' then stages.allowed_amount else lines.denied_amount end as dollars,
         array_to_string(claims.denial_codes, ', ') as fact
     from {{ ref('claims') }} as claims
     inner join stages using (practice_id, patient_id, month)
-    where claims.status = 'denied'
+    left join denied_lines as lines on claims.practice_id = lines.practice_id and claims.claim_id = lines.claim_id
+    where claims.status = 'denied' or (claims.status = 'paid' and lines.denied_amount > 0)
+    union all
+    select
+        claims.practice_id,
+        claims.patient_id,
+        claims.month,
+        'rejected_claim' as kind,
+        claims.claim_id as subject_id,
+        null as member_id,
+        null as minutes,
+        stages.allowed_amount as dollars,
+        array_to_string(claims.rejection_codes || claims.denial_codes, ', ') as fact
+    from {{ ref('claims') }} as claims
+    inner join stages using (practice_id, patient_id, month)
+    -- What is held has its own item.
+    where claims.status = 'rejected' and stages.decision = 'claimable'
     union all
     select
         held.practice_id,

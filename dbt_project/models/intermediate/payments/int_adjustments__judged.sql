@@ -44,35 +44,61 @@ remarks as (
         list_sort(list(distinct remark_code)) as remark_codes
     from {{ ref('stg_payment_remarks') }}
     group by transaction_id, claim_position
+),
+
+explained as (
+    select
+        adjustments.*,
+        coalesce(remarks.remark_codes, cast([] as varchar[])) as remark_codes,
+        case when adjustments.amount <= 0 then 'normal' else coalesce(rules.kind, 'denial') end as kind,
+        rules.precedence,
+        rules.group_code as rules_group_code,
+        rules.remark_code,
+        rules.likely_cause,
+        rules.fix,
+        row_number() over (
+            partition by adjustments.claim_id, adjustments.line_id, adjustments.group_code, adjustments.reason_code
+            order by rules.precedence nulls last, rules.group_code nulls last, rules.remark_code
+        ) = 1 as is_first
+    from adjustments
+    left join remarks on adjustments.transaction_id = remarks.transaction_id and adjustments.claim_position = remarks.claim_position
+    left join {{ ref('rule_denials') }} as rules
+        on
+            adjustments.reason_code = rules.reason_code
+            and (rules.group_code is null or adjustments.group_code = rules.group_code)
+            and (rules.remark_code is null or list_contains(remarks.remark_codes, rules.remark_code))
+            and {{ in_force('rules', 'adjustments.paid_on') }}
+),
+
+-- A claim of which anything was processed (paid, left to the patient, denied for a reason of its own) was not turned back unprocessed: it does not go
+-- out again, whatever is said of its other lines.
+processed as (
+    select claim_id
+    from explained
+    where is_first
+    group by claim_id
+    having bool_or(standing_paid_amount > 0 or kind in ('denial', 'duplicate') or (kind = 'normal' and group_code = 'PR' and amount > 0))
 )
 
 select
-    adjustments.practice_id,
-    adjustments.claim_id,
-    adjustments.line_id,
-    adjustments.group_code,
-    adjustments.reason_code,
-    adjustments.amount,
-    adjustments.group_code || '-' || adjustments.reason_code as denial_code,
-    coalesce(remarks.remark_codes, cast([] as varchar[])) as remark_codes,
-    -- What takes nothing away denies nothing; what was paid something was processed; a reason that no rule knows is a denial.
-    case
-        when adjustments.amount <= 0 then 'normal'
-        when rules.kind = 'unprocessable' and adjustments.standing_paid_amount > 0 then 'denial'
-        else coalesce(rules.kind, 'denial')
-    end as kind,
-    coalesce(rules.likely_cause, 'a reason that rule_denials does not know yet') as likely_cause,
-    coalesce(rules.fix, 'look the code up in the X12 external code list 139, ask the payer, and add a row') as fix
-from adjustments
-left join remarks on adjustments.transaction_id = remarks.transaction_id and adjustments.claim_position = remarks.claim_position
-left join {{ ref('rule_denials') }} as rules
-    on
-        adjustments.reason_code = rules.reason_code
-        and (rules.group_code is null or adjustments.group_code = rules.group_code)
-        and (rules.remark_code is null or list_contains(remarks.remark_codes, rules.remark_code))
-        and {{ in_force('rules', 'adjustments.paid_on') }}
+    explained.practice_id,
+    explained.claim_id,
+    explained.line_id,
+    explained.group_code,
+    explained.reason_code,
+    explained.amount,
+    explained.group_code || '-' || explained.reason_code as denial_code,
+    explained.remark_codes,
+    -- What takes nothing away denies nothing; a reason that no rule knows is a denial.
+    case when explained.kind = 'unprocessable' and processed.claim_id is not null then 'denial' else explained.kind end as kind,
+    coalesce(explained.likely_cause, 'a reason that rule_denials does not know yet') as likely_cause,
+    coalesce(explained.fix, 'look the code up in the X12 external code list 139, ask the payer, and add a row') as fix
+from explained
+left join processed on explained.claim_id = processed.claim_id
 qualify
     row_number() over (
-        partition by adjustments.claim_id, adjustments.line_id, adjustments.group_code, adjustments.reason_code
-        order by rules.precedence nulls last, rules.group_code nulls last, rules.remark_code
+        partition by explained.claim_id, explained.line_id, explained.group_code, explained.reason_code
+        order by
+            explained.kind = 'unprocessable' and processed.claim_id is not null,
+            explained.precedence nulls last, explained.rules_group_code nulls last, explained.remark_code
     ) = 1

@@ -21,7 +21,7 @@ files as (
         practice_id,
         submitter_id,
         control_number,
-        lpad(cast(control_number as varchar), 9, '0') || lpad(cast(transaction_number as varchar), 4, '0') as batch_reference
+        {{ batch_reference('control_number', 'transaction_number') }} as batch_reference
     from {{ ref('int_claims__sent') }}
 )
 

@@ -52,4 +52,4 @@ select
     cast(denied.amount as decimal(12, 2)) as amount
 from denied
 left join {{ ref('rule_claim_status_categories') }} as categories
-    on denied.is_rejection and split_part(denied.denial_code, ':', 1) = categories.category_code
+    on denied.is_rejection and split_part(denied.denial_code, ':', 1) = categories.category_code and categories.status_code is null

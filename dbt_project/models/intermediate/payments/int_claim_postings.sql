@@ -1,4 +1,6 @@
 -- Every claim of every 835, exactly once: posted to our claim, a stranger's (unmatched), a repetition, or held with its remittance.
+-- `next_payer`: Medicare is only ever asked to pay first, so who answers as the second or third has our claim from Medicare and answers for itself;
+-- what such a payer takes back is its own.
 with claims as (
     select
         payments.*,
@@ -6,6 +8,7 @@ with claims as (
         judged.outcome,
         remittances.payment_on,
         remittances.check_number,
+        remittances.payer_id,
         coalesce(statuses.kind, 'decision') as kind,
         coalesce(statuses.is_denial, false) as is_denial,
         judged.outcome = 'posted' and judged.is_part and row_number() over (
@@ -22,7 +25,15 @@ with claims as (
 )
 
 select
-    claims.* exclude (outcome, is_repeated),
+    claims.* exclude (outcome, is_repeated, kind, payer_id),
+    case
+        when
+            claims.kind = 'reversal'
+            and bool_or(claims.kind = 'next_payer') over (partition by claims.claim_id, claims.payer_id)
+            and not bool_or(claims.kind = 'decision') over (partition by claims.claim_id, claims.payer_id)
+            then 'next_payer'
+        else claims.kind
+    end as kind,
     case
         when claims.is_repeated or claims.outcome = 'repeated' then 'repeated'
         when claims.outcome <> 'posted' then 'held'

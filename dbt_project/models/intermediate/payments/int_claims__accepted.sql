@@ -3,13 +3,20 @@ with statuses as (
     select
         statuses.*,
         transactions.interchange_on,
-        coalesce(categories.outcome, 'none') as outcome
+        coalesce(exact.outcome, categories.outcome, 'none') as outcome
     from {{ ref('stg_payer_statuses') }} as statuses
     inner join {{ ref('stg_answer_transactions') }} as transactions on statuses.transaction_id = transactions.transaction_id
     left join {{ ref('rule_claim_status_categories') }} as categories
         on
             statuses.category_code = categories.category_code
+            and categories.status_code is null
             and {{ in_force('categories', 'coalesce(statuses.status_on, transactions.interchange_on)') }}
+    -- What the rules say of a status comes before what they say of its category.
+    left join {{ ref('rule_claim_status_categories') }} as exact
+        on
+            statuses.category_code = exact.category_code
+            and statuses.status_code = exact.status_code
+            and {{ in_force('exact', 'coalesce(statuses.status_on, transactions.interchange_on)') }}
 ),
 
 of_batches as (
@@ -50,7 +57,7 @@ of_claims as (
         on
             of_batches.submitter_id = claims.submitter_id
             -- BHT03, as the writer makes it of the control number and the number of the ST
-            and of_batches.batch_reference = lpad(cast(claims.control_number as varchar), 9, '0') || lpad(cast(claims.transaction_number as varchar), 4, '0')
+            and of_batches.batch_reference = {{ batch_reference('claims.control_number', 'claims.transaction_number') }}
 ),
 
 judged as (

@@ -1,8 +1,8 @@
--- What the newest 999 or TA1 says of each claim: it went in, or its whole transaction, group or interchange was turned back.
-with named as (
+-- What the 999s and TA1s say of each claim: it went in, or its whole transaction, group or interchange was turned back. A claim that a 999 took in
+-- stays in: what turns the same file back later, or turned it back before, answers another sending of it.
+with meant as (
     select
-        acknowledgments.* exclude (submitter_ids),
-        unnest(acknowledgments.submitter_ids) as submitter_id,
+        acknowledgments.*,
         codes.outcome,
         transactions.interchange_on
     from {{ ref('stg_acknowledgments') }} as acknowledgments
@@ -11,8 +11,18 @@ with named as (
         on
             acknowledgments.level = codes.level
             and acknowledgments.outcome_code = codes.outcome_code
+            and (codes.error_code is null or list_contains(acknowledgments.error_codes, codes.error_code))
             and coalesce({{ in_force('codes', 'transactions.interchange_on') }}, true)
-    where codes.outcome <> 'by_transaction'
+    -- What the rules say of an error comes before what they say of its outcome.
+    qualify row_number() over (partition by acknowledgments.transaction_id, acknowledgments.position order by codes.error_code nulls last) = 1
+),
+
+named as (
+    select
+        * exclude (submitter_ids),
+        unnest(submitter_ids) as submitter_id
+    from meant
+    where outcome in ('accepted', 'rejected')
 ),
 
 judged as (
@@ -22,6 +32,7 @@ judged as (
         named.transaction_id,
         named.interchange_on,
         bool_or(named.outcome = 'rejected') as is_rejected,
+        bool_or(named.outcome = 'accepted' and named.level <> 'interchange') as is_taken_in,
         max(
             case named.level when 'interchange' then 'TA1' else '999' end
             || case when len(named.error_codes) > 0 then ':' || array_to_string(named.error_codes, '+') else '' end
@@ -35,4 +46,8 @@ judged as (
 
 select *
 from judged
-qualify row_number() over (partition by claim_id order by interchange_on desc nulls last, is_rejected desc, transaction_id) = 1
+qualify
+    row_number() over (
+        partition by claim_id
+        order by is_taken_in and not is_rejected desc, interchange_on desc nulls last, is_rejected desc, transaction_id
+    ) = 1

@@ -1,5 +1,5 @@
 {{ config(meta={'keeps_last_night': true}) }}
--- What the payer's remittances leave standing of each claim: the first of the decisions that stand (int_claims__standing), and what was paid in all.
+-- What Medicare's remittances leave standing of each claim: the first of the decisions that stand (int_claims__standing), and what was paid in all.
 with standing as (
     select *
     from {{ ref('int_claims__standing') }}
@@ -16,7 +16,7 @@ totals as (
         count(*) filter (where kind = 'decision') as decisions,
         count(*) filter (where kind = 'reversal') as reversals
     from {{ ref('int_claim_postings') }}
-    where posting = 'posted'
+    where posting = 'posted' and kind <> 'next_payer'
     group by practice_id, claim_id
 )
 

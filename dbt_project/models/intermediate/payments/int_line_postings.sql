@@ -1,6 +1,12 @@
--- What each posting brings to each line of the claim, in cents: the payer's line by its line id, else by its code; what the payer gave for the
+-- What each of Medicare's postings brings to each line of the claim, in cents: the payer's line by its line id, else by its code; what the payer gave for the
 -- claim as a whole is shared by charge, so that lines add up to their claim.
-with services as (
+with claims as (
+    select *
+    from {{ ref('int_claim_postings') }}
+    where posting = 'posted' and kind <> 'next_payer'
+),
+
+services as (
     select
         postings.transaction_id,
         postings.claim_position,
@@ -8,14 +14,13 @@ with services as (
         coalesce(by_id.line_id, by_code.line_id) as line_id,
         services.paid_amount,
         services.allowed_amount
-    from {{ ref('int_claim_postings') }} as postings
+    from claims as postings
     inner join {{ ref('stg_service_payments') }} as services
         on postings.transaction_id = services.transaction_id and postings.claim_position = services.claim_position
     left join {{ ref('int_claim_lines__sent') }} as by_id
         on postings.claim_id = by_id.claim_id and services.line_id = by_id.line_id
     left join {{ ref('int_claim_lines__sent') }} as by_code
         on postings.claim_id = by_code.claim_id and coalesce(services.submitted_code, services.procedure_code) = by_code.procedure_code
-    where postings.posting = 'posted'
 ),
 
 adjustments as (
@@ -26,7 +31,7 @@ adjustments as (
         adjustments.group_code,
         adjustments.reason_code,
         adjustments.adjustment_amount
-    from {{ ref('int_claim_postings') }} as postings
+    from claims as postings
     inner join {{ ref('stg_payment_adjustments') }} as adjustments
         on postings.transaction_id = adjustments.transaction_id and postings.claim_position = adjustments.claim_position
     left join services
@@ -34,7 +39,6 @@ adjustments as (
             adjustments.transaction_id = services.transaction_id
             and adjustments.claim_position = services.claim_position
             and adjustments.line_position = services.line_position
-    where postings.posting = 'posted'
 ),
 
 -- What each line got by name, and what is left for the claim as a whole. `entry` is paid, or an adjustment's codes.
@@ -58,13 +62,12 @@ unnamed as (
         null as group_code,
         null as reason_code,
         postings.paid_amount - coalesce(sum(services.paid_amount), 0) as amount
-    from {{ ref('int_claim_postings') }} as postings
+    from claims as postings
     left join services
         on
             postings.transaction_id = services.transaction_id
             and postings.claim_position = services.claim_position
             and services.line_id is not null
-    where postings.posting = 'posted'
     group by postings.transaction_id, postings.claim_position, postings.paid_amount
     union all
     select transaction_id, claim_position, 'adjustment' as entry, group_code, reason_code, sum(adjustment_amount) as amount
@@ -83,7 +86,7 @@ shared as (
         unnamed.reason_code,
         {{ share_by_charge('unnamed.amount', 'lines.charged_so_far', 'lines.charge_amount', 'lines.claim_charge') }} as amount
     from unnamed
-    inner join {{ ref('int_claim_postings') }} as postings
+    inner join claims as postings
         on unnamed.transaction_id = postings.transaction_id and unnamed.claim_position = postings.claim_position
     inner join {{ ref('int_claim_lines__sent') }} as lines on postings.claim_id = lines.claim_id
     where unnamed.amount <> 0 or unnamed.entry = 'adjustment'
@@ -107,7 +110,7 @@ select
     cast(sum(entries.amount) as decimal(12, 2)) as amount,
     bool_or(entries.is_shared) as is_shared
 from entries
-inner join {{ ref('int_claim_postings') }} as postings
+inner join claims as postings
     on entries.transaction_id = postings.transaction_id and entries.claim_position = postings.claim_position
 group by
     postings.practice_id,
