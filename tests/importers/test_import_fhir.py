@@ -277,6 +277,52 @@ def test_consents_and_care_plans_say_only_what_the_resource_says(tmp_path):
     assert report.count("CarePlan", "category assess-plan alone: the plan of one note, not a comprehensive one") == 1
 
 
+def test_a_planned_end_does_not_outlast_what_was_ended_before_it(tmp_path):
+    planned = {"start": "2026-06-03", "end": "2030-12-31"}
+    past = {"start": "2026-06-03", "end": "2026-08-31"}
+    house, report = run(tmp_path, [
+        consent("over", "p1", status="inactive", provision={"type": "permit", "period": planned}),
+        consent("past", "p1", status="inactive", provision={"type": "permit", "period": past}),
+        consent("runs", "p1", provision={"type": "permit", "period": planned}),
+        coverage("over", "p1", kind=concept(SOPT, "2"), status="cancelled", period=planned),
+        coverage("past", "p1", kind=concept(SOPT, "2"), status="cancelled", period=past),
+        practitioner("left", "RN", active=False), practitioner("moved", "RN"), practitioner("stays", "RN"),
+        of("PractitionerRole", "r1", practitioner=ref("Practitioner/left"), period=planned),
+        of("PractitionerRole", "r2", practitioner=ref("Practitioner/moved"), active=False, period=planned),
+        of("PractitionerRole", "r3", practitioner=ref("Practitioner/stays"), period=planned),
+    ])  # fmt: skip
+    assert {row["consent_id"]: row["revoked_on"] for row in landed(house, "consents")} == {
+        "over": "2026-10-01", "past": "2026-08-31", "runs": "2030-12-31",
+    }  # fmt: skip
+    assert [row["termination_date"] for row in landed(house, "coverages")] == ["2026-10-01", "2026-08-31"]
+    assert {row["member_id"]: row["active_to"] for row in landed(house, "care_team")} == {
+        "doc": "", "nurse": "", "left": "2026-10-01", "moved": "2026-10-01", "stays": "2030-12-31",
+    }  # fmt: skip
+
+
+def test_a_refusal_ends_the_consents_before_it(tmp_path):
+    def refusal(key: str, who: str, **elements) -> dict:
+        return consent(key, who, **{"provision": {"type": "deny"}, "dateTime": at("2026-09-15"), **elements})
+
+    people = ("late", "soon", "again", "other", "void", "undated", "both")
+    house, report = run(tmp_path, [
+        *(patient(key) for key in people), *(consent(f"{key}-yes", key) for key in people),
+        refusal("late-no", "late"), refusal("late-no2", "late", dateTime=at("2026-10-01")),
+        refusal("soon-no", "soon", dateTime=at("2026-01-15")),
+        refusal("again-no", "again"), consent("again-yes2", "again", dateTime=at("2026-10-01")),
+        refusal("other-no", "other", category=[concept(text="Principal care management")], policyRule=concept(text="PCM")),
+        refusal("void-no", "void", status="entered-in-error"),
+        refusal("undated-no", "undated", dateTime=None),
+        refusal("both-no", "both", dateTime=None), refusal("both-no2", "both"),
+    ])  # fmt: skip
+    assert {row["consent_id"]: row["revoked_on"] for row in landed(house, "consents")} == {
+        "late-yes": "2026-09-15", "soon-yes": "", "again-yes": "2026-09-15", "again-yes2": "", "other-yes": "", "void-yes": "",
+        "undated-yes": "refused, day not said", "both-yes": "refused, day not said",
+    }  # fmt: skip
+    assert report.count("Consent", "a refusal (provision deny): it ends the consents before it") == 8
+    assert report.count("Consent", "refused on a day that is not said: landed without one, to be quarantined") == 2
+
+
 def test_communications_about_care_management_are_outreach(tmp_path):
     def told(key: str, **elements) -> dict:
         given = {"status": "completed", "subject": ref("Patient/p1"), "sent": at("2026-10-02"), "medium": [concept(MODE, "PHONE")],

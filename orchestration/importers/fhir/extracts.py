@@ -28,6 +28,11 @@ create macro day_of(text) as first_day(text, getvariable('zone'));
 create macro day_until(text) as last_of(text, getvariable('zone'));
 create macro day_at(moment) as cast(timezone(getvariable('zone'), moment) as date);
 create macro changed(moment) as utc(coalesce(moment, getvariable('as_of')));
+-- the day on which a source says that something is over, where its state alone says so: that of its newest version
+create macro ended_at(moment) as day_at(coalesce(moment, getvariable('as_of')));
+-- what is over on a day that cannot be read is not open: no date at all, so that the row is quarantined and its claims wait
+create macro end_of(text, known) as case
+    when text <> '' and day_until(text) is null then 'day not readable: ' || left(text, 40) else cast(known as varchar) end;
 create macro patient_fault(ref, found, landed) as case
     when ref is null then 'names no patient'
     when ref = '#' then 'its patient is a contained resource'
@@ -97,13 +102,14 @@ with of_roles as (
     select member_id, bool_or(is_own) as is_own, bool_or(organization_id is not null) as has_organization,
         min(specialty_taxonomy) as specialty_taxonomy, min(code_taxonomy) as code_taxonomy, string_agg(words, ' ' order by id) as words,
         min(day_of(period_start)) as active_from,
-        case when bool_and(period_end is not null or active = 'false') then max(coalesce(day_until(period_end), day_at(changed_at))) end as active_to
+        case when bool_and(period_end is not null or active = 'false')
+            then max(least(day_until(period_end), case when active = 'false' then ended_at(changed_at) end)) end as active_to
     from roles where member_id is not null group by member_id
 )
 select p.id, p.npi, coalesce(p.name, 'Practitioner ' || left(p.id, 18)) as name,
     coalesce(r.specialty_taxonomy, r.code_taxonomy, p.taxonomy_code) as taxonomy_code,
     coalesce(credential_of(p.words), credential_of(r.words)) as credential, r.active_from,
-    coalesce(r.active_to, case when p.active = 'false' then day_at(p.changed_at) end) as active_to,
+    least(r.active_to, case when p.active = 'false' then ended_at(p.changed_at) end) as active_to,
     case
         when has_own() and r.has_organization and not r.is_own then 'of another organization'
         when coalesce(credential_of(p.words), credential_of(r.words)) is null then 'no qualification, role or specialty that fhir_words.csv knows'
@@ -192,7 +198,7 @@ with named as (
     where not c.is_deleted
 )
 select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, coverage_of(c.said) as kinds,
-    coalesce(day_until(c.period_end), case when c.status = 'cancelled' then day_at(c.changed_at) end) as termination_date,
+    end_of(c.period_end, least(day_until(c.period_end), case when c.status = 'cancelled' then ended_at(c.changed_at) end)) as termination_date,
     case
         when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
         when coalesce(coverage_of(c.said), '') = 'none' then 'covers no care that is billed here'
@@ -242,16 +248,30 @@ from CarePlan c left join patient_refs p on p.ref = c.patient_ref left join pane
 where not c.is_deleted;
 
 create table judged_Consent as
+with refusals as (
+    select n.patient_id, program_of(c.words) as program, day_of(coalesce(c.consented, c.period_start)) as refused_on
+    from Consent c join patient_refs p on p.ref = c.patient_ref join panel n on n.patient_id = p.patient_id
+    where not c.is_deleted and c.provision_type = 'deny' and coalesce(c.status, '') not in ('draft', 'proposed', 'rejected', 'entered-in-error')
+)
 select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) as consented_on,
     case when c.is_written then 'written' else 'verbal' end as method, c.is_written or c.is_verified as documented,
     (
         select arg_min(m.member_id, a.ord)
         from unnest(c.member_refs) with ordinality as a (ref, ord) join member_refs r on r.ref = a.ref join members m using (member_id)
     ) as obtained_by,
-    coalesce(day_until(c.period_end), case when c.status = 'inactive' then day_at(c.changed_at) end) as revoked_on,
+    -- refused on a day that nobody says: before or after the consent, nobody knows, so that its row is quarantined
+    coalesce(
+        (select 'refused, day not said' from refusals f
+            where f.patient_id = n.patient_id and f.program = program_of(c.words) and f.refused_on is null limit 1),
+        end_of(c.period_end, least(
+            day_until(c.period_end), case when c.status = 'inactive' then ended_at(c.changed_at) end,
+            (select min(f.refused_on) from refusals f
+                where f.patient_id = n.patient_id and f.program = program_of(c.words) and f.refused_on >= day_of(c.consented))
+        ))
+    ) as revoked_on,
     case
         when c.status in ('draft', 'proposed', 'rejected', 'entered-in-error') then 'status ' || c.status
-        when c.provision_type = 'deny' then 'a refusal (provision deny)'
+        when c.provision_type = 'deny' then 'a refusal (provision deny): it ends the consents before it'
         when program_of(c.words) is null then 'about no care management program that fhir_words.csv knows'
         else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
     end as reason
@@ -531,6 +551,9 @@ select 'Coverage', 'no first day: landed without one, to be quarantined', count(
 from judged_Coverage where reason is null and day_of(period_start) is null
 union all
 select 'Consent', 'no day: landed without one, to be quarantined', count(*) from judged_Consent where reason is null and consented_on is null
+union all
+select 'Consent', 'refused on a day that is not said: landed without one, to be quarantined', count(*)
+from judged_Consent where reason is null and revoked_on like 'refused%'
 union all
 select 'Consent', 'neither its source nor a verification is in the resource: landed as not documented', count(*)
 from judged_Consent where reason is null and not documented

@@ -164,7 +164,7 @@ RESOURCES: dict[str, Resource] = {
     "Consent": _of(
         "status dateTime", "scope category patient performer sourceAttachment sourceReference policyRule provision verification",
         """r.status, ref_of(r.patient, 'Patient') as patient_ref, r.dateTime as consented, r.provision->>'$.type' as provision_type,
-        r.provision->>'$.period.end' as period_end, refs_of(json_extract(r.performer, '$[*]'), 'Practitioner') as member_refs,
+        r.provision->>'$.period.start' as period_start, r.provision->>'$.period.end' as period_end, refs_of(json_extract(r.performer, '$[*]'), 'Practitioner') as member_refs,
         coalesce(r.sourceAttachment, r.sourceReference) is not null as is_written,
         coalesce(list_contains(json_extract_string(r.verification, '$[*].verified'), 'true'), false) as is_verified,
         words(list_concat(list_concat(codings(r.scope), all_codings(r.category)),
