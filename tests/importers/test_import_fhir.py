@@ -132,6 +132,51 @@ def test_coverage_kinds_come_from_type_class_and_payer(tmp_path):
     assert report.count("Coverage", "no first day: landed without one, to be quarantined") == 1
 
 
+def test_every_payer_is_heard_contained_ones_too_and_those_that_cannot_be_found_are_counted(tmp_path):
+    def medicare(key: str, *payers: dict, **elements) -> dict:
+        return coverage(key, key, kind=concept(text="Medicare"), payor=list(payers), **elements)
+
+    def inside(name: str, key: str = "p") -> list[dict]:
+        return [{"resourceType": "Organization", "id": key, "name": name}]
+
+    people = ("inside", "second", "shown", "plain", "lost", "astray", "holder", "drug", "gap", "coded")
+    house, report = run(tmp_path, [
+        *(patient(key) for key in people), of("Organization", "hum", name="Humana", active=True), of("Organization", "cms", name="CMS", active=True),
+        medicare("inside", ref("#p"), contained=inside("Aetna Medicare Advantage PPO")),
+        medicare("second", ref("Organization/cms"), ref("Organization/hum")),
+        medicare("shown", {"display": "Humana Gold Plus"}), medicare("plain", {"display": "Medicare"}),
+        medicare("lost", ref("Organization/nowhere")), medicare("astray", ref("#q"), contained=inside("Cigna", "p")),
+        # the employer is who takes out the policy, not who pays
+        medicare("holder", ref("Organization/cms"), policyHolder=ref("#h"), contained=inside("Employer of Ann", "h")),
+        coverage("drug", "drug", kind=concept(text="Medicare Part D"), payor=[{"display": "Humana"}]),
+        coverage("gap", "gap", kind=concept(text="Medicare Supplement"), payor=[{"display": "Aetna"}]),
+        coverage("coded", "coded", kind=concept(SOPT, "121", "Medicare"), payor=[{"display": "Anthem"}]),
+    ])  # fmt: skip
+    kinds = {(row["patient_id"], row["coverage_type"]) for row in landed(house, "coverages")}
+    original = {(who, f"medicare_part_{part}") for who in ("plain", "lost", "astray", "holder", "coded") for part in "ab"}
+    assert kinds == original | {(who, "medicare_advantage") for who in ("inside", "second", "shown")} | {("gap", "medigap")}
+    assert report.count("Coverage", "covers no care that is billed here") == 1
+    assert report.count("references", "to a payer who is not in the export, or cannot be resolved") == 2
+    assert report.count("Organization") == 0  # each of them pays
+
+
+def test_consents_to_care_management_of_another_kind_are_about_no_program_of_ours(tmp_path):
+    def about(key: str, text: str, **elements) -> dict:
+        return consent(key, "p1", category=[concept(text=text)], policyRule=None, **elements)
+
+    call = of("Appointment", "a1", status="booked", start=at("2026-11-09"), serviceType=[concept(text="Transitional care management call")],
+              participant=[{"actor": ref("Patient/p1"), "status": "accepted"}, {"actor": ref("Practitioner/doc"), "status": "accepted"}])  # fmt: skip
+    house, report = run(tmp_path, [
+        about("tcm", "Transitional care management consent"), about("tcm2", "TCM"), about("bhi", "Behavioral health care management"),
+        about("cocm", "Psychiatric collaborative care management"), about("cocm2", "Collaborative care management"),
+        about("care", "Care management consent"), about("both", "Chronic care management and behavioral health integration"),
+        about("pcm", "Principal care management"), call,
+    ])  # fmt: skip
+    assert {row["consent_id"]: row["program"] for row in landed(house, "consents")} == {"care": "ccm", "both": "ccm", "pcm": "pcm"}
+    assert report.count("Consent", "about care management of another kind, none of the programs") == 5
+    assert [row["visit_type"] for row in landed(house, "appointments")] == ["Transitional care management call"]
+
+
 def test_conditions_prefer_icd10cm_then_the_dated_map_and_the_rest_is_counted(tmp_path):
     both = {"coding": [{"system": SNOMED, "code": "44054006"}, {"system": ICD, "code": "E11.22"}]}
     house, report = run(tmp_path, [

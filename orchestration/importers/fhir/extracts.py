@@ -123,7 +123,7 @@ create table members as select id as member_id from judged_Practitioner where re
 _VISITS = """
 create table visits as
 select e.id, e.changed_at, p.patient_id, e.patient_ref, e.status, day_of(e.period_start) as day, e.period_start, e.period_end, e.class_code,
-    e.procedure_code, e.type_text, stay_of(e.words) as stay_type, visit_of(e.words) as place, appointment_of(e.words) as planned,
+    e.procedure_code, e.type_text, stay_of(e.words) as stay_type, visit_of(e.words) as place, nullif(appointment_of(e.words), 'none') as planned,
     t.organization_id, has_own() and t.organization_id is not null and o.organization_id is null as is_elsewhere,
     (
         select arg_min(m.member_id, a.ord)
@@ -193,9 +193,12 @@ create table panel as select id as patient_id, mbi from judged_Patient where rea
 _FACTS = f"""
 create table judged_Coverage as
 with named as (
-    select c.*, lower(concat_ws(' ', c.words, o.name)) as said
-    from Coverage c left join organization_refs t on t.ref = c.payor_ref left join Organization o on o.id = t.organization_id
-    where not c.is_deleted
+    select c.*, lower(concat_ws(' ', c.words, (
+        select string_agg(o.name, ' ' order by a.ord)
+        from unnest(c.payor_refs) with ordinality as a (ref, ord)
+        join organization_refs t on t.ref = a.ref join Organization o on o.id = t.organization_id
+    ))) as said
+    from Coverage c where not c.is_deleted
 )
 select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, coverage_of(c.said) as kinds,
     end_of(c.period_end, least(day_until(c.period_end), case when c.status = 'cancelled' then ended_at(c.changed_at) end)) as termination_date,
@@ -273,6 +276,7 @@ select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) a
         when c.status in ('draft', 'proposed', 'rejected', 'entered-in-error') then 'status ' || c.status
         when c.provision_type = 'deny' then 'a refusal (provision deny): it ends the consents before it'
         when program_of(c.words) is null then 'about no care management program that fhir_words.csv knows'
+        when program_of(c.words) = 'none' then 'about care management of another kind, none of the programs'
         else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
     end as reason
 from Consent c left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id
@@ -284,6 +288,7 @@ select c.id, n.patient_id, c.sent, channel_of(c.medium_words) as channel, outcom
         when c.status in ('preparation', 'on-hold', 'entered-in-error', 'unknown') then 'status ' || c.status
         when c.sender_ref in (select ref from patient_refs) then 'sent by the patient'
         when program_of(c.words) is null then 'about no care management program that fhir_words.csv knows'
+        when program_of(c.words) = 'none' then 'about care management of another kind, none of the programs'
         when channel_of(c.medium_words) is null then 'medium that fhir_words.csv does not know'
         when outcome_of(c.outcome_words) is null then 'outcome that fhir_words.csv does not know'
         else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
@@ -298,7 +303,7 @@ where not c.is_deleted;
 # export has no Appointment at all, or it would be counted twice.
 _CHANGES = """
 create table judged_Appointment as
-select a.id, n.patient_id, a.type_text, appointment_of(a.words) as planned, a.starts, coalesce(a.deleted_at, a.changed_at) as changed_at, a.is_deleted,
+select a.id, n.patient_id, a.type_text, nullif(appointment_of(a.words), 'none') as planned, a.starts, coalesce(a.deleted_at, a.changed_at) as changed_at, a.is_deleted,
     case when a.is_deleted then 'cancelled' else {status} end as status,
     coalesce(instant_of(a.ends), instant_of(a.starts) + to_minutes(coalesce(a.minutes, 15))) as ends_at,
     (
@@ -392,7 +397,7 @@ create table judged_PractitionerRole as select id, reason from roles;
 
 create table judged_Organization as
 select o.id, case when o.id not in (select organization_id from own_organizations)
-    and o.id not in (select organization_id from organization_refs where ref in (select payor_ref from Coverage))
+    and o.id not in (select organization_id from organization_refs where ref in (select unnest(payor_refs) from Coverage))
     then 'neither the practice nor a payer' end as reason
 from Organization o where not o.is_deleted;
 """
@@ -574,6 +579,10 @@ select 'references', 'to a practitioner who is not in the export, or cannot be r
     union all select unnest(member_refs) from Consent where not is_deleted
     union all select unnest(general_practitioner_refs) from Patient where not is_deleted
 ) where ref not in (select ref from member_refs) and ref not in (select ref from targets)
+union all
+select 'references', 'to a payer who is not in the export, or cannot be resolved', count(*) from (
+    select unnest(list_concat(payor_refs, lost_payors)) as ref from Coverage where not is_deleted
+) where ref not in (select ref from targets) and ref not like 'RelatedPerson%'
 union all
 select 'services', 'withdrawn by their source: landed with the procedure code WITHDRAWN', count(*) from services where is_withdrawn
 """

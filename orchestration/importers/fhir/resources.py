@@ -46,6 +46,8 @@ create macro identifiers_of(given) as list_transform(coalesce(json_extract(given
     system: i->>'$.system', value: i->>'$.value'});
 create macro identifier_in(given, wanted) as list_filter(coalesce(json_extract(given, '$[*]'), []), lambda i:
     system_of(i->>'$.system') = wanted)[1]->>'$.value';
+create macro contained_in(given, type) as list_filter(coalesce(json_extract(given, '$[*]'), []), lambda c:
+    (c->>'$.resourceType') = type and (c->>'$.name') <> '');
 create macro best_of(given) as coalesce(
     list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') = 'official')[1],
     list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') not in ('old', 'temp', 'nickname', 'anonymous', 'maiden'))[1],
@@ -104,13 +106,19 @@ RESOURCES: dict[str, Resource] = {
         ref_of(list_filter(json_extract(r.link, '$[*]'), lambda l: l->>'$.type' = 'replaced-by')[1]->'$.other', 'Patient') as replaced_by_ref""",
     ),
     "Coverage": _of(
-        "status subscriberId order", "identifier type beneficiary period payor class",
+        "status subscriberId order", "identifier type beneficiary period payor class contained",
         """r.status, coalesce(nullif(r.subscriberId, ''), identifier_in(r.identifier, 'mbi'), r.identifier->>'$[0].value') as member_id,
         try_cast(r.order as integer) as priority, ref_of(r.beneficiary, 'Patient') as patient_ref,
-        r.period->>'$.start' as period_start, r.period->>'$.end' as period_end, ref_of(r.payor->'$[0]', 'Organization') as payor_ref,
+        r.period->>'$.start' as period_start, r.period->>'$.end' as period_end, 
+        list_filter(refs_of(json_extract(r.payor, '$[*]'), 'Organization'), lambda p: p <> '#') as payor_refs,
+        list_filter(coalesce(json_extract_string(r.payor, '$[*].reference'), []), lambda p: p like '#%'
+            and not list_contains(list_transform(contained_in(r.contained, 'Organization'), lambda c: '#' || (c->>'$.id')), p)) as lost_payors,
         words(codings(r.type), concat_ws(' ', r.type->>'$.text', list_aggregate(list_concat(
             coalesce(json_extract_string(r.class, '$[*].value'), []), coalesce(json_extract_string(r.class, '$[*].name'), []),
-            coalesce(json_extract_string(r.payor, '$[*].display'), [])), 'string_agg', ' '))) as words""",
+            coalesce(json_extract_string(r.payor, '$[*].display'), [])), 'string_agg', ' '),
+            list_aggregate(list_transform(list_filter(contained_in(r.contained, 'Organization'), lambda c:
+                list_contains(json_extract_string(r.payor, '$[*].reference'), '#' || (c->>'$.id'))), lambda c: c->>'$.name'), 'string_agg', ' ')
+            )) as words""",
     ),
     "Condition": _of(
         "onsetDateTime abatementDateTime recordedDate abatementString",
