@@ -14,6 +14,7 @@ import yaml
 from fhir_export import (
     CPT,
     ICD,
+    MBI,
     MODE,
     NOT_DONE,
     NPI,
@@ -423,6 +424,82 @@ def test_the_dead_without_a_day_are_landed_to_be_quarantined(tmp_path):
         "p1": "", "d": "dead, date not said", "e": "2026-10-01",
     }  # fmt: skip
     assert report.count("Patient") == 1
+
+
+def test_a_diagnosis_of_one_visit_is_on_the_problem_list_only_where_no_condition_says_that_it_is(tmp_path):
+    def listed(key: str, *categories: str) -> dict:
+        system = "http://terminology.hl7.org/CodeSystem/condition-category"
+        return condition(key, "p1", concept(ICD, "I10"), **({"category": [concept(system, one) for one in categories]} if categories else {}))
+
+    visit = listed("visit", "encounter-diagnosis")
+    house, report = run(tmp_path / "a", [visit, listed("bare")])
+    assert {row["condition_id"] for row in landed(house, "conditions")} == {"visit", "bare"}
+    assert any("problem-list-item" in text for text in report.assumptions)
+    house, report = run(tmp_path / "b", [
+        visit, listed("bare"), listed("list", "problem-list-item"), listed("both", "encounter-diagnosis", "problem-list-item"),
+        listed("concern", "health-concern"),
+    ])  # fmt: skip
+    assert {row["condition_id"] for row in landed(house, "conditions")} == {"bare", "list", "both", "concern"}
+    assert report.count("Condition", "diagnosis of one visit, not on the problem list") == 1
+    assert not any("problem-list-item" in text for text in report.assumptions)
+
+
+def test_what_ended_on_a_day_that_cannot_be_read_is_not_taken_as_open(tmp_path):
+    def lines(name: str, **changes: dict) -> None:
+        # the models refuse these texts, so that they are put in afterwards
+        path = tmp_path / "bulk" / f"{name}.000.ndjson"
+        read = [json.loads(line) for line in path.read_text().splitlines()]
+        path.write_text("".join(json.dumps({**one, **changes.get(one["id"], {})}) + "\n" for one in read))
+
+    absent = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
+    write_export(tmp_path / "bulk", [
+        *BASE, patient("d"), patient("e"), patient("f"), coverage("c", "p1"), consent("n", "p1"), condition("o", "p1", concept(ICD, "I10")),
+        encounter("s", "p1", "2026-08-20", kind="IMP", type_=concept(text="Admission")), care_plan("l", "p1"),
+    ])  # fmt: skip
+    odd = {"start": "2026-06-10", "end": "10/31/2026"}
+    never = {"extension": [{**absent["extension"][0], "valueCode": "not-applicable"}]}
+    lines("Patient", d={"_deceasedDateTime": absent}, e={"deceasedDateTime": "09/14/2026"}, f={"_deceasedDateTime": never})
+    lines("Coverage", c={"period": odd})
+    lines("Consent", n={"provision": {"period": odd}})
+    lines("Condition", o={"abatementDateTime": "10/31/2026", "clinicalStatus": None})
+    lines("Encounter", s={"period": odd})
+    lines("CarePlan", l={"period": odd})
+    house = home(tmp_path)
+    report = import_fhir(tmp_path / "bulk", house, night=NIGHT)
+    assert {row["patient_id"]: row["deceased_date"] for row in landed(house, "patients")} == {
+        "p1": "", "d": "dead, date not said", "e": "dead, date not said", "f": "",
+    }  # fmt: skip
+    assert report.count("Patient", "dead, but the day is not said: landed without one, to be quarantined") == 2
+    said = "day not readable: 10/31/2026"
+    assert {row["termination_date"] for row in landed(house, "coverages")} == {said}
+    assert [row["revoked_on"] for row in landed(house, "consents")] == [said]
+    assert [row["discharged_on"] for row in landed(house, "stays")] == [said]
+    assert [row["clinical_status"] for row in landed(house, "conditions")] == ["resolved"]
+    assert landed(house, "care_plans") == []
+    for name in ("Coverage", "Consent", "Encounter"):
+        assert report.count(name, "over on a day that cannot be read: landed without one, to be quarantined") == 1
+    assert report.count("CarePlan", "its period has ended on a day that cannot be read") == 1
+
+
+def test_an_identifier_of_old_is_not_preferred_to_that_of_now(tmp_path):
+    def known(system: str, *given: tuple) -> list[dict]:
+        made = ({"system": system, "value": value, "use": use, "period": {k: v for k, v in (("start", start), ("end", end)) if v}}
+                for value, use, start, end in given)  # fmt: skip
+        return [{key: value for key, value in one.items() if value} for one in made]
+
+    old = ("9AA9AA9AA99", "old", None, "2026-01-31")
+    house, _ = run(tmp_path, [
+        patient("a", identifier=known(MBI, old, ("1EG4TE5MK71", "official", None, None))),
+        patient("b", identifier=known(MBI, ("1EG4TE5MK70", None, "2018-01-01", "2025-12-31"), ("1EG4TE5MK72", None, "2026-01-01", None))),
+        patient("c", identifier=known(MBI, ("1EG4TE5MK70", None, "2018-01-01", None), ("1EG4TE5MK73", None, "2026-01-01", None))),
+        patient("d", identifier=known(MBI, ("1EG4TE5MK74", None, None, None), ("1EG4TE5MK75", None, None, None))),
+        *(coverage(who, who) for who in "abcd"),
+        practitioner("moved", identifier=known(NPI, ("1999999992", "old", None, None), ("1234567893", "official", None, None))),
+    ])  # fmt: skip
+    assert {(row["patient_id"], row["member_id"]) for row in landed(house, "coverages")} == {
+        ("a", "1EG4TE5MK71"), ("b", "1EG4TE5MK72"), ("c", "1EG4TE5MK73"), ("d", "1EG4TE5MK74"),
+    }  # fmt: skip
+    assert {row["npi"] for row in landed(house, "care_team")} == {"1234567893"}
 
 
 def test_gzip_long_lines_other_types_and_error_files(tmp_path):

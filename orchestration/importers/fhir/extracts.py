@@ -219,7 +219,7 @@ with crosswalk as (
 )
 select c.id, n.patient_id, c.snomed_code, coalesce(c.icd10_code, m.icd10_code) as icd10_code,
     case when c.clinical_status in ('inactive', 'remission', 'resolved') then 'resolved'
-         when c.clinical_status is null and (c.has_abated or day_of(c.abatement) <= getvariable('night')) then 'resolved'
+         when c.clinical_status is null and (c.has_abated or coalesce(day_of(c.abatement) <= getvariable('night'), c.abatement <> '')) then 'resolved'
          else 'active' end as clinical_status,
     day_of(c.onset) as onset_date, coalesce(day_of(c.recorded), day_of(c.onset), day_at(c.changed_at)) as recorded_date,
     day_until(c.abatement) as resolved_date,
@@ -227,6 +227,8 @@ select c.id, n.patient_id, c.snomed_code, coalesce(c.icd10_code, m.icd10_code) a
         when c.verification_status in ('entered-in-error', 'refuted') then 'verification status ' || c.verification_status
         when c.verification_status in ('unconfirmed', 'provisional', 'differential')
             then 'verification status ' || c.verification_status || ': not yet a diagnosis'
+        when getvariable('has_problem_list') and list_contains(c.categories, 'encounter-diagnosis')
+            and not list_has_any(c.categories, ['problem-list-item', 'health-concern']) then 'diagnosis of one visit, not on the problem list'
         when not c.is_coded then 'no code'
         when c.icd10_code is null and c.snomed_code is null then 'coded in neither ICD-10-CM nor SNOMED CT'
         when c.icd10_code is null and m.icd10_code is null then 'SNOMED CT code without an ICD-10-CM code in rule_snomed_to_icd10cm.csv'
@@ -243,6 +245,7 @@ select c.id, n.patient_id, day_of(c.established) as established_on,
         when c.status in ('draft', 'revoked', 'completed', 'entered-in-error', 'unknown') then 'status ' || c.status
         when c.intent in ('proposal', 'option') then 'intent ' || c.intent
         when day_until(c.ended) < getvariable('night') then 'its period has ended'
+        when c.ended <> '' and day_until(c.ended) is null then 'its period has ended on a day that cannot be read'
         when plan_of(c.words) = 'no' then 'category assess-plan alone: the plan of one note, not a comprehensive one'
         when plan_of(c.words) is null then 'category and title that fhir_words.csv does not know'
         else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
@@ -415,7 +418,7 @@ EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
             case lower(gender) when 'female' then 'F' when 'male' then 'M' else 'U' end as sex, address_line1, city,
             state, postal_code, phone, billing_practitioner_id,
             -- dead on a day that nobody says: no date at all, so that the row is quarantined and its claims wait
-            coalesce(cast(day_of(deceased_at) as varchar), case when deceased_flag = 'true' then 'dead, date not said' end) as deceased_date
+            coalesce(cast(day_of(deceased_at) as varchar), case when is_dead then 'dead, date not said' end) as deceased_date
         from judged_Patient where reason is null order by id""",
     ),
     "coverages": (
@@ -450,7 +453,7 @@ EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
         ("Encounter",),
         """
         select v.id as stay_id, v.patient_id, v.stay_type, v.day as admitted_on,
-            case when v.period_end is not null then greatest(day_until(v.period_end), v.day) end as discharged_on
+            case when v.period_end <> '' then end_of(v.period_end, greatest(day_until(v.period_end), v.day)) end as discharged_on
         from visits v join judged_Encounter j using (id) where j.reason is null and v.stay_type is not null order by v.id""",
     ),
     "care_team": (
@@ -503,6 +506,7 @@ def judge(bulk: Bulk, practice: Practice, night: date, as_of: datetime, organiza
     ):  # fmt: skip
         kind = "::varchar[]" if name == "organizations" else ""  # an empty list has no type of its own
         con.execute(f"set variable {name} = $value{kind}", {"value": value})
+    con.execute("set variable has_problem_list = (select count(*) > 0 from Condition where not is_deleted and list_contains(categories, 'problem-list-item'))")
     con.execute(_targets())
     for sql in (_TARGETS, _OWN, _VISITS, _PATIENTS, _FACTS, _CHANGES.replace("{status}", _APPOINTMENT_STATUS)):
         con.execute(sql)
@@ -550,10 +554,17 @@ select 'Patient' as what, 'no practitioner of the practice is known for them: la
 from judged_Patient where reason is null and billing_practitioner_id is null
 union all
 select 'Patient', 'dead, but the day is not said: landed without one, to be quarantined', count(*)
-from judged_Patient where reason is null and deceased_flag = 'true' and day_of(deceased_at) is null
+from judged_Patient where reason is null and is_dead and day_of(deceased_at) is null
 union all
 select 'Coverage', 'no first day: landed without one, to be quarantined', count(*)
 from judged_Coverage where reason is null and day_of(period_start) is null
+union all
+select what, 'over on a day that cannot be read: landed without one, to be quarantined', count(*) from (
+    select 'Coverage' as what from judged_Coverage where reason is null and termination_date like 'day not%'
+    union all select 'Consent' from judged_Consent where reason is null and revoked_on like 'day not%'
+    union all select 'Encounter' from visits join judged_Encounter j using (id)
+        where j.reason is null and stay_type is not null and end_of(period_end, null) is not null
+) group by what
 union all
 select 'Consent', 'no day: landed without one, to be quarantined', count(*) from judged_Consent where reason is null and consented_on is null
 union all

@@ -165,6 +165,10 @@ def _count(bulk: Bulk, report: FhirReport) -> None:
         report.assumptions.append(
             "no Organization of the export has the practice's NPI or tax id (and --organization names none): all of it is taken as the practice's own"
         )
+    if "Condition" in bulk.present and not bulk.connection.execute("select getvariable('has_problem_list')").fetchall()[0][0]:
+        report.assumptions.append(
+            "no Condition of the export has the category problem-list-item: all of them are on the problem list, diagnoses of a visit too"
+        )
     absent = sorted({name for needed, _ in EXTRACTS.values() for name in needed} - bulk.present)
     if absent:
         report.assumptions.append(f"not in the export, so that nothing is said of it: {', '.join(absent)}")

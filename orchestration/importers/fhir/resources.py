@@ -44,8 +44,12 @@ create macro refs_of(given, type) as list_filter(
     list_transform(coalesce(given, []), lambda r: ref_of(r, type)), lambda r: r is not null);
 create macro identifiers_of(given) as list_transform(coalesce(json_extract(given, '$[*]'), []), lambda i: {
     system: i->>'$.system', value: i->>'$.value'});
-create macro identifier_in(given, wanted) as list_filter(coalesce(json_extract(given, '$[*]'), []), lambda i:
-    system_of(i->>'$.system') = wanted)[1]->>'$.value';
+create macro identifier_in(given, wanted) as list_reverse_sort(list_transform(
+    list_filter(coalesce(json_extract(given, '$[*]'), []), lambda i: system_of(i->>'$.system') = wanted),
+    lambda i, nth: {
+        is_not_old: coalesce(i->>'$.use', '') <> 'old', is_open: (i->>'$.period.end') is null,
+        until: coalesce(i->>'$.period.end', ''), since: coalesce(i->>'$.period.start', ''), nth: -nth, value: i->>'$.value'
+    }))[1].value;
 create macro contained_in(given, type) as list_filter(coalesce(json_extract(given, '$[*]'), []), lambda c:
     (c->>'$.resourceType') = type and (c->>'$.name') <> '');
 create macro best_of(given) as coalesce(
@@ -92,8 +96,11 @@ RESOURCES: dict[str, Resource] = {
     ),
     "Patient": _of(
         "active gender birthDate deceasedBoolean deceasedDateTime",
-        "identifier name address telecom generalPractitioner managingOrganization link",
-        """r.active, r.gender, r.birthDate as birth_date, r.deceasedBoolean as deceased_flag, r.deceasedDateTime as deceased_at,
+        "_deceasedDateTime identifier name address telecom generalPractitioner managingOrganization link",
+        """r.active, r.gender, r.birthDate as birth_date, r.deceasedDateTime as deceased_at,
+        -- a day that is absent for a reason is a death all the same, unless the reason is that there is none
+        r.deceasedBoolean = 'true' or r.deceasedDateTime <> '' or coalesce(len(list_filter(json_extract_string(r._deceasedDateTime,
+            '$.extension[*].valueCode'), lambda c: c <> 'not-applicable')) > 0, false) as is_dead,
         identifiers_of(r.identifier) as identifiers, identifier_in(r.identifier, 'mbi') as mbi,
         one_line(best_of(r.name)->>'$.given[0]') as first_name, one_line(best_of(r.name)->>'$.given[1]') as middle_name,
         one_line(best_of(r.name)->>'$.family') as last_name,
@@ -122,11 +129,11 @@ RESOURCES: dict[str, Resource] = {
     ),
     "Condition": _of(
         "onsetDateTime abatementDateTime recordedDate abatementString",
-        "clinicalStatus verificationStatus code subject onsetPeriod abatementPeriod abatementAge abatementRange",
+        "clinicalStatus verificationStatus category code subject onsetPeriod abatementPeriod abatementAge abatementRange",
         """ref_of(r.subject, 'Patient') as patient_ref, codings(r.clinicalStatus)[1]->>'$.code' as clinical_status,
         codings(r.verificationStatus)[1]->>'$.code' as verification_status,
         upper(replace(code_in(codings(r.code), 'icd10cm'), '.', '')) as icd10_code, code_in(codings(r.code), 'snomed') as snomed_code,
-        len(codings(r.code)) > 0 as is_coded, coalesce(r.onsetDateTime, r.onsetPeriod->>'$.start') as onset, r.recordedDate as recorded,
+        coalesce(json_extract_string(r.category, '$[*].coding[*].code'), []) as categories, len(codings(r.code)) > 0 as is_coded, coalesce(r.onsetDateTime, r.onsetPeriod->>'$.start') as onset, r.recordedDate as recorded,
         coalesce(r.abatementDateTime, r.abatementPeriod->>'$.end', r.abatementPeriod->>'$.start') as abatement,
         coalesce(r.abatementString, r.abatementAge, r.abatementRange) is not null as has_abated""",
     ),
