@@ -250,6 +250,71 @@ def test_the_newest_version_wins_and_what_was_deleted_is_gone(tmp_path):
     assert report.resources["Coverage"].deleted == 1
 
 
+def test_what_its_source_took_back_is_withdrawn_however_it_was_taken_back(tmp_path):
+    newer = "2026-10-20T12:00:00Z"
+
+    def again(resource: dict, **changes) -> dict:
+        return {key: value for key, value in {**resource, "meta": {"lastUpdated": newer}, **changes}.items() if value is not None}
+
+    def visit(key: str, day: int, **elements) -> dict:
+        return encounter(key, "p1", f"2026-09-{day:02}", type_=concept(CPT, "99214"), **elements)
+
+    def done(key: str, code: str, **elements) -> dict:
+        return of("Procedure", key, **{"status": "completed", "subject": ref("Patient/p1"), "code": concept(CPT, code),
+                                       "performedDateTime": "2026-09-02", **elements})  # fmt: skip
+
+    visits = [visit("stands", 1), visit("off", 2), visit("bare", 3), visit("plan", 4)]
+    performed = [done("kept", "36415"), done("undone", "93000"), done("back", "90471")]
+    claims = [claim("k1", "p1", "2026-09-10", "99213", "36416"), claim("k2", "p1", "2026-09-11", "99215"), claim("k3", "p1", "2026-09-12", "99212")]
+    write_export(tmp_path / "bulk" / "1-full", [*BASE, *visits, *performed, *claims], manifest="2026-10-02T12:00:00Z")
+    write_export(
+        tmp_path / "bulk" / "2-since",
+        [again(visits[1], status="cancelled"), again(visits[2], status="entered-in-error", type=None, period=None, participant=None),
+         again(visits[3], status="planned"), again(visits[0], reasonCode=[concept(text="Diabetes")]),
+         visit("never", 20, status="cancelled", period=None), again(performed[1], status="not-done"), again(performed[2], status="in-progress"),
+         again(claim("k1", "p1", "2026-09-10", "99213")), again(claims[1], use="predetermination"), again(claims[2], status="cancelled", item=None)],
+        manifest="2026-11-03T12:00:00Z",
+    )  # fmt: skip
+    house = home(tmp_path)
+    report = import_fhir(tmp_path / "bulk", house)
+    services = {row["service_id"]: row for row in landed(house, "services")}
+    assert {key: row["procedure_code"] for key, row in services.items()} == {
+        "Encounter-stands": "99214", "Encounter-off": "WITHDRAWN", "Encounter-bare": "WITHDRAWN", "Encounter-plan": "WITHDRAWN",
+        "Encounter-never": "WITHDRAWN", "Procedure-kept": "36415", "Procedure-undone": "WITHDRAWN", "Procedure-back": "WITHDRAWN",
+        "Claim-k1-1": "99213", "Claim-k1-2": "WITHDRAWN", "Claim-k2-1": "WITHDRAWN", "Claim-k3-1": "WITHDRAWN",
+    }  # fmt: skip
+    for key, row in services.items():
+        assert row["service_date"], key  # the contract requires one, of what is withdrawn too
+        if row["procedure_code"] == "WITHDRAWN" and key != "Encounter-never":
+            assert row["updated_at"] == newer, key  # of two rows of a key the newer wins
+    assert report.count("services", "withdrawn by their source: landed with the procedure code WITHDRAWN") == 9
+    appointments = {row["appointment_id"]: (row["status"], row["member_id"], row["scheduled_start"][:10]) for row in landed(house, "appointments")}
+    assert appointments == {
+        "Encounter-stands": ("completed", "doc", "2026-09-01"), "Encounter-off": ("cancelled", "doc", "2026-09-02"),
+        "Encounter-bare": ("cancelled", "doc", "2026-09-03"), "Encounter-plan": ("cancelled", "doc", "2026-09-04"),
+    }  # fmt: skip
+
+
+def test_an_appointment_that_is_only_proposed_again_is_cancelled(tmp_path):
+    def planned(key: str, updated: str, **elements) -> dict:
+        who = [{"actor": ref("Patient/p1"), "status": "accepted"}, {"actor": ref("Practitioner/doc"), "status": "accepted"}]
+        return of("Appointment", key, updated, **{"status": "booked", "start": at("2026-11-09"), "end": at("2026-11-09", "15:20:00"),
+                                                  "participant": who, **elements})  # fmt: skip
+
+    first, then = "2026-10-01T12:00:00Z", "2026-10-20T12:00:00Z"
+    write_export(tmp_path / "bulk" / "full", [*BASE, planned("a", first), planned("b", first, status="proposed"), planned("c", first)])
+    unsaid = [{"actor": {"display": "someone"}, "status": "needs-action"}]
+    write_export(tmp_path / "bulk" / "since", [
+        {key: value for key, value in planned("a", then, status="proposed", participant=unsaid).items() if key not in ("start", "end")},
+        planned("c", then, status="fulfilled"),
+    ])  # fmt: skip
+    house = home(tmp_path)
+    report = import_fhir(tmp_path / "bulk", house)
+    rows = {row["appointment_id"]: (row["status"], row["scheduled_start"], row["updated_at"]) for row in landed(house, "appointments", report.night)}
+    assert rows == {"a": ("cancelled", "2026-11-09T15:00:00Z", then), "c": ("completed", "2026-11-09T15:00:00Z", then)}
+    assert report.count("Appointment", "status proposed: not planned yet") == 1
+
+
 def test_visits_become_appointments_only_where_the_export_has_none_of_its_own(tmp_path):
     visit = encounter("e1", "p1", "2026-09-02", type_=concept(CPT, "99213", "Office visit"))
     house, _ = run(tmp_path / "a", [visit])

@@ -27,6 +27,8 @@ _LEAST = 16 << 20  # DuckDB's own default
 _TYPE = re.compile(rb'"resourceType"\s*:\s*"([A-Za-z]+)"')
 _DELETED, _ERRORS = ("deleted",), ("error", "errors")
 _LARGEST_MANIFEST = 50_000_000
+_CHANGES = ("Appointment", "Encounter", "Procedure", "Claim")
+"""Types of which changes are landed: what an older version said and the newest does not is taken back."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class BulkFile:
 
 @dataclass
 class Bulk:
-    """The exports in DuckDB: for each resource type a table of its name with the newest version of each id, `is_deleted` or not."""
+    """The exports in DuckDB: for each resource type a table of its name with the newest version of each id, `is_deleted` or not.
+
+    Of those whose changes are landed `older_<type>` has the other versions."""
 
     connection: duckdb.DuckDBPyConnection
     folder: Path
@@ -229,7 +233,7 @@ def _read(bulk: Bulk, resource_type: str) -> None:
         f"""
         create table read_{resource_type} as
         select r.id, r.resourceType as resource_type, instant_of(r.meta->>'$.lastUpdated') as last_updated, x.exported_at,
-            x.export, {resource.select}
+            x.export, x.path, {resource.select}
         from {reader} r join exports x on x.path = r.filename
         """,
         files,
@@ -239,29 +243,34 @@ def _read(bulk: Bulk, resource_type: str) -> None:
     rows, lines, nameless = con.execute(
         f"select count(*), count(*) filter ({is_typed}), count(*) filter ({is_typed} and coalesce(id, '') = '') from read_{resource_type}"
     ).fetchall()[0]
-    con.execute(
-        f"""
-        create table "{resource_type}" as
+
+    def versions(which: str) -> str:
+        # the digest: of two versions of one time any DuckDB chooses the same
+        return f"""
         with kept as (
-            select r.*, coalesce(d.gone_at >= coalesce(last_updated, exported_at, timestamptz '1900-01-01'), false) as is_deleted,
-                d.gone_at as deleted_at
+            select r.* exclude (path), coalesce(d.gone_at >= coalesce(last_updated, exported_at, timestamptz '1900-01-01'), false) as is_deleted,
+                case when is_deleted then d.gone_at end as deleted_at
             from read_{resource_type} r
             left join deletions d on d.resource_type = '{resource_type}' and d.id = r.id
             where r.resource_type = '{resource_type}' and r.id <> ''
         )
         select * exclude (resource_type, exported_at, export), coalesce(last_updated, exported_at) as changed_at from kept
         qualify row_number() over (
-            partition by id order by coalesce(last_updated, exported_at) desc nulls last, export desc, hash(kept) desc
-        ) = 1
+            partition by id order by coalesce(last_updated, exported_at) desc nulls last, export desc, md5(cast(kept as varchar)) desc
+        ) {which}
         """
-    )
-    con.execute(f"drop table read_{resource_type}")
+
+    con.execute(f'create table "{resource_type}" as {versions("= 1")}')
     newest = con.execute(f'select count(*) from "{resource_type}"').fetchall()[0][0]
+    older = lines - nameless - newest
+    if resource_type in _CHANGES:
+        con.execute(f"create table older_{resource_type} as " + (versions("> 1") if older else f'from "{resource_type}" limit 0'))
+    con.execute(f"drop table read_{resource_type}")
     if rows > lines:
         bulk.not_read.append(Unmapped(resource_type, "line of another resource type in its file", rows - lines))
     if nameless:
         bulk.nameless.append(Unmapped(resource_type, "no id", nameless))
-    bulk.counts[resource_type] = (lines, lines - nameless - newest)
+    bulk.counts[resource_type] = (lines, older)
 
 
 def _settle(bulk: Bulk, times: list[datetime]) -> None:

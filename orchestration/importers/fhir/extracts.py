@@ -120,8 +120,12 @@ where not p.is_deleted;
 create table members as select id as member_id from judged_Practitioner where reason is null;
 """
 
+# `visits`: of the newest versions; `all_visits`: of all, to take back what the newest does not say any more.
 _VISITS = """
-create table visits as
+create table all_visits as
+with every as (
+    select *, true as is_newest from Encounter union all by name select *, false as is_newest from older_Encounter
+)
 select e.id, e.changed_at, p.patient_id, e.patient_ref, e.status, day_of(e.period_start) as day, e.period_start, e.period_end, e.class_code,
     e.procedure_code, e.type_text, stay_of(e.words) as stay_type, visit_of(e.words) as place, nullif(appointment_of(e.words), 'none') as planned,
     t.organization_id, has_own() and t.organization_id is not null and o.organization_id is null as is_elsewhere,
@@ -129,11 +133,17 @@ select e.id, e.changed_at, p.patient_id, e.patient_ref, e.status, day_of(e.perio
         select arg_min(m.member_id, a.ord)
         from unnest(e.member_refs) with ordinality as a (ref, ord) join member_refs r on r.ref = a.ref join members m using (member_id)
     ) as member_id,
-    e.status in ('arrived', 'triaged', 'in-progress', 'onleave', 'finished', 'unknown') and not e.is_deleted as is_real, e.is_deleted, e.deleted_at
-from Encounter e
+    e.status in ('arrived', 'triaged', 'in-progress', 'onleave', 'finished', 'unknown') and not e.is_deleted as is_real, e.is_deleted, e.is_newest,
+    max(coalesce(e.deleted_at, e.changed_at)) over (partition by e.id) as newest_at
+from every e
 left join patient_refs p on p.ref = e.patient_ref
 left join organization_refs t on t.ref = e.organization_ref
 left join own_organizations o using (organization_id);
+
+create table visits as select * from all_visits where is_newest;
+
+-- one that was done, or that its source says will not be: the latter takes back what may have been landed before
+create macro is_told(visit) as visit.is_real or (visit.is_newest and (visit.is_deleted or visit.status in ('cancelled', 'entered-in-error')));
 """
 
 # The billing practitioner: the patient's general practitioner, else primary care in a care team, else whom they saw most often.
@@ -306,8 +316,18 @@ where not c.is_deleted;
 # export has no Appointment at all, or it would be counted twice.
 _CHANGES = """
 create table judged_Appointment as
-select a.id, n.patient_id, a.type_text, nullif(appointment_of(a.words), 'none') as planned, a.starts, coalesce(a.deleted_at, a.changed_at) as changed_at, a.is_deleted,
-    case when a.is_deleted then 'cancelled' else {status} end as status,
+with every as (
+    select *, true as is_newest from Appointment union all by name select *, false as is_newest from older_Appointment
+),
+-- one that was planned and is only proposed again is cancelled, as the version said that planned it
+standing as (
+    select *, is_newest and not is_deleted and {status} is null as is_open
+    from (select a.*, max(coalesce(a.deleted_at, a.changed_at)) over (partition by a.id) as newest_at from every a)
+    where is_newest or {status} is not null
+    qualify row_number() over (partition by id order by is_open, is_newest desc, changed_at desc nulls last) = 1
+)
+select a.id, n.patient_id, a.type_text, nullif(appointment_of(a.words), 'none') as planned, a.starts, a.newest_at as changed_at, a.is_deleted,
+    case when a.is_deleted or not a.is_newest then 'cancelled' else {status} end as status,
     coalesce(instant_of(a.ends), instant_of(a.starts) + to_minutes(coalesce(a.minutes, 15))) as ends_at,
     (
         select arg_min(m.member_id, x.ord)
@@ -317,15 +337,19 @@ select a.id, n.patient_id, a.type_text, nullif(appointment_of(a.words), 'none') 
         when not a.is_deleted and {status} is null then 'status ' || coalesce(a.status, 'missing') || ': not planned yet'
         else patient_fault(a.patient_ref, p.patient_id, n.patient_id)
     end as reason
-from Appointment a left join patient_refs p on p.ref = a.patient_ref left join panel n on n.patient_id = p.patient_id;
+from standing a left join patient_refs p on p.ref = a.patient_ref left join panel n on n.patient_id = p.patient_id;
 
 update judged_Appointment set reason = 'no practitioner of the practice takes part' where reason is null and member_id is null;
 
 create table offered as
-with claimed as (
-    select c.id, c.patient_ref, unnest(c.items) as item, c.provider_ref, coalesce(c.deleted_at, c.changed_at) as changed_at,
-        c.is_deleted or c.status in ('cancelled', 'entered-in-error') as is_withdrawn, c.member_refs
-    from Claim c where c.claim_use = 'claim' and coalesce(c.status, '') <> 'draft'
+with every_claim as (
+    select *, true as is_newest from Claim union all by name select *, false as is_newest from older_Claim
+),
+claimed as (
+    select c.id, c.patient_ref, unnest(c.items) as item, c.provider_ref, c.is_newest, c.changed_at,
+        max(coalesce(c.deleted_at, c.changed_at)) over (partition by c.id) as newest_at,
+        c.is_deleted or c.status in ('cancelled', 'entered-in-error') as is_withdrawn, c.member_refs, c.claim_use, c.status
+    from every_claim c
 ),
 billed as (
     select c.*, m.member_id as provider_id, t.organization_id, (
@@ -333,37 +357,49 @@ billed as (
         from unnest(c.member_refs) with ordinality as a (ref, ord) join member_refs r on r.ref = a.ref join members x using (member_id)
     ) as team_id
     from claimed c left join member_refs m on m.ref = c.provider_ref left join organization_refs t on t.ref = c.provider_ref
+    where c.claim_use = 'claim' and coalesce(c.status, '') <> 'draft'
+),
+every_procedure as (
+    select *, true as is_newest from "Procedure" union all by name select *, false as is_newest from older_Procedure
 ),
 performed as (
-    select p.*, v.organization_id, v.id as encounter_id, (
+    select p.*, max(coalesce(p.deleted_at, p.changed_at)) over (partition by p.id) as newest_at, v.organization_id, v.id as encounter_id, (
         select arg_min(x.member_id, a.ord)
         from unnest(p.member_refs) with ordinality as a (ref, ord) join member_refs r on r.ref = a.ref join members x using (member_id)
     ) as member_id
-    from Procedure p left join visits v on 'Encounter/' || v.id = p.encounter_ref
+    from every_procedure p left join visits v on 'Encounter/' || v.id = p.encounter_ref
 )
-select 1 as rank, 'Claim-' || id || '-' || item.sequence as service_id, id as source_id, patient_ref, coalesce(team_id, provider_id) as member_id,
+select 1 as rank, 'Claim-' || id || '-' || item.sequence as service_id, patient_ref, coalesce(team_id, provider_id) as member_id,
     organization_id, item.procedure_code, day_of(item.served) as service_date, cast(round(item.units) as bigint) as units, null as encounter_id,
-    is_withdrawn, changed_at
+    is_withdrawn, is_newest, changed_at, newest_at
 from billed where item.procedure_code is not null
 union all
-select 2, 'Procedure-' || id, id, patient_ref, member_id, organization_id, procedure_code, day_of(performed), null, encounter_id,
-    is_deleted or status = 'entered-in-error', coalesce(deleted_at, changed_at)
-from performed where procedure_code is not null and (is_deleted or status in ('completed', 'entered-in-error'))
+select 2, 'Procedure-' || id, patient_ref, member_id, organization_id, procedure_code, day_of(performed), null, encounter_id,
+    is_deleted or status <> 'completed', is_newest, changed_at, newest_at
+from performed
+where procedure_code is not null
+    and (status = 'completed' or (is_newest and (is_deleted or status not in ('preparation', 'in-progress'))))
 union all
-select 3, 'Encounter-' || id, id, patient_ref, member_id, organization_id, procedure_code, day, null, id,
-    is_deleted or status = 'entered-in-error', coalesce(deleted_at, changed_at)
-from visits where procedure_code is not null and (is_real or is_deleted or status = 'entered-in-error');
+select 3, 'Encounter-' || id, patient_ref, member_id, organization_id, procedure_code, day, null, id, not is_real, is_newest, changed_at, newest_at
+from all_visits v where procedure_code is not null and is_told(v);
 
 create table services as
-select s.*, n.patient_id,
+-- what an older version offers and the newest does not is taken back: an item that is gone, a visit that is only planned again
+with standing as (
+    select s.* replace (s.is_withdrawn or not s.is_newest as is_withdrawn), n.patient_id
+    from offered s join patient_refs p on p.ref = s.patient_ref join panel n using (patient_id)
+    qualify row_number() over (partition by s.service_id order by s.is_newest desc, s.changed_at desc nulls last, s.procedure_code) = 1
+)
+select s.* exclude (service_date, changed_at),
+    -- a day is required of what is withdrawn, too, though it means nothing there
+    case when s.is_withdrawn then coalesce(s.service_date, ended_at(s.newest_at)) else s.service_date end as service_date,
     case when has_own() and coalesce(o.organization_id is null, true) and (s.organization_id is not null or m.member_id is null)
         then 'other_practice' else 'own_practice' end as billed_by
-from offered s
-join patient_refs p on p.ref = s.patient_ref join panel n using (patient_id)
+from standing s
 left join own_organizations o using (organization_id)
 left join members m on m.member_id = s.member_id
 -- one service told by claim, procedure and encounter is one: the claim's
-qualify s.is_withdrawn or s.rank = min(s.rank) filter (not s.is_withdrawn) over (partition by n.patient_id, s.procedure_code, s.service_date);
+qualify s.is_withdrawn or s.rank = min(s.rank) filter (not s.is_withdrawn) over (partition by s.patient_id, s.procedure_code, s.service_date);
 
 create table judged_Encounter as
 select v.id, n.patient_id,
@@ -406,8 +442,8 @@ from Organization o where not o.is_deleted;
 """
 
 _APPOINTMENT_STATUS = """case
-    when a.status in ('pending', 'booked', 'arrived', 'checked-in') then 'scheduled' when a.status = 'fulfilled' then 'completed'
-    when a.status in ('cancelled', 'entered-in-error') then 'cancelled' when a.status = 'noshow' then 'no_show' end"""
+    when status in ('pending', 'booked', 'arrived', 'checked-in') then 'scheduled' when status = 'fulfilled' then 'completed'
+    when status in ('cancelled', 'entered-in-error') then 'cancelled' when status = 'noshow' then 'no_show' end"""
 
 # Table: the resources of which at least one must be in the export for it to be landed, and its rows.
 EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -475,13 +511,15 @@ EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
             utc(instant_of(starts)) as scheduled_start, utc(ends_at) as scheduled_end, changed(changed_at) as updated_at
         from judged_Appointment where reason is null
         union all
-        select 'Encounter-' || v.id, v.patient_id, v.member_id, coalesce(v.planned, v.type_text, 'visit'), 'completed',
+        select 'Encounter-' || v.id, v.patient_id, v.member_id, coalesce(v.planned, v.type_text, 'visit'),
+            case when v.is_real and v.is_newest then 'completed' else 'cancelled' end,
             utc(instant_of(v.period_start)), utc(coalesce(
                 case when instant_of(v.period_end) > instant_of(v.period_start) then instant_of(v.period_end) end,
-                instant_of(v.period_start) + interval 15 minutes)), changed(v.changed_at)
-        from visits v join panel using (patient_id)
-        where not getvariable('has_appointments') and v.is_real and v.place = 'office' and v.stay_type is null and not v.is_elsewhere
+                instant_of(v.period_start) + interval 15 minutes)), changed(v.newest_at)
+        from all_visits v join panel using (patient_id)
+        where not getvariable('has_appointments') and is_told(v) and v.place = 'office' and v.stay_type is null and not v.is_elsewhere
             and v.member_id is not null and length(v.period_start) > 10
+        qualify row_number() over (partition by v.id order by v.is_newest desc, v.changed_at desc nulls last) = 1
         order by 1""",
     ),
     "services": (
@@ -490,7 +528,7 @@ EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
         select service_id, patient_id, case when billed_by = 'own_practice' then member_id end as member_id,
             case when is_withdrawn then '{WITHDRAWN}' else procedure_code end as procedure_code, service_date, units,
             case when encounter_id is not null and not getvariable('has_appointments') and billed_by = 'own_practice' then 'Encounter-' || encounter_id end
-                as appointment_id, billed_by, null as ccm_discussed, changed(changed_at) as updated_at
+                as appointment_id, billed_by, null as ccm_discussed, changed(newest_at) as updated_at
         from services order by service_id""",
     ),
 }  # fmt: skip
