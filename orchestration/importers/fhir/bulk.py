@@ -12,8 +12,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -69,18 +70,22 @@ class Bulk:
         return {file.resource_type for file in self.files if not file.is_deletions and not file.is_errors}
 
 
-def read_bulk(source: Path, connection: duckdb.DuckDBPyConnection) -> Bulk:
-    """Reads every export below the folder. HouseError names the file and line that is no JSON: what it said, nobody would know."""
+def read_bulk(source: Path, connection: duckdb.DuckDBPyConnection, time_zone: str) -> Bulk:
+    """Reads every export below the folder; a time that says no zone is of `time_zone`.
+
+    HouseError names the file and line that is no JSON: what it said, nobody would know.
+    """
     if not source.is_dir():
         raise HouseError(f"{source}: no folder; point to the folder with the NDJSON files of a bulk export")
     files = [_look(path, source) for path in _ndjson(source)]
     if not any(file.resource_type == "Patient" and not file.is_deletions for file in files):
         raise HouseError(f"{source}: no NDJSON file with Patient resources here; point to the folder of a FHIR R4 bulk export")
     exports = sorted({file.export for file in files})
-    times = {export: _transaction_time(export) for export in exports}
+    times = {export: _transaction_time(export, time_zone) for export in exports}
     connection.execute("load icu")
     connection.execute("load json")
     connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set variable zone = $zone", {"zone": time_zone})
     connection.execute("set enable_progress_bar = false")  # it would stand in the midst of --json
     connection.execute(macros())
     connection.execute("create table exports (path varchar, export varchar, exported_at timestamptz)")
@@ -135,14 +140,24 @@ def _look(path: Path, source: Path) -> BulkFile:
         raise HouseError(
             f"{path}: a line of {longest:,} bytes, more than the {_LONGEST:,} that one resource may have; leave attachments out of the export"
         )
-    found = _TYPE.search(first)
     folder = path.parent
     is_deletions, is_errors = folder.name.lower() in _DELETED, folder.name.lower() in _ERRORS
     export = folder.parent if (is_deletions or is_errors) and folder != source else folder
-    return BulkFile(path, export, is_deletions, is_errors, lines, longest, found[1].decode() if found else "")
+    return BulkFile(path, export, is_deletions, is_errors, lines, longest, _type_of(first))
 
 
-def _transaction_time(export: Path) -> datetime | None:
+def _type_of(line: bytes) -> str:
+    """The resource's own type: one contained in it may stand before it. The pattern is for a line that is no JSON, which the reader judges."""
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError):
+        found = _TYPE.search(line)
+        return found[1].decode() if found else ""
+    name = content.get("resourceType") if isinstance(content, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _transaction_time(export: Path, time_zone: str) -> datetime | None:
     """Of the manifest that the server answered with, if it was kept beside the files."""
     for path in sorted(export.glob("*.json")):
         if path.stat().st_size > _LARGEST_MANIFEST:
@@ -153,7 +168,7 @@ def _transaction_time(export: Path) -> datetime | None:
             if text is None:
                 continue
             time = datetime.fromisoformat(text)
-            return time if time.tzinfo else time.replace(tzinfo=UTC)
+            return time if time.tzinfo else time.replace(tzinfo=ZoneInfo(time_zone))
         except (ValueError, TypeError):
             raise HouseError(f"{path}: no manifest of a bulk export (transactionTime); mend or remove it") from None
     return None
@@ -239,13 +254,20 @@ def _read(bulk: Bulk, resource_type: str) -> None:
         files,
     )
     con = bulk.connection
+    astray = con.execute(
+        f"select path from read_{resource_type} group by path having count(*) filter (resource_type = '{resource_type}') = 0 order by path limit 1"
+    ).fetchone()
+    if astray is not None:
+        raise HouseError(
+            f"{astray[0]}: no line of it is a {resource_type} as its first line says; export the file again, one type in each file"
+        )
     is_typed = f"resource_type = '{resource_type}'"
     rows, lines, nameless = con.execute(
         f"select count(*), count(*) filter ({is_typed}), count(*) filter ({is_typed} and coalesce(id, '') = '') from read_{resource_type}"
     ).fetchall()[0]
 
     def versions(which: str) -> str:
-        # the digest: of two versions of one time any DuckDB chooses the same
+        # the digest: of two versions of one time every release of DuckDB chooses the same, wherever the folder lies
         return f"""
         with kept as (
             select r.* exclude (path), coalesce(d.gone_at >= coalesce(last_updated, exported_at, timestamptz '1900-01-01'), false) as is_deleted,
@@ -256,7 +278,8 @@ def _read(bulk: Bulk, resource_type: str) -> None:
         )
         select * exclude (resource_type, exported_at, export), coalesce(last_updated, exported_at) as changed_at from kept
         qualify row_number() over (
-            partition by id order by coalesce(last_updated, exported_at) desc nulls last, export desc, md5(cast(kept as varchar)) desc
+            partition by id order by coalesce(last_updated, exported_at) desc nulls last, export desc,
+                md5(replace(cast(kept as varchar), export, '')) desc
         ) {which}
         """
 

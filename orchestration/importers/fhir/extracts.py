@@ -348,7 +348,7 @@ with every_claim as (
 claimed as (
     select c.id, c.patient_ref, unnest(c.items) as item, c.provider_ref, c.is_newest, c.changed_at,
         max(coalesce(c.deleted_at, c.changed_at)) over (partition by c.id) as newest_at,
-        c.is_deleted or c.status in ('cancelled', 'entered-in-error') as is_withdrawn, c.member_refs, c.claim_use, c.status
+        c.is_deleted or coalesce(c.status, '') in ('cancelled', 'entered-in-error') as is_withdrawn, c.member_refs, c.claim_use, c.status
     from every_claim c
 ),
 billed as (
@@ -539,12 +539,14 @@ def judge(bulk: Bulk, practice: Practice, night: date, as_of: datetime, organiza
     con = bulk.connection
     con.execute(_MACROS)
     for name, value in (
-        ("zone", practice.time_zone), ("night", night), ("as_of", as_of), ("npi", practice.npi), ("tin", practice.tax_id),
+        ("night", night), ("as_of", as_of), ("npi", practice.npi), ("tin", practice.tax_id),
         ("organizations", list(organizations)), ("has_appointments", "Appointment" in bulk.present),
     ):  # fmt: skip
         kind = "::varchar[]" if name == "organizations" else ""  # an empty list has no type of its own
         con.execute(f"set variable {name} = $value{kind}", {"value": value})
-    con.execute("set variable has_problem_list = (select count(*) > 0 from Condition where not is_deleted and list_contains(categories, 'problem-list-item'))")
+    con.execute(
+        "set variable has_problem_list = (select count(*) > 0 from Condition where not is_deleted and list_contains(categories, 'problem-list-item'))"
+    )
     con.execute(_targets())
     for sql in (_TARGETS, _OWN, _VISITS, _PATIENTS, _FACTS, _CHANGES.replace("{status}", _APPOINTMENT_STATUS)):
         con.execute(sql)

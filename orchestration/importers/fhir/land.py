@@ -67,7 +67,7 @@ def import_fhir(
         scratch.mkdir(mode=0o700)
         try:
             with _engine(house, spill) as connection:
-                bulk = read_bulk(source, connection)
+                bulk = read_bulk(source, connection, practice.time_zone)
                 night, as_of = _night(bulk, practice, night)
                 unknown = sorted(set(organizations) - _organization_ids(bulk))
                 if unknown:

@@ -11,17 +11,23 @@ from dataclasses import dataclass
 
 from orchestration.importers.export import MAPS
 
-# FHIR's dates may be a year or a month; a time is local to the practice's zone once it is a day. A reference becomes one text, whatever form it
-# comes in: `Type/id` (relative, absolute, versioned, urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained).
+# FHIR's dates may be a year or a month; a time is local to the practice's zone once it is a day. One without a zone of its own is local to the
+# practice, as in any extract: of two the first. A reference becomes one text, whatever form it comes in: `Type/id` (relative, absolute, versioned, urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained).
 _MACROS = r"""
-create macro instant_of(text) as case when length(text) > 10 then try_cast(text as timestamptz) end;
+create macro of_local(local, zone) as case
+    when timezone(zone, timezone(zone, local) - interval 1 hour) = local then timezone(zone, local) - interval 1 hour
+    else timezone(zone, local) end;
+create macro moment_of(text, zone) as case
+    when regexp_matches(text, ':[0-9.]+ ?(Z|z|[+-][0-9:]+)$') then try_cast(text as timestamptz)
+    else of_local(try_cast(text as timestamp), zone) end;
+create macro instant_of(text) as case when length(text) > 10 then moment_of(text, getvariable('zone')) end;
 create macro utc(moment) as strftime(timezone('UTC', moment), '%Y-%m-%dT%H:%M:%SZ');
 create macro first_day(text, zone) as case length(text)
     when 4 then try_cast(text || '-01-01' as date) when 7 then try_cast(text || '-01' as date) when 10 then try_cast(text as date)
-    else cast(timezone(zone, try_cast(text as timestamptz)) as date) end;
+    else cast(timezone(zone, moment_of(text, zone)) as date) end;
 create macro last_of(text, zone) as case length(text)
     when 4 then try_cast(text || '-12-31' as date) when 7 then last_day(try_cast(text || '-01' as date)) when 10 then try_cast(text as date)
-    else cast(timezone(zone, try_cast(text as timestamptz)) as date) end;
+    else cast(timezone(zone, moment_of(text, zone)) as date) end;
 create macro codings(concept) as coalesce(json_extract(concept, '$.coding[*]'), []);
 create macro all_codings(concepts) as coalesce(json_extract(concepts, '$[*].coding[*]'), []);
 create macro words(given, more) as lower(concat_ws(' ',
@@ -116,7 +122,7 @@ RESOURCES: dict[str, Resource] = {
         "status subscriberId order", "identifier type beneficiary period payor class contained",
         """r.status, coalesce(nullif(r.subscriberId, ''), identifier_in(r.identifier, 'mbi'), r.identifier->>'$[0].value') as member_id,
         try_cast(r.order as integer) as priority, ref_of(r.beneficiary, 'Patient') as patient_ref,
-        r.period->>'$.start' as period_start, r.period->>'$.end' as period_end, 
+        r.period->>'$.start' as period_start, r.period->>'$.end' as period_end,
         list_filter(refs_of(json_extract(r.payor, '$[*]'), 'Organization'), lambda p: p <> '#') as payor_refs,
         list_filter(coalesce(json_extract_string(r.payor, '$[*].reference'), []), lambda p: p like '#%'
             and not list_contains(list_transform(contained_in(r.contained, 'Organization'), lambda c: '#' || (c->>'$.id')), p)) as lost_payors,
@@ -133,7 +139,8 @@ RESOURCES: dict[str, Resource] = {
         """ref_of(r.subject, 'Patient') as patient_ref, codings(r.clinicalStatus)[1]->>'$.code' as clinical_status,
         codings(r.verificationStatus)[1]->>'$.code' as verification_status,
         upper(replace(code_in(codings(r.code), 'icd10cm'), '.', '')) as icd10_code, code_in(codings(r.code), 'snomed') as snomed_code,
-        coalesce(json_extract_string(r.category, '$[*].coding[*].code'), []) as categories, len(codings(r.code)) > 0 as is_coded, coalesce(r.onsetDateTime, r.onsetPeriod->>'$.start') as onset, r.recordedDate as recorded,
+        coalesce(json_extract_string(r.category, '$[*].coding[*].code'), []) as categories, len(codings(r.code)) > 0 as is_coded,
+        coalesce(r.onsetDateTime, r.onsetPeriod->>'$.start') as onset, r.recordedDate as recorded,
         coalesce(r.abatementDateTime, r.abatementPeriod->>'$.end', r.abatementPeriod->>'$.start') as abatement,
         coalesce(r.abatementString, r.abatementAge, r.abatementRange) is not null as has_abated""",
     ),
@@ -179,7 +186,8 @@ RESOURCES: dict[str, Resource] = {
     "Consent": _of(
         "status dateTime", "scope category patient performer sourceAttachment sourceReference policyRule provision verification",
         """r.status, ref_of(r.patient, 'Patient') as patient_ref, r.dateTime as consented, r.provision->>'$.type' as provision_type,
-        r.provision->>'$.period.start' as period_start, r.provision->>'$.period.end' as period_end, refs_of(json_extract(r.performer, '$[*]'), 'Practitioner') as member_refs,
+        r.provision->>'$.period.start' as period_start, r.provision->>'$.period.end' as period_end,
+        refs_of(json_extract(r.performer, '$[*]'), 'Practitioner') as member_refs,
         coalesce(r.sourceAttachment, r.sourceReference) is not null as is_written,
         coalesce(list_contains(json_extract_string(r.verification, '$[*].verified'), 'true'), false) as is_verified,
         words(list_concat(list_concat(codings(r.scope), all_codings(r.category)),
