@@ -435,6 +435,7 @@ def test_a_refusal_ends_the_consents_before_it(tmp_path):
         refusal("again-no", "again"), consent("again-yes2", "again", dateTime=at("2026-10-01")),
         refusal("other-no", "other", category=[concept(text="Principal care management")], policyRule=concept(text="PCM")),
         refusal("void-no", "void", status="entered-in-error"),
+        refusal("far-no", "other", category=[concept(text="Research")], policyRule=None),
         refusal("undated-no", "undated", dateTime=None),
         refusal("both-no", "both", dateTime=None), refusal("both-no2", "both"),
     ])  # fmt: skip
@@ -443,6 +444,7 @@ def test_a_refusal_ends_the_consents_before_it(tmp_path):
         "undated-yes": "refused, day not said", "both-yes": "refused, day not said",
     }  # fmt: skip
     assert report.count("Consent", "a refusal (provision deny): it ends the consents before it") == 8
+    assert report.count("Consent", "about no care management program that fhir_words.csv knows") == 1
     assert report.count("Consent", "refused on a day that is not said: landed without one, to be quarantined") == 2
 
 

@@ -287,10 +287,10 @@ select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) a
     ) as revoked_on,
     case
         when c.status in ('draft', 'proposed', 'rejected', 'entered-in-error') then 'status ' || c.status
-        when c.provision_type = 'deny' then 'a refusal (provision deny): it ends the consents before it'
         when program_of(c.words) is null then 'about no care management program that fhir_words.csv knows'
         when program_of(c.words) = 'none' then 'about care management of another kind, none of the programs'
-        else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
+        else coalesce(patient_fault(c.patient_ref, p.patient_id, n.patient_id),
+            case when c.provision_type = 'deny' then 'a refusal (provision deny): it ends the consents before it' end)
     end as reason
 from Consent c left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id
 where not c.is_deleted;

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from orchestration.importers.export import MAPS
 
 # FHIR's dates may be a year or a month; a time is local to the practice's zone once it is a day. One without a zone of its own is local to the
-# practice, as in any extract: of two the first. A reference becomes one text, whatever form it comes in: `Type/id` (relative, absolute, versioned, urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained).
+# practice, as in any extract: of two the first. A reference becomes one text, whatever form it comes in: `Type/id` (relative, absolute, versioned,
+# urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained).
 _MACROS = r"""
 create macro of_local(local, zone) as case
     when timezone(zone, timezone(zone, local) - interval 1 hour) = local then timezone(zone, local) - interval 1 hour
