@@ -140,7 +140,7 @@ left join patient_refs p on p.ref = e.patient_ref
 left join organization_refs t on t.ref = e.organization_ref
 left join own_organizations o using (organization_id);
 
-create table visits as select * from all_visits where is_newest;
+create view visits as select * from all_visits where is_newest;
 
 -- one that was done, or that its source says will not be: the latter takes back what may have been landed before
 create macro is_told(visit) as visit.is_real or (visit.is_newest and (visit.is_deleted or visit.status in ('cancelled', 'entered-in-error')));
