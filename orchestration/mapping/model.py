@@ -121,7 +121,7 @@ class ColumnRule(_Strict):
         for form in forms or ():
             if not (info.field_name == "instant" and form in INSTANT_WORDS):
                 time_form(form, is_instant=info.field_name == "instant")
-        return forms
+        return forms and _checked_days(forms, is_instant=info.field_name == "instant")
 
     @field_validator("duration")
     @classmethod
@@ -170,6 +170,18 @@ def _checked_durations(forms: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError(f"{wrong[0]!r} is no form of a duration; one of {', '.join(DURATIONS)}")
     if len({"seconds", "minutes", "hours"} & set(forms)) > 1 or {"h:mm", "mm:ss"} <= set(forms):
         raise ValueError("these forms cannot be told apart (90, 21:30); keep the one that the export means")
+    return forms
+
+
+def _checked_days(forms: tuple[str, ...], *, is_instant: bool) -> tuple[str, ...]:
+    """Two forms that differ by the order of month, day and short year alone: the first that fits a text is taken, and both may fit."""
+    known: dict[tuple[str, str | None], str] = {}
+    for form in forms:
+        if form not in INSTANT_WORDS:
+            read = time_form(form, is_instant=is_instant)
+            shape = re.sub("%[mdy]", "%d", read.strptime)
+            if known.setdefault((shape, read.zone), read.strptime) != read.strptime:
+                raise ValueError("these forms cannot be told apart (03/02/2026); keep the one that the export means")
     return forms
 
 

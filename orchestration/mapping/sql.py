@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from orchestration.contracts import NOTE, ExtractContract
 from orchestration.mapping.forms import INSTANT_WORDS, ZONE_NAMES, time_form
@@ -15,6 +16,7 @@ from orchestration.mapping.model import AS_IT_IS, NIGHT, ColumnRule, Each, Filte
 from orchestration.take_in import typed
 from orchestration.take_in.reader import OF_EXPORT
 from orchestration.take_in.typed import literal, name
+from orchestration.take_in.zones import LAST_DAY, switches
 
 # A line gives its rows numbers of their own: the line, and which of its rows it is, times this. The first keeps the line's own number.
 ROWS_OF_A_LINE = 1_000_000_000
@@ -47,22 +49,25 @@ def label(rule: ColumnRule | None) -> str:
     return ", ".join(rule.reads()) or NIGHT if rule else ""
 
 
-def query(contract: ExtractContract, variants: Sequence[RowRule], source: str, night: str) -> str:
+def query(contract: ExtractContract, variants: Sequence[RowRule], source: str, night: str, zone: str) -> str:
     """Query: part, line_number, fault, fault_column, is_kept, the staged columns (`typed.staged_columns`).
 
-    `source`: a relation of line_number, fault and the export's columns as text (`of_export`); `night`: YYYY-MM-DD. Every line comes out at least once.
+    `source`: a relation of line_number, fault and the export's columns as text (`of_export`); `night`: YYYY-MM-DD;
+    `zone`: of times without an offset. Every line comes out at least once.
     """
-    return " union all by name ".join(f"({_variant(contract, row, number, source, night)})" for number, row in enumerate(variants))
+    return " union all by name ".join(
+        f"({_variant(contract, row, number, source, night, zone)})" for number, row in enumerate(variants)
+    )
 
 
-def _variant(contract: ExtractContract, row: RowRule, number: int, source: str, night: str) -> str:
+def _variant(contract: ExtractContract, row: RowRule, number: int, source: str, night: str, zone: str) -> str:
     rules = [(column.name, row.columns[column.name]) for column in contract.columns if column.name in row.columns]
     taken, pieces, turned, faults = [], [], [], []
     for place, (column, rule) in enumerate(rules):
         is_note = column == NOTE
         taken.append(f"{_taken(rule, night, is_note)} as q{place}")
         pieces.append(f"{_pieces(rule, f'q{place}', is_note)} as r{place}")
-        made = _turned(rule, f"r{place}", f"v{place}")
+        made = _turned(rule, f"r{place}", f"v{place}", zone)
         turned.append(f"{_known(rule, made, f'r{place}')} as v{place}")
         shown = literal(label(rule))
         if rule.pattern is not None:
@@ -172,13 +177,13 @@ def _known(rule: ColumnRule, made: Turned, text: str) -> str:
     return f"case when {text} is null then {blank} else {filled} end"
 
 
-def _turned(rule: ColumnRule, text: str, made: str) -> Turned:
-    """What becomes of a text; `made`: what the value is called once it is there."""
+def _turned(rule: ColumnRule, text: str, made: str, zone: str) -> Turned:
+    """What becomes of a text; `made`: what the value is called once it is there; `zone`: of times without an offset."""
     if rule.date:
         value = f"strftime({_day(rule.date, text)}, '%Y-%m-%d')"
         return Turned(value, f"{made} is null", f"not a date ({' or '.join(rule.date)}); {_MEND_ROW}")
     if rule.instant:
-        value = f"coalesce({', '.join(_instants(rule.instant, text, _added(rule)))})"
+        value = f"coalesce({', '.join(_instants(rule.instant, text, _added(rule), zone))})"
         wanted = " or ".join(rule.instant) + (f", plus {' or '.join(rule.plus.duration)}" if rule.plus else "")
         return Turned(value, f"{made} is null", f"not a timestamp ({wanted}); {_MEND_ROW}")
     if rule.duration:
@@ -249,7 +254,23 @@ def _added(rule: ColumnRule) -> str:
     return f" + to_seconds(coalesce({', '.join(_seconds(form, length) for form in rule.plus.duration)}))"
 
 
-def _instants(forms: Sequence[str], text: str, added: str) -> list[str]:
+def _ahead_of_utc(stamp: str, zone: str) -> str:
+    """The offset of a time by the zone's clock, to stand behind it. With it a length that is added is elapsed time, whatever the clocks do meanwhile.
+
+    Empty on days that no work is logged on, which `zones` does not hold: there a length is by the clock, and only a night of their change differs."""
+    (start, offset), *rest = switches(zone)
+    cases = [f"when {stamp} < timestamp '{start}' then ''"]
+    for switch, after in rest:
+        cases.append(f"when {stamp} < timestamp '{switch}' then '{_sign(offset)}'")
+        offset = after
+    return f"case {' '.join(cases)} when {stamp} < timestamp '{LAST_DAY + timedelta(days=1)}' then '{_sign(offset)}' else '' end"
+
+
+def _sign(offset: int) -> str:
+    return f"{'-' if offset < 0 else '+'}{abs(offset) // 3600:02}:{abs(offset) // 60 % 60:02}"
+
+
+def _instants(forms: Sequence[str], text: str, added: str, clock: str) -> list[str]:
     """Texts of the contract's form, one for each form of the export's that fits."""
     iso = "'%Y-%m-%dT%H:%M:%S'"
     made = []
@@ -273,6 +294,8 @@ def _instants(forms: Sequence[str], text: str, added: str) -> list[str]:
             elif zone:
                 offsets = " ".join(f"when {literal(short)} then {literal(offset)}" for short, offset in ZONE_NAMES.items())
                 behind = f" || case upper(regexp_extract({text}, {cut}, 2)) {offsets} end"
+            elif added:
+                behind = f" || {_ahead_of_utc(_stamp(form, body, True), clock)}"
             made.append(f"strftime({_stamp(form, body, True)}{added}, {iso}){behind}")
     return made
 

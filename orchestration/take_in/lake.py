@@ -573,6 +573,9 @@ class _Batch:
     def _file_id(self, place: int) -> int:
         return self.number * 1_000_000 + place
 
+    def _zone_of(self, one: LandedTable) -> str:
+        return (one.mapped and one.mapped.loaded.mapping.time_zone) or self.practices[one.practice_id]
+
     def _name_files(self, files: list[tuple[int, LandedTable]]) -> None:
         """The table `files`: whose each file is, of which night, by which clock, and in whose words its faults are told."""
         rows = [
@@ -580,7 +583,7 @@ class _Batch:
                 "file_id": self._file_id(place),
                 "practice_id": one.practice_id,
                 "extract_date": one.extract_date,
-                "zone": self.zones[(one.mapped and one.mapped.loaded.mapping.time_zone) or self.practices[one.practice_id]],
+                "zone": self.zones[self._zone_of(one)],
                 "told_by": self._told_by(one),
             }
             for place, one in files
@@ -752,11 +755,12 @@ class _Batch:
     ) -> bool:
         """Makes the table `mapped`; False when DuckDB did not read every row that is `wanted`, and then there is no table."""
         night, variants = one.extract_date.isoformat(), mapped.variants
+        zone = self._zone_of(one)
         # Several rows of a line are made of what was read once. No note is in such a file (mapping/model.py): its text is never kept.
         query = (
-            mapping_sql.query(contract, variants, source, night)
+            mapping_sql.query(contract, variants, source, night, zone)
             if len(variants) == 1
-            else f"with source as materialized (select * from {source}) {mapping_sql.query(contract, variants, 'source', night)}"
+            else f"with source as materialized (select * from {source}) {mapping_sql.query(contract, variants, 'source', night, zone)}"
         )
         try:
             self.engine.execute(f"create table mapped as {query}")

@@ -57,6 +57,15 @@ def _days(name: str) -> tuple[pa.Array, pa.Array, pa.Array]:
     return tuple(pa.array(values, pa.int64()) for values in (offsets[:-1], switches, offsets[1:]))
 
 
+def switches(name: str) -> list[tuple[datetime, int]]:
+    """From when on, by the zone's own clock, it is how many seconds ahead of UTC; of the days from FIRST_DAY to LAST_DAY, the first entry at their start."""
+    before, second, after = (part.to_pylist() for part in _days(name))
+    start = datetime.combine(FIRST_DAY, time.min)
+    return [(start, before[0])] + [
+        (start + timedelta(days=day, seconds=second[day]), after[day]) for day in range(_DAYS) if second[day] < _DAY_SECONDS
+    ]
+
+
 def far_days(days: Iterable[tuple[int, str, date]]) -> pa.Table:
     """The same as `zone_days` for single days (number of the zone, its name, day) that lie before FIRST_DAY or behind LAST_DAY: old dates and slips of
     the pen, which are taken to UTC like any other time."""

@@ -23,7 +23,7 @@ def turned(column: str, rule: object, values: list[str | None], table: str = "ti
             f'create table given (line_number bigint, fault varchar, "{sql.OF_EXPORT}X" varchar, "{sql.OF_EXPORT}Y" varchar)'
         )
         con.executemany("insert into given values (?, null, ?, 'y')", list(enumerate(values)) or [(0, None)])
-        query = sql.query(extract_contracts()[table], [row], "given", "2026-02-03")
+        query = sql.query(extract_contracts()[table], [row], "given", "2026-02-03", "America/Chicago")
         return con.execute(f"select {column}, fault_column from ({query}) order by line_number").fetchall()
 
 
@@ -155,3 +155,25 @@ def test_a_files_name_says_its_night_and_a_name_of_another_form_is_none():
 def test_a_constant_takes_nothing_else():
     with pytest.raises(ValueError, match="nothing else"):
         ColumnRule.model_validate({"constant": "x", "case": "upper"})
+
+
+@pytest.mark.parametrize(
+    ("forms", "are_told_apart"),
+    [
+        (["MM/DD/YYYY HH:mm", "DD/MM/YYYY HH:mm"], False),
+        (["iso", "M/D/YYYY h:mm AM", "DD/MM/YYYY hh:mm AM"], False),
+        (["YYYYMMDDHHmm", "YYYYDDMMHHmm"], False),
+        (["MM/DD/YYYY HH:mm", "M/D/YYYY H:mm"], True),  # one form, written twice
+        (["MM/DD/YYYY HH:mm", "MM/DD/YYYY HH:mm:ss"], True),
+        (["MM/DD/YYYY HH:mm", "DD/MM/YYYY hh:mm AM"], True),
+        (["MM/DD/YYYY HH:mm", "DD/MM/YYYY HH:mm Z"], True),
+        (["MM/DD/YYYY HH:mm", "DD-MM-YYYY HH:mm", "DD/MMM/YYYY HH:mm"], True),
+    ],
+)
+def test_forms_are_refused_where_one_text_may_be_two_days(forms, are_told_apart):
+    rule = {"from": "X", "instant": forms}
+    if are_told_apart:
+        ColumnRule.model_validate(rule)
+        return
+    with pytest.raises(ValueError, match="cannot be told apart"):
+        ColumnRule.model_validate(rule)

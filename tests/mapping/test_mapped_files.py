@@ -5,7 +5,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -320,6 +321,75 @@ def test_an_end_is_a_start_and_the_length_in_another_column(home):
     assert [(line, column) for line, column, *_ in reasons(home)] == [(4, "At, Length")]
 
 
+CALLS_WITH_LENGTHS = """
+system: calls
+%s
+tables:
+  outreach:
+    columns:
+      outreach_id: Id
+      patient_id: Who
+      channel: {constant: phone}
+      outcome: {constant: agreed}
+      attempted_at: {from: At, instant: "M/D/YYYY HH:mm", plus: {from: Length, duration: minutes}}
+"""
+
+
+def ends(home: MappedHome, calls: list[tuple[str, int]], zone: str = "") -> list[datetime]:
+    """When each of (start, minutes) ends, in UTC."""
+    home.write("calls", CALLS_WITH_LENGTHS % zone)
+    lines = "".join(f"{number:06},p,{at},{minutes}\n" for number, (at, minutes) in enumerate(calls))
+    home.drop("outreach.csv", "Id,Who,At,Length\n" + lines)
+    home.take_in(mapped=home.chosen(outreach="calls"))
+    return [end for (end,) in home.ask("select attempted_at from {outreach} order by outreach_id")]
+
+
+def test_a_length_is_elapsed_time_on_the_nights_on_which_the_clocks_change(home):
+    # Of 01:50 on 1 November, which comes twice, the first: so it is read without a length, too.
+    calls = [("11/1/2026 00:50", 80), ("11/1/2026 01:50", 20), ("11/1/2026 02:00", 20), ("3/8/2026 01:50", 80), ("3/8/2026 02:30", 20),
+             ("3/8/2026 03:00", 20), ("10/31/2026 23:00", 600), ("7/1/2026 09:00", 20)]  # fmt: skip
+    assert ends(home, calls) == [
+        datetime(2026, 11, 1, 7, 10), datetime(2026, 11, 1, 7, 10), datetime(2026, 11, 1, 8, 20), datetime(2026, 3, 8, 9, 10),
+        datetime(2026, 3, 8, 8, 50), datetime(2026, 3, 8, 8, 20), datetime(2026, 11, 1, 14), datetime(2026, 7, 1, 14, 20),
+    ]  # fmt: skip
+
+
+def test_a_length_is_elapsed_time_by_the_mappings_own_clock(home):
+    calls = [
+        ("4/5/2026 01:20", 40),
+        ("4/5/2026 01:50", 20),
+        ("10/4/2026 01:50", 20),
+        ("1/1/2018 00:00", 20),
+        ("12/31/2046 23:50", 20),
+    ]
+    wanted = [zoned("Australia/Lord_Howe", at, minutes) for at, minutes in calls]
+    assert ends(home, calls, "time_zone: Australia/Lord_Howe") == wanted
+
+
+def test_a_start_of_a_year_in_which_no_work_is_logged_has_its_end_all_the_same(home):
+    calls = [("6/1/1962 10:00", 20), ("1/15/2099 10:00", 20)]
+    assert ends(home, calls) == [zoned("America/Chicago", at, minutes) for at, minutes in calls]
+
+
+def zoned(zone: str, at: str, minutes: int) -> datetime:
+    """Python's own reading of a start and its length, in UTC."""
+    start = datetime.strptime(at, "%m/%d/%Y %H:%M").replace(tzinfo=ZoneInfo(zone))
+    return (start.astimezone(UTC) + timedelta(minutes=minutes)).replace(tzinfo=None)
+
+
+@settings(max_examples=5, deadline=None)
+@given(
+    st.sampled_from(
+        ["America/Chicago", "America/Phoenix", "America/St_Johns", "Pacific/Honolulu", "Europe/Dublin", "Asia/Kolkata"]
+    ),
+    st.lists(st.tuples(st.datetimes(datetime(2018, 1, 1), datetime(2046, 12, 31)), st.integers(0, 3000)), min_size=1, max_size=60),
+)
+def test_every_start_and_its_length_end_when_python_says(tmp_path_factory, zone, calls):
+    written = [(at.strftime("%m/%d/%Y %H:%M"), minutes) for at, minutes in calls]
+    home = MappedHome(tmp_path_factory.mktemp("ends"))
+    assert ends(home, written, f"time_zone: {zone}") == [zoned(zone, at, minutes) for at, minutes in written]
+
+
 FIELD = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=8),
     st.text(' ;"\n\r\tab', max_size=6),
@@ -356,6 +426,8 @@ COMPLAINTS = [
     ("      patient_id: Chart\n", "", 7, "wants patient_id"),
     ("date: MM/DD/YYYY}", "date: MM-DD}", 12, "wants one year"),
     ("date: MM/DD/YYYY}", "instant: MM/DD/YYYY HH:mm}", 12, "instant makes another kind"),
+    ("date: MM/DD/YYYY}", "date: [MM/DD/YYYY, D/M/YYYY]}", 12, "cannot be told apart"),
+    ("date: MM/DD/YYYY}", "date: [YYYY-MM-DD, MM-DD-YY, YY-MM-DD]}", 12, "cannot be told apart"),
     ("delimiter: semicolon", "delimiter: ';;'", 4, "is one ASCII character"),
     ("delimiter: semicolon", "encoding: klingon", 4, "no encoding that Python knows"),
     ("care_plan_id: Plan", "care_plan_id: Plan\n      care_plan_id: Id", 11, "stands twice"),
