@@ -71,16 +71,16 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
         for lock in LOCKS:
             locks.enter_context(house.lock(lock))
         try:
-            for path in _wanted(house):
+            for path in _wanted(house, to):
                 relative = path.relative_to(house.root).as_posix()
-                stat = path.lstat()
+                stat = path.stat()
                 target = scratch / "home" / relative
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 old = known.get(relative)
                 stamp = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
                 # What SQLite still holds beside the file is no part of its stamp: a log is taken anew each time.
-                if old and path.suffix != ".db" and {key: old[key] for key in stamp} == stamp:
-                    os.link(before[-1] / "home" / relative, target)
+                is_old = old and path.suffix != ".db" and {key: old[key] for key in stamp} == stamp
+                if is_old and _linked(before[-1] / "home" / relative, target):
                     files[relative] = old
                     continue
                 files[relative] = {**stamp, "sha256": _taken(path, target)}
@@ -156,20 +156,52 @@ def _manifest(snapshot: Path) -> dict[str, Any]:
         raise HouseError(f"{snapshot / MANIFEST}: cannot be read ({type(error).__name__})") from None
 
 
-def _wanted(house: House) -> Iterator[Path]:
-    for folder, folders, names in os.walk(house.root):
+def _wanted(house: House, to: Path) -> Iterator[Path]:
+    """The files to keep. What a link leads to is the home's, too: a lake on another disk, a configuration that is kept elsewhere."""
+    for folder, folders, names in os.walk(house.root, followlinks=True):
         here = Path(folder)
-        folders[:] = sorted(name for name in folders if not _is_left_out(house, here / name))
+        folders[:] = sorted(
+            name for name in folders if not _is_left_out(house, here / name) and not _leads_back(house, here / name, to)
+        )
         for name in sorted(names):
             path = here / name
-            if path.is_file() and not path.is_symlink() and not _is_left_out(house, path):
+            if _is_left_out(house, path):
+                continue
+            if path.is_file():
                 yield path
+            elif path.is_symlink() and not name.startswith("."):
+                raise HouseError(f"{path}: is a link that leads nowhere; mount what it leads to, or remove it, and run again")
+
+
+def _leads_back(house: House, folder: Path, to: Path) -> bool:
+    """Whether a folder is the backups' own, or a link to one that it lies in."""
+    if folder.resolve() == to:
+        return True
+    above = [one.resolve() for one in folder.parents if one.is_relative_to(house.root)] if folder.is_symlink() else []
+    return any(one.is_relative_to(folder.resolve()) for one in above)
+
+
+def _linked(old: Path, target: Path) -> bool:
+    """False where the disk has no hard links, or the snapshot before has lost the file: then it is copied."""
+    try:
+        os.link(old, target)
+        return True
+    except OSError:
+        return False
 
 
 def _is_left_out(house: House, path: Path) -> bool:
     relative = path.relative_to(house.root).as_posix()
     is_scratch = path.name.startswith(".") and path.name.endswith(".tmp")
-    return relative in LEFT_OUT or is_scratch or path.suffix == ".lock" or path.name.endswith((".db-wal", ".db-shm"))
+    # Of what is dropped no link is read by taking in: it may lead to anything.
+    is_dropped = relative.startswith("inbox/") or (relative.startswith("landing/") and relative.count("/") > 1)
+    return (
+        relative in LEFT_OUT
+        or is_scratch
+        or (is_dropped and path.is_symlink())
+        or path.suffix == ".lock"
+        or path.name.endswith((".db-wal", ".db-shm"))
+    )
 
 
 def _taken(path: Path, target: Path) -> str:

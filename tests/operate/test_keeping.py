@@ -70,6 +70,40 @@ def test_a_second_backup_costs_what_is_new(taken_in, tmp_path):
     assert verify(second.folder) == []
 
 
+def test_what_a_link_of_the_home_leads_to_is_backed_up_and_a_link_that_was_dropped_is_not(taken_in, tmp_path):
+    away = tmp_path / "other disk"
+    away.mkdir()
+    wanted = {path.relative_to(taken_in.root): path.read_bytes() for path in taken_in.lake.rglob("*.parquet")}
+    shutil.move(taken_in.lake, away / "lake")
+    taken_in.lake.symlink_to(away / "lake")
+    (away / "lake" / "again").symlink_to(away)  # leads back to where it is
+    shutil.move(taken_in.practices_yaml, away / "practices.yaml")
+    taken_in.practices_yaml.symlink_to(away / "practices.yaml")
+    (taken_in.inbox / "link.835").symlink_to(away / "practices.yaml")
+    for day in (1, 2):
+        made = backup(taken_in, away / "lake" / "backups", datetime(2026, 11, day, tzinfo=UTC))
+    assert made.new_files == 0 and verify(made.folder) == []
+    new = House(tmp_path / "new")
+    restore(made.folder, new)
+    assert {path.relative_to(new.root): path.read_bytes() for path in new.lake.rglob("*.parquet")} == wanted
+    assert new.practices_yaml.read_bytes() == (away / "practices.yaml").read_bytes() and not new.practices_yaml.is_symlink()
+    assert not (new.inbox / "link.835").exists() and not (new.lake / "backups").exists()
+
+
+def test_a_snapshot_is_whole_where_no_hard_link_can_be_made(taken_in, tmp_path, monkeypatch):
+    first = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 1, tzinfo=UTC))
+    (first.folder / "home" / "practices.yaml").unlink()
+    second = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 2, tzinfo=UTC))
+    assert second.new_files == 1 and verify(second.folder) == []
+
+    def refused(*given):
+        raise PermissionError(1, "Operation not permitted")  # exFAT, some network drives
+
+    monkeypatch.setattr("orchestration.operate.backup.os.link", refused)
+    third = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 3, tzinfo=UTC))
+    assert third.new_files == third.files == first.files and verify(third.folder) == []
+
+
 def test_a_damaged_snapshot_is_not_restored_and_a_home_in_use_is_not_overwritten(taken_in, tmp_path):
     made = backup(taken_in, tmp_path / "backups")
     with pytest.raises(HouseError, match="is not empty"):
