@@ -57,7 +57,10 @@ def deliver(house: House, practices: Mapping[str, Practice], now: datetime | Non
     with house.lock("delivery"), ThreadPoolExecutor(_AT_ONCE) as pool:
         found = list(pool.map(lambda practice: _of_practice(house, practice, mapped, now or datetime.now(UTC)), wanted.values()))
         for outcome in found:
-            before = _state(house, outcome.practice_id)
+            try:
+                before = _state(house, outcome.practice_id)
+            except HouseError:
+                continue  # said by its outcome, and by `faults` as long as it lasts
             last = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "fault": outcome.fault, "waiting": list(outcome.waiting)}
             _write_state(house, outcome.practice_id, {**before, "last": last})
             if outcome.fault is not None and (before.get("last") or {}).get("fault") != outcome.fault:
@@ -76,8 +79,16 @@ def deliver(house: House, practices: Mapping[str, Practice], now: datetime | Non
 
 def faults(house: House, practices: Mapping[str, Practice]) -> dict[str, str]:
     """practice_id -> why its last delivery failed."""
-    found = {name: (_state(house, name).get("last") or {}).get("fault") for name, one in sorted(practices.items()) if one.delivery}
+    found = {name: _last_fault(house, name) for name, one in sorted(practices.items()) if one.delivery}
     return {name: fault for name, fault in found.items() if fault}
+
+
+def _last_fault(house: House, practice_id: str) -> str | None:
+    try:
+        fault: str | None = (_state(house, practice_id).get("last") or {}).get("fault")
+        return fault
+    except HouseError as error:
+        return str(error)
 
 
 def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetime) -> Outcome:
@@ -92,6 +103,7 @@ def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetim
         if house.landing_url is not None:
             raise DeliveryError("CCM_LANDING is object storage, where nothing is fetched to; drop the extracts there, or unset it")
         shutil.rmtree(scratch, ignore_errors=True)
+        _state(house, name)  # what was fetched must be known before anything is
         with opened(practice.delivery) as source:
             nights = _nights(source.listed(), practice.delivery, name, mapped, left_alone)
             for night, there in sorted(nights.items()):

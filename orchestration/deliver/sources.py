@@ -142,7 +142,12 @@ def _sftp(delivery: Delivery) -> Iterator[Source]:
             raise DeliveryError(f"{where}: cannot be reached ({type(error).__name__}); check the network and the server") from None
         if (underneath := channel.get_channel()) is not None:
             underneath.settimeout(SECONDS)
-        yield _Server(where, channel, unquote(parts.path) or "/", (OSError, EOFError, paramiko.SSHException))
+        try:
+            yield _Server(where, channel, unquote(parts.path) or "/", (OSError, EOFError, paramiko.SSHException))
+        except (EOFError, paramiko.SSHException, paramiko.SFTPError) as error:  # wherever it comes: it must not stop the others
+            raise DeliveryError(
+                f"{where}: the connection broke off ({type(error).__name__}); it is tried again, check the network and the server"
+            ) from None
     finally:
         client.close()
 
@@ -175,6 +180,10 @@ class _Server:
         except OSError as error:
             raise DeliveryError(
                 f"{self.where}{folder}: cannot be listed ({type(error).__name__}); check the folder and its rights"
+            ) from None
+        except UnicodeDecodeError:
+            raise DeliveryError(
+                f"{self.where}{folder}: holds a name that is not UTF-8, and cannot be listed; have the file renamed or taken away"
             ) from None
 
     def chunks(self, one: Remote) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from orchestration.deliver import archives, fetch
+from orchestration.deliver import archives, fetch, sources
 from orchestration.deliver.fetch import deliver, faults
 from orchestration.house import House, HouseError
 from orchestration.practices import Delivery, Practice, load_practices, practices_of
@@ -136,6 +136,37 @@ def test_one_practices_unreachable_server_stops_no_other_and_is_told_once(house,
     assert outcomes["lakeside"].fault is None and landed(house) == [f"{NIGHT}/_SUCCESS", f"{NIGHT}/stays.csv"]
     assert "cannot be reached" in outcomes["hilltop"].fault and told == [("delivery_failed", ("hilltop",))]
     assert list(faults(house, {"lakeside": over_sftp(sftp), "hilltop": lost})) == ["hilltop"]
+
+
+@pytest.mark.parametrize("trouble", ["a name of another encoding", "broke off", "state"])
+def test_whatever_one_practices_server_does_the_others_have_their_files(house, sftp, there, tmp_path, trouble, monkeypatch):
+    put(there, f"{NIGHT}/stays.csv")
+    put(tmp_path / "other", f"{NIGHT}/stays.csv")
+    said = "holds a name that is not UTF-8"
+    if trouble == "a name of another encoding":
+        (there / os.fsdecode(b"caf\xe9.csv")).write_text("x")
+    elif trouble == "broke off":
+        entries = sources._Server._entries
+
+        def broken(server, folder):
+            if folder.endswith(NIGHT):
+                server.channel.get_channel().get_transport().sock.close()
+            return entries(server, folder)
+
+        monkeypatch.setattr(sources._Server, "_entries", broken)
+        said = "broke off"
+    else:
+        state = house.state / "deliveries" / "lakeside.json"
+        state.parent.mkdir()
+        state.write_text("{")
+        said = "cannot be read; remove it"
+    good = practice("hilltop", (tmp_path / "other").as_uri())
+    for again in (False, True):
+        outcomes = {one.practice_id: one for one in fetched(house, over_sftp(sftp), good)}
+        assert outcomes["hilltop"].fetched == (() if again else (f"{NIGHT}/stays.csv",)) and outcomes["hilltop"].fault is None
+        assert said in outcomes["lakeside"].fault and landed(house) == []
+        found = faults(house, {"lakeside": over_sftp(sftp), "hilltop": good})
+        assert list(found) == ["lakeside"] and said in found["lakeside"]
 
 
 @pytest.fixture(params=["file", "sftp"])
