@@ -41,6 +41,7 @@ _MENDING = {
     "PartialCredentialsError": "half of the credentials is missing; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
     "ProfileNotFound": "AWS_PROFILE names no profile of ~/.aws; correct it",
     "NoRegionError": "the region is not set; set AWS_REGION to the bucket's",
+    "InvalidEndpoint": "AWS_ENDPOINT_URL_S3 is no address; write it like https://host:port",
     "EndpointConnectionError": "cannot be reached; check AWS_ENDPOINT_URL_S3, AWS_REGION and the network",
     "ConnectTimeoutError": "cannot be reached; check AWS_ENDPOINT_URL_S3, AWS_REGION and the network",
 }
@@ -145,6 +146,10 @@ def _told(where: str) -> Iterator[None]:
     except Boto3Error as error:  # of a transfer: it says why only in its text, which begins with the service's word in brackets
         found = re.search(r"\((\w+)\) when calling", str(error))
         raise StorageError(where, found[1] if found else type(error).__name__) from None
+    except ValueError as error:
+        if not str(error).startswith("Invalid endpoint"):
+            raise
+        raise StorageError(where, "InvalidEndpoint") from None
 
 
 def secret() -> str:

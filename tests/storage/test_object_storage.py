@@ -237,6 +237,10 @@ def test_a_missing_bucket_and_a_key_that_is_not_known_are_named_with_what_to_do_
         ran = ccm("nightly", home=home)
     assert ran.code != 0 and "cannot be reached; check AWS_ENDPOINT_URL_S3" in ran.err
     with monkeypatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL_S3", "127.0.0.1:9000")
+        ran = ccm("nightly", home=home)
+    assert ran.code != 0 and "AWS_ENDPOINT_URL_S3 is no address; write it like https://host:port" in ran.err
+    with monkeypatch.context() as patch:
         import requests
 
         requests.post(f"{server}/moto-api/reset-auth", data="0", timeout=10).raise_for_status()
