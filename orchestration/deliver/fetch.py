@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.deliver.archives import unpack
-from orchestration.deliver.sources import DeliveryError, Remote, Source, opened
+from orchestration.deliver.sources import DeliveryError, NightError, Remote, Source, opened
 from orchestration.house import House, HouseError, sync_folder, write_private
 from orchestration.mapping.choice import Choices, MappedTable, choices
 from orchestration.mapping.forms import file_form
@@ -97,6 +97,7 @@ def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetim
     fetched: list[str] = []
     waiting: list[str] = []
     left_alone: list[str] = []
+    damaged: list[str] = []
     fault = None
     scratch = house.landing / name / ".delivery.tmp"
     try:
@@ -117,7 +118,12 @@ def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetim
                 ):
                     waiting.append(night.isoformat())
                     continue
-                fetched += _fetch(house, practice, source, night, there, new, scratch, mapped, left_alone)
+                try:
+                    fetched += _fetch(house, practice, source, night, there, new, scratch, mapped, left_alone)
+                except NightError as error:
+                    damaged.append(str(error))
+        if damaged:
+            raise DeliveryError("; ".join(damaged[:3]) + (f"; and {len(damaged) - 3} nights more" if len(damaged) > 3 else ""))
     except HouseError as error:
         fault = f"{practice.delivery.url}: {error}" if practice.delivery.url not in str(error) else str(error)
     except OSError as error:
@@ -208,7 +214,7 @@ def _fetch(
     folder = house.landing / practice.practice_id / night.isoformat()
     free = shutil.disk_usage(house.landing).free
     if (wanted := sum(one.size for one in new)) > free - _LEAST_FREE:
-        raise DeliveryError(f"{night}: {wanted:,} bytes are more than the disk has room for; free some disk")
+        raise NightError(f"{night}: {wanted:,} bytes are more than the disk has room for; free some disk")
     chosen = mapped.of(practice.practice_id, night)
     ready: dict[str, Path] = {}
     proved: dict[str, dict[str, Any]] = {}
@@ -219,7 +225,7 @@ def _fetch(
         sha256 = _read(source, one, path)
         checksum = there.checksums.get(one.path)
         if checksum is not None and sha256 != _told(source, checksum):
-            raise DeliveryError(f"{one.path}: its SHA-256 is not the one in {checksum.name}; send both again")
+            raise NightError(f"{one.path}: its SHA-256 is not the one in {checksum.name}; send both again")
         files = [path]
         if one.name.lower().endswith(".zip"):
             unpacked = own / "unpacked"
@@ -232,7 +238,7 @@ def _fetch(
                     files.append(member)
         for file in files:
             if file.name in ready:
-                raise DeliveryError(f"{night}: two files are called {file.name}; keep one of them")
+                raise NightError(f"{night}: two files are called {file.name}; keep one of them")
             ready[file.name] = file
         proved[one.path] = {
             "stamp": _stamp(one),
@@ -263,7 +269,7 @@ def _read(source: Source, one: Remote, path: Path) -> str:
             sha256.update(data)
             handle.write(data)
     if size != one.size:
-        raise DeliveryError(f"{one.path}: is not as long as it was listed; it is tried again")
+        raise NightError(f"{one.path}: is not as long as it was listed; it is tried again")
     return sha256.hexdigest()
 
 

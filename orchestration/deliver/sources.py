@@ -25,6 +25,10 @@ class DeliveryError(HouseError):
     """Why a practice's extracts could not be fetched: what, where, what to do; no secret and nothing that a server said."""
 
 
+class NightError(DeliveryError):
+    """What is wrong with a night's files alone: the practice's other nights come all the same."""
+
+
 @dataclass(frozen=True)
 class Remote:
     """A file as it was listed: `path` below the URL (`name`, or `night/name`), bytes, seconds since 1970 (UTC), and S3's name of the content."""
@@ -55,7 +59,7 @@ class Source(Protocol):
 
 def is_plain(name: str) -> bool:
     """Whether a name from elsewhere may be a file's name here: no folder, no hidden one, nothing that a terminal obeys."""
-    return name == PurePosixPath(name).name and "\\" not in name and name.isprintable() and 0 < len(name) <= 200
+    return name == PurePosixPath(name).name and "\\" not in name and name.isprintable() and 0 < len(name.encode()) <= 200
 
 
 @contextmanager
@@ -207,7 +211,7 @@ class _Server:
         except self.broken as error:
             raise self._unread(one, error) from None
         if (now.st_size or 0, float(now.st_mtime or 0)) != (one.size, one.modified):
-            raise DeliveryError(f"{self.where}/{one.path}: changed while it was read; it is tried again")
+            raise NightError(f"{self.where}/{one.path}: changed while it was read; it is tried again")
 
     def _unread(self, one: Remote, error: Exception) -> DeliveryError:
         return DeliveryError(
@@ -239,7 +243,7 @@ class _Bucket:
             yield from storage.chunks(self.objects[one.path], self.client)
         except StorageError as error:
             if storage.has_changed(error.code):
-                raise DeliveryError(f"{self.delivery.url}/{one.path}: changed while it was read; it is tried again") from None
+                raise NightError(f"{self.delivery.url}/{one.path}: changed while it was read; it is tried again") from None
             raise
 
 
@@ -284,4 +288,4 @@ class _Folder:
         except OSError as error:
             raise DeliveryError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
         if (now.st_size, now.st_mtime) != (one.size, one.modified):
-            raise DeliveryError(f"{path}: changed while it was read; it is tried again")
+            raise NightError(f"{path}: changed while it was read; it is tried again")

@@ -262,6 +262,36 @@ def test_an_archive_that_may_do_harm_is_refused_whole(house, there, content, wha
     assert what in outcome.fault and landed(house) == ["2026-11-22/_SUCCESS", "2026-11-22/stays.csv"]
 
 
+def packed(kind: int, name: str = "stays.csv", spoil: bool = False) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", kind) as archive:
+        archive.writestr(name, STAYS * 20)
+    content = bytearray(made.getvalue())
+    if spoil:
+        content[len(name) + 40 : len(name) + 50] = b"\xff" * 10
+    return bytes(content)
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_night_that_is_damaged_says_so_and_the_other_nights_come_all_the_same(house, there, kind):
+    put(there, "x_20261121.zip", packed(kind, spoil=True))
+    put(there, "x_20261122.zip", packed(kind))
+    put(there, f"{NIGHT}/stays.csv")
+    put(there, f"{NIGHT}/stays.csv.sha256", "0" * 64)
+    put(there, "2026-11-24/stays.csv")
+    [outcome] = fetched(house, practice(url=there.as_uri(), archive="x_{YYYYMMDD}.zip"))
+    assert outcome.fetched == ("2026-11-22/stays.csv", "2026-11-24/stays.csv")
+    assert (
+        "x_20261121.zip: cannot be unpacked" in outcome.fault and f"{NIGHT}/stays.csv: its SHA-256 is not the one" in outcome.fault
+    )
+    assert not (house.landing / "lakeside" / "2026-11-21").exists() and not (house.landing / "lakeside" / NIGHT).exists()
+
+
+def test_a_name_that_no_disk_takes_is_refused_with_its_archive(house, there):
+    put(there, "x_20261123.zip", packed(zipfile.ZIP_DEFLATED, "é" * 150 + ".csv"))
+    assert "a name that is no file's" in fetched(house, practice(url=there.as_uri(), archive="x_{YYYYMMDD}.zip"))[0].fault
+
+
 def test_no_name_in_an_archive_leads_out_of_the_night(house, there, tmp_path):
     names = ("../../../../evil/stays.csv", "/evil/services.csv", "..\\..\\evil\\outreach.csv")
     put(there, f"{NIGHT}/all.zip", zipped(*((name, "x") for name in names)))
