@@ -79,8 +79,8 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
                 old = known.get(relative)
                 stamp = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
                 # What SQLite still holds beside the file is no part of its stamp: a log is taken anew each time.
-                is_old = old and path.suffix != ".db" and {key: old[key] for key in stamp} == stamp
-                if is_old and _linked(before[-1] / "home" / relative, target):
+                is_same = old is not None and path.suffix != ".db" and {key: old[key] for key in stamp} == stamp
+                if old is not None and is_same and _linked(before[-1] / "home" / relative, target):
                     files[relative] = old
                     continue
                 files[relative] = {**stamp, "sha256": _taken(path, target)}
