@@ -62,7 +62,7 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
     final = to / name
     if final.exists():
         raise HouseError(f"{final}: exists already and is never overwritten; run again in a second")
-    before = snapshots(to)
+    before = snapshots_of(house, to)
     known = _manifest(before[-1])["files"] if before else {}
     scratch = to / f".{name}.{os.getpid()}.tmp"
     files: dict[str, dict[str, Any]] = {}
@@ -101,6 +101,19 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
 def snapshots(to: Path) -> list[Path]:
     """The finished snapshots below a folder, oldest first."""
     return sorted(path.parent for path in to.glob(f"[0-9]*/{MANIFEST}"))
+
+
+def snapshots_of(house: House, to: Path) -> list[Path]:
+    """Those of this home, by its folder's name: several homes may be backed up to one folder."""
+    return [one for one in snapshots(to) if _home_of(one) == house.root.name]
+
+
+def _home_of(snapshot: Path) -> str | None:
+    try:
+        name: str | None = _manifest(snapshot).get("home")
+        return name
+    except HouseError:
+        return None  # a damaged one stops no new one, and is for `verify` to tell
 
 
 def verify(snapshot: Path) -> list[str]:

@@ -13,7 +13,7 @@ import dagster as dg
 
 from orchestration.house import House, HouseError
 from orchestration.mapping.choice import choices
-from orchestration.operate.backup import snapshots
+from orchestration.operate.backup import snapshots_of
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import newest_files
 from orchestration.take_in.landing import discover
@@ -49,7 +49,7 @@ def tidy(
         raise HouseError(f"--keep-backups {backups[1]}: keep at least {LEAST_BACKUPS}")
     runs = _runs(now - timedelta(days=run_days), dry) if run_days is not None else 0
     files = _landed(house, (now - timedelta(days=landing_days)).date()) if landing_days is not None else []
-    old = snapshots(backups[0])[: -backups[1]] if backups else []
+    old = snapshots_of(house, backups[0])[: -backups[1]] if backups else []
     size = sum(path.stat().st_size for path in files)
     if not dry:
         for path in files:

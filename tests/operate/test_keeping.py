@@ -12,6 +12,7 @@ import pytest
 from orchestration.house import House, HouseError
 from orchestration.operate.backup import backup, restore, snapshots, verify
 from orchestration.operate.doctor import examine
+from orchestration.operate.tidy import tidy
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import pending, take_in
 from orchestration.take_in.landing import discover
@@ -90,9 +91,25 @@ def test_what_a_link_of_the_home_leads_to_is_backed_up_and_a_link_that_was_dropp
     assert not (new.inbox / "link.835").exists() and not (new.lake / "backups").exists()
 
 
+def test_homes_that_share_a_folder_of_backups_lose_none_of_each_others(taken_in, tmp_path):
+    to = tmp_path / "backups"
+    other = House(tmp_path / "other").prepare()
+    other.practices_yaml.write_text("practices: []\n")
+    mine = [backup(taken_in, to, datetime(2026, 11, day, tzinfo=UTC)) for day in (1, 2)]
+    theirs = backup(other, to, datetime(2026, 11, 3, tzinfo=UTC))
+    mine.append(backup(taken_in, to, datetime(2026, 11, 4, tzinfo=UTC)))
+    assert mine[-1].new_files == 0  # of what it had in its own last one
+    assert tidy(other, datetime(2026, 11, 5, tzinfo=UTC), None, None, (to, 1), dry=False).backups == 0
+    assert tidy(taken_in, datetime(2026, 11, 5, tzinfo=UTC), None, None, (to, 1), dry=False).backups == 2
+    assert snapshots(to) == [theirs.folder, mine[-1].folder]
+
+
 def test_a_snapshot_is_whole_where_no_hard_link_can_be_made(taken_in, tmp_path, monkeypatch):
     first = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 1, tzinfo=UTC))
     (first.folder / "home" / "practices.yaml").unlink()
+    damaged = tmp_path / "backups" / "20261101T010000Z" / "manifest.json"
+    damaged.parent.mkdir()
+    damaged.write_text("{")
     second = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 2, tzinfo=UTC))
     assert second.new_files == 1 and verify(second.folder) == []
 
