@@ -13,9 +13,10 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from importlib import util
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from orchestration.house import House, HouseError
 KEY, KEY_FILE = "CCM_ENCRYPTION_KEY", "CCM_ENCRYPTION_KEY_FILE"
 SHORTEST = 32
 _PARQUET_KEY = "ccm"
+_SPILLS = count()
 # As DuckDB writes what changed, it merges groups of rows that rows were deleted from. With a night's few rows behind many it takes the last three full
 # groups of every table for that, each night anew: two thirds of what the file's writing costs. So it merges when there is half as much to gain as there
 # is (`is_worth_merging`), and not before. Groups of which every row is gone are dropped all the same.
@@ -97,12 +99,18 @@ def connect(house: House | None = None, config: Mapping[str, Any] | None = None)
     """A connection to no file. With a key it writes and reads encrypted files. What does not fit in memory goes to .state of the house."""
     settings: dict[str, Any] = {"autoinstall_known_extensions": False, "memory_limit": memory(), **(config or {})}
     if house is not None:
-        settings.setdefault("temp_directory", str(house.state / "spill"))
+        settings.setdefault("temp_directory", str(spill(house.state)))
     con = duckdb.connect(":memory:", config=settings)
     unlock(con)
     if house is not None and house.lake_url is not None:
         reach(con)
     return con
+
+
+def spill(folder: Path) -> Path:
+    """A folder, below this one, of one connection's own for what does not fit in memory. DuckDB's files have the same names everywhere: two processes
+    that wrote to one folder broke off in the middle (segmentation fault). What a killed one leaves is swept by its number, and in no backup."""
+    return folder / f".spill-{next(_SPILLS)}.{os.getpid()}.tmp"
 
 
 def unlock(con: duckdb.DuckDBPyConnection) -> None:
@@ -167,6 +175,10 @@ def _misfit(path: Path | str, secret: str | None) -> str:
     )
 
 
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
 def open_database(path: Path, name: str, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
     """A connection whose default database is this file; without a key, the file itself."""
     if key() is None:
@@ -176,8 +188,11 @@ def open_database(path: Path, name: str, *, read_only: bool = True) -> duckdb.Du
             raise HouseError(_misfit(path, None)) from None
         # Not as it is opened: who opens a file that is open must say the same.
         con.execute(f"set memory_limit = '{memory()}'")
+        if read_only:  # a writer is alone, and what it leaves is known by the file's name
+            with suppress(duckdb.NotImplementedException):  # open in this process already, and with a folder in use
+                con.execute(f"set temp_directory = '{_quoted(spill(path.parent))}'")
         return con
-    con = connect()
+    con = connect(config={"temp_directory": str(spill(path.parent))})
     try:
         attach(con, path, name, read_only=read_only)
         con.execute(f"use {name}")

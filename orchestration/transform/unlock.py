@@ -20,7 +20,7 @@ class Plugin(BasePlugin):
         engine.unlock(conn)
         if os.environ.get("CCM_LAKE_PREFIX"):
             engine.reach(conn)
-        conn.execute("set temp_directory = ?", [str(house.state / "spill")])
+        conn.execute("set temp_directory = ?", [str(engine.spill(house.state))])
         engine.attach(conn, house.warehouse, "warehouse", read_only=False)
 
     def initialize(self, plugin_config: dict[str, Any]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from dbt.config.renderer import ProfileRenderer
 from dbt_common.context import set_invocation_context
 
 from orchestration import engine
-from orchestration.house import DBT_PROJECT, House, HouseError
+from orchestration.house import DBT_PROJECT, House, HouseError, sweep
 from orchestration.transform import dbt, standing
 from tests.holds.clinic import Clinic, configure
 from tests.pipeline.homes import ccm
@@ -59,6 +61,33 @@ def test_what_is_no_size_is_named_with_what_to_write(monkeypatch: pytest.MonkeyP
     ran = ccm("nightly", home=tmp_path)
     assert ran.code == 1 and "CCM_MEMORY='a lot'" in ran.err and "Traceback" not in ran.err
     assert not list((tmp_path / "lake").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("has_key", [False, True])
+def test_no_two_processes_put_aside_to_one_folder_and_what_a_killed_one_left_is_swept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_key: bool
+) -> None:
+    # Two that did ended in a segmentation fault: DuckDB's files have the same names everywhere.
+    if has_key:
+        monkeypatch.setenv(engine.KEY, "k" * 40)
+    house = House(tmp_path / "it's home").prepare()
+    with engine.open_warehouse(house, read_only=False) as made:
+        made.execute("create table t as select 1 as a")
+    code = (
+        "import sys; from pathlib import Path; from orchestration import engine; from orchestration.house import House\n"
+        "house = House(Path(sys.argv[1]))\n"
+        "for con in (engine.connect(house), engine.open_warehouse(house)):\n"
+        "    print(con.execute(\"select current_setting('temp_directory')\").fetchall()[0][0])"
+    )
+    found: list[str] = []
+    for _ in range(2):
+        ran = subprocess.run([sys.executable, "-c", code, str(house.root)], capture_output=True, text=True, check=True)
+        found += ran.stdout.splitlines()
+    assert len(set(found)) == 4 and {Path(one).parent for one in found} == {house.state, house.root}
+    for one in found:
+        (Path(one) / "rows").mkdir(parents=True)
+    sweep(house)
+    assert not any(Path(one).exists() for one in found)
 
 
 def test_what_a_killed_night_put_aside_from_memory_goes_as_the_next_begins(tmp_path: Path) -> None:
