@@ -132,10 +132,8 @@ Rows = dict[str, list[dict[str, Any]]]
 
 _is_code = re.compile(r"[A-Z0-9]{1,5}").fullmatch
 _is_amount = re.compile(r"-?(?=\.?[0-9])[0-9]{0,18}(\.[0-9]{0,6})?").fullmatch
-_MOST = Decimal(10) ** 7  # of one claim
-_MOST_IN_ALL = (
-    Decimal(10) ** 8
-)  # of a transaction's claims, adjustments or provider adjustments; the marts sum them in DECIMAL(12,2)
+# Below these are the amounts of a claim, and the sums of a transaction's: the marts add them up in DECIMAL(12,2).
+_MOST, _MOST_IN_ALL = Decimal(10) ** 7, Decimal(10) ** 8
 _YEARS_OFF = timedelta(days=3653)
 
 

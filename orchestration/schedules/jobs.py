@@ -108,14 +108,12 @@ def _month_end_in(zone: str) -> dg.ScheduleDefinition:
     )
     def month_end(context: dg.ScheduleEvaluationContext) -> Iterator[Any]:
         today = context.scheduled_execution_time.date()
-        month = month_before(today)
-        register(context.instance, [practice.practice_id for practice in _practices_in(zone)], [month, month_before(month)])
-        house, practices = House.from_environment(), _practices_in(zone)
-        asked = [
-            *month_end_requests(house, practices, month_before(month), today),
-            *month_end_requests(house, practices, month, today),
-        ]
-        yield from [one for one in asked if isinstance(one, dg.RunRequest)] or asked[-1:]
+        house, practices, month = House.from_environment(), _practices_in(zone), month_before(today)
+        asked = {one: list(month_end_requests(house, practices, one, today)) for one in (month_before(month), month)}
+        requested = {one: found for one, found in asked.items() if isinstance(found[0], dg.RunRequest)}
+        register(context.instance, [practice.practice_id for practice in practices], [*requested, month])
+        for found in requested.values() or [asked[month]]:
+            yield from found
 
     return month_end
 

@@ -327,6 +327,13 @@ def test_a_next_payer_takes_back_its_own_and_medicare_its_own(office):
     assert office.statuses()[A] == "reopened"
 
 
+def test_medicare_that_finds_another_payer_before_it_still_decides(office):
+    office.deliver(file("835", remittance(paid_in_full(A))))
+    as_second = Pay(A, "170", "12.50", adjustments=(("OA", "23", "157.50"),), status="2", number="9")
+    office.deliver(file("835", remittance(taken_back(paid_in_full(A)), as_second, check="EFT2", on="20261110"), number=901))
+    assert (office.claim(A)["status"], office.claim(A)["paid_amount"]) == ("paid", Decimal("12.50"))
+
+
 # --- reversals and corrections ----------------------------------------------------------------------------------------
 
 FIRST = file("835", remittance(paid_in_full(A), check="EFT1", on="20261020"), number=1)

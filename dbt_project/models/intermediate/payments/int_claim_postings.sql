@@ -32,6 +32,12 @@ select
             and bool_or(claims.kind = 'next_payer') over (partition by claims.claim_id, claims.payer_id)
             and not bool_or(claims.kind = 'decision') over (partition by claims.claim_id, claims.payer_id)
             then 'next_payer'
+        -- Who decided it as the first payer, and finds later that another pays first.
+        when
+            claims.kind = 'next_payer'
+            and claims.payer_id is not null
+            and bool_or(claims.kind = 'decision') over (partition by claims.claim_id, claims.payer_id)
+            then 'decision'
         else claims.kind
     end as kind,
     case
