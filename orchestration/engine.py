@@ -175,10 +175,6 @@ def _misfit(path: Path | str, secret: str | None) -> str:
     )
 
 
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
 def open_database(path: Path, name: str, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
     """A connection whose default database is this file; without a key, the file itself."""
     if key() is None:
@@ -189,8 +185,9 @@ def open_database(path: Path, name: str, *, read_only: bool = True) -> duckdb.Du
         # Not as it is opened: who opens a file that is open must say the same.
         con.execute(f"set memory_limit = '{memory()}'")
         if read_only:  # a writer is alone, and what it leaves is known by the file's name
-            with suppress(duckdb.NotImplementedException):  # open in this process already, and with a folder in use
-                con.execute(f"set temp_directory = '{_quoted(spill(path.parent))}'")
+            # The file is open in this process already and has used its folder: DuckDB does not let it be changed, and it is this process's own.
+            with suppress(duckdb.NotImplementedException):
+                con.execute("set temp_directory = ?", [str(spill(path.parent))])
         return con
     con = connect(config={"temp_directory": str(spill(path.parent))})
     try:

@@ -562,8 +562,8 @@ def test_a_claim_sent_again_after_a_rejection_is_the_one_that_stands_and_a_late_
     assert [(row["claim_id"], row["status"]) for row in office.see("select claim_id, status from claims")] == [(A, "paid")]
 
 
-def test_a_month_that_was_paid_twice_is_owed_back_once(tmp_path):
-    """B5, B7: a claim that was turned back, went out again and was paid both times is an overpayment, and the clock of 60 days runs."""
+def test_of_a_month_that_was_paid_twice_both_payments_are_posted_and_the_newer_claim_stands(tmp_path):
+    """What is owed back for it: tests/pipeline/test_after_the_close.py."""
     office = Office(tmp_path / "home", [Sent(A, patient_id="P"), Sent(B, patient_id="P", version=2, control_number=8)])
     office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "R")))
     office.deliver(file("835", remittance(paid_in_full(A), paid_in_full(B))))

@@ -1,7 +1,7 @@
--- Every decision of a payer that stands, by claim: a reversal undoes the decision of the same amount,
--- by the payer's number before any other, else the oldest that still stands. Of what stands, one
--- with money comes first (place 1), then the newest; that the claim is a duplicate comes behind all else that was said of it, and a claim that the payer
--- split into several has the others behind the first. Nothing here depends on the order in which the files came.
+-- Every decision of a payer that stands, by claim: a reversal undoes the decision of the same amount, that of the payer's number which it names before
+-- any other, else the oldest that still stands. Of what stands, one with money comes first (place 1), then the newest; that the claim is a duplicate
+-- comes behind all else that was said of it, and a claim that the payer split into several has the others behind the first. Nothing here depends on the
+-- order in which the files came.
 with duplicates as (
     select
         adjustments.transaction_id,
