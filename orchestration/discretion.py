@@ -12,7 +12,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import access
+from orchestration import access, engine
 from orchestration.house import House, HouseError
 
 # DuckDB's messages of these kinds name statements, columns, files and memory; all the others may quote a value.
@@ -76,6 +76,8 @@ def record(house: House, where: str, error: BaseException) -> str:
 
 def defect(house: House, where: str, error: Exception) -> HouseError:
     """What people are told of an error that nobody expected; its frames are kept (`record`)."""
+    if engine.is_damage(error):
+        return engine.Damaged("a database of the home")
     return HouseError(f"{told(error)}: this is a defect of ccm, not of your data; the details are in {record(house, where, error)}")
 
 

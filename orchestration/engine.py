@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -36,6 +37,8 @@ UNMERGED, MERGED = "set max_vacuum_tasks = 0", "reset max_vacuum_tasks"
 # A word put into a large file or taken out of it: DuckDB would write the places of all its groups of rows anew as it closes it (1.3 s of CPU at 36 million
 # entries). It stays in the log beside the file (.wal), as durable, for whoever opens and changes the file next.
 LEFT_IN_LOG = "pragma disable_checkpoint_on_shutdown"
+# What DuckDB says of a database file of which a part is not as it was written; every block has a checksum.
+_DAMAGE = ("not a valid DuckDB database file", "Corrupt database file", "Could not read enough bytes from file")
 MAKE_ONE = "`openssl rand -base64 32`"
 MEMORY = "CCM_MEMORY"
 
@@ -156,14 +159,20 @@ def attach(con: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: 
     statement = f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name}" + (f" ({', '.join(given)})" if given else "")
     try:
         con.execute(statement)
-    except duckdb.IOException:
-        if secret is None:
-            raise
-        raise HouseError(f"{path}: cannot be opened; another command may hold it") from None
+    except duckdb.IOException as error:
+        raise _unopened(path, error) from None
     except duckdb.Error as error:
         if secret is None and "encrypted" not in str(error):
             raise
         raise HouseError(_misfit(path, secret)) from None
+
+
+def _unopened(path: Path, error: duckdb.IOException) -> HouseError:
+    if is_damage(error):
+        return Damaged(path)
+    if not path.exists():
+        return HouseError(f"{path}: is not there; `ccm nightly` makes it")
+    return HouseError(f"{path}: cannot be opened; another command may hold it, or this user may not read it")
 
 
 def _misfit(path: Path | str, secret: str | None) -> str:
@@ -175,6 +184,42 @@ def _misfit(path: Path | str, secret: str | None) -> str:
     )
 
 
+class Damaged(HouseError):
+    """A database of the home that is not as it was written. Warehouse and marts are made from the lake, so that nothing is lost with them."""
+
+    def __init__(self, which: Path | str) -> None:
+        super().__init__(
+            f"{which}: is damaged, a part of it is not as it was written; nothing is lost: `ccm nightly --full` makes warehouse and marts anew from the lake. "
+            "Look after the disk"
+        )
+
+
+def is_damage(error: BaseException | str | None) -> bool:
+    """Whether an error, or what a model failed with, says that a database file is damaged."""
+    if isinstance(error, BaseException) and not isinstance(error, duckdb.IOException):
+        return isinstance(error, Damaged)
+    said = str(error)
+    return ".parquet" not in said and any(words in said for words in _DAMAGE)
+
+
+def opens(path: Path) -> bool:
+    """Whether a database file is there and no damage shows as it is opened. One that another process holds may well be sound."""
+    try:
+        with open_database(path, "opened"):
+            return True
+    except Damaged:
+        return False
+    except HouseError:
+        return path.exists()
+
+
+def discard(path: Path) -> None:
+    """Takes a database file away with all that lies beside it, for it to be made anew."""
+    for one in (path, path.with_name(f"{path.name}.wal")):
+        one.unlink(missing_ok=True)
+    shutil.rmtree(path.with_name(f"{path.name}.tmp"), ignore_errors=True)
+
+
 def open_database(path: Path, name: str, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
     """A connection whose default database is this file; without a key, the file itself."""
     if key() is None:
@@ -182,6 +227,8 @@ def open_database(path: Path, name: str, *, read_only: bool = True) -> duckdb.Du
             con = duckdb.connect(str(path), read_only=read_only)
         except duckdb.CatalogException:
             raise HouseError(_misfit(path, None)) from None
+        except duckdb.IOException as error:
+            raise _unopened(path, error) from None
         # Not as it is opened: who opens a file that is open must say the same.
         con.execute(f"set memory_limit = '{memory()}'")
         if read_only:  # a writer is alone, and what it leaves is known by the file's name

@@ -34,7 +34,7 @@ from orchestration.command import (  # noqa: F401
     worklist,
 )
 from orchestration.command.common import app, err
-from orchestration.discretion import record, refused_by_the_system
+from orchestration.discretion import defect, refused_by_the_system
 from orchestration.house import House, HouseError
 
 # A night holds three quarters of a million objects, nearly all of them to its end. Python looks for rings of dead ones among all that are held whenever
@@ -74,9 +74,6 @@ def _run() -> int:
     except OSError as error:
         err.print(f"ccm: {refused_by_the_system(error)}", style="red")
     except Exception as error:
-        log = record(House.from_environment(), "ccm", error)
-        err.print(
-            f"ccm: {type(error).__name__}: this is a defect of ccm, not of your data; the details are in {log}",
-            style="red",
-        )
+        said = defect(House.from_environment(), "ccm", error)
+        err.print(f"ccm: {said}", style="red")
     return 1

@@ -19,13 +19,13 @@ import duckdb
 from packaging.requirements import Requirement
 
 from orchestration.contracts import extract_contracts, optional_tables
-from orchestration.engine import open_database
+from orchestration.engine import Damaged, is_damage, open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.mapping.choice import choices
 from orchestration.operate.drops import due_night, is_ahead
 from orchestration.practices import Practice, load_practices
 from orchestration.storage import batch_numbers, contents
-from orchestration.take_in.lake import ledger
+from orchestration.take_in.lake import ledger, told_damaged, unreadable
 
 NIGHTS_BACK = 35
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -212,6 +212,11 @@ def _lake(house: House) -> Iterator[Diagnosis]:
             "lake", "bad", said, "restore them from the newest backup (`ccm restore` into a new folder, copy lake/batches)"
         )
         return
+    # Whoever keeps objects proves them by checksums of its own; to read them all would be to fetch them all.
+    if house.lake_url is None and (damaged := unreadable(house)):
+        said, _, mend = told_damaged(damaged).partition("; ")
+        yield Diagnosis("lake", "bad", said, mend)
+        return
     files = len(ledger(house))
     yield Diagnosis("lake", "ok", f"{len(numbers) - 1} batches, {files} files")
 
@@ -262,12 +267,27 @@ def _warehouse(house: House) -> Iterator[Diagnosis]:
         if not path.exists():
             yield Diagnosis(name, "warning", f"{path.name} is not there", "`ccm nightly` makes it")
             return
-        with open_database(path, "opened") as database:
-            database.execute("select count(*) from duckdb_tables()").fetchall()
+        if damage := _damage_of(path):
+            said, _, mend = damage.partition("; ")
+            yield Diagnosis(name, "bad", said, mend)
+            return
     if house.practices_yaml.exists() and not is_up_to_date(house, build_inputs(house)):
         yield Diagnosis("marts", "warning", "something is newer than the published marts", "`ccm nightly`")
     else:
         yield Diagnosis("marts", "ok", "published from what is there now")
+
+
+def _damage_of(path: Path) -> str:
+    """What is to be said of a database of which a part cannot be read; nothing where all of it can. Reads every table."""
+    try:
+        with open_database(path, "opened") as database:
+            for schema, table in database.execute("select schema_name, table_name from duckdb_tables()").fetchall():
+                database.execute(f'select bit_xor(hash(rows)) from "{schema}"."{table}" as rows').fetchall()
+    except (Damaged, duckdb.IOException) as error:
+        if not is_damage(error):
+            raise
+        return str(Damaged(path))
+    return ""
 
 
 def _closes(house: House) -> Iterator[Diagnosis]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -179,6 +179,32 @@ def files_and_rows(house: House) -> tuple[int, int]:
     """Files and rows ever taken in."""
     received = [_ledger_table(folder, ["rows_received"])["rows_received"] for folder in _ledger_folders(house)]
     return sum(len(rows) for rows in received), sum(pc.sum(rows).as_py() or 0 for rows in received)
+
+
+def unreadable(house: House) -> list[str]:
+    """Tables of the lake that cannot be read to their end, as <batch>/<table>.parquet: cut short, or not as they were written. Reads all of it."""
+    found = []
+    with connect(house) as con:
+        for number, names in sorted(storage.contents(house).items()):
+            for name in sorted(name.removesuffix(".parquet") for name in names if name.endswith(".parquet")):
+                # The files' ledger is never encrypted.
+                options = "" if name == "files" else reading()
+                try:
+                    con.execute(
+                        f"select bit_xor(hash(rows)) from read_parquet(?{options}) as rows", [storage.table(house, number, name)]
+                    ).fetchall()
+                except duckdb.Error:
+                    found.append(f"{number:06d}/{name}.parquet")
+    return found
+
+
+def told_damaged(tables: Sequence[str]) -> str:
+    """What `unreadable` found, in words, with what to do."""
+    more = f" and {len(tables) - 5} more" if len(tables) > 5 else ""
+    return (
+        f"lake/batches/: damaged, cannot be read: {', '.join(tables[:5])}{more}; put these files back from the newest backup "
+        "(`ccm restore` into a new folder, copy lake/batches)"
+    )
 
 
 def newest_files(house: House) -> list[FileRecord]:

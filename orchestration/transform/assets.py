@@ -16,6 +16,7 @@ from orchestration.gate.verdicts import Finding
 from orchestration.house import DATA_CONTRACTS, DBT_PROJECT, PROJECT_ROOT, House
 from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
+from orchestration.take_in.lake import told_damaged, unreadable
 from orchestration.transform import dbt, standing
 from orchestration.transform.columns import Lineage, Table, lineage_of, tables_of, told_of
 from orchestration.transform.state import build_inputs, is_up_to_date
@@ -199,7 +200,10 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
         yield from dagster_events(results, manifest, translator, tables, lineage_of(home, manifest, tables))
         broken = [finding.check for finding in findings if finding.check.startswith("could not build")]
         if broken:
-            raise dg.Failure(f"dbt {broken[0]} (and {len(broken) - 1} more); see the dbt log under .state/dbt/logs")
+            said = f"dbt {broken[0]} (and {len(broken) - 1} more); see the dbt log under .state/dbt/logs"
+            if damaged := unreadable(home):
+                said = f"{told_damaged(damaged)}; {said}"
+            raise dg.Failure(said)
 
     return transform_and_decide
 

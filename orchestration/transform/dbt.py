@@ -16,8 +16,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from orchestration.discretion import told
-from orchestration.engine import MEMORY, is_on, memory, reading
+from orchestration.engine import MEMORY, Damaged, discard, is_damage, is_on, memory, reading
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.storage import batch_numbers
 from orchestration.transform import standing
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 PARSED = DBT_PROJECT / "target" / "parsed"
 # Which engine builds the nights: duckdb, or spark (docs/spark.md).
 ENGINE = "CCM_ENGINE"
+LOG = logging.getLogger(__name__)
 STAMP, MANIFEST, PARSED_PROJECT = "manifest.sha256", "manifest.json", "partial_parse.msgpack"
 # Tests that ask of models which have a night's own rows alone (`meta: is_of_tonight`): only building everything asks them of every row.
 OF_TONIGHT = frozenset({"test.ccm.no_minute_is_credited_to_two_patients_of_one_member"})
@@ -319,7 +322,27 @@ def build(house: House, below: Sequence[str] = (), *, is_whole: bool = False) ->
     Models and tests are two commands: inside one `dbt build` a failing test keeps everything downstream from being built, so that one
     practice's bad row would stop every practice's morning. Here everything is built, and the gate stops whom a test names.
     Where a row failed a test of what a night has for itself alone, the next builds everything, or it would not see the row.
+    A whole build begins with a new file. So does a night that meets damage in the warehouse: whatever is in it comes from the lake.
     """
+    if is_whole:
+        discard(house.warehouse)
+    try:
+        results = _built(house, below, is_whole)
+        damaged = next((result.message for result in results if result.is_bad and is_damage(result.message)), None)
+    except (Damaged, duckdb.IOException) as error:
+        if not is_damage(error):
+            raise
+        results, damaged = [], str(error)
+    if damaged is None:
+        return results
+    if is_whole or below:
+        raise Damaged(house.warehouse)
+    LOG.warning("%s is damaged and is made anew from the lake; look after the disk", house.warehouse)
+    discard(house.warehouse)
+    return _built(house, (), True)
+
+
+def _built(house: House, below: Sequence[str], is_whole: bool) -> list[NodeResult]:
     sound = standing.sound(house)
     results = build_models(house, below, is_whole=is_whole or not sound >= OF_TONIGHT)
     if not any(result.is_bad for result in results):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from orchestration.engine import opens
 from orchestration.gate import verdicts
 from orchestration.house import House
 from orchestration.payers.inbox import batch_numbers
@@ -22,9 +23,9 @@ def is_up_to_date(house: House, inputs: str) -> bool:
     return (
         verdict is not None
         and verdict.inputs == inputs
-        and house.warehouse.exists()
-        and house.marts.exists()
         and not any(finding.check.startswith("could not build") for finding in verdict.findings)
+        and opens(house.warehouse)
+        and opens(house.marts)
     )
 
 
