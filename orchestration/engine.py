@@ -209,7 +209,7 @@ def opens(path: Path) -> bool:
             return True
     except Damaged:
         return False
-    except HouseError:
+    except (HouseError, duckdb.Error):
         return path.exists()
 
 

@@ -12,6 +12,7 @@ from orchestration.house import House
 from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
 from orchestration.transform.assets import WAREHOUSE_POOL
+from orchestration.transform.state import is_built
 
 
 def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
@@ -37,6 +38,8 @@ def make_published_marts(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
     def published_marts(context: dg.AssetExecutionContext) -> Iterator[Any]:
         house = House.from_environment()
         with house.lock("warehouse"):
+            if not is_built(house):
+                raise dg.Failure("the last build did not finish, and its tables may be of two nights; run `ccm nightly`")
             counts = publish(house)
         register_published(context.instance, house)
         yield dg.MaterializeResult(

@@ -51,7 +51,7 @@ def dismiss(
     # Costs seconds to import: only once there is something to do.
     from orchestration.answer.publish import publish
     from orchestration.answer.worklist_files import write_worklists
-    from orchestration.transform.assets import rebuild
+    from orchestration.transform.assets import not_built, rebuild
     from orchestration.transform.office import dismissals_path, read_dismissals
     from orchestration.transform.state import build_inputs, is_up_to_date
 
@@ -74,8 +74,7 @@ def dismiss(
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         write_private(path, before + "".join(json.dumps(record, sort_keys=True) + "\n" for record in records))
         if stands:
-            bad = [result.unique_id for result in rebuild(house, ["model.ccm.worklist"]) if result.is_bad]
-            if bad:
+            if bad := not_built(rebuild(house, ["model.ccm.worklist"], ["dismissals"])):
                 raise HouseError(f"recorded, but the work list could not be built again ({bad[0]}); run `ccm nightly --full`")
             publish(house)
     if stands:

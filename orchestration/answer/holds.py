@@ -125,7 +125,7 @@ def record_acceptance(house: House, wanted: Wanted, by: str | None, reason: str 
         )
     # Costs seconds to import: only once there is something to do.
     from orchestration.answer.publish import publish
-    from orchestration.transform.assets import rebuild
+    from orchestration.transform.assets import not_built, rebuild
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     with house.lock("warehouse"):
@@ -152,8 +152,7 @@ def record_acceptance(house: House, wanted: Wanted, by: str | None, reason: str 
             ],
         )
         if stands:
-            bad = [result.unique_id for result in rebuild(house, ["source.ccm.configuration.acceptances"]) if result.is_bad]
-            if bad:
+            if bad := not_built(rebuild(house, ["source.ccm.configuration.acceptances"], ["acceptances"])):
                 raise HouseError(f"recorded, but the marts could not be built again ({bad[0]}); run `ccm nightly --full`")
             publish(house)
     return Accepted(tuple(waiting), who, stands)

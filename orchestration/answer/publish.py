@@ -16,8 +16,10 @@ from typing import Any
 import duckdb
 
 from orchestration import engine
+from orchestration.gate import verdicts
 from orchestration.house import House, sync_folder, write_private
 from orchestration.transform import standing
+from orchestration.transform.standing import published_record
 
 # From this size on the published file is changed and not written anew, unless told otherwise.
 LARGE, LARGE_UNLESS_SAID = "CCM_PUBLISH_CHANGES_FROM", 64_000_000
@@ -49,11 +51,12 @@ def publish(house: House) -> dict[str, int]:
         scratch.chmod(0o600)
         scratch.replace(house.marts)
         sync_folder(house.root)
-        if changes:
-            # Behind the rename: until it is written, it speaks of a file that is no more, and the next publication writes everything.
-            write_private(_record(house), json.dumps({"state": changes.state, **_stamp(house.marts)}))
-            if changes.upon:
-                standing.clear(house)
+        # Behind the rename: until it is written, it speaks of a file that is no more, and the next publication writes everything.
+        built = verdicts.load(house, "dbt")
+        record = {"state": changes.state if changes else None, "inputs": built.inputs if built else None, **_stamp(house.marts)}
+        write_private(published_record(house), json.dumps(record))
+        if changes and changes.upon:
+            standing.clear(house)
     finally:
         for leftover in (scratch, scratch.with_name(scratch.name + ".wal")):
             leftover.unlink(missing_ok=True)
@@ -105,10 +108,6 @@ def _write(con: duckdb.DuckDBPyConnection, scratch: Path, changes: standing.Chan
     return counts
 
 
-def _record(house: House) -> Path:
-    return house.state / "published.json"
-
-
 def _stamp(path: Path) -> dict[str, int]:
     found = path.stat()
     return {"inode": found.st_ino, "size_bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
@@ -117,9 +116,10 @@ def _stamp(path: Path) -> dict[str, int]:
 def _published_state(house: House) -> str | None:
     """The state of the warehouse that marts.duckdb holds; None where that is not known of this very file."""
     try:
-        known: dict[str, Any] = json.loads(_record(house).read_text(encoding="utf-8"))
+        known: dict[str, Any] = json.loads(published_record(house).read_text(encoding="utf-8"))
         state = known.pop("state")
+        del known["inputs"]
         is_large = house.marts.stat().st_size >= int(os.environ.get(LARGE, LARGE_UNLESS_SAID))
-        return str(state) if is_large and known == _stamp(house.marts) else None
+        return str(state) if is_large and state and known == _stamp(house.marts) else None
     except (OSError, ValueError, KeyError):
         return None

@@ -29,9 +29,9 @@ from orchestration.notices import tell_of_closes
 from orchestration.practices import Practice, load_practices
 from orchestration.runbook import check_spec
 from orchestration.signposts import Group, links, owned_by, speaks_of
-from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_claims
+from orchestration.transform.assets import WAREHOUSE_POOL, not_built, rebuild_claims
 from orchestration.transform.office import HELD, held_rows
-from orchestration.transform.state import build_inputs
+from orchestration.transform.state import build_inputs, is_built
 
 GATE = dg.AssetKey(["gate", "rulings"])
 PACKETS = dg.AssetKey(["close", "packets"])
@@ -281,10 +281,9 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
 
         house = House.from_environment()
         with house.lock("warehouse"):
-            if packets_unknown_to(house) or held_unknown_to(house):
-                bad = [result.unique_id for result in rebuild_claims(house) if result.is_bad]
-                if bad:
-                    raise dg.Failure(f"the marts could not be rebuilt after the close ({bad[0]}); run `ccm nightly --full`")
+            is_known = is_built(house) and not packets_unknown_to(house) and not held_unknown_to(house)
+            if not is_known and (bad := not_built(rebuild_claims(house))):
+                raise dg.Failure(f"the marts could not be rebuilt after the close ({bad[0]}); run `ccm nightly --full`")
             publish(house)
         # What the scrub kept back and what went out changes what there is to do.
         write_worklists(house)

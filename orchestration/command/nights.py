@@ -25,7 +25,7 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
     from orchestration.command.running import Pipeline, work_to_do
     from orchestration.deliver.fetch import deliver
     from orchestration.storage import batch_numbers
-    from orchestration.transform.state import build_inputs, is_up_to_date
+    from orchestration.transform.state import build_inputs, is_judged, is_up_to_date
 
     with house.lock("run"):
         sweep(house)
@@ -35,7 +35,7 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
         raise HouseError(
             f"{house.landing_url or house.landing}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv"
         )
-    if not work.is_new and not full and batch_numbers(house) and is_up_to_date(house, build_inputs(house)):
+    if not work.is_new and not full and batch_numbers(house) and is_judged(house) and is_up_to_date(house, build_inputs(house)):
         # The marts stand; what hangs on them may not, if the last run was killed behind its publication.
         write_worklists(house)
         write_reports(house)

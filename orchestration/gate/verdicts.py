@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -39,17 +39,26 @@ class Verdict:
     inputs: str
     findings: tuple[Finding, ...] = field(default_factory=tuple)
     batches: tuple[int, ...] = ()  # the lake's batches judged so far, where it is batches
+    parts: Mapping[str, str] = field(default_factory=dict)  # what `inputs` is made of, where it is a build's
 
 
 def _path(house: House, source: Source) -> Path:
     return house.state / "verdicts" / f"{source}.json"
 
 
-def save(house: House, source: Source, inputs: str, findings: Iterable[Finding], batches: Iterable[int] = ()) -> Verdict:
-    verdict = Verdict(inputs, tuple(sorted(findings, key=lambda f: (f.asset, f.check))), tuple(sorted(batches)))
+def save(
+    house: House,
+    source: Source,
+    inputs: str,
+    findings: Iterable[Finding],
+    batches: Iterable[int] = (),
+    parts: Mapping[str, str] | None = None,
+) -> Verdict:
+    verdict = Verdict(inputs, tuple(sorted(findings, key=lambda f: (f.asset, f.check))), tuple(sorted(batches)), parts or {})
     content = {
         "inputs": inputs,
         "batches": verdict.batches,
+        "parts": dict(verdict.parts),
         "findings": [asdict(finding) for finding in verdict.findings],
     }
     write_private(_path(house, source), json.dumps(content, indent=1, sort_keys=True) + "\n")
@@ -64,9 +73,14 @@ def load(house: House, source: Source) -> Verdict | None:
             Finding(**{**finding, "practice_ids": tuple(finding["practice_ids"]), "file_ids": tuple(finding["file_ids"])})
             for finding in content["findings"]
         )
-        return Verdict(content["inputs"], findings, tuple(content["batches"]))
+        return Verdict(content["inputs"], findings, tuple(content["batches"]), dict(content.get("parts", {})))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def forget(house: House, source: Source) -> None:
+    """What was judged is being changed: until it is judged again, the gate refuses."""
+    _path(house, source).unlink(missing_ok=True)
 
 
 def lake_fingerprint(house: House) -> str:

@@ -12,7 +12,7 @@ from orchestration.house import House
 from orchestration.payers.inbox import take_in_answers, tells_of_coverage
 from orchestration.signposts import Group, links, owned_by, speaks_of
 from orchestration.storage import batch_numbers
-from orchestration.transform.assets import WAREHOUSE_POOL, rebuild_answered, rebuild_everything
+from orchestration.transform.assets import WAREHOUSE_POOL, not_built, rebuild_answered, rebuild_everything
 from orchestration.transform.state import build_inputs, is_up_to_date, new_answer_batches
 
 _TABLES = {
@@ -104,8 +104,7 @@ def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
         else:
             # Something else is new as well, or an earlier run did not finish: everything is built, so that the verdict holds for all of it.
             results, _ = rebuild_everything(house, inputs)
-        bad = [result.unique_id for result in results if result.is_bad and not result.unique_id.startswith("test.")]
-        if bad:
+        if bad := not_built(results):
             raise dg.Failure(f"the marts could not be rebuilt after the answers ({bad[0]}); run `ccm nightly --full`")
         publish(house)
         write_worklists(house)

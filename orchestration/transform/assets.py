@@ -1,6 +1,6 @@
 """The dbt project as Dagster assets and checks: seeds, models and tests, run in this process."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 from typing import Any
 
@@ -19,7 +19,7 @@ from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_o
 from orchestration.take_in.lake import told_damaged, unreadable
 from orchestration.transform import dbt, standing
 from orchestration.transform.columns import Lineage, Table, lineage_of, tables_of, told_of
-from orchestration.transform.state import build_inputs, is_up_to_date
+from orchestration.transform.state import build_inputs, build_parts, is_built, is_up_to_date
 
 WAREHOUSE_POOL = "warehouse"
 ROOMS = {
@@ -230,11 +230,13 @@ def rebuild_everything(
     house: House, inputs: str, manifest: Mapping[str, Any] | None = None, *, is_whole: bool = False
 ) -> tuple[list[dbt.NodeResult], list[Finding]]:
     """Builds and tests the project, all of it or what has been touched, and keeps the verdict on these inputs."""
+    # Of before the build, which may find more than that: then the next night builds once more.
+    parts = build_parts(house)
     results = dbt.build(house, is_whole=is_whole)
     if manifest is None:
         manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
     findings = findings_of(house, results, manifest)
-    verdicts.save(house, "dbt", inputs, findings)
+    verdicts.save(house, "dbt", inputs, findings, parts=parts)
     return results, findings
 
 
@@ -274,27 +276,42 @@ def dagster_events(
 # What a close and a payer's answer change, and everything that hangs below it.
 AFTER_A_CLOSE = ("source.ccm.configuration.claim_lines", "model.ccm.stg_closes", "model.ccm.close_calendar")
 ANSWERS = "source.ccm.answers."
+CLOSED = ("claim_lines", "closes", "held")  # the parts of a build's inputs that a close changes
 
 
 def rebuild_claims(house: House) -> list[dbt.NodeResult]:
     """After a close: what depends on the claims of earlier closes is decided again."""
-    return rebuild(house, AFTER_A_CLOSE)
+    return rebuild(house, AFTER_A_CLOSE, CLOSED)
 
 
 def rebuild_answered(house: House) -> list[dbt.NodeResult]:
     """After answers of the payers: what depends on them is decided again."""
     sources = dbt.load_manifest(dbt.ensure_manifest(house))["sources"]
-    return rebuild(house, sorted(name for name in sources if name.startswith(ANSWERS)))
+    return rebuild(house, sorted(name for name in sources if name.startswith(ANSWERS)), ["answers"])
 
 
-def rebuild(house: House, below: Sequence[str]) -> list[dbt.NodeResult]:
-    """Builds and tests what hangs on these nodes, where nothing else has changed; the verdict keeps what was not tested again."""
+def not_built(results: Sequence[dbt.NodeResult]) -> list[str]:
+    """The models and seeds that could not be built. A row that fails a test is its practice's trouble: the gate stops whom it names, and everybody's marts
+    are published."""
+    return [result.unique_id for result in results if result.is_bad and not result.unique_id.startswith("test.")]
+
+
+def rebuild(house: House, below: Sequence[str], changed: Collection[str]) -> list[dbt.NodeResult]:
+    """Builds and tests what hangs on these nodes; the verdict keeps what was not tested again. `changed`: the parts of the inputs (`build_parts`) that
+    only these nodes read.
+
+    Where anything else is new as well (a night or an answer that another run takes in meanwhile), or an earlier run did not finish, everything is built:
+    the verdict is one on all inputs, and who reads it would take the new ones for built."""
     before = verdicts.load(house, "dbt")
     inputs = build_inputs(house)
+    parts = build_parts(house)
+    known = before.parts if before else {}
+    if not is_built(house) or any(known.get(name) != parts.get(name) for name in {*known, *parts}.difference(changed)):
+        return rebuild_everything(house, inputs)[0]
     results = dbt.build(house, below)
     manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
     findings = findings_of(house, results, manifest)
     tested = {finding.check for finding in findings}
     kept = [finding for finding in (before.findings if before else ()) if finding.check not in tested]
-    verdicts.save(house, "dbt", inputs, [*kept, *findings])
+    verdicts.save(house, "dbt", inputs, [*kept, *findings], parts=parts)
     return results

@@ -12,11 +12,13 @@ import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import duckdb
 
 from orchestration.engine import LEFT_IN_LOG, MERGED, is_worth_merging, open_warehouse
+from orchestration.gate import verdicts
 from orchestration.house import House
 from orchestration.transform.configuration import rules_version
 
@@ -61,7 +63,9 @@ def stands(house: House, project: str) -> str | None:
 
 
 def begin(house: House) -> None:
-    """From here on the warehouse is unfinished."""
+    """From here on the warehouse is unfinished, and no verdict speaks of it: a night that is killed may have built other settings than the operator
+    has put back since."""
+    verdicts.forget(house, "dbt")
     if house.warehouse.exists():
         with open_warehouse(house, read_only=False) as warehouse:
             # Nobody else has it open: what lies here a killed night put aside from memory, rows of patients among it.
@@ -150,6 +154,11 @@ def changes(warehouse: duckdb.DuckDBPyConnection, database: str) -> Changes | No
             for schema, table, of, keys, *more in rows
         },
     )
+
+
+def published_record(house: House) -> Path:
+    """Where publishing notes of which state, and of which inputs, the marts are."""
+    return house.state / "published.json"
 
 
 def is_touched(house: House) -> bool:

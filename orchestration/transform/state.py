@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+
 from orchestration.engine import opens
 from orchestration.gate import verdicts
 from orchestration.house import House
@@ -9,6 +12,7 @@ from orchestration.payers.inbox import batch_numbers
 from orchestration.practices import load_practices
 from orchestration.transform import dbt
 from orchestration.transform.configuration import write_configuration
+from orchestration.transform.standing import published_record
 
 
 def build_inputs(house: House) -> str:
@@ -17,23 +21,60 @@ def build_inputs(house: House) -> str:
     return verdicts.build_fingerprint(house, configuration, dbt.project_fingerprint())
 
 
+def build_parts(house: House) -> dict[str, str]:
+    """What the present inputs are made of, behind `build_inputs`: so that who builds a part of the models can tell whether anything else is new."""
+    configuration = (house.lake / "configuration").glob("*.parquet")
+    return {
+        "lake": verdicts.lake_fingerprint(house),
+        "answers": verdicts.answers_fingerprints(house)[-1],
+        "project": dbt.project_fingerprint(),
+        # A proposal changes nothing that a claim rests on (write_configuration).
+        **{path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(configuration) if path.stem != "proposals"},
+    }
+
+
+def is_built(house: House) -> bool:
+    """Whether the last build of the warehouse went through, on whatever inputs: otherwise some tables may be of before it and some of after."""
+    verdict = verdicts.load(house, "dbt")
+    return (
+        verdict is not None
+        and opens(house.warehouse)
+        and not any(finding.check.startswith("could not build") for finding in verdict.findings)
+    )
+
+
 def is_up_to_date(house: House, inputs: str) -> bool:
-    """True when warehouse and marts were built from exactly these inputs, and dbt could finish."""
+    """True when the warehouse was built from exactly these inputs, dbt could finish, and that was published."""
     verdict = verdicts.load(house, "dbt")
     return (
         verdict is not None
         and verdict.inputs == inputs
-        and not any(finding.check.startswith("could not build") for finding in verdict.findings)
-        and opens(house.warehouse)
+        and is_built(house)
         and opens(house.marts)
+        and published_inputs(house) == inputs
     )
+
+
+def is_judged(house: House) -> bool:
+    """Whether Great Expectations has judged everything that the lake holds."""
+    verdict = verdicts.load(house, "great_expectations")
+    return verdict is not None and verdict.inputs == verdicts.lake_fingerprint(house)
+
+
+def published_inputs(house: House) -> str | None:
+    """The inputs that the published marts were built from; None where that is not known."""
+    try:
+        inputs: str | None = json.loads(published_record(house).read_text(encoding="utf-8"))["inputs"]
+        return inputs
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def new_answer_batches(house: House) -> list[int] | None:
     """The batches of answers since the warehouse was up to date, where nothing else is new, so that only what depends on answers is to be rebuilt;
     None where something else is, or an earlier run did not finish."""
     verdict = verdicts.load(house, "dbt")
-    if verdict is None or not house.warehouse.exists() or any(f.check.startswith("could not build") for f in verdict.findings):
+    if verdict is None or not is_built(house):
         return None
     configuration = write_configuration(house, load_practices(house.practices_yaml))
     lake, project = verdicts.lake_fingerprint(house), dbt.project_fingerprint()

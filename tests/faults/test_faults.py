@@ -10,11 +10,20 @@ import os
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 
 import pytest
 
+from orchestration.answer.publish import publish
+from orchestration.engine import open_warehouse
+from orchestration.gate import verdicts
+from orchestration.gate.gate import rule_on
 from orchestration.house import House
-from orchestration.take_in.lake import ledger
+from orchestration.practices import load_practices
+from orchestration.take_in.lake import ledger, take_in
+from orchestration.transform.assets import rebuild_claims, rebuild_everything
+from orchestration.transform.dbt import build_models
+from orchestration.transform.state import build_inputs, is_judged, is_up_to_date
 from tests.faults import harness
 from tests.pipeline.homes import CCM, ccm, copy, rows
 from tests.properties.strategies import write_home
@@ -144,6 +153,64 @@ def test_a_night_with_nothing_new_writes_what_a_run_killed_behind_its_publicatio
     assert {path: path.read_bytes() for path in home.glob("worklists/*/*.csv")} == lists
     nights = {path for path in reports if path.stem.count("-") == 2 and "-v" not in path.stem}
     assert nights & set(home.glob("reports/*/*.html")) and not dead.exists() and living.exists()
+
+
+def test_marts_whose_publication_failed_are_published_by_the_next_night(next_night, tmp_path):
+    house = House(copy(next_night, tmp_path / "home"))
+    publish(house)
+    assert is_up_to_date(house, build_inputs(house))
+    configured = house.practices_yaml.read_text().replace('"99490": 95.00', '"99490": 96.00')
+    assert configured != house.practices_yaml.read_text()
+    house.practices_yaml.write_text(configured)
+    rebuild_everything(house, build_inputs(house))
+    # Here a full disk, or a kill: built and judged, not published.
+    assert not is_up_to_date(house, build_inputs(house))
+    assert ccm("nightly", home=house.root).code == 0
+    assert rows(house.root, "select count(*) as n from claimable_codes where charge_amount = 96.00")[0]["n"] > 0
+    assert is_up_to_date(house, build_inputs(house))
+
+
+def test_settings_put_back_after_a_killed_night_are_built_again_before_anything_closes(next_night, tmp_path):
+    house = House(copy(next_night, tmp_path / "home"))
+    publish(house)
+    practice = load_practices(house.practices_yaml)["highpines"]
+    before = house.practices_yaml.read_text()
+    assert not rule_on(house, practice, date(2026, 10, 1), build_inputs(house)).refusals
+    house.practices_yaml.write_text(before.replace('"99490": 95.00', '"99490": 999.00'))
+    build_inputs(house)
+    build_models(house)  # and killed before its verdict
+    house.practices_yaml.write_text(before)
+    inputs = build_inputs(house)
+    assert not is_up_to_date(house, inputs)
+    assert any("have not judged" in reason for reason in rule_on(house, practice, date(2026, 10, 1), inputs).refusals)
+    rebuild_claims(house)
+    with open_warehouse(house) as warehouse:
+        assert not warehouse.execute("select 1 from marts.claimable_codes where charge_amount = 999").fetchall()
+
+
+def test_a_night_that_is_taken_in_while_a_month_is_closed_is_built_all_the_same(next_night, tmp_path):
+    house = House(copy(next_night, tmp_path / "home"))
+    nights = sorted(path for path in (house.landing / "hudson").iterdir() if path.is_dir())
+    later = nights[-1].with_name((date.fromisoformat(nights[-1].name) + timedelta(days=1)).isoformat())
+    rebuild_everything(house, build_inputs(house))
+    before = verdicts.load(house, "dbt")
+    assert [result.unique_id for result in rebuild_claims(house)] and verdicts.load(house, "dbt") == before
+    shutil.copytree(nights[-1], later)
+    practices = load_practices(house.practices_yaml)
+    # The other run, between the packets and what posts them.
+    assert take_in(house, {name: practice.time_zone for name, practice in practices.items()})
+    rebuild_claims(house)
+    with open_warehouse(house) as warehouse:
+        newest = warehouse.execute("select newest_night from staging.stg_practices where practice_id = 'hudson'").fetchall()
+    assert newest[0][0].isoformat() == later.name
+
+
+def test_a_night_with_nothing_new_judges_what_a_broken_off_one_did_not(next_night, tmp_path):
+    house = House(copy(next_night, tmp_path / "home"))
+    publish(house)
+    verdicts.forget(house, "great_expectations")
+    assert ccm("nightly", home=house.root).code == 0
+    assert is_judged(house)
 
 
 def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_night, undisturbed, tmp_path):
