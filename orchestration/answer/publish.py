@@ -118,7 +118,7 @@ def _published_state(house: House) -> str | None:
     try:
         known: dict[str, Any] = json.loads(published_record(house).read_text(encoding="utf-8"))
         state = known.pop("state")
-        del known["inputs"]
+        known.pop("inputs", None)
         is_large = house.marts.stat().st_size >= int(os.environ.get(LARGE, LARGE_UNLESS_SAID))
         return str(state) if is_large and state and known == _stamp(house.marts) else None
     except (OSError, ValueError, KeyError):

@@ -242,7 +242,7 @@ def test_what_a_night_changed_is_published_as_if_everything_were(built: House, m
     state = publication._published_state(built)
     with duckdb.connect(str(built.marts)) as marts:
         marts.execute("update patient_month_evidence set newest_night = newest_night - 1")
-    write_private(publication._record(built), json.dumps({"state": state, **publication._stamp(built.marts)}))
+    write_private(standing.published_record(built), json.dumps({"state": state, **publication._stamp(built.marts)}))
     assert not any(result.is_bad for result in dbt.build_models(built))
     with open_warehouse(built) as warehouse:
         changes = standing.changes(warehouse, "warehouse")
