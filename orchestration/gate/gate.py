@@ -50,7 +50,10 @@ def rule_on_all(house: House, practices: Sequence[Practice], month: date, build_
     rulings = []
     for practice in practices:
         refusals = [*_by_configuration(practice), *_by_verdicts(judged, practice)]
-        if seen is not None:
+        if seen is None:
+            # A restored home has the verdicts on its data but no warehouse: nothing tells what they were passed on.
+            refusals.append(f"{house.warehouse.name} is not there; run `ccm nightly`, then close again")
+        else:
             refusals += [*_by_completeness(seen, practice, month), *_by_holds(seen.holds, practice)]
         rulings.append(Ruling(practice.practice_id, month, tuple(refusals)))
     return rulings

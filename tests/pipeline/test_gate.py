@@ -240,3 +240,16 @@ def test_without_a_verdict_on_the_present_data_nothing_leaves_the_house(home, tm
     ran = ccm("close", "--month", "2026-10", "--approved-by", "Ann Lee", home=other.root)
     assert ran.code == 3 and "run `ccm nightly`" in ran.out
     assert sorted(path for path in other.closes.rglob("*")) == before
+
+
+def test_a_home_without_its_warehouse_is_told_to_run_a_night_whatever_was_judged_before(home, tmp_path):
+    house, inputs = home
+    restored = House(copy(house.root, tmp_path / "home"))  # as `ccm restore` gives it: the verdicts, but no warehouse
+    restored.warehouse.unlink()
+    practice = load_practices(house.practices_yaml)[INNOCENT]
+    for month in (OCTOBER, date(2026, 11, 1)):
+        (refusal,) = rule_on(restored, practice, month, inputs).refusals
+        assert "warehouse.duckdb is not there; run `ccm nightly`" in refusal
+    for how in (("--approved-by", "Ann Lee"), ("--propose",)):
+        ran = ccm("close", "--month", "2026-10", *how, home=restored.root)
+        assert ran.code == 3 and "run `ccm nightly`" in ran.out and "defect" not in ran.out + ran.err
