@@ -11,6 +11,7 @@ import pytest
 from orchestration.close import in_common
 from orchestration.close.in_common import InCommon
 from orchestration.house import House, HouseError
+from tests.holds.clinic import Clinic, configure
 
 OCTOBER = date(2026, 10, 1)
 
@@ -42,6 +43,24 @@ def test_who_was_claimed_is_found_by_tax_id_in_the_order_of_the_packets(tmp_path
     ]
     assert common.subjects("2", "nobody") == [("c", "C5", "P1", "M1")]
     assert common.subjects("3", "nobody") == []
+
+
+def test_who_has_the_tax_id_now_is_asked_about_whatever_tax_id_it_claimed_under(tmp_path):
+    house = House(tmp_path)
+    joined, stranger = (
+        Clinic(name, number, settings={"tax_id": "123456789"}) for number, name in enumerate(("joined", "stranger"))
+    )
+    stranger.settings["tax_id"] = "987654321"
+    configure(house.root, [joined, stranger])
+    packet(
+        house, "joined", "111111111", ("C1", "P1", "M1")
+    )  # before its tax id was corrected, or it became part of the organisation
+    packet(house, "stranger", "222222222", ("C2", "P1", "M1"))
+    packet(house, "gone", "123456789", ("C3", "P2", "M2"))  # in no practices.yaml any more
+    common = InCommon(house, OCTOBER)
+    assert [claim for _, claim, *_ in common.subjects("123456789", "nobody")] == ["C3", "C1"]
+    assert [claim for _, claim, *_ in common.subjects("222222222", "nobody")] == ["C2"]
+    assert [claim for _, claim, *_ in common.subjects("333333333", "nobody")] == []
 
 
 def test_what_the_run_itself_publishes_is_seen_by_the_next_of_the_tax_id(tmp_path):

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from orchestration.close.freeze import rule_files
 from orchestration.house import House, HouseError
+from orchestration.practices import load_practices
 
 SUBJECTS_FILE = "claim_subjects.parquet"
 
@@ -34,6 +35,9 @@ class InCommon:
         self._rules: Mapping[str, bytes] | None = None
         self._by_tax_id: dict[str, list[Path]] = {}
         self._by_practice: dict[str, list[Path]] = {}
+        self._with_tax_id: dict[str, set[str]] = {}
+        for practice in load_practices(house.practices_yaml).values() if house.practices_yaml.exists() else ():
+            self._with_tax_id.setdefault(practice.tax_id, set()).add(practice.practice_id)
         for path in sorted(house.closes.glob(f"*/{self._month}/v*/{SUBJECTS_FILE}")):
             self._add(path)
 
@@ -47,9 +51,9 @@ class InCommon:
         self._add(packet / SUBJECTS_FILE)
 
     def subjects(self, tax_id: str, practice_id: str) -> list[tuple[str, str, str, str]]:
-        """Who was claimed for the month under this tax id, and by this practice under whatever tax id it had, in the order of the packets' folders:
-        practice, claim, patient, MBI ('' where there is none)."""
-        own = self._by_practice.get(practice_id, [])
+        """Who was claimed for the month under this tax id, and by this practice and those that have this tax id now under whatever tax id they had, in the
+        order of the packets' folders: practice, claim, patient, MBI ('' where there is none)."""
+        own = [path for name in self._with_tax_id.get(tax_id, set()) | {practice_id} for path in self._by_practice.get(name, ())]
         return [
             (path.parents[2].name, row["claim_id"], row["patient_id"], row["mbi"] or "")
             for path in sorted({*self._by_tax_id.get(tax_id, ()), *own})
