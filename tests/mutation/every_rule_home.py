@@ -40,14 +40,16 @@ def read_seed(seeds: Path, name: str) -> list[Rule]:
 
 
 def month_for(row: Rule) -> date:
-    """A month on whose last day the row is in force: MONTH, or the last one before the row ended."""
+    """A month on whose last day the row is in force: MONTH, the last one before the row ended, or the one in which it begins."""
     month = MONTH
+    begins = row.get("effective_from") or "0001-01-01"
+    while begins > (next_month(month) - timedelta(days=1)).isoformat():
+        month = next_month(month)
     ends = row.get("effective_to") or "9999-12-31"
     while (next_month(month) - timedelta(days=1)).isoformat() > ends:
         month = next_month(month, -1)
-    begins = row.get("effective_from") or "0001-01-01"
     if begins > (next_month(month) - timedelta(days=1)).isoformat():
-        raise AssertionError(f"no whole month up to {MONTH:%Y-%m} in which this row is in force: {row}")
+        raise AssertionError(f"no month on whose last day this row is in force: {row}")
     return month
 
 

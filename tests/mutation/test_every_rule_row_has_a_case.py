@@ -151,7 +151,9 @@ def test_a_seed_or_a_named_situation_without_a_case_is_refused(tmp_path: Path) -
         write_rule_home(tmp_path / "two", seeds)
 
 
-def test_a_rule_that_has_ended_has_its_case_in_a_month_in_which_it_held() -> None:
+def test_a_rule_that_has_ended_or_has_yet_to_begin_has_its_case_in_a_month_in_which_it_holds() -> None:
     assert f"{month_for({'effective_from': '2024-01-01', 'effective_to': '2024-03-08'}):%Y-%m}" == "2024-02"
-    with pytest.raises(AssertionError, match="no whole month"):
+    assert f"{month_for({'effective_from': '2027-01-01', 'effective_to': '2027-12-31'}):%Y-%m}" == "2027-01"
+    assert f"{month_for({'effective_from': '2026-11-15'}):%Y-%m}" == "2026-11"
+    with pytest.raises(AssertionError, match="no month on whose last day"):
         month_for({"effective_from": "2024-03-01", "effective_to": "2024-03-08"})

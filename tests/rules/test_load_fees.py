@@ -233,7 +233,8 @@ def test_a_claimable_code_that_is_no_longer_active_is_told_of(seeds, tmp_path):
 
 def test_a_year_that_no_release_covered_gets_prices_for_all_of_it(seeds, tmp_path):
     release = october(year=2027, quarter="A", released="12/28/2026", factor="32.8409", qualifying_factor="33.1693")
-    loading = plan_loading([*release.write(tmp_path), write_gpcis(tmp_path, 2027, of_year(GPCIS, 2026))], seeds=seeds)
+    files = [*release.write(tmp_path), write_gpcis(tmp_path, 2027, of_year(GPCIS, 2026))]
+    loading = plan_loading(files, seeds=before_year(seeds, 2027))
     assert {change.before for change in loading.amounts} == {None}
     office = {c.procedure_code: c.after for c in loading.amounts if c.amount == "office"}
     assert office["99490"] == Decimal("65.02") and len(office) == 13

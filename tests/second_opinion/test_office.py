@@ -13,6 +13,7 @@ from .judge import Opinion, evaluate
 from .landing import COLUMNS
 from .office import Between, OneOf
 from .office_marts import projection_differences
+from .releases import seeds_up_to
 
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 Row = dict[str, Any]
@@ -85,7 +86,7 @@ def judged(home: Path, charts: list[Chart], nights: tuple[str, ...] = ("2026-10-
                 writer = csv.DictWriter(file, list(columns))
                 writer.writeheader()
                 writer.writerows({name: row.get(name) for name in columns} for row in rows)
-    return evaluate(home, SEEDS)
+    return evaluate(home, seeds_up_to(2026, SEEDS, home / "seeds"))
 
 
 def status(opinion: Opinion, month: date = OCTOBER) -> Row:
@@ -290,7 +291,7 @@ def test_the_projection_goes_on_from_the_newest_month_with_the_mean_of_three_com
 
 
 def test_the_projection_has_each_months_own_amount_and_behind_the_last_release_the_last_one_known(tmp_path: Path) -> None:
-    # the releases that these seeds know end with 2026; before 2024 there is none
+    # the releases that these seeds know end with 2026 (`judged`); before 2024 there is none
     def amounts(night: str) -> list[Decimal]:
         opinion = judged(tmp_path / night, [Chart().consent(night)], (night,))
         return list(opinion.enrollment_projection[0]["base_amounts"].values())

@@ -10,6 +10,7 @@ from .calendars import by_day, instant, next_month, one_year_after
 from .judge import day_reached, is_npi, minutes_to_next_unit, split_dollars
 from .landing import read_file
 from .prices import Reference
+from .releases import seeds_up_to
 
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 NEW_YORK = "America/New_York"
@@ -52,8 +53,8 @@ def test_months_and_years_are_calendar_ones() -> None:
     assert one_year_after(date(2024, 2, 29)) == date(2025, 2, 28)
 
 
-def test_national_amounts_are_those_of_the_fee_schedule() -> None:
-    reference = Reference(SEEDS)
+def test_national_amounts_are_those_of_the_fee_schedule(tmp_path: Path) -> None:
+    reference = Reference(seeds_up_to(2026, SEEDS, tmp_path / "seeds"))
 
     def amount(code: str, day: date, **changes: object) -> Decimal | None:
         return reference.unit_allowed({**NATIONAL, **changes}, "MD", code, day, national=True)
