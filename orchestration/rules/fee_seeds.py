@@ -239,7 +239,8 @@ def _add_values(existing: _Seeds, loading: Loading, file: ValueFile, first_day: 
     if missing:
         raise HouseError(
             f"{file.path}: has no row for {', '.join(missing)}, which the rules claim in {file.year}: the file may be cut off "
-            f"({file.rows_read} rows read); take it anew from the zip of {file.release}; nothing was written"
+            f"({file.rows_read} rows read); take it anew from the zip of {file.release}, or where CMS has ended a code, end its rules first; "
+            "nothing was written"
         )
     known = codes_of_rules(existing.folder)
     wanted = {

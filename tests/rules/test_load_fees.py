@@ -301,7 +301,21 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path):
     release = october()
     release.rows = [row for row in release.rows if row.code < "99489"]
     text = refused(*release.write(tmp_path))
-    assert "has no row for 99489, 99490, 99491" in text and "cut off" in text
+    assert "has no row for 99489, 99490, 99491" in text and "cut off" in text and "end its rules first" in text
+
+
+def test_a_file_without_a_code_whose_rules_have_ended_is_taken(seeds, tmp_path):
+    release = october(year=2027, quarter="A", released="12/28/2026", factor="32.8409", qualifying_factor="33.1693")
+    release.rows = [row for row in release.rows if row.code != "99427"]
+    before_year(seeds, 2027)
+    bands = seeds / "rules" / "rule_bands.csv"
+    rows = read_seed(bands)
+    bands.write_text(
+        seed_text(rows[0], [{**row, "effective_to": "2026-12-31"} if row["procedure_code"] == "99427" else row for row in rows])
+    )
+    loading = plan_loading(release.write(tmp_path), seeds=seeds)
+    assert "99427" not in {row["procedure_code"] for row in loading.additions[RVUS]}
+    assert {change.procedure_code for change in loading.amounts} >= {"99490", "99426"}
 
 
 def test_another_layout_is_refused_by_its_stacked_labels(tmp_path):
