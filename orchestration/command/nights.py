@@ -24,6 +24,7 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
     from orchestration.answer.worklist_files import write_worklists
     from orchestration.command.running import Pipeline, work_to_do
     from orchestration.deliver.fetch import deliver
+    from orchestration.engine import opens
     from orchestration.storage import batch_numbers
     from orchestration.transform.state import build_inputs, is_judged, is_up_to_date
 
@@ -35,7 +36,11 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
         raise HouseError(
             f"{house.landing_url or house.landing}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv"
         )
-    if not work.is_new and not full and batch_numbers(house) and is_judged(house) and is_up_to_date(house, build_inputs(house)):
+    stands = False
+    if not work.is_new and not full and batch_numbers(house) and is_judged(house):
+        with house.lock("warehouse"):  # who opens it to look must not be in the way of who opens it to write
+            stands = is_up_to_date(house, build_inputs(house)) and opens(house.warehouse)
+    if stands:
         # The marts stand; what hangs on them may not, if the last run was killed behind its publication.
         write_worklists(house)
         write_reports(house)

@@ -261,6 +261,21 @@ def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iter
 
 
 def _warehouse(house: House) -> Iterator[Diagnosis]:
+    from orchestration.operate.living_runs import is_locked
+
+    lock = house.state / "warehouse.lock"
+    if not lock.exists():
+        yield from _databases(house)
+    elif is_locked(lock):
+        yield Diagnosis(
+            "warehouse", "warning", "a night, a close or another command is at work on it", "ask again when it has ended"
+        )
+    else:
+        with house.lock("warehouse"):  # who opens it to look must not be in the way of who opens it to write
+            yield from _databases(house)
+
+
+def _databases(house: House) -> Iterator[Diagnosis]:
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     for path, name in ((house.warehouse, "warehouse"), (house.marts, "marts")):

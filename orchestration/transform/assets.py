@@ -10,7 +10,7 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, dbt_
 from dagster_dbt.asset_utils import get_asset_check_key_for_test
 
 from orchestration.discretion import discreet
-from orchestration.engine import open_warehouse
+from orchestration.engine import open_warehouse, opens
 from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
 from orchestration.house import DATA_CONTRACTS, DBT_PROJECT, PROJECT_ROOT, House
@@ -192,7 +192,7 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
         # The pool keeps the runs of one Dagster apart; the lock keeps a `ccm` at the shell apart from them as well.
         with home.lock("warehouse"):
             inputs = build_inputs(home)
-            if not config.full and is_up_to_date(home, inputs):
+            if not config.full and is_up_to_date(home, inputs) and opens(home.warehouse):
                 context.log.info("Nothing new since the last build: the marts stand.")
                 return
             results, findings = rebuild_everything(home, inputs, manifest, is_whole=config.full)
@@ -306,7 +306,9 @@ def rebuild(house: House, below: Sequence[str], changed: Collection[str]) -> lis
     inputs = build_inputs(house)
     parts = build_parts(house)
     known = before.parts if before else {}
-    if not is_built(house) or any(known.get(name) != parts.get(name) for name in {*known, *parts}.difference(changed)):
+    if not (is_built(house) and opens(house.warehouse)) or any(
+        known.get(name) != parts.get(name) for name in {*known, *parts}.difference(changed)
+    ):
         return rebuild_everything(house, inputs)[0]
     results = dbt.build(house, below)
     manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")

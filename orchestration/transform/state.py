@@ -38,13 +38,13 @@ def is_built(house: House) -> bool:
     verdict = verdicts.load(house, "dbt")
     return (
         verdict is not None
-        and opens(house.warehouse)
+        and house.warehouse.exists()
         and not any(finding.check.startswith("could not build") for finding in verdict.findings)
     )
 
 
 def is_up_to_date(house: House, inputs: str) -> bool:
-    """True when the warehouse was built from exactly these inputs, dbt could finish, and that was published."""
+    """True when the warehouse was built from exactly these inputs, dbt could finish, and that was published, in a file that opens."""
     verdict = verdicts.load(house, "dbt")
     return (
         verdict is not None
