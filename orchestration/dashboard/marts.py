@@ -49,7 +49,7 @@ def open_marts(house: House) -> Iterator[Marts]:
         raise HouseError(f"{house.marts}: nothing is published yet; run `ccm nightly`")
     try:
         connection = engine.open_marts(house)
-    except duckdb.Error:
+    except (duckdb.Error, engine.Damaged):
         raise HouseError(
             f"{house.marts}: cannot be read as a DuckDB file; run `ccm nightly --full`, which publishes it again"
         ) from None

@@ -182,7 +182,9 @@ def files_and_rows(house: House) -> tuple[int, int]:
 
 
 def unreadable(house: House) -> list[str]:
-    """Tables of the lake that cannot be read to their end, as <batch>/<table>.parquet: cut short, or not as they were written. Reads all of it."""
+    """Tables of the lake that cannot be read to their end, as <batch>/<table>.parquet: cut short, or not as they were written. Reads all of it. HouseError
+    where the key is another."""
+    ensure_key_fits(house)  # without its key a sound file cannot be read either
     found = []
     with connect(house) as con:
         for number, names in sorted(storage.contents(house).items()):

@@ -328,12 +328,12 @@ def build(house: House, below: Sequence[str] = (), *, is_whole: bool = False) ->
         discard(house.warehouse)
     try:
         results = _built(house, below, is_whole)
-        damaged = next((result.message for result in results if result.is_bad and is_damage(result.message)), None)
+        is_sound = not any(result.is_bad and is_damage(result.message) for result in results)
     except (Damaged, duckdb.IOException) as error:
         if not is_damage(error):
             raise
-        results, damaged = [], str(error)
-    if damaged is None:
+        results, is_sound = [], False
+    if is_sound:
         return results
     if is_whole or below:
         raise Damaged(house.warehouse)
