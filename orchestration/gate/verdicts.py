@@ -83,12 +83,23 @@ def forget(house: House, source: Source) -> None:
     _path(house, source).unlink(missing_ok=True)
 
 
+def ledgers(house: House) -> dict[int, str]:
+    """Every batch of the lake, ascending, with the SHA-256 of its ledger, which holds every landed file's hash."""
+    return {
+        batch: hashlib.sha256((ledger_folder(house, batch) / LEDGER).read_bytes()).hexdigest() for batch in batch_numbers(house)
+    }
+
+
 def lake_fingerprint(house: House) -> str:
-    """Names the state of the lake: every batch by the hash of its ledger, which holds every landed file's hash."""
+    """Names the state of the lake."""
+    return fingerprint_of(ledgers(house))
+
+
+def fingerprint_of(batches: Mapping[int, str]) -> str:
+    """One name for these batches of a lake, as `ledgers` gives them."""
     digest = hashlib.sha256()
-    for batch in batch_numbers(house):
-        ledger = ledger_folder(house, batch) / LEDGER
-        digest.update(f"{batch}\0".encode() + hashlib.sha256(ledger.read_bytes()).digest())
+    for batch, ledger in sorted(batches.items()):
+        digest.update(f"{batch}\0".encode() + bytes.fromhex(ledger))
     return digest.hexdigest()
 
 

@@ -1,6 +1,6 @@
 """Great Expectations' verdicts as Dagster asset checks, on the assets that they judge."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -44,6 +44,16 @@ def _result(asset: dg.AssetKey, name: str, findings: Iterable[Finding]) -> dg.As
     )
 
 
+def judged_before(house: House, lake: Mapping[int, str]) -> verdicts.Verdict | None:
+    """The verdict on the lake's batches so far (`verdicts.ledgers`). None where a batch is another than was judged: a lake that was put back from a backup
+    gives the numbers it lost to other files."""
+    before = verdicts.load(house, "great_expectations")
+    if before is None:
+        return None
+    judged = {batch: ledger for batch, ledger in lake.items() if batch in before.batches or batch == 0}
+    return before if before.inputs == verdicts.fingerprint_of(judged) else None
+
+
 @dg.multi_asset_check(
     name="judge_extracts",
     specs=[
@@ -57,15 +67,14 @@ def _result(asset: dg.AssetKey, name: str, findings: Iterable[Finding]) -> dg.As
 def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     """Judges the batches that nobody has judged yet. Failures stand until their file is landed again."""
     from orchestration.judge.expectations import judge_batch
-    from orchestration.storage import batch_numbers
     from orchestration.take_in.lake import in_force
 
     house = House.from_environment()
-    before = verdicts.load(house, "great_expectations")
-    lake = verdicts.lake_fingerprint(house)  # before the batches are listed: what another run takes in meanwhile is not judged yet
+    lake = verdicts.ledgers(house)
+    before = judged_before(house, lake)
     judged = set(before.batches) if before else set()
-    new = [batch for batch in batch_numbers(house) if batch not in judged and batch > 0]
-    if not new and before and before.inputs == lake:
+    new = [batch for batch in lake if batch not in judged and batch > 0]
+    if not new and before:
         return
     failed = [f for f in (before.findings if before else ()) if not f.passed]
     standing = in_force(house, {file_id for finding in failed for file_id in finding.file_ids})
@@ -75,7 +84,7 @@ def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     verdicts.save(
         house,
         "great_expectations",
-        lake,
+        verdicts.fingerprint_of(lake),
         [finding for finding in findings if not finding.passed],
         judged.union(new),
     )

@@ -34,6 +34,8 @@ from orchestration.take_in.zones import far_days, zone_days
 SUPERSEDED = -1  # the code of a judged row, beside those of faults (typed.reasons)
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
 SAY_LAND_AGAIN = "correct the file and land it again"
+RESTORE_BATCHES = "restore them from the newest backup (`ccm restore` into a new folder, copy lake/batches)"
+MOST_NAMED = 5
 # What DuckDB may hold while files are taken in; what is more goes to disk beside the lake. Python and Arrow hold some 0.5 GB besides.
 MEMORY = "CCM_TAKE_IN_MEMORY"
 MEMORY_UNLESS_SAID = "1GB"
@@ -290,6 +292,7 @@ def take_in(
         clear_scratch(house.lake)
         shutil.rmtree(spool(house), ignore_errors=True)
         storage.sweep(house)
+        _ensure_whole(house)
         if not batch_numbers(house):
             with _scratch(house, 0) as scratch, _engine(scratch) as engine:
                 _finish(house, 0, scratch, engine, [], {})
@@ -304,6 +307,35 @@ def take_in(
         if not wanted:
             return None
         return _take_batch(house, wanted, practices, newest, notes, progress)
+
+
+def damage(house: House) -> str | None:
+    """What the lake has lost: batches between others, or files of a batch. None when it is whole."""
+    there = storage.contents(house)
+    numbers = [number for number in sorted(there) if storage.LEDGER in there[number] or house.lake_url is None]
+    if gaps := sorted(set(range(numbers[-1] + 1)) - set(numbers)) if numbers else []:
+        return f"batches missing: {_few(gaps)}"
+    # what a batch of before an optional table lacks is given to it
+    names = {f"{table}.parquet" for table in (*extract_contracts(), "files", "quarantine") if table not in optional_tables()}
+    if broken := [number for number in numbers if not names <= there[number]]:
+        return f"batches without all of their files: {_few(broken)}"
+    return None
+
+
+def _few(numbers: list[int]) -> str:
+    more = f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
+    return ", ".join(str(number) for number in numbers[:MOST_NAMED]) + more
+
+
+def _ensure_whole(house: House) -> None:
+    """What is gone would be decided without, and what is taken in meanwhile would stand beside it once it is put back."""
+    if lost := damage(house):
+        raise HouseError(f"{house.lake / 'batches'}: {lost}; nothing is taken in until they are there again: {RESTORE_BATCHES}")
+    if house.warehouse.exists() and not batch_numbers(house):
+        raise HouseError(
+            f"{house.lake / 'batches'}: is empty, and this home has had nights; mount the disk that it is on, or {RESTORE_BATCHES}. To begin anew with "
+            f"what landing/ still has, move {house.warehouse.name} away"
+        )
 
 
 def ensure_tables(house: House) -> None:

@@ -25,6 +25,7 @@ from orchestration.transform.configuration import rules_version
 _MARK = "nights.finished"
 SETS = "touched"  # the schema of the sets of keys and of the rows made for them
 _SOUND = "nights.sound"
+_LAKE = "nights.lake"
 _REPLACED = f"{SETS}.replaced"
 _AGAIN = """
     select count(*) from intermediate.int_patient_months
@@ -54,12 +55,16 @@ def _fingerprint(project: str) -> str:
 
 
 def stands(house: House, project: str) -> str | None:
-    """The state that a finished night of these models left, when nothing was begun since."""
+    """The state that a finished night of these models left, when nothing was begun since and the lake still has every batch that it read: one that is put
+    back from a backup gives the numbers it lost to other files, and rows are known by their file's number."""
     if not house.warehouse.exists():
         return None
     with open_warehouse(house) as warehouse:
         mark = _mark(warehouse)
-        return mark[1] if mark and mark[0] == _fingerprint(project) else None
+        if mark is None or mark[0] != _fingerprint(project) or not _has(warehouse, _LAKE):
+            return None
+        read = dict(warehouse.execute(f"select batch, ledger from {_LAKE}").fetchall())
+    return mark[1] if read.items() <= verdicts.ledgers(house).items() else None
 
 
 def begin(house: House) -> None:
@@ -94,6 +99,11 @@ def finish(house: House, project: str, how: How, upon: str | None = None) -> Non
             warehouse.execute(
                 "create or replace table nights.recomputed as select ?::bigint as patient_months, ?::bigint as of_patient_months, ?::boolean as is_whole",
                 [again, every, how == "whole"],
+            )
+            read = verdicts.ledgers(house)
+            warehouse.execute(
+                f"create or replace table {_LAKE} as select unnest(?::bigint[]) as batch, unnest(?::varchar[]) as ledger",
+                [list(read), list(read.values())],
             )
             if is_worth_merging(warehouse.execute(_PLACES).fetchall()[0][0], every):
                 warehouse.execute(MERGED)  # as it is closed

@@ -338,6 +338,22 @@ def test_what_a_night_left_unfinished_is_no_ground_for_the_next(stood: House) ->
     assert standing.stands(stood, project)
 
 
+def test_a_lake_that_gave_a_number_to_other_files_is_built_anew(stood: House) -> None:
+    project = dbt.project_fingerprint()
+    standing.finish(stood, project, "whole")
+    state = standing.stands(stood, project)
+    ledger = max(stood.lake.glob("batches/*/files.parquet"))
+    before = ledger.read_bytes()
+    assert state
+    try:
+        # Lost, restored without it, and taken in again with the night that had landed meanwhile.
+        ledger.write_bytes(before + b"other files")
+        assert standing.stands(stood, project) is None
+    finally:
+        ledger.write_bytes(before)
+    assert standing.stands(stood, project) == state
+
+
 def test_every_model_built_for_touched_keys_comes_behind_the_set_of_them() -> None:
     models = compiled.models("touched")
     scoped = {name: model.meta["touched_by"] for name, model in models.items() if "touched_by" in model.meta}
