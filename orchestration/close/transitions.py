@@ -35,6 +35,18 @@ def read(house: House, practice_id: str) -> list[dict[str, Any]]:
     return found
 
 
+def unlike_the_record(house: House, practice_id: str) -> list[str]:
+    """Recorded closes whose packet is gone, or has another manifest than the one that was written: `2026-10/v1`, by month and version."""
+    found = []
+    for entry in read(house, practice_id):
+        if entry["to"] == "closed":
+            name = f"{entry['month']}/v{entry['version']}"
+            manifest = house.closes / practice_id / name / "manifest.json"
+            if not manifest.is_file() or _sha256(manifest) != entry["hashes"]["manifest.json"]:
+                found.append(name)
+    return sorted(found)
+
+
 def record_proposal(house: House, practice_id: str, month: date, who: str, proposal: Path) -> None:
     """A proposal lies there for the approver."""
     with house.lock(f"transitions-{practice_id}"):

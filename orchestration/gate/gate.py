@@ -12,6 +12,7 @@ from typing import Any
 
 import duckdb
 
+from orchestration.close.transitions import unlike_the_record
 from orchestration.contracts import optional_tables
 from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
@@ -49,7 +50,7 @@ def rule_on_all(house: House, practices: Sequence[Practice], month: date, build_
             seen = _seen(warehouse, [practice.practice_id for practice in practices], month)
     rulings = []
     for practice in practices:
-        refusals = [*_by_configuration(practice), *_by_verdicts(judged, practice)]
+        refusals = [*_by_configuration(practice), *_by_packets(house, practice), *_by_verdicts(judged, practice)]
         if seen is None:
             # A restored home has the verdicts on its data but no warehouse: nothing tells what they were passed on.
             refusals.append(f"{house.warehouse.name} is not there; run `ccm nightly`, then close again")
@@ -115,6 +116,14 @@ def _by_configuration(practice: Practice) -> list[str]:
         return []
     return [
         f"facility_type is {practice.facility_type}: its services are billed on the institutional claim (837I), which is not written here"
+    ]
+
+
+def _by_packets(house: House, practice: Practice) -> list[str]:
+    """Whom an earlier close claimed is known by its packet alone: without it the same months would go out a second time."""
+    return [
+        f"closes/{practice.practice_id}/{name} is gone, or another than was closed; put this packet back from the backup and run `ccm nightly`"
+        for name in unlike_the_record(house, practice.practice_id)
     ]
 
 

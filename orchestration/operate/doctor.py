@@ -18,14 +18,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import duckdb
 from packaging.requirements import Requirement
 
-from orchestration.contracts import extract_contracts, optional_tables
 from orchestration.engine import Damaged, is_damage, open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.mapping.choice import choices
 from orchestration.operate.drops import due_night, is_ahead
 from orchestration.practices import Practice, load_practices
-from orchestration.storage import batch_numbers, contents
-from orchestration.take_in.lake import ledger, told_damaged, unreadable
+from orchestration.storage import batch_numbers
+from orchestration.take_in.lake import RESTORE_BATCHES, damage, ledger, told_damaged, unreadable
 
 NIGHTS_BACK = 35
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -197,20 +196,8 @@ def _lake(house: House) -> Iterator[Diagnosis]:
     if not numbers:
         yield Diagnosis("lake", "warning", "nothing has been taken in yet", "land extracts, then `ccm nightly`")
         return
-    gaps = sorted(set(range(numbers[-1] + 1)) - set(numbers))
-    # what a batch of before an optional table lacks is given to it by the next night
-    names = {f"{table}.parquet" for table in (*extract_contracts(), "files", "quarantine") if table not in optional_tables()}
-    there = contents(house)
-    broken = [str(number) for number in numbers if not names <= there[number]]
-    if gaps or broken:
-        said = (
-            f"batches missing: {_few([str(gap) for gap in gaps])}"
-            if gaps
-            else f"batches without all of their files: {_few(broken)}"
-        )
-        yield Diagnosis(
-            "lake", "bad", said, "restore them from the newest backup (`ccm restore` into a new folder, copy lake/batches)"
-        )
+    if lost := damage(house):
+        yield Diagnosis("lake", "bad", lost, RESTORE_BATCHES)
         return
     # Whoever keeps objects proves them by checksums of its own; to read them all would be to fetch them all.
     if house.lake_url is None and (damaged := unreadable(house)):
@@ -308,22 +295,31 @@ def _damage_of(path: Path) -> str:
 def _closes(house: House) -> Iterator[Diagnosis]:
     import hashlib
 
+    from orchestration.close.transitions import unlike_the_record
+
     wrong, packets = [], 0
     for path in sorted(house.closes.glob("*/*/v[0-9]*/manifest.json")):
         packets += 1
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        for name, sha256 in manifest["outputs"].items():
+        try:
+            outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"]
+        except (ValueError, KeyError, TypeError):
+            wrong.append(path.relative_to(house.closes).as_posix())
+            continue
+        for name, sha256 in outputs.items():
             file = path.parent / name
             if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
                 wrong.append(f"{path.parent.relative_to(house.closes)}/{name}")
+    unlike = [
+        f"{record.parent.name}/{name}"
+        for record in sorted(house.closes.glob("*/transitions.jsonl"))
+        for name in unlike_the_record(house, record.parent.name)
+    ]
+    remedy = "restore these packets from the backup: they are evidence, and what they claimed would be claimed again"
+    if unlike:
+        yield Diagnosis("closes", "bad", f"gone, or others than were closed: {_few(unlike)}", remedy)
     if wrong:
-        yield Diagnosis(
-            "closes",
-            "bad",
-            f"not as their manifest says: {_few(wrong)}",
-            "restore these packets from the backup: they are evidence",
-        )
-    else:
+        yield Diagnosis("closes", "bad", f"not as their manifest says: {_few(wrong)}", remedy)
+    if not unlike and not wrong:
         yield Diagnosis("closes", "ok", f"{packets} packets, every file as its manifest says")
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.close import acceptances
-from orchestration.house import DBT_PROJECT, House, write_private
+from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.payers import eligibility, sent
 from orchestration.payers.inbox import ensure_tables
 from orchestration.practices import Practice
@@ -117,24 +117,21 @@ def read_closes(house: House) -> Closed:
     hashes of its files."""
     closes: list[dict[str, object]] = []
     packets: dict[str, str] = {}
+    known, standing = _lines_that_stand(house)
     for path in sorted(house.closes.glob("*/*/v*/manifest.json")):
-        packet, content = path.parent, path.read_bytes()
-        manifest = json.loads(content)
-        approval = json.loads((packet / "approval.json").read_text(encoding="utf-8"))
-        packets[packet.relative_to(house.closes).as_posix()] = hashlib.sha256(content).hexdigest()
-        closes.append(
-            {
-                "practice_id": packet.parents[1].name,
-                "month": date.fromisoformat(f"{packet.parent.name}-01"),
-                "close_version": int(packet.name[1:]),
-                "newest_night": date.fromisoformat(manifest["newest_night"]),
-                "claims": manifest["totals"]["claims"],
-                "allowed_amount": Decimal(manifest["totals"]["allowed_amount"]),
-                "held": manifest["totals"]["held"],
-                "approved_by": approval["approved_by"],
-                "approved_at": approval["approved_at"],
-            }
-        )
+        name = path.parent.relative_to(house.closes).as_posix()
+        try:
+            closes.append(_close(path.parent))
+            packets[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
+            # A damaged packet is its practice's trouble, which the gate refuses: what was read of it while it was whole stands.
+            row = _close_that_stands(house, path.parent) if name in known else None
+            if row is None:
+                raise HouseError(
+                    f"{path.parent}: its manifest or approval cannot be read; restore this packet from the backup"
+                ) from None
+            closes.append(row)
+            packets[name] = known[name]
     proposals: list[dict[str, object]] = []
     for path in sorted(house.closes.glob("*/*/proposals/[0-9][0-9][0-9].json")):
         proposal = json.loads(path.read_text(encoding="utf-8"))
@@ -146,7 +143,6 @@ def read_closes(house: House) -> Closed:
                 "close_version": proposal["version"],
             }
         )
-    known, standing = _lines_that_stand(house)
     # A packet that is gone or another one (a home put back from a backup): everything is read again.
     if standing is None or any(packets.get(name) != manifest for name, manifest in known.items()):
         known, lines = {}, CLAIM_LINES.empty_table()
@@ -156,6 +152,35 @@ def read_closes(house: House) -> Closed:
             return Closed(lines, closes, proposals, packets, standing)
     new = [pa.Table.from_pylist(_claim_lines(house.closes / name), schema=CLAIM_LINES) for name in packets.keys() - known.keys()]
     return Closed(_in_order(pa.concat_tables([lines, *new])), closes, proposals, packets)
+
+
+def _close(packet: Path) -> dict[str, object]:
+    manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+    approval = json.loads((packet / "approval.json").read_text(encoding="utf-8"))
+    return {
+        **_key_of(packet),
+        "newest_night": date.fromisoformat(manifest["newest_night"]),
+        "claims": manifest["totals"]["claims"],
+        "allowed_amount": Decimal(manifest["totals"]["allowed_amount"]),
+        "held": manifest["totals"]["held"],
+        "approved_by": approval["approved_by"],
+        "approved_at": approval["approved_at"],
+    }
+
+
+def _key_of(packet: Path) -> dict[str, object]:
+    return {
+        "practice_id": packet.parents[1].name,
+        "month": date.fromisoformat(f"{packet.parent.name}-01"),
+        "close_version": int(packet.name[1:]),
+    }
+
+
+def _close_that_stands(house: House, packet: Path) -> dict[str, object] | None:
+    """What closes.parquet has of a packet, as it was last read."""
+    path, key = house.lake / "configuration" / "closes.parquet", _key_of(packet)
+    rows: list[dict[str, object]] = pq.read_table(path).to_pylist() if path.exists() else []
+    return next((row for row in rows if all(row[name] == value for name, value in key.items())), None)
 
 
 def _in_order(lines: pa.Table) -> pa.Table:
@@ -188,8 +213,20 @@ def _code() -> str:
     return hashlib.sha256(b"".join(Path(path).read_bytes() for path in (__file__, eligibility.__file__, sent.__file__))).hexdigest()
 
 
+_LINES_FROM = ("claims.csv", "claims.837", "claim_subjects.parquet")
+
+
 def _claim_lines(packet: Path) -> list[dict[str, object]]:
-    manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+    """The lines of a packet. Raises HouseError where its files are not as its manifest says: a line less would be claimed a second time."""
+    try:
+        manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+        wanted = {name: sha256 for name, sha256 in manifest["outputs"].items() if name in _LINES_FROM}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise HouseError(f"{packet / 'manifest.json'}: cannot be read; restore this packet from the backup") from None
+    for name, sha256 in wanted.items():
+        path = packet / name
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            raise HouseError(f"{path}: is not what the manifest names; restore this packet from the backup")
     file = sent.sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
     subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
     with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:

@@ -169,6 +169,45 @@ def test_the_doctor_names_everything_that_is_broken_and_what_to_do(demo, tmp_pat
     assert all(one["remedy"] for one in found.values() if one["state"] != "ok")
 
 
+def test_the_doctor_names_a_packet_that_is_gone_and_one_whose_manifest_is_damaged_or_another(demo, tmp_path):
+    house = House(copy(demo[0], tmp_path / "home"))
+    shutil.rmtree(house.closes / "hudson" / "2026-09" / "v1")
+    (house.closes / "bayview" / "2026-08" / "v1" / "manifest.json").write_bytes(b"")
+    manifest = house.closes / "prairie" / "2026-08" / "v1" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"claims": ', '"claims": 1'))
+    unlike, wrong = said(house, "closes")
+    assert unlike.state == wrong.state == "bad" and "claimed again" in unlike.remedy
+    assert unlike.said == "gone, or others than were closed: bayview/2026-08/v1, hudson/2026-09/v1, prairie/2026-08/v1"
+    assert wrong.said == "not as their manifest says: bayview/2026-08/v1/manifest.json"
+
+
+def test_nothing_is_taken_in_beside_a_batch_that_is_lost(taken_in):
+    house = taken_in
+    zones = {name: practice.time_zone for name, practice in load_practices(house.practices_yaml).items()}
+    folder = house.lake / "batches" / "000001"
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "services.parquet").unlink()
+    with pytest.raises(HouseError, match="batches without all of their files: 1; nothing is taken in"):
+        take_in(house, zones)
+    folder.rename(folder.with_name("000002"))
+    with pytest.raises(HouseError, match="batches missing: 1; nothing is taken in"):
+        take_in(house, zones)
+    assert said(house, "lake")[0].state == "bad"
+    folder.with_name("000002").rename(folder)
+    (folder / "services.parquet").write_bytes(whole["services.parquet"])
+    assert take_in(house, zones) is None
+    assert said(house, "lake")[0].state == "ok"
+
+
+def test_a_lake_whose_disk_is_not_there_is_not_begun_anew(taken_in):
+    house = taken_in
+    house.warehouse.touch()
+    shutil.rmtree(house.lake / "batches")
+    with pytest.raises(HouseError, match="is empty, and this home has had nights; mount the disk"):
+        take_in(house, {name: practice.time_zone for name, practice in load_practices(house.practices_yaml).items()})
+    assert not (house.lake / "batches").exists()
+
+
 def test_the_doctor_of_a_home_without_a_configuration_says_so_and_goes_on(taken_in):
     taken_in.practices_yaml.write_text("practices: [{practice_id: x}]\n")
     assert said(taken_in, "practices.yaml")[0].state == "bad"

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.house import House
+from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
 from orchestration.transform import configuration
 from tests.pipeline.homes import copy
@@ -92,3 +92,24 @@ def test_a_record_that_does_not_fit_its_file_is_none(house, read, spoil):
     else:
         record.write_text(json.dumps({**json.loads(record.read_text()), "code": "of another release"}))
     assert written(house) == whole and sorted(read) == packets(house)
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "approval.json"])
+def test_a_damaged_packet_stops_nobodys_night_and_keeps_what_was_claimed(house, read, name):
+    whole = written(house)
+    closes = (house.lake / "configuration" / "closes.parquet").read_bytes()
+    read.clear()
+    (house.closes / packets(house)[2] / name).write_bytes(b"")
+    assert written(house) == whole and read == []
+    assert (house.lake / "configuration" / "closes.parquet").read_bytes() == closes
+    (house.state / "claim_lines.json").unlink()
+    with pytest.raises(HouseError, match=r"restore this packet from the backup"):
+        written(house)
+
+
+def test_a_line_taken_out_of_a_packet_is_never_taken_for_unclaimed(house):
+    file = house.closes / packets(house)[0] / "claims.csv"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
+    (house.state / "claim_lines.json").unlink()
+    with pytest.raises(HouseError, match=r"claims\.csv: is not what the manifest names"):
+        written(house)

@@ -13,6 +13,7 @@ from orchestration.gate import verdicts
 from orchestration.gate.gate import rule_on, rule_on_all
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
+from orchestration.judge.assets import judged_before
 from orchestration.practices import Practice, load_practices
 from orchestration.transform import dbt
 from orchestration.transform.assets import findings_of
@@ -220,6 +221,40 @@ def test_every_great_expectations_rule_of_every_contract_notices_and_refuses(hom
                 assert not rule_on(house, practices[AT_FAULT], OCTOBER, inputs).may_close
                 assert rule_on(house, practices[INNOCENT], OCTOBER, inputs).may_close
     verdicts.save(house, "great_expectations", before.inputs, before.findings, before.batches)
+
+
+def test_a_verdict_on_extracts_is_none_on_a_batch_that_is_another_than_was_judged(tmp_path):
+    house, lake = House(tmp_path), {0: "00", 1: "aa", 2: "bb"}
+    verdicts.save(house, "great_expectations", verdicts.fingerprint_of(lake), [], [1, 2])
+    assert judged_before(house, lake) == judged_before(house, {**lake, 3: "cc"}) == verdicts.load(house, "great_expectations")
+    assert judged_before(house, {**lake, 2: "cc"}) is judged_before(house, {0: "00", 1: "aa"}) is None
+
+
+def test_a_packet_that_is_gone_or_was_changed_refuses_its_practice_and_no_other(home, tmp_path):
+    house, inputs = home
+    practices = load_practices(house.practices_yaml)
+    packet = house.closes / AT_FAULT / "2026-08" / "v1"
+    manifest = packet / "manifest.json"
+    before = manifest.read_bytes()
+
+    def refusals():
+        return [
+            [one for one in ruling.refusals if "another than was closed" in one]
+            for ruling in rule_on_all(house, [practices[AT_FAULT], practices[INNOCENT]], OCTOBER, inputs)
+        ]
+
+    assert refusals() == [[], []]
+    try:
+        manifest.write_bytes(before.replace(b'"claims": ', b'"claims": 1'))
+        changed, others = refusals()
+        assert f"closes/{AT_FAULT}/2026-08/v1 is gone" in changed[0] and others == []
+    finally:
+        manifest.write_bytes(before)
+    aside = packet.rename(tmp_path / "aside")
+    try:
+        assert refusals() == [changed, []]
+    finally:
+        aside.rename(packet)
 
 
 def test_a_failed_check_that_names_nobody_stops_everybody(home):
