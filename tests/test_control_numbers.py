@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from datetime import date
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from orchestration.close.control_numbers import allocate
+from orchestration.close.in_common import InCommon
 from orchestration.house import House
 
 
@@ -31,6 +36,19 @@ def test_ids_that_differ_in_case_alone_are_one_submitter_also_where_each_had_a_f
     )
     assert allocate(house, "sub1", "lakeside", "2026-10", 2) == 8
     assert allocate(house, "SUB1", "old", "2026-09", 1) == 7
+
+
+def test_what_packets_were_sent_with_is_not_given_again_where_the_record_is_lost(tmp_path):
+    house = House(tmp_path).prepare()
+    lines = {"submitter_id": ["sub1", "SUB1", None], "control_number": [3, 7, None]}
+    path = house.lake / "configuration" / "claim_lines.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table(lines), path)
+    common = InCommon(house, date(2026, 10, 1))
+    assert [common.highest_number(name) for name in ("Sub1", "SUB2")] == [7, 0]
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 2, common.highest_number("SUB1")) == 8
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 2, common.highest_number("SUB1")) == 8
+    assert allocate(house, "SUB1", "prairie", "2026-10", 2, common.highest_number("SUB1")) == 9
 
 
 def test_two_closes_at_once_never_share_a_number(tmp_path):

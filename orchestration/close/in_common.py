@@ -32,7 +32,9 @@ class InCommon:
 
     def __init__(self, house: House, month: date) -> None:
         self._month = f"{month:%Y-%m}"
+        self._house = house
         self._rules: Mapping[str, bytes] | None = None
+        self._sent: dict[str, int] | None = None
         self._by_tax_id: dict[str, list[Path]] = {}
         self._by_practice: dict[str, list[Path]] = {}
         self._with_tax_id: dict[str, set[str]] = {}
@@ -66,3 +68,14 @@ class InCommon:
         if self._rules is None:
             self._rules = rule_files(warehouse)
         return self._rules
+
+    def highest_number(self, submitter_id: str) -> int:
+        """The highest control number that a packet of this submitter had as the run began; 0 without one. Ids that differ in case alone are one."""
+        if self._sent is None:
+            self._sent = {}
+            path = self._house.lake / "configuration" / "claim_lines.parquet"
+            lines = _read(path, ["submitter_id", "control_number"]) if path.exists() else None
+            for row in lines.group_by("submitter_id").aggregate([("control_number", "max")]).to_pylist() if lines else ():
+                name = (row["submitter_id"] or "").upper()
+                self._sent[name] = max(self._sent.get(name, 0), row["control_number_max"] or 0)
+        return self._sent.get(submitter_id.upper(), 0)

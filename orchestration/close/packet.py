@@ -156,7 +156,8 @@ def closing(
                 return nothing(due)
 
             def next_number() -> int:
-                return allocate(house, practice.submitter_id, practice.practice_id, f"{month:%Y-%m}", version)
+                sent = common.highest_number(practice.submitter_id)
+                return allocate(house, practice.submitter_id, practice.practice_id, f"{month:%Y-%m}", version, sent)
 
             packet = yield from composing(warehouse, ground, due, next_number, judging)
         if earlier and not packet.claims:
