@@ -1,6 +1,7 @@
 """Great Expectations' verdicts as Dagster asset checks, on the assets that they judge."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -54,6 +55,15 @@ def judged_before(house: House, lake: Mapping[int, str]) -> verdicts.Verdict | N
     return before if before.inputs == verdicts.fingerprint_of(judged) else None
 
 
+def still(finding: Finding, standing: Mapping[int, str]) -> Finding | None:
+    """What is left of a finding when some of its files have been landed again, which mends it for their practices: None when nothing is. `standing`: the
+    files that nothing has replaced, each with its practice."""
+    if finding.passed:
+        return finding
+    left = {file_id: standing[file_id] for file_id in finding.file_ids if file_id in standing}
+    return replace(finding, practice_ids=tuple(sorted(set(left.values()))), file_ids=tuple(left)) if left else None
+
+
 @dg.multi_asset_check(
     name="judge_extracts",
     specs=[
@@ -76,11 +86,11 @@ def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     new = [batch for batch in lake if batch not in judged and batch > 0]
     if not new and before:
         return
-    failed = [f for f in (before.findings if before else ()) if not f.passed]
-    standing = in_force(house, {file_id for finding in failed for file_id in finding.file_ids})
-    findings = [finding for finding in failed if standing.intersection(finding.file_ids)]
+    findings = [finding for finding in (before.findings if before else ()) if not finding.passed]
     for batch in new:
         findings += judge_batch(house, batch)
+    standing = in_force(house, {file_id for finding in findings if not finding.passed for file_id in finding.file_ids})
+    findings = [left for finding in findings if (left := still(finding, standing))]
     verdicts.save(
         house,
         "great_expectations",

@@ -165,16 +165,17 @@ def newest_accepted(house: House) -> dict[tuple[str, str], date]:
     return {(row["practice_id"], row["table_name"]): row["extract_date_max"] for row in newest}
 
 
-def in_force(house: House, file_ids: Set[int]) -> set[int]:
-    """Those of these files that no later version of their practice, night and table has replaced. Raises HouseError when a batch is damaged."""
+def in_force(house: House, file_ids: Set[int]) -> dict[int, str]:
+    """Those of these files that no later version of their practice, night and table has replaced, each with its practice. Raises HouseError when a batch is
+    damaged."""
     if not file_ids:
-        return set()
+        return {}
     key = ["practice_id", "extract_date", "table_name"]
     files = pa.concat_tables([_ledger_table(folder, [*key, "version", "file_id"]) for folder in _ledger_folders(house)])
     asked = files.filter(pc.is_in(files["file_id"], value_set=pa.array(sorted(file_ids), pa.int64())))
     newest = files.group_by(key).aggregate([("version", "max")])
     found = asked.join(newest, key).to_pylist()
-    return {row["file_id"] for row in found if row["version"] == row["version_max"]}
+    return {row["file_id"]: row["practice_id"] for row in found if row["version"] == row["version_max"]}
 
 
 def files_and_rows(house: House) -> tuple[int, int]:
@@ -204,11 +205,7 @@ def unreadable(house: House) -> list[str]:
 
 def told_damaged(tables: Sequence[str]) -> str:
     """What `unreadable` found, in words, with what to do."""
-    more = f" and {len(tables) - 5} more" if len(tables) > 5 else ""
-    return (
-        f"lake/batches/: damaged, cannot be read: {', '.join(tables[:5])}{more}; put these files back from the newest backup "
-        "(`ccm restore` into a new folder, copy lake/batches)"
-    )
+    return f"lake/batches/: damaged, cannot be read: {_few(tables)}; {RESTORE_BATCHES}"
 
 
 def newest_files(house: House) -> list[FileRecord]:
@@ -322,9 +319,9 @@ def damage(house: House) -> str | None:
     return None
 
 
-def _few(numbers: list[int]) -> str:
-    more = f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
-    return ", ".join(str(number) for number in numbers[:MOST_NAMED]) + more
+def _few(names: Sequence[object]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(str(name) for name in names[:MOST_NAMED]) + more
 
 
 def _ensure_whole(house: House) -> None:

@@ -13,7 +13,7 @@ from orchestration.gate import verdicts
 from orchestration.gate.gate import rule_on, rule_on_all
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
-from orchestration.judge.assets import judged_before
+from orchestration.judge.assets import judged_before, still
 from orchestration.practices import Practice, load_practices
 from orchestration.transform import dbt
 from orchestration.transform.assets import findings_of
@@ -228,6 +228,24 @@ def test_a_verdict_on_extracts_is_none_on_a_batch_that_is_another_than_was_judge
     verdicts.save(house, "great_expectations", verdicts.fingerprint_of(lake), [], [1, 2])
     assert judged_before(house, lake) == judged_before(house, {**lake, 3: "cc"}) == verdicts.load(house, "great_expectations")
     assert judged_before(house, {**lake, 2: "cc"}) is judged_before(house, {0: "00", 1: "aa"}) is None
+
+
+def test_a_practice_that_landed_its_file_again_is_not_refused_for_those_that_did_not():
+    finding = Finding(
+        "quarantine__share",
+        "lake/time_logs",
+        "great_expectations",
+        "error",
+        False,
+        ("lakeside", "prairie"),
+        "",
+        (1_000_007, 1_000_011),
+    )
+    left = still(finding, {1_000_011: "prairie", 2_000_001: "lakeside"})
+    assert left and (left.practice_ids, left.file_ids, left.passed) == (("prairie",), (1_000_011,), False)
+    assert still(finding, {}) is None
+    passed = Finding("quarantine__share", "lake/time_logs", "great_expectations", "error", True)
+    assert still(passed, {}) == passed
 
 
 def test_a_packet_that_is_gone_or_was_changed_refuses_its_practice_and_no_other(home, tmp_path):
