@@ -12,6 +12,7 @@ from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
 from orchestration.runbook import check_spec
+from orchestration.subsets import asked_for
 
 EXTRACT_CHECKS = {
     "rows_keep_the_contract": "Great Expectations: accepted rows keep every rule of their contract, and every row is accounted for.",
@@ -98,11 +99,13 @@ def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
         [finding for finding in findings if not finding.passed],
         judged.union(new),
     )
+    results = []
     for table in extract_contracts():
         own = [finding for finding in findings if finding.asset == f"lake/{table}"]
         key = dg.AssetKey(["lake", table])
-        yield _result(key, "rows_keep_the_contract", [f for f in own if f.check != "quarantine__share"])
-        yield _result(key, "quarantine_is_small", [f for f in own if f.check == "quarantine__share"])
+        results.append(_result(key, "rows_keep_the_contract", [f for f in own if f.check != "quarantine__share"]))
+        results.append(_result(key, "quarantine_is_small", [f for f in own if f.check == "quarantine__share"]))
+    yield from asked_for(context, results)
 
 
 @dg.multi_asset_check(
@@ -124,5 +127,10 @@ def judge_open_months(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     with house.lock("warehouse"):
         findings = judge(house)
     verdicts.save(house, "great_expectations_months", build.inputs, findings)
-    for kind, name in _MONTH_CHECK_OF.items():
-        yield _result(UNDOCUMENTED, name, [finding for finding in findings if finding.check in (kind, f"{kind}__overdue")])
+    yield from asked_for(
+        context,
+        [
+            _result(UNDOCUMENTED, name, [finding for finding in findings if finding.check in (kind, f"{kind}__overdue")])
+            for kind, name in _MONTH_CHECK_OF.items()
+        ],
+    )

@@ -16,6 +16,7 @@ from orchestration.gate.verdicts import Finding
 from orchestration.house import DATA_CONTRACTS, DBT_PROJECT, PROJECT_ROOT, House
 from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
+from orchestration.subsets import asked_for
 from orchestration.take_in.lake import told_damaged, unreadable
 from orchestration.transform import dbt, standing
 from orchestration.transform.columns import Lineage, Table, lineage_of, tables_of, told_of
@@ -197,7 +198,7 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
                 return
             results, findings = rebuild_everything(home, inputs, manifest, is_whole=config.full)
         tables = tables_of(home)
-        yield from dagster_events(results, manifest, translator, tables, lineage_of(home, manifest, tables))
+        yield from asked_for(context, dagster_events(results, manifest, translator, tables, lineage_of(home, manifest, tables)))
         broken = [finding.check for finding in findings if finding.check.startswith("could not build")]
         if broken:
             said = f"dbt {broken[0]} (and {len(broken) - 1} more); see the dbt log under .state/dbt/logs"
