@@ -111,13 +111,8 @@ def differences(expected: dict[str, object], actual: dict[str, object]) -> list[
 
 def stages(folder: Path, seed: int, practices: int) -> tuple[list[Stage], dict[str, dict[str, object]]]:
     """The undisturbed homes, made once, and what each holds after its command."""
-    landed = folder / "landed"
-    landed.mkdir(parents=True)
-    write_home(landed, seed, practices=practices, defects=False)
-    night = copy(landed, folder / "night")
-    done = ccm(night, "nightly")
-    assert done.code == 0, done.err
-    close = ("close", "--month", closable(night), "--approved-by", "Ann Lee")
+    landed, night, month = with_claims(folder, seed, practices)
+    close = ("close", "--month", month, "--approved-by", "Ann Lee")
     closed = copy(night, folder / "closed")
     done = ccm(closed, *close)
     assert done.code in (0, 3) and list(closed.glob("closes/*/*/v1/claims.837")), done.out + done.err
@@ -136,7 +131,27 @@ def stages(folder: Path, seed: int, practices: int) -> tuple[list[Stage], dict[s
     )
 
 
-def closable(home: Path) -> str:
+SEEDS_TRIED = 20
+
+
+def with_claims(folder: Path, seed: int, practices: int) -> tuple[Path, Path, str]:
+    """Generated practices as they landed and a night later, and the month to close: of the first seed from this one on that has claims to send, as a few
+    practices may have none."""
+    for one_seed in range(seed, seed + SEEDS_TRIED):
+        landed = folder / "landed"
+        landed.mkdir(parents=True)
+        write_home(landed, one_seed, practices=practices, defects=False)
+        night = copy(landed, folder / "night")
+        done = ccm(night, "nightly")
+        assert done.code == 0, done.err
+        if month := closable(night):
+            return landed, night, month
+        shutil.rmtree(landed)
+        shutil.rmtree(night)
+    raise AssertionError(f"no seed from {seed} on has claims to send")
+
+
+def closable(home: Path) -> str | None:
     """The newest month that some practice has claims to send for."""
     with duckdb.connect(str(home / "marts.duckdb"), read_only=True) as marts:
         rows = marts.execute(
@@ -145,7 +160,7 @@ def closable(home: Path) -> str:
             where state = 'due' and claimable > 0 group by all order by sum(claimable) desc, 1 desc limit 1
             """
         ).fetchall()
-    return str(rows[0][0])
+    return str(rows[0][0]) if rows else None
 
 
 def strikes(stage: Stage, folder: Path, wanted: int, chance: random.Random) -> Iterator[str]:
