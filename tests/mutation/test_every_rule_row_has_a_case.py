@@ -74,6 +74,45 @@ def test_a_row_taken_away_is_noticed(stand: Stand, seed: str, key: Rule, killer:
     assert said in verdict_on(stand, seed, **key).noticed[killer]
 
 
+# Seeds with dates whose rows decide minutes, codes and claims.
+DATED = [
+    "rule_apcm_levels", "rule_bands", "rule_caps", "rule_ccir_chronic_codes", "rule_condition_groups", "rule_condition_prefixes", "rule_conflicts",
+    "rule_conversion_factors", "rule_credentials", "rule_facility_places", "rule_gpcis", "rule_initiating_visits", "rule_non_countable_activities",
+    "rule_rvus", "rule_stay_types",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", DATED)
+def test_a_rule_that_ends_with_a_successor_that_says_the_same_changes_nothing(stand: Stand, seed: str) -> None:
+    """docs/how-to/rule-year.md: the old row gets its end, the new one its beginning."""
+    rows, last = f"unchanged.rules.{seed}", "date '2026-09-15'"
+    split = f"""
+        select * replace (least(effective_to, {last}) as effective_to) from {rows}
+        union all by name
+        select * replace ({last} + 1 as effective_from) from {rows}
+        where effective_from <= {last} and coalesce(effective_to, date '9999-12-31') > {last}
+    """
+    with stand.bench.changed(seed, split) as outcome:
+        # By which days a code falls into its groups is a column of this one alone.
+        assert outcome.error is None and set(outcome.changed) <= {seed, "int_condition_codes__grouped"}, outcome
+
+
+@pytest.mark.parametrize("seed", DATED)
+def test_a_rule_that_has_ended_decides_nothing_any_more(stand: Stand, seed: str) -> None:
+    bench, rows = stand.bench, f"unchanged.rules.{seed}"
+    marts = [f"marts.{name}" for name in ("eligibility", "minute_ledger", "claimable_codes", "undocumented_time")]
+
+    def decided() -> list[object]:
+        return [bench.rows(f"select count(*) as rows, sum(hash(t)) as number from {mart} as t") for mart in marts]
+
+    with bench.changed(seed, f"select * from {rows} where false") as without:
+        nothing, error = decided(), without.error
+    with bench.changed(
+        seed, f"select * replace (date '2001-01-01' as effective_from, date '2001-12-31' as effective_to) from {rows}"
+    ) as ended:
+        assert (decided(), ended.error) == (nothing, error)
+
+
 def test_a_row_without_a_case_survives_and_is_reported(stand: Stand) -> None:
     """Planted: a conflict on a code that nobody bills, and a limit that no model asks for."""
     con = stand.bench.con
@@ -96,7 +135,10 @@ def test_a_row_without_a_case_survives_and_is_reported(stand: Stand) -> None:
 
 
 def test_a_rule_that_the_second_opinion_does_not_know_is_red(stand: Stand) -> None:
-    added = "select * from unchanged.rules.rule_non_countable_activities union all by name select 'voicemail and more' as activity"
+    added = (
+        "select * from unchanged.rules.rule_non_countable_activities "
+        "union all by name select 'voicemail and more' as activity, date '2019-01-01' as effective_from"
+    )
     with stand.bench.changed("rule_non_countable_activities", added) as outcome:
         assert "activities" in str(stand.judge.notices(stand.bench, outcome))
 

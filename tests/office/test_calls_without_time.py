@@ -14,6 +14,7 @@ from orchestration.house import House
 from orchestration.take_in import lake
 from orchestration.transform import compiled
 from tests.answers.letters import NORTH
+from tests.answers.office import load_rules
 from tests.take_in.conftest import CHICAGO, Home, csv_of, row
 
 GIVEN = (
@@ -54,8 +55,9 @@ def found(folder: Path, calls: list[dict[str, str]], appointments: str = "", ent
         "scheduled_start timestamp, scheduled_end timestamp, is_current boolean)",
         "staging.stg_time_entries (practice_id varchar, patient_id varchar, member_id varchar, local_day date, voided boolean, "
         "is_current boolean default true)",
-        "intermediate.int_members__current as select 'lakeside' as practice_id, m as member_id, r as role, null::date as active_from, null::date as active_to "
-        "from (values ('rn', 'staff'), ('desk', 'not_counted')) t (m, r)",
+        "intermediate.int_members__current as select 'lakeside' as practice_id, m as member_id, c as credential, null::date as active_from, "
+        "null::date as active_to "
+        "from (values ('rn', 'RN'), ('desk', 'ADMIN')) t (m, c)",
         "intermediate.int_patient_months__service as select 'lakeside' as practice_id, 'p' as patient_id, date '2026-10-01' as month, "
         "date '2026-10-05' as service_starts_on, true as is_consent_in_force, (1::bigint << 31) - 1 as fee_for_service_days, 0::bigint as facility_days, "
         "(1::bigint << 31) - 1 as alive_days",
@@ -67,7 +69,9 @@ def found(folder: Path, calls: list[dict[str, str]], appointments: str = "", ent
         con.execute(
             f"insert into staging.stg_time_entries (practice_id, patient_id, member_id, local_day, voided) values {entries}"
         )
-    compiled.run(con, home.house.root, compiled.in_order(["int_visits_without_time"], given=GIVEN))
+    ordered = compiled.in_order(["int_visits_without_time"], given=GIVEN)
+    load_rules(con, "\n".join(model.sql for model in ordered))
+    compiled.run(con, home.house.root, ordered)
     return con.execute(
         "select kind, coalesce(call_id, appointment_id), local_day, seconds from intermediate.int_visits_without_time order by all"
     ).fetchall()

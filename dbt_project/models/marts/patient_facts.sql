@@ -46,7 +46,7 @@ from {{ ref('int_conditions__current') }} as conditions
 left join (
     select
         icd10_code,
-        list_sort(list(condition_group)) as condition_groups
+        list_sort(list(distinct condition_group)) as condition_groups
     from {{ ref('int_condition_codes__grouped') }}
     group by icd10_code
 ) as groups on conditions.icd10_code = groups.icd10_code

@@ -88,8 +88,8 @@ select
     members.member_id is not null as has_practitioner,
     members.npi as practitioner_npi,
     coalesce(members.has_valid_npi, false) as has_valid_npi,
-    coalesce(members.may_bill, false) as may_bill,
-    members.payment_share
+    coalesce(credentials.may_bill, false) as may_bill,
+    credentials.payment_share
 from {{ ref('int_patient_months') }} as months
 inner join {{ ref('int_patient_months__enrollment') }} as enrollment using (practice_id, patient_id, month)
 inner join {{ ref('int_patient_months__days') }} as days using (practice_id, patient_id, month)
@@ -100,4 +100,6 @@ left join {{ ref('int_patient_months__visits') }} as visits using (practice_id, 
 left join care_plans using (practice_id, patient_id)
 left join {{ ref('int_members__current') }} as members
     on months.practice_id = members.practice_id and months.billing_practitioner_id = members.member_id
+left join {{ ref('rule_credentials') }} as credentials
+    on members.credential = credentials.credential and {{ in_force('credentials', 'months.month_end') }}
 where months.is_reported

@@ -16,7 +16,10 @@ with activities as (
 
 -- Spellings of activities that do not count.
 excluded as (
-    select activities.spelling
+    select
+        activities.spelling,
+        excluded.effective_from,
+        excluded.effective_to
     from activities
     inner join {{ ref('rule_non_countable_activities') }} as excluded on activities.activity = excluded.activity
 ),
@@ -53,8 +56,8 @@ judged as (
         ) as is_inactive,
         case
             when pieces.program <> coalesce(months.program, 'ccm') then 'other_program'
-            when coalesce(members.role, 'not_counted') = 'not_counted' then 'nonclinical_staff'
-            when pieces.activity in (select excluded.spelling from excluded) then 'non_countable_activity'
+            when coalesce(credentials.role, 'not_counted') = 'not_counted' then 'nonclinical_staff'
+            when excluded.spelling is not null then 'non_countable_activity'
             when pieces.face_to_face then 'face_to_face'
             when not pieces.is_documented then 'undocumented'
         end as step_4,
@@ -73,6 +76,9 @@ judged as (
         on pieces.practice_id = patients.practice_id and pieces.patient_id = patients.patient_id
     left join {{ ref('int_members__current') }} as members
         on pieces.practice_id = members.practice_id and pieces.member_id = members.member_id
+    left join {{ ref('rule_credentials') }} as credentials
+        on members.credential = credentials.credential and {{ in_force('credentials', 'pieces.local_day') }}
+    left join excluded on pieces.activity = excluded.spelling and {{ in_force('excluded', 'pieces.local_day') }}
     left join months on patients.patient_number = months.patient_number and pieces.month = months.month
 ),
 

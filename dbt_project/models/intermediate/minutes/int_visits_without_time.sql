@@ -68,13 +68,15 @@ from pieces
 inner join visits on pieces.practice_id = visits.practice_id and pieces.contact_key = visits.kind || ':' || visits.contact_id
 inner join {{ ref('int_members__current') }} as members
     on visits.practice_id = members.practice_id and visits.member_id = members.member_id
+inner join {{ ref('rule_credentials') }} as credentials
+    on members.credential = credentials.credential and {{ in_force('credentials', 'pieces.local_day') }}
 inner join {{ ref('int_patient_months__service') }} as months
     on
         visits.practice_id = months.practice_id
         and visits.patient_id = months.patient_id
         and {{ month_of('pieces.local_day') }} = months.month
 where
-    members.role <> 'not_counted'
+    credentials.role <> 'not_counted'
     and (members.active_from is null or pieces.local_day >= members.active_from)
     and (members.active_to is null or pieces.local_day <= members.active_to)
     and pieces.local_day >= months.service_starts_on

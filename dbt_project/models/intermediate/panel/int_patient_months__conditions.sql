@@ -5,6 +5,7 @@ with listed as (
         months.practice_id,
         months.patient_id,
         months.month,
+        months.month_end,
         conditions.condition_id,
         conditions.icd10_code,
         conditions.recorded_date
@@ -29,4 +30,5 @@ select
     listed.recorded_date,
     groups.condition_group
 from listed
-left join {{ ref('int_condition_codes__grouped') }} as groups on listed.icd10_code = groups.icd10_code
+left join {{ ref('int_condition_codes__grouped') }} as groups
+    on listed.icd10_code = groups.icd10_code and {{ in_force('groups', 'listed.month_end') }}
