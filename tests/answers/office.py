@@ -26,6 +26,7 @@ class Office:
 
     def __init__(self, root: Path, sent: Iterable[Sent]) -> None:
         self.house = House(root).prepare()
+        self.rule_changes: list[str] = []  # SQL, behind the seeds
         lines = [row for claim in sent for row in claim.rows()]
         folder = self.house.lake / "configuration"
         folder.mkdir(parents=True)
@@ -49,6 +50,8 @@ class Office:
             compiled.prepare(self._con)
             models = compiled.in_order(WANTED)
             load_rules(self._con, " ".join(model.sql for model in models))
+            for change in self.rule_changes:
+                self._con.execute(change)
             compiled.run(self._con, self.house.root, models)
             self._con.execute("set search_path = 'warehouse.marts,warehouse.intermediate,warehouse.staging'")
         cursor = self._con.execute(sql)

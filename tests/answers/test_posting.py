@@ -208,6 +208,19 @@ def test_why_nothing_was_paid_says_what_became_of_the_claim(office, pay, status,
     assert (cause is None and causes == []) or (len(causes) == 2 and all(cause in text for text in causes))
 
 
+def test_a_category_of_answers_that_got_other_words_shows_each_line_once_in_the_newest(office):
+    office.rule_changes = [
+        "create table other as select * replace ('said otherwise' as likely_cause, date '2026-11-01' as effective_from) "
+        "from rules.rule_claim_status_categories where category_code = 'A7' and status_code is null",
+        "update rules.rule_claim_status_categories set effective_to = date '2026-10-31' where category_code = 'A7'",
+        "insert into rules.rule_claim_status_categories select * from other",
+    ]
+    office.deliver(file("277", claim_statuses("0000000070001", [(B, "A7:164:QC", "U")])))
+    told = office.see("select line_id, likely_cause from int_claim_denials order by line_id")
+    assert len({row["line_id"] for row in told}) == len(told) > 0
+    assert {row["likely_cause"] for row in told} == {"said otherwise"}
+
+
 def test_a_denied_add_on_leaves_the_claim_paid_and_shows_the_lines_denial(office):
     good = paid_in_full(A).lines[0]
     office.deliver(

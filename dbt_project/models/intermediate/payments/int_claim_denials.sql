@@ -36,6 +36,17 @@ denied as (
     from current_claims as claims
     inner join {{ ref('int_claim_lines__sent') }} as lines on claims.claim_id = lines.claim_id
     where claims.status = 'rejected'
+),
+
+-- What to do is said in the newest words for a category, whatever was said when it was answered.
+categories as (
+    select
+        category_code,
+        likely_cause,
+        fix
+    from {{ ref('rule_claim_status_categories') }}
+    where status_code is null
+    qualify row_number() over (partition by category_code order by effective_from desc) = 1
 )
 
 select
@@ -51,5 +62,4 @@ select
     coalesce(categories.fix, denied.fix) as fix,
     cast(denied.amount as decimal(12, 2)) as amount
 from denied
-left join {{ ref('rule_claim_status_categories') }} as categories
-    on denied.is_rejection and split_part(denied.denial_code, ':', 1) = categories.category_code and categories.status_code is null
+left join categories on denied.is_rejection and split_part(denied.denial_code, ':', 1) = categories.category_code
