@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from orchestration.answer.explain.source import Row, Source
+from orchestration.practices import next_month
 
 # What of a fact or an entry is its content; the rest is where it landed.
 _FACT = ("kind", "starts_on", "ends_on", "is_affirmed", "member_id", "condition_groups")
@@ -65,11 +66,18 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
     nights = _night(before, practice_id, month), _night(after, practice_id, month)
     changes = []
     for patient_id in differing:
+        one, other = pairs[patient_id]
         causes = [*entries.get(patient_id, ()), *facts.get(patient_id, ())]
+        # What a close, a payer or a night's passing did, it did whatever else of the patient changed.
+        states = _claiming(before, after, one, other)
+        if _is_released(before, after, (one["decision"], other["decision"]), nights, month):
+            states += _elsewhere(nights)
         # What no row of the patient explains was done by the passing of nights, a rule, a setting or another patient's row.
-        waited = "held" in (pairs[patient_id][0]["decision"], pairs[patient_id][1]["decision"]) and nights[0] != nights[1]
-        causes = causes or (_elsewhere(nights) if waited else [*rules, *settings] or _elsewhere(nights))
-        changes.append(Change(patient_id, *pairs[patient_id], tuple(causes)))
+        if not causes and not (states and _is_same_work(one, other)):
+            waited = "held" in (one["decision"], other["decision"]) and nights[0] != nights[1]
+            causes = _elsewhere(nights) if waited else [*rules, *settings] or _elsewhere(nights)
+        causes = list(dict.fromkeys([*causes, *states]))
+        changes.append(Change(patient_id, one, other, tuple(causes)))
     return Difference(
         practice_id, month, before.name, after.name, tuple(changes), len(claimed), rules, settings, nights,
         _totals(old.values(), new.values()),
@@ -78,12 +86,42 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
 
 def _went_out(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """A claim that went out as it was drafted: no difference but that a close claimed it."""
-    state = ("decision", "reason")
-    return (
-        one["decision"] == "claimable"
-        and other["decision"] == "claimed"
-        and {name: one[name] for name in one if name not in state} == {name: other[name] for name in other if name not in state}
-    )
+    return one["decision"] == "claimable" and other["decision"] == "claimed" and _is_same_work(one, other)
+
+
+def _is_same_work(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether minutes, track, codes and amount are the same, whatever is decided of them."""
+    return all(one[name] == other[name] for name in one if name not in ("decision", "reason"))
+
+
+def _claiming(before: Source, after: Source, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """What a claim that went out, or came back, did. Nothing but a rejection takes a claim back (rules.md A5)."""
+    if (one["decision"] == "claimed") == (other["decision"] == "claimed"):
+        return []
+    if other["decision"] == "claimed":
+        return ["a close claimed it"] if _age(before) < _age(after) else ["the payer had not yet turned its claim back"]
+    if _age(before) < _age(after):
+        return ["the payer turned its claim back unprocessed, so that it may go out again"]
+    return [f"{after.name} is of before a close claimed it"]
+
+
+def _age(source: Source) -> float:
+    """Versions in the order of their closes; the live marts are after all of them."""
+    return float("inf") if source.packet is None else float(source.manifest["version"])
+
+
+def _is_released(
+    before: Source, after: Source, decisions: tuple[str | None, str | None], nights: tuple[date, date], month: date
+) -> bool:
+    """Whether a night between the two ended the month, or the time for which something of it is held (rules.md A6b)."""
+    if "held" not in decisions:
+        return False
+    first_day = next_month(month)
+    past = [
+        (night >= first_day, night >= first_day + timedelta(days=int(source.practice["close"]["final_day"]) - 1))
+        for source, night in zip((before, after), nights, strict=True)
+    ]
+    return past[0] != past[1]
 
 
 _NONE: Mapping[str, Any] = {

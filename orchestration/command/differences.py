@@ -10,7 +10,7 @@ import typer
 
 from orchestration.answer.difference import Difference, compare
 from orchestration.answer.explain import Source, of_marts, of_packet
-from orchestration.command.common import Home, Json, app, house_of, out, print_json
+from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
 from orchestration.command.months import month_of
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
@@ -35,6 +35,17 @@ def diff(
     wanted = [practice] if practice else [one for one in known if versions(house, one, day)]
     if not wanted:
         raise HouseError(f"{month}: no practice has closed it; `ccm status` shows which months are closed")
+    named = {number for number in map(_number, (before, after)) if number is not None}
+    if practice is None:
+        lacking = {one: sorted(named - set(versions(house, one, day))) for one in wanted}
+        wanted = [one for one in wanted if not lacking[one]]
+        if not wanted:
+            raise HouseError(
+                f"{month}: no practice has {' and '.join(f'v{number}' for number in sorted(named))} of it; `ccm status` shows the versions"
+            )
+        for one, numbers in lacking.items():
+            if numbers:
+                err.print(f"{one} {month}: left out, it has no {' and '.join(f'v{number}' for number in numbers)}")
     found = []
     for one in wanted:
         with ExitStack() as stack:
@@ -51,11 +62,17 @@ def _source(house: House, practice_id: str, side: str, month: date) -> AbstractC
 
     from orchestration.close.versions import packet_folder
 
+    number = _number(side)
+    return of_marts(house, practice_id) if number is None else of_packet(house, packet_folder(house, practice_id, month, number))
+
+
+def _number(side: str) -> int | None:
+    """The number of a version; None for the live marts."""
     if side == "live":
-        return of_marts(house, practice_id)
+        return None
     if not side.removeprefix("v").isdecimal():
         raise HouseError(f"{side!r}: write a version as v1, v2, ... or live")
-    return of_packet(house, packet_folder(house, practice_id, month, int(side.removeprefix("v"))))
+    return int(side.removeprefix("v"))
 
 
 def _as_json(difference: Difference) -> dict[str, object]:

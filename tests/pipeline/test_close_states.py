@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -162,6 +163,49 @@ def test_a_diff_of_a_version_with_itself_is_empty(demo):
     ran = ccm("diff", "--month", "2026-09", "--from", "v1", "--to", "v1", "--json", home=demo[0])
     for difference in json.loads(ran.out):
         assert difference["changes"] == difference["rules"] == difference["settings"] == []
+
+
+def changes_of(home, practice, month, before, after):
+    ran = ccm("diff", "--month", month, "--from", before, "--to", after, "--practice", practice, "--json", home=home)
+    assert ran.code == 0, ran.err
+    return {change["patient_id"]: change for change in json.loads(ran.out)[0]["changes"]}
+
+
+def test_a_diff_says_that_the_payer_turned_a_claim_back_and_that_a_later_close_claimed_it(demo):
+    home, _ = demo
+    rejected = rows(
+        home,
+        "select practice_id, patient_id, month, close_version from claims inner join patient_month_decisions using (practice_id, patient_id, month) "
+        "where status = 'rejected' and close_version = 1 and decision = 'claimable' and month = '2026-09-01'",
+    )
+    assert rejected
+    for row in rejected:
+        turned_back = changes_of(home, row["practice_id"], "2026-09", "v2", "live")[row["patient_id"]]
+        assert turned_back["causes"] == ["the payer turned its claim back unprocessed, so that it may go out again"]
+        not_yet = changes_of(home, row["practice_id"], "2026-09", "v2", "v1")[row["patient_id"]]
+        assert any("before a close claimed it" in cause for cause in not_yet["causes"])
+
+
+def test_a_diff_names_the_final_day_where_it_released_what_was_held_whatever_else_changed(demo):
+    home, _ = demo
+    seen = 0
+    for practice in sorted(folder.name for folder in home.glob("closes/[a-z]*")):
+        for change in changes_of(home, practice, "2026-07", "v1", "live").values():
+            if change["before"]["decision"] == "held" and change["after"]["decision"] == "claimable":
+                assert any(cause.startswith("the newest night went from ") for cause in change["causes"])
+                seen += any(cause.startswith("care_plans ") for cause in change["causes"])
+    assert seen  # a review of the care plan released nothing
+
+
+def test_a_diff_leaves_out_practices_that_lack_a_version_that_others_have(demo, tmp_path):
+    home = copy(demo[0], tmp_path / "home")
+    shutil.rmtree(home / "closes" / "bayview" / "2026-09" / "v2")
+    ran = ccm("diff", "--month", "2026-09", "--from", "v1", "--to", "v2", "--json", home=home)
+    assert ran.code == 0, ran.err
+    assert [one["practice_id"] for one in json.loads(ran.out)] == ["highpines", "hudson", "prairie"]
+    assert "bayview" in ran.err and "v2" in ran.err
+    ran = ccm("diff", "--month", "2026-09", "--from", "v1", "--to", "v3", home=home)
+    assert ran.code == 1 and "no practice has" in ran.err
 
 
 def test_a_claim_line_leads_to_its_seconds_and_an_entry_back_to_its_lines(demo):
