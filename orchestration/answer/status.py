@@ -48,7 +48,7 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
                 select practice_id, month, sum(dollars) filter (where cause <> 'captured') as not_captured_amount
                 from revenue_gap group by practice_id, month
             ),
-            closed as (select practice_id, month, max(close_version) as close_version from claims group by practice_id, month)
+            closed as (select practice_id, month, close_version from close_calendar)
             select funnel.practice_id, funnel.month, nights.newest_night, funnel.funnel, minutes.* exclude (practice_id, month),
                 money.* exclude (practice_id, month), stake.* exclude (practice_id, month), gap.not_captured_amount, closed.close_version
             from funnel

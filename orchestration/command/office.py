@@ -26,8 +26,13 @@ def status(
     rows = months_status(house, practices, month_of(month) if month else None)
     if as_json:
         print_json(rows)
-    else:
-        print_status(rows)
+        return
+    print_status(rows)
+    if month and not rows:
+        out.print(f"{month}: no practice has this month; `ccm status` lists the months there are")
+    if not month:
+        for practice_id in sorted(practices.keys() - {row["practice_id"] for row in rows}):
+            out.print(f"{practice_id}: no night has been taken in; land one and run `ccm nightly`")
 
 
 def print_status(rows: list[dict[str, Any]]) -> None:

@@ -131,12 +131,13 @@ def _view(house: House, marts: Marts, page: Page) -> View:
     nights = {row["practice_id"]: row["newest_night"] for row in marts.rows(queries.NIGHTS)}
     if not nights:
         raise HouseError(f"{house.marts}: no night is taken in yet; drop extracts into {house.landing} and run `ccm nightly`")
-    months: list[date] = [row["month"] for row in marts.rows(queries.MONTHS)]
     practice, month = None, None
     with st.sidebar:
         picked = st.selectbox("Practice", [ALL_PRACTICES, *nights], key="practice")
         practice = None if picked == ALL_PRACTICES else picked
         if page.months is not None:
+            # Of one practice its own: where it is behind the others their newest month would say 0 of everything.
+            months: list[date] = [row["month"] for row in marts.rows(queries.MONTHS, practice=practice)]
             # Each page starts with what suits it: the newest month, or all of them where old work still counts.
             options = [f"{one:%Y-%m}" for one in months]
             if page.months != "one" or not options:

@@ -67,7 +67,7 @@ NIGHTS = Query(
     "nights",
     "select practice_id, time_zone, first_night, newest_night, rules_version from practice_nights order by practice_id",
 )
-MONTHS = Query("months", "select distinct month from enrollment_funnel order by month desc")
+MONTHS = Query("months", f"select distinct month from enrollment_funnel where {_here(month=False)} order by month desc")
 HEADLINE = Query(
     "headline",
     f"""
@@ -273,12 +273,17 @@ MEMBERS = Query(
 )
 
 # --- closes and claims
+# What was claimed is what stands of it, as on the other pages: a claim that was turned back and went out again went out in two versions.
 CLOSES = Query(
     "closes",
     f"""
-    select practice_id, month, state, close_version, first_close_on, final_close_on, newest_night, claimable, claimable_amount, held, held_amount,
-        claims, claimed_amount
-    from close_calendar where {_here(month=False)} order by practice_id, month
+    select calendar.practice_id, calendar.month, calendar.state, calendar.close_version, calendar.first_close_on, calendar.final_close_on,
+        calendar.newest_night, calendar.claimable, calendar.claimable_amount, calendar.held, calendar.held_amount,
+        billed.patients as claims, billed.dollars as claimed_amount
+    from close_calendar as calendar
+    inner join revenue_waterfall as billed
+        on calendar.practice_id = billed.practice_id and calendar.month = billed.month and billed.step = 'billed'
+    where {_here("calendar", month=False)} order by calendar.practice_id, calendar.month
     """,
 )
 CLAIMS = Query(

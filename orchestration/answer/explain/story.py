@@ -50,6 +50,10 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
         """,
         key,
     )
+    for item in items:
+        # A call has no column of its own: the item's id has it.
+        of_call = item["item_id"].removeprefix(f"{item['kind']}:").removesuffix(f":{month:%Y-%m}")
+        item["subject"] = item["entry_id"] or item["appointment_id"] or of_call
     return {
         "practice_id": practice_id,
         "patient_id": patient_id,

@@ -132,10 +132,9 @@ def _minutes(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
             style = "green" if part["disposition"] == "credited" else "yellow"
             yield style, f"      {clock(part['seconds']):>8}  {part['disposition']}: {part['meaning']} [{part['citation']}]"
     for item in story["undocumented"]:
-        what = item["entry_id"] or item["appointment_id"]
         yield (
             "yellow",
-            f"  to mend by {item['due_on']}: {item['kind']} {what}, {item['minutes']} minutes, {dollars(item['dollars_at_stake'])} at stake",
+            f"  to mend by {item['due_on']}: {item['kind']} {item['subject']}, {item['minutes']} minutes, {dollars(item['dollars_at_stake'])} at stake",
         )
     if story["next_unit"]:
         missing = story["next_unit"]

@@ -113,6 +113,7 @@ def _payers(view: View) -> None:
     if not view.marts.has(queries.PAYMENTS):
         return
     st.subheader("Paid against expected")
+    st.caption("Expected is before the patient's deductible; the difference leaves out what went to it.")
     look.table(
         view.frame(queries.PAYMENTS),
         {

@@ -58,6 +58,7 @@ def show(view: View) -> None:
         empty="Every month is closed.",
     )
     st.subheader("Closed months")
+    st.caption("Claims that went out, but for those that a payer turned back unprocessed, at the allowed amounts they went out at.")
     look.table(
         rows[rows["state"] == "closed"].sort_values(["month", "practice_id"], ascending=[False, True]),
         {

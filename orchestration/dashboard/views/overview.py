@@ -14,7 +14,8 @@ STEP_COLOURS = {"earned": look.SKY, "billed": look.BLUE, "paid": look.GREEN}
 
 def show(view: View) -> None:
     st.title("Overview")
-    st.caption(f"{view.where}; allowed dollars of the fee schedule.")
+    once = "" if view.month else " A patient counts once in each month."
+    st.caption(f"{view.where}; allowed dollars of the fee schedule.{once}")
     rows = view.frame(queries.HEADLINE)
     total = rows.sum(numeric_only=True)
     look.tiles(

@@ -1,0 +1,90 @@
+"""What `ccm status` and the pages' queries say, asked without a browser."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from orchestration.dashboard import queries
+from orchestration.dashboard.marts import open_marts
+from orchestration.house import House
+from tests.pipeline.homes import ccm, copy, rows
+
+pytestmark = pytest.mark.xdist_group("close_states")
+
+
+def standing(home: Path) -> dict[tuple[str, str], tuple[int, Decimal]]:
+    """(practice, month) -> patient-months whose claim stands and was not turned back, and what their claim files say they are worth."""
+    found: dict[tuple[str, str], tuple[int, Decimal]] = {}
+    for claim in rows(home, "select practice_id, month, claim_id, close_version from claims where status <> 'rejected'"):
+        key = claim["practice_id"], f"{claim['month']:%Y-%m}"
+        with (home / "closes" / key[0] / key[1] / f"v{claim['close_version']}" / "claims.csv").open() as handle:
+            worth = sum(Decimal(line["allowed_amount"]) for line in csv.DictReader(handle) if line["claim_id"] == claim["claim_id"])
+        count, total = found.get(key, (0, Decimal(0)))
+        found[key] = count + 1, total + worth
+    return found
+
+
+def test_the_close_calendar_counts_a_claim_that_was_turned_back_and_went_out_again_once(demo, tmp_path):
+    home = copy(demo[0], tmp_path / "home")
+    rejected = rows(
+        home,
+        "select patient_id from claims inner join patient_month_decisions using (practice_id, patient_id, month) "
+        "where practice_id = 'bayview' and month = '2026-07-01' and status = 'rejected' and decision = 'claimable'",
+    )
+    assert rejected
+    ran = ccm("close", "--month", "2026-07", "--practice", "bayview", "--approved-by", "Office Manager", home=home)
+    assert ran.code == 0, ran.err
+    with open_marts(House(home)) as marts:
+        shown = {(row["practice_id"], f"{row['month']:%Y-%m}"): row for row in marts.rows(queries.CLOSES) if row["state"] == "closed"}
+    stands = standing(home)
+    assert ("bayview", "2026-07") in stands
+    assert {key: (row["claims"], row["claimed_amount"]) for key, row in shown.items()} == stands
+
+
+@pytest.fixture
+def published(demo, tmp_path) -> Path:
+    """A home of nothing but the demo's practices and published marts, which a test may change."""
+    home = tmp_path / "home"
+    home.mkdir()
+    for name in ("marts.duckdb", "practices.yaml"):
+        shutil.copy2(demo[0] / name, home / name)
+    return home
+
+
+def change(home: Path, statement: str) -> None:
+    with duckdb.connect(str(home / "marts.duckdb")) as con:
+        con.execute(statement)
+
+
+def test_a_month_that_closed_without_a_claim_is_closed_in_the_status(published):
+    change(published, "delete from claims where practice_id = 'bayview' and month = '2026-08-01'")
+    ran = ccm("status", "--month", "2026-08", home=published)
+    line = next(line for line in ran.out.splitlines() if "bayview" in line)
+    assert "closed v1" in line
+
+
+def test_the_status_names_a_practice_of_which_nothing_was_taken_in_and_a_month_that_nobody_has(published):
+    described = yaml.safe_load((published / "practices.yaml").read_text())
+    described["practices"].append({**described["practices"][0], "practice_id": "newcomer", "submitter_id": "NEWCOMER1"})
+    (published / "practices.yaml").write_text(yaml.safe_dump(described, sort_keys=False))
+    ran = ccm("status", home=published)
+    assert ran.code == 0 and "newcomer: no night has been taken in" in ran.out
+    assert len(json.loads(ccm("status", "--json", home=published).out)) == 20
+    ran = ccm("status", "--month", "2040-01", home=published)
+    assert ran.code == 0 and "2040-01: no practice has this month" in ran.out
+
+
+def test_the_months_to_choose_from_are_those_of_the_practice_that_is_chosen(published):
+    change(published, "delete from enrollment_funnel where practice_id = 'highpines' and month = '2026-11-01'")
+    with open_marts(House(published)) as marts:
+        assert marts.rows(queries.MONTHS)[0]["month"] == date(2026, 11, 1)
+        assert marts.rows(queries.MONTHS, practice="highpines")[0]["month"] == date(2026, 10, 1)
