@@ -44,7 +44,9 @@ def test_the_close_calendar_counts_a_claim_that_was_turned_back_and_went_out_aga
     ran = ccm("close", "--month", "2026-07", "--practice", "bayview", "--approved-by", "Office Manager", home=home)
     assert ran.code == 0, ran.err
     with open_marts(House(home)) as marts:
-        shown = {(row["practice_id"], f"{row['month']:%Y-%m}"): row for row in marts.rows(queries.CLOSES) if row["state"] == "closed"}
+        shown = {
+            (row["practice_id"], f"{row['month']:%Y-%m}"): row for row in marts.rows(queries.CLOSES) if row["state"] == "closed"
+        }
     stands = standing(home)
     assert ("bayview", "2026-07") in stands
     assert {key: (row["claims"], row["claimed_amount"]) for key, row in shown.items()} == stands
