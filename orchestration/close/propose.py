@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from orchestration.close import transitions
+from orchestration.close import proposals, transitions
 from orchestration.close.in_common import InCommon
 from orchestration.close.judging import trouble_of
 from orchestration.close.packet import Ground, claimed_elsewhere, drafted, scrubbed, software_versions
@@ -96,8 +96,9 @@ def propose(house: House, practice: Practice, month: date, who: str, common: InC
             "held": dict(sorted(held.items())),
         }
         folder = house.closes / practice.practice_id / f"{month:%Y-%m}" / "proposals"
-        before = sorted(folder.glob("[0-9][0-9][0-9].json"))
-        last = json.loads(before[-1].read_text(encoding="utf-8")) if before else None
+        before = sorted(folder.glob(proposals.FILES))
+        # A damaged one is as good as none: nothing rests on it, and this one says it all again.
+        last = proposals.read(before[-1]) if before else None
         if last is not None and {key: last[key] for key in said} == said:
             return Proposed(practice.practice_id, month, version, before[-1], False, last)
         content = {**said, "changes": _changes(last, said)}

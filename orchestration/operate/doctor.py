@@ -295,6 +295,7 @@ def _damage_of(path: Path) -> str:
 def _closes(house: House) -> Iterator[Diagnosis]:
     import hashlib
 
+    from orchestration.close import proposals
     from orchestration.close.transitions import unlike_the_record
 
     wrong, packets = [], 0
@@ -319,6 +320,15 @@ def _closes(house: House) -> Iterator[Diagnosis]:
         yield Diagnosis("closes", "bad", f"gone, or others than were closed: {_few(unlike)}", remedy)
     if wrong:
         yield Diagnosis("closes", "bad", f"not as their manifest says: {_few(wrong)}", remedy)
+    damaged = [
+        path.relative_to(house.closes).as_posix()
+        for path in sorted(house.closes.glob(f"*/*/proposals/{proposals.FILES}"))
+        if proposals.read(path) is None
+    ]
+    if damaged:
+        yield Diagnosis(
+            "closes", "warning", f"proposals that cannot be read: {_few(damaged)}", "`ccm close --propose` writes another"
+        )
     if not unlike and not wrong:
         yield Diagnosis("closes", "ok", f"{packets} packets, every file as its manifest says")
 
@@ -356,8 +366,12 @@ def _backup(house: House, now: datetime) -> Iterator[Diagnosis]:
     if not record.exists():
         yield Diagnosis("backup", "warning", "there is none", "`ccm backup --to FOLDER` on another disk, nightly")
         return
-    content = json.loads(record.read_text(encoding="utf-8"))
-    made = datetime.strptime(content["made_at"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    try:
+        content = json.loads(record.read_text(encoding="utf-8"))
+        made = datetime.strptime(content["made_at"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except (ValueError, KeyError, TypeError):
+        yield Diagnosis("backup", "warning", f"{record} cannot be read", "`ccm backup --to FOLDER` writes it anew")
+        return
     if now - made > BACKUP_IS_OLD:
         yield Diagnosis("backup", "warning", f"the newest is of {made:%Y-%m-%d %H:%M} UTC", "`ccm backup --to FOLDER`")
     elif not Path(content["folder"]).is_dir():

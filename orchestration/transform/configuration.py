@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestration.close import acceptances
+from orchestration.close import acceptances, proposals
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.payers import eligibility, sent
 from orchestration.payers.inbox import ensure_tables
@@ -132,26 +132,25 @@ def read_closes(house: House) -> Closed:
                 ) from None
             closes.append(row)
             packets[name] = known[name]
-    proposals: list[dict[str, object]] = []
-    for path in sorted(house.closes.glob("*/*/proposals/[0-9][0-9][0-9].json")):
-        proposal = json.loads(path.read_text(encoding="utf-8"))
-        proposals.append(
-            {
-                "practice_id": proposal["practice_id"],
-                "month": date.fromisoformat(f"{proposal['month']}-01"),
-                "proposal": int(path.stem),
-                "close_version": proposal["version"],
-            }
-        )
+    proposed: list[dict[str, object]] = [
+        {
+            "practice_id": proposal["practice_id"],
+            "month": date.fromisoformat(f"{proposal['month']}-01"),
+            "proposal": int(path.stem),
+            "close_version": proposal["version"],
+        }
+        for path in sorted(house.closes.glob(f"*/*/proposals/{proposals.FILES}"))
+        if (proposal := proposals.read(path))  # no claim rests on one; `ccm doctor` names those that are damaged
+    ]
     # A packet that is gone or another one (a home put back from a backup): everything is read again.
     if standing is None or any(packets.get(name) != manifest for name, manifest in known.items()):
         known, lines = {}, CLAIM_LINES.empty_table()
     else:
         lines = pq.read_table(io.BytesIO(standing))
         if known == packets:
-            return Closed(lines, closes, proposals, packets, standing)
+            return Closed(lines, closes, proposed, packets, standing)
     new = [pa.Table.from_pylist(_claim_lines(house.closes / name), schema=CLAIM_LINES) for name in packets.keys() - known.keys()]
-    return Closed(_in_order(pa.concat_tables([lines, *new])), closes, proposals, packets)
+    return Closed(_in_order(pa.concat_tables([lines, *new])), closes, proposed, packets)
 
 
 def _close(packet: Path) -> dict[str, object]:

@@ -16,6 +16,7 @@ from orchestration.operate.tidy import tidy
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import pending, take_in
 from orchestration.take_in.landing import discover
+from orchestration.transform.configuration import read_closes
 from tests.pipeline.homes import ccm, copy
 from tests.properties.strategies import write_home
 
@@ -179,6 +180,29 @@ def test_the_doctor_names_a_packet_that_is_gone_and_one_whose_manifest_is_damage
     assert unlike.state == wrong.state == "bad" and "claimed again" in unlike.remedy
     assert unlike.said == "gone, or others than were closed: bayview/2026-08/v1, hudson/2026-09/v1, prairie/2026-08/v1"
     assert wrong.said == "not as their manifest says: bayview/2026-08/v1/manifest.json"
+
+
+def test_a_damaged_proposal_stops_nobodys_night_and_the_doctor_names_it_and_a_damaged_record_of_backups(tmp_path):
+    house = House(tmp_path).prepare()
+    folder = house.closes / "lakeside" / "2026-10" / "proposals"
+    folder.mkdir(parents=True)
+    whole = {
+        "practice_id": "lakeside",
+        "month": "2026-10",
+        "version": 1,
+        "newest_night": "2026-11-03",
+        "totals": {},
+        "claims": {},
+        "held": {},
+    }
+    (folder / "001.json").write_text(json.dumps(whole))
+    for damaged in (b"", b"[]", b'{"practice_id": "lakeside"}', b"\xff"):
+        (folder / "002.json").write_bytes(damaged)
+        assert [row["proposal"] for row in read_closes(house).proposals] == [1]
+        warned = said(house, "closes")[0]
+        assert (warned.state, warned.said) == ("warning", "proposals that cannot be read: lakeside/2026-10/proposals/002.json")
+    (house.state / "backups.json").write_text("{")
+    assert "backups.json cannot be read" in said(house, "backup")[0].said
 
 
 def test_nothing_is_taken_in_beside_a_batch_that_is_lost(taken_in):
