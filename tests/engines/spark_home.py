@@ -13,7 +13,6 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
-import pyarrow.parquet as pq
 import pytest
 
 from orchestration.house import House
@@ -23,6 +22,7 @@ from tests.answers.coverage import Answer, Member
 from tests.engines.same import differences, plain, tables
 from tests.faults.harness import closable, content
 from tests.pipeline.homes import copy, installed_ccm
+from tests.pipeline.planted import plant_bad_claims
 from tests.properties.strategies import write_home
 
 EVERYTHING = ("staging", "intermediate", "marts")
@@ -78,22 +78,9 @@ def eventful(home: Path) -> Path:
     broken = re.sub(r",\d{4}-\d\d-\d\d,", ",the day before,", lines[1], count=1)
     assert broken != lines[1]
     consents.write_text("\n".join([lines[0], broken, *lines[2:]]) + "\n")
-    # The same patient-month claimed a second time, and an add-on alone with too many units, as tests/pipeline/test_claim_audit.py has them.
-    first = next(path for path in sorted((home / "closes" / practice).glob("*/v1")) if "99439" in (path / "claims.csv").read_text())
-    planted = shutil.copytree(first, first.with_name("v9"))
-    with (first / "claims.csv").open(newline="") as handle:
-        claimed = list(csv.DictReader(handle))
-    add_on = next(line for line in claimed if line["procedure_code"] == "99439")
-    again = next(line for line in claimed if line["claim_id"] != add_on["claim_id"] and line["procedure_code"] == "99490")
-    with (planted / "claims.csv").open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, list(again))
-        writer.writeheader()
-        writer.writerow({**again, "claim_id": "PLANTED1", "line_id": "PLANTED101"})
-        writer.writerow({**add_on, "claim_id": "PLANTED2", "line_id": "PLANTED201", "units": "3"})
-    table = pq.read_table(first / "claim_subjects.parquet")
-    subjects = {row["claim_id"]: row for row in table.to_pylist()}
-    changed = [{**subjects[again["claim_id"]], "claim_id": "PLANTED1"}, {**subjects[add_on["claim_id"]], "claim_id": "PLANTED2"}]
-    pq.write_table(type(table).from_pylist(changed, schema=table.schema), planted / "claim_subjects.parquet")
+    plant_bad_claims(
+        next(path for path in sorted((home / "closes" / practice).glob("*/v1")) if "99439" in (path / "claims.csv").read_text())
+    )
     return home
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +15,7 @@ from orchestration.transform import dbt
 from orchestration.transform.assets import findings_of
 from orchestration.transform.configuration import write_configuration
 from tests.pipeline.homes import ccm, copy, rows
+from tests.pipeline.planted import plant_bad_claims
 
 pytestmark = pytest.mark.xdist_group("claim_audit")
 
@@ -45,25 +45,7 @@ def test_no_claim_of_the_demo_has_what_an_auditor_would_object_to(demo):
 
 def test_planted_duplicates_orphans_and_units_above_the_cap_are_found_and_stop_their_practice(demo, tmp_path):
     house = House(copy(demo[0], tmp_path / "home"))
-    first = house.closes / "hudson" / "2026-09" / "v1"
-    planted = shutil.copytree(first, first.with_name("v9"))
-    with (first / "claims.csv").open() as handle:
-        lines = list(csv.DictReader(handle))
-    add_on = next(line for line in lines if line["procedure_code"] == "99439")
-    again = next(line for line in lines if line["claim_id"] != add_on["claim_id"] and line["procedure_code"] == "99490")
-    # The same patient-month claimed a second time, and an add-on alone with too many units.
-    bad = [
-        {**again, "claim_id": "PLANTED1", "line_id": "PLANTED101"},
-        {**add_on, "claim_id": "PLANTED2", "line_id": "PLANTED201", "units": "3"},
-    ]
-    with (planted / "claims.csv").open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, list(again))
-        writer.writeheader()
-        writer.writerows(bad)
-    subjects = {row["claim_id"]: row for row in pq.read_table(first / "claim_subjects.parquet").to_pylist()}
-    table = pq.read_table(first / "claim_subjects.parquet")
-    changed = [{**subjects[again["claim_id"]], "claim_id": "PLANTED1"}, {**subjects[add_on["claim_id"]], "claim_id": "PLANTED2"}]
-    pq.write_table(type(table).from_pylist(changed, schema=table.schema), planted / "claim_subjects.parquet")
+    plant_bad_claims(house.closes / "hudson" / "2026-09" / "v1")
     found, failed = audit(house)
     assert found == {
         ("hudson", "same_period_duplicate", "PLANTED1"),
