@@ -5,9 +5,15 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from contextlib import ExitStack
+from datetime import date
 
 import pytest
 
+from orchestration.answer.difference import compare
+from orchestration.answer.explain import of_marts, of_packet
+from orchestration.close.versions import packet_folder
+from orchestration.house import House
 from tests.pipeline.homes import ccm, copy, rows
 
 pytestmark = pytest.mark.xdist_group("close_states")
@@ -166,9 +172,18 @@ def test_a_diff_of_a_version_with_itself_is_empty(demo):
 
 
 def changes_of(home, practice, month, before, after):
-    ran = ccm("diff", "--month", month, "--from", before, "--to", after, "--practice", practice, "--json", home=home)
-    assert ran.code == 0, ran.err
-    return {change["patient_id"]: change for change in json.loads(ran.out)[0]["changes"]}
+    """patient_id -> what `ccm diff` says of it; asked of its function, as many are asked for."""
+    house, day = House(home), date.fromisoformat(f"{month}-01")
+    with ExitStack() as stack:
+        sides = [
+            stack.enter_context(
+                of_marts(house, practice)
+                if side == "live"
+                else of_packet(house, packet_folder(house, practice, day, int(side[1:])))
+            )
+            for side in (before, after)
+        ]
+        return {change.patient_id: change for change in compare(*sides, practice, day).changes}
 
 
 def test_a_diff_says_that_the_payer_turned_a_claim_back_and_that_a_later_close_claimed_it(demo):
@@ -181,9 +196,9 @@ def test_a_diff_says_that_the_payer_turned_a_claim_back_and_that_a_later_close_c
     assert rejected
     for row in rejected:
         turned_back = changes_of(home, row["practice_id"], "2026-09", "v2", "live")[row["patient_id"]]
-        assert turned_back["causes"] == ["the payer turned its claim back unprocessed, so that it may go out again"]
+        assert turned_back.causes == ("the payer turned its claim back unprocessed, so that it may go out again",)
         not_yet = changes_of(home, row["practice_id"], "2026-09", "v2", "v1")[row["patient_id"]]
-        assert any("before a close claimed it" in cause for cause in not_yet["causes"])
+        assert any("before a close claimed it" in cause for cause in not_yet.causes)
 
 
 def test_a_diff_names_the_final_day_where_it_released_what_was_held_whatever_else_changed(demo):
@@ -191,9 +206,9 @@ def test_a_diff_names_the_final_day_where_it_released_what_was_held_whatever_els
     seen = 0
     for practice in sorted(folder.name for folder in home.glob("closes/[a-z]*")):
         for change in changes_of(home, practice, "2026-07", "v1", "live").values():
-            if change["before"]["decision"] == "held" and change["after"]["decision"] == "claimable":
-                assert any(cause.startswith("the newest night went from ") for cause in change["causes"])
-                seen += any(cause.startswith("care_plans ") for cause in change["causes"])
+            if change.before["decision"] == "held" and change.after["decision"] == "claimable":
+                assert any(cause.startswith("the newest night went from ") for cause in change.causes)
+                seen += any(cause.startswith("care_plans ") for cause in change.causes)
     assert seen  # a review of the care plan released nothing
 
 
