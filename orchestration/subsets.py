@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 
 
 def asked_for(context: Any, results: Iterable[dg.MaterializeResult[Any] | dg.AssetCheckResult]) -> Iterator[Any]:
@@ -27,7 +26,7 @@ def asked_for(context: Any, results: Iterable[dg.MaterializeResult[Any] | dg.Ass
                 yield result
             else:
                 step.log_event(
-                    AssetCheckEvaluation(
+                    dg.AssetCheckEvaluation(
                         asset_key=key,
                         check_name=result.check_name,
                         passed=result.passed,

@@ -13,7 +13,6 @@ from typing import Any
 import dagster as dg
 import pyarrow as pa
 import pyarrow.parquet as pq
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation
 from pydantic import Field
 
 from orchestration.answer.publish import publish
@@ -110,7 +109,7 @@ def _checks(asset: dg.AssetKey, name: str, month: date, own: str, results: dict[
         if practice_id == own:
             yield dg.AssetCheckResult(asset_key=asset, check_name=name, **result)
         else:
-            yield AssetCheckEvaluation(asset_key=asset, check_name=name, partition=key_of(practice_id, month), **result)
+            yield dg.AssetCheckEvaluation(asset_key=asset, check_name=name, partition=key_of(practice_id, month), **result)
 
 
 def _said(one: Outcome) -> dict[str, Any]:

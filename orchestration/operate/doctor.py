@@ -24,11 +24,10 @@ from orchestration.mapping.choice import choices
 from orchestration.operate.drops import due_night, is_ahead
 from orchestration.practices import Practice, load_practices
 from orchestration.storage import batch_numbers
-from orchestration.take_in.lake import RESTORE_BATCHES, damage, ledger, told_damaged, unreadable
+from orchestration.take_in.lake import RESTORE_BATCHES, damage, few, ledger, told_damaged, unreadable
 
 NIGHTS_BACK = 35
 LEAST_FREE_BYTES = 2 * 1024**3
-MOST_NAMED = 5
 BACKUP_IS_OLD = timedelta(days=2)
 DAEMON_IS_SILENT = timedelta(minutes=5)
 
@@ -71,11 +70,6 @@ def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
     return found
 
 
-def _few(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
-
-
 def _versions() -> Diagnosis:
     lock = PROJECT_ROOT / "requirements.lock"
     wrong = []
@@ -93,7 +87,7 @@ def _versions() -> Diagnosis:
             wrong.append(f"{pinned.name} {installed} instead of {str(pinned.specifier).lstrip('=')}")
     if wrong:
         return Diagnosis(
-            "versions", "bad", _few(wrong), "run `make setup` in a fresh checkout: a close names the versions it was made with"
+            "versions", "bad", few(wrong), "run `make setup` in a fresh checkout: a close names the versions it was made with"
         )
     return Diagnosis("versions", "ok", f"Python {sys.version.split()[0]}, DuckDB {duckdb.__version__}, as locked")
 
@@ -132,14 +126,14 @@ def _permissions(house: House) -> Iterator[Diagnosis]:
         open_ones.insert(0, ".")
     if open_ones:
         yield Diagnosis(
-            "permissions", "bad", f"others may read {len(open_ones)} files or folders: {_few(open_ones)}",
+            "permissions", "bad", f"others may read {len(open_ones)} files or folders: {few(open_ones)}",
             f"chmod -R go= {house.root}",
         )  # fmt: skip
     if foreign:
         yield Diagnosis(
             "permissions",
             "bad",
-            f"{len(foreign)} files are another user's: {_few(foreign)}",
+            f"{len(foreign)} files are another user's: {few(foreign)}",
             "run every ccm as one user; chown them",
         )
     if not open_ones and not foreign:
@@ -183,12 +177,12 @@ def _leftovers(house: House) -> Iterator[Diagnosis]:
     held = sorted(path.stem for path in house.state.glob("*.lock") if is_locked(path))
     if held:
         yield Diagnosis(
-            "locks", "warning", f"held by a running process: {_few(held)}", "wait for it; a lock is free when its process ends"
+            "locks", "warning", f"held by a running process: {few(held)}", "wait for it; a lock is free when its process ends"
         )
     else:
         yield Diagnosis("locks", "ok", "none held: no night or close is running")
     if scratch and not held:
-        yield Diagnosis("leftovers", "warning", f"{len(scratch)} of a killed run: {_few(scratch)}", "`ccm nightly` clears them")
+        yield Diagnosis("leftovers", "warning", f"{len(scratch)} of a killed run: {few(scratch)}", "`ccm nightly` clears them")
 
 
 def _lake(house: House) -> Iterator[Diagnosis]:
@@ -224,7 +218,7 @@ def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iter
         if ahead := sorted(night.isoformat() for night in nights if is_ahead(practice, night, now)):
             rejected.append(name)
             yield Diagnosis(
-                "nights", "bad", f"{name}: {_few(ahead)} is dated ahead of this machine's clock: the practice's today is then",
+                "nights", "bad", f"{name}: {few(ahead)} is dated ahead of this machine's clock: the practice's today is then",
                 "if a folder's date was mistyped: close nothing, and put the backup of before it back (`ccm restore`)",
             )  # fmt: skip
         due = due_night(practice, now)
@@ -240,7 +234,7 @@ def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iter
         if missing:
             rejected.append(name)
             yield Diagnosis(
-                "nights", "warning", f"{name}: {len(missing)} of the last {len(days)} nights did not come: {_few(missing)}",
+                "nights", "warning", f"{name}: {len(missing)} of the last {len(days)} nights did not come: {few(missing)}",
                 "ask whoever sends its extracts; nights may land late, in any order",
             )  # fmt: skip
     if practices and not rejected and all(landed.values()):
@@ -317,9 +311,9 @@ def _closes(house: House) -> Iterator[Diagnosis]:
     ]
     remedy = "restore these packets from the backup: they are evidence, and what they claimed would be claimed again"
     if unlike:
-        yield Diagnosis("closes", "bad", f"gone, or others than were closed: {_few(unlike)}", remedy)
+        yield Diagnosis("closes", "bad", f"gone, or others than were closed: {few(unlike)}", remedy)
     if wrong:
-        yield Diagnosis("closes", "bad", f"not as their manifest says: {_few(wrong)}", remedy)
+        yield Diagnosis("closes", "bad", f"not as their manifest says: {few(wrong)}", remedy)
     damaged = [
         path.relative_to(house.closes).as_posix()
         for path in sorted(house.closes.glob(f"*/*/proposals/{proposals.FILES}"))
@@ -327,7 +321,7 @@ def _closes(house: House) -> Iterator[Diagnosis]:
     ]
     if damaged:
         yield Diagnosis(
-            "closes", "warning", f"proposals that cannot be read: {_few(damaged)}", "`ccm close --propose` writes another"
+            "closes", "warning", f"proposals that cannot be read: {few(damaged)}", "`ccm close --propose` writes another"
         )
     if not unlike and not wrong:
         yield Diagnosis("closes", "ok", f"{packets} packets, every file as its manifest says")

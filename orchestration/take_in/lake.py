@@ -205,7 +205,7 @@ def unreadable(house: House) -> list[str]:
 
 def told_damaged(tables: Sequence[str]) -> str:
     """What `unreadable` found, in words, with what to do."""
-    return f"lake/batches/: damaged, cannot be read: {_few(tables)}; {RESTORE_BATCHES}"
+    return f"lake/batches/: damaged, cannot be read: {few(tables)}; {RESTORE_BATCHES}"
 
 
 def newest_files(house: House) -> list[FileRecord]:
@@ -311,15 +311,16 @@ def damage(house: House) -> str | None:
     there = storage.contents(house)
     numbers = [number for number in sorted(there) if storage.LEDGER in there[number] or house.lake_url is None]
     if gaps := sorted(set(range(numbers[-1] + 1)) - set(numbers)) if numbers else []:
-        return f"batches missing: {_few(gaps)}"
+        return f"batches missing: {few(gaps)}"
     # what a batch of before an optional table lacks is given to it
     names = {f"{table}.parquet" for table in (*extract_contracts(), "files", "quarantine") if table not in optional_tables()}
     if broken := [number for number in numbers if not names <= there[number]]:
-        return f"batches without all of their files: {_few(broken)}"
+        return f"batches without all of their files: {few(broken)}"
     return None
 
 
-def _few(names: Sequence[object]) -> str:
+def few(names: Sequence[object]) -> str:
+    """The first of these names, and how many more there are."""
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(str(name) for name in names[:MOST_NAMED]) + more
 

@@ -121,8 +121,9 @@ def read_closes(house: House) -> Closed:
     for path in sorted(house.closes.glob("*/*/v*/manifest.json")):
         name = path.parent.relative_to(house.closes).as_posix()
         try:
-            closes.append(_close(path.parent))
-            packets[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+            content = path.read_bytes()
+            closes.append(_close(path.parent, content))
+            packets[name] = hashlib.sha256(content).hexdigest()
         except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
             # A damaged packet is its practice's trouble, which the gate refuses: what was read of it while it was whole stands.
             row = _close_that_stands(house, path.parent) if name in known else None
@@ -153,8 +154,9 @@ def read_closes(house: House) -> Closed:
     return Closed(_in_order(pa.concat_tables([lines, *new])), closes, proposed, packets)
 
 
-def _close(packet: Path) -> dict[str, object]:
-    manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+def _close(packet: Path, content: bytes) -> dict[str, object]:
+    """The row of a packet; `content`: its manifest."""
+    manifest = json.loads(content)
     approval = json.loads((packet / "approval.json").read_text(encoding="utf-8"))
     return {
         **_key_of(packet),

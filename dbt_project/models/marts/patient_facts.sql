@@ -43,6 +43,7 @@ select
     conditions.file_id,
     conditions.line_number
 from {{ ref('int_conditions__current') }} as conditions
+-- Groups of whatever day: which hold in a month int_patient_months__conditions says.
 left join (
     select
         icd10_code,
