@@ -18,6 +18,7 @@ from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
 from orchestration.house import House
 from orchestration.practices import Practice, next_month
+from orchestration.transform.configuration import packets_gone
 
 
 @dataclass(frozen=True)
@@ -43,14 +44,14 @@ def rule_on(house: House, practice: Practice, month: date, build_inputs: str) ->
 
 def rule_on_all(house: House, practices: Sequence[Practice], month: date, build_inputs: str) -> list[Ruling]:
     """`rule_on` for each of these practices, in their order. Verdicts and warehouse are opened once and asked about all of them together."""
-    judged = _judged(house, build_inputs)
+    judged, gone = _judged(house, build_inputs), packets_gone(house)
     seen = None
     if house.warehouse.exists():
         with open_warehouse(house) as warehouse:
             seen = _seen(warehouse, [practice.practice_id for practice in practices], month)
     rulings = []
     for practice in practices:
-        refusals = [*_by_configuration(practice), *_by_packets(house, practice), *_by_verdicts(judged, practice)]
+        refusals = [*_by_configuration(practice), *_by_packets(house, practice, gone), *_by_verdicts(judged, practice)]
         if seen is None:
             # A restored home has the verdicts on its data but no warehouse: nothing tells what they were passed on.
             refusals.append(f"{house.warehouse.name} is not there; run `ccm nightly`, then close again")
@@ -119,11 +120,15 @@ def _by_configuration(practice: Practice) -> list[str]:
     ]
 
 
-def _by_packets(house: House, practice: Practice) -> list[str]:
+def _by_packets(house: House, practice: Practice, gone: Sequence[str]) -> list[str]:
     """Whom an earlier close claimed is known by its packet alone: without it the same months would go out a second time."""
+    own = f"{practice.practice_id}/"
+    unlike = {own + name for name in unlike_the_record(house, practice.practice_id)} | {
+        name for name in gone if name.startswith(own)
+    }
     return [
-        f"closes/{practice.practice_id}/{name} is gone, or another than was closed; put this packet back from the backup and run `ccm nightly`"
-        for name in unlike_the_record(house, practice.practice_id)
+        f"closes/{name} is gone, or another than was closed; put this packet back from the backup and run `ccm nightly`"
+        for name in sorted(unlike)
     ]
 
 

@@ -291,6 +291,7 @@ def _closes(house: House) -> Iterator[Diagnosis]:
 
     from orchestration.close import proposals
     from orchestration.close.transitions import unlike_the_record
+    from orchestration.transform.configuration import packets_gone
 
     wrong, packets = [], 0
     for path in sorted(house.closes.glob("*/*/v[0-9]*/manifest.json")):
@@ -304,11 +305,12 @@ def _closes(house: House) -> Iterator[Diagnosis]:
             file = path.parent / name
             if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
                 wrong.append(f"{path.parent.relative_to(house.closes)}/{name}")
-    unlike = [
+    recorded = {
         f"{record.parent.name}/{name}"
-        for record in sorted(house.closes.glob("*/transitions.jsonl"))
+        for record in house.closes.glob("*/transitions.jsonl")
         for name in unlike_the_record(house, record.parent.name)
-    ]
+    }
+    unlike = sorted(recorded.union(packets_gone(house)))
     remedy = "restore these packets from the backup: they are evidence, and what they claimed would be claimed again"
     if unlike:
         yield Diagnosis("closes", "bad", f"gone, or others than were closed: {few(unlike)}", remedy)

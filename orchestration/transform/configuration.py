@@ -99,6 +99,7 @@ class Closed:
     closes: list[dict[str, object]] = field(default_factory=list)
     proposals: list[dict[str, object]] = field(default_factory=list)
     packets: Mapping[str, str] = field(default_factory=dict)  # <practice>/<month>/v<N> -> SHA-256 of its manifest
+    gone: tuple[str, ...] = ()  # packets that were read once and are there no more
     as_written: bytes | None = None  # claim_lines.parquet as it stands, where it has these lines
 
 
@@ -143,15 +144,30 @@ def read_closes(house: House) -> Closed:
         for path in sorted(house.closes.glob(f"*/*/proposals/{proposals.FILES}"))
         if (proposal := proposals.read(path))  # no claim rests on one; `ccm doctor` names those that are damaged
     ]
+    gone = tuple(name for name in _ever_read(house) if name not in packets)
     # A packet that is gone or another one (a home put back from a backup): everything is read again.
     if standing is None or any(packets.get(name) != manifest for name, manifest in known.items()):
         known, lines = {}, CLAIM_LINES.empty_table()
     else:
         lines = pq.read_table(io.BytesIO(standing))
         if known == packets:
-            return Closed(lines, closes, proposed, packets, standing)
+            return Closed(lines, closes, proposed, packets, gone, standing)
     new = [pa.Table.from_pylist(_claim_lines(house.closes / name), schema=CLAIM_LINES) for name in packets.keys() - known.keys()]
-    return Closed(_in_order(pa.concat_tables([lines, *new])), closes, proposed, packets)
+    return Closed(_in_order(pa.concat_tables([lines, *new])), closes, proposed, packets, gone)
+
+
+def packets_gone(house: House) -> list[str]:
+    """Packets that were read once and are not there: `lakeside/2026-10/v1`, by name. `transitions.jsonl` knows of them, too, but may go with them."""
+    return [name for name in _ever_read(house) if not (house.closes / name / "manifest.json").is_file()]
+
+
+def _ever_read(house: House) -> list[str]:
+    """Every packet that was ever read, by name, whatever became of its lines."""
+    try:
+        record = json.loads(_record_of_packets(house).read_text(encoding="utf-8"))
+        return sorted({*record["packets"], *record.get("gone", ())})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no record yet, or a damaged one
+        return []
 
 
 def _close(packet: Path, content: bytes) -> dict[str, object]:
@@ -306,7 +322,12 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
             digest.update(name.encode() + hashlib.sha256(content).digest())
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)
         if name == "claim_lines" and closed.as_written is None:
-            record = {"sha256": hashlib.sha256(content).hexdigest(), "code": _code(), "packets": dict(closed.packets)}
+            record = {
+                "sha256": hashlib.sha256(content).hexdigest(),
+                "code": _code(),
+                "packets": dict(closed.packets),
+                "gone": closed.gone,
+            }
             write_private(_record_of_packets(house), json.dumps(record))
     return digest.hexdigest()
 

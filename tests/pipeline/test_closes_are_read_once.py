@@ -81,6 +81,18 @@ def test_a_packet_that_is_gone_or_another_has_everything_read_again(house, read)
     assert sorted(read) == packets(house) and changed == anew(house)
 
 
+def test_a_packet_that_is_gone_with_all_that_its_practice_closed_is_missed_until_it_is_back(house, tmp_path):
+    whole = written(house)
+    own = [name for name in packets(house) if name.startswith("hudson/")]
+    aside = (house.closes / "hudson").rename(tmp_path / "aside")
+    assert written(house) != whole and configuration.packets_gone(house) == own
+    (house.lake / "configuration" / "claim_lines.parquet").unlink()  # read again from all that is left
+    written(house)
+    assert configuration.packets_gone(house) == own
+    aside.rename(house.closes / "hudson")
+    assert written(house) == whole and configuration.packets_gone(house) == []
+
+
 @pytest.mark.parametrize("spoil", ["lines", "record", "code"])
 def test_a_record_that_does_not_fit_its_file_is_none(house, read, spoil):
     whole = written(house)

@@ -268,11 +268,13 @@ def test_a_packet_that_is_gone_or_was_changed_refuses_its_practice_and_no_other(
         assert f"closes/{AT_FAULT}/2026-08/v1 is gone" in changed[0] and others == []
     finally:
         manifest.write_bytes(before)
-    aside = packet.rename(tmp_path / "aside")
-    try:
-        assert refusals() == [changed, []]
-    finally:
-        aside.rename(packet)
+    for lost in (packet, house.closes / AT_FAULT):  # the whole folder takes its transitions along
+        aside = lost.rename(tmp_path / "aside")
+        try:
+            assert changed[0] in refusals()[0] and refusals()[1] == []
+        finally:
+            aside.rename(lost)
+    assert refusals() == [[], []]
 
 
 def test_a_failed_check_that_names_nobody_stops_everybody(home):
