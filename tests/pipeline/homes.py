@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import io
 import multiprocessing
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 import duckdb
 
 CCM = Path(sys.executable).with_name("ccm")
+HUNG = 1800  # seconds, many times what the longest of these commands takes on a slow machine
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def _run(
     for stream, path in zip((1, 2), printed, strict=True):
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), stream)
     sys.stdout, sys.stderr = (io.TextIOWrapper(os.fdopen(fd, "wb", closefd=False), "utf-8", write_through=True) for fd in (1, 2))
+    faulthandler.dump_traceback_later(HUNG, exit=True)  # says where it waits, instead of keeping the suite for ever
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
