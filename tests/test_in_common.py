@@ -73,11 +73,35 @@ def test_what_the_run_itself_publishes_is_seen_by_the_next_of_the_tax_id(tmp_pat
     assert common.subjects("1", "nobody") == InCommon(house, OCTOBER).subjects("1", "nobody")
 
 
-def test_a_packet_that_cannot_be_read_is_named(tmp_path):
+def test_a_packet_that_cannot_be_read_stops_those_of_its_tax_id_and_no_other(tmp_path):
     house = House(tmp_path)
-    (packet(house, "a", "1", ("C1", "P1", "M1")) / "claim_subjects.parquet").write_bytes(b"spoiled")
-    with pytest.raises(HouseError, match=r"a/2026-10/v1/claim_subjects.parquet: cannot be read; restore this packet"):
+    configure(house.root, [Clinic("joined", 1, settings={"tax_id": "444444444"})])
+    for name, tax_id in (("a", "1"), ("joined", "1"), ("b", "2")):
+        packet(house, name, tax_id, (f"C-{name}", "P1", "M1"))
+    for name in ("a", "joined"):
+        (house.closes / name / "2026-10" / "v1" / "claim_subjects.parquet").write_bytes(b"spoiled")
+    named = r"a/2026-10/v1/claim_subjects.parquet: cannot be read; restore this packet"
+    with pytest.raises(HouseError, match=named):  # and no night had read it
         InCommon(house, OCTOBER)
+    lines = [
+        {"practice_id": name, "month": month, "close_version": 1, "tax_id": tax_id}
+        for name, month, tax_id in (
+            ("a", OCTOBER, "1"),
+            ("joined", OCTOBER, "1"),
+            ("a", date(2026, 9, 1), "2"),
+            ("b", OCTOBER, "2"),
+        )
+    ]
+    (house.lake / "configuration").mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(lines), house.lake / "configuration" / "claim_lines.parquet")
+    common = InCommon(house, OCTOBER)
+    assert common.subjects("2", "b") == [("b", "C-b", "P1", "M1")]
+    with pytest.raises(HouseError, match=named):
+        common.subjects("1", "sibling")
+    with pytest.raises(HouseError, match="joined/2026-10"):  # what it claimed under its tax id of before
+        common.subjects("444444444", "nobody")
+    with pytest.raises(HouseError, match=named):
+        common.subjects("5", "a")
 
 
 def test_a_close_reads_the_packets_of_its_own_tax_id_alone(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def _read(path: Path, columns: list[str] | None = None) -> pa.Table:
 class InCommon:
     """For as long as nobody else writes the warehouse or a packet: the run that closes holds the lock that sees to it.
 
-    Raises HouseError for a packet that cannot be read: nobody knows then whom it claimed."""
+    Raises HouseError for a packet that cannot be read where nobody knows any more under which tax id it claimed."""
 
     def __init__(self, house: House, month: date) -> None:
         self._month = f"{month:%Y-%m}"
@@ -41,12 +41,34 @@ class InCommon:
         for practice in load_practices(house.practices_yaml).values() if house.practices_yaml.exists() else ():
             self._with_tax_id.setdefault(practice.tax_id, set()).add(practice.practice_id)
         for path in sorted(house.closes.glob(f"*/{self._month}/v*/{SUBJECTS_FILE}")):
-            self._add(path)
+            try:
+                self._add(path)
+            except HouseError:
+                # Whoever has its tax id meets it in `subjects`; a damaged packet is nobody else's trouble.
+                tax_ids = self._tax_ids_as_read(path)
+                if not tax_ids:
+                    raise
+                self._place(path, tax_ids)
 
     def _add(self, path: Path) -> None:
-        for tax_id in pc.unique(_read(path, ["tax_id"])["tax_id"]).to_pylist():
+        self._place(path, pc.unique(_read(path, ["tax_id"])["tax_id"]).to_pylist())
+
+    def _place(self, path: Path, tax_ids: Iterable[str]) -> None:
+        for tax_id in tax_ids:
             self._by_tax_id.setdefault(tax_id, []).append(path)
         self._by_practice.setdefault(path.parents[2].name, []).append(path)
+
+    def _tax_ids_as_read(self, path: Path) -> list[str]:
+        """Under which tax ids a packet claimed, as a night read it while it was whole."""
+        file, packet = self._house.lake / "configuration" / "claim_lines.parquet", path.parent
+        lines = _read(file, ["practice_id", "month", "close_version", "tax_id"]) if file.exists() else None
+        wanted = (packet.parents[1].name, self._month, int(packet.name[1:]))
+        found = {
+            row["tax_id"]
+            for row in (lines.to_pylist() if lines else ())
+            if (row["practice_id"], f"{row['month']:%Y-%m}", row["close_version"]) == wanted
+        }
+        return sorted(found)
 
     def published(self, packet: Path) -> None:
         """A packet of this month that has just come to stand."""
@@ -54,7 +76,7 @@ class InCommon:
 
     def subjects(self, tax_id: str, practice_id: str) -> list[tuple[str, str, str, str]]:
         """Who was claimed for the month under this tax id, and by this practice and those that have this tax id now under whatever tax id they had, in the
-        order of the packets' folders: practice, claim, patient, MBI ('' where there is none)."""
+        order of the packets' folders: practice, claim, patient, MBI ('' where there is none). Raises HouseError where one of these packets cannot be read."""
         own = [path for name in self._with_tax_id.get(tax_id, set()) | {practice_id} for path in self._by_practice.get(name, ())]
         return [
             (path.parents[2].name, row["claim_id"], row["patient_id"], row["mbi"] or "")

@@ -17,7 +17,7 @@ from orchestration.contracts import optional_tables
 from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
 from orchestration.house import House
-from orchestration.practices import Practice, next_month
+from orchestration.practices import Practice, load_practices, next_month
 from orchestration.transform.configuration import packets_gone
 
 
@@ -44,14 +44,14 @@ def rule_on(house: House, practice: Practice, month: date, build_inputs: str) ->
 
 def rule_on_all(house: House, practices: Sequence[Practice], month: date, build_inputs: str) -> list[Ruling]:
     """`rule_on` for each of these practices, in their order. Verdicts and warehouse are opened once and asked about all of them together."""
-    judged, gone = _judged(house, build_inputs), packets_gone(house)
+    judged, lost = _judged(house, build_inputs), _Lost(house)
     seen = None
     if house.warehouse.exists():
         with open_warehouse(house) as warehouse:
             seen = _seen(warehouse, [practice.practice_id for practice in practices], month)
     rulings = []
     for practice in practices:
-        refusals = [*_by_configuration(practice), *_by_packets(house, practice, gone), *_by_verdicts(judged, practice)]
+        refusals = [*_by_configuration(practice), *_by_packets(lost, practice, month), *_by_verdicts(judged, practice)]
         if seen is None:
             # A restored home has the verdicts on its data but no warehouse: nothing tells what they were passed on.
             refusals.append(f"{house.warehouse.name} is not there; run `ccm nightly`, then close again")
@@ -120,15 +120,37 @@ def _by_configuration(practice: Practice) -> list[str]:
     ]
 
 
-def _by_packets(house: House, practice: Practice, gone: Sequence[str]) -> list[str]:
-    """Whom an earlier close claimed is known by its packet alone: without it the same months would go out a second time."""
-    own = f"{practice.practice_id}/"
-    unlike = {own + name for name in unlike_the_record(house, practice.practice_id)} | {
-        name for name in gone if name.startswith(own)
-    }
+class _Lost:
+    """The packets of practices that are gone, or others than were closed; each practice is looked at once."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._gone = packets_gone(house)
+        self._by_practice: dict[str, list[str]] = {}
+        self._with_tax_id: dict[str, list[str]] = {}
+        for other in load_practices(house.practices_yaml).values() if house.practices_yaml.exists() else ():
+            self._with_tax_id.setdefault(other.tax_id, []).append(other.practice_id)
+
+    def of(self, practice_id: str) -> list[str]:
+        """`lakeside/2026-10/v1`, by name."""
+        if practice_id not in self._by_practice:
+            own = f"{practice_id}/"
+            recorded = {own + name for name in unlike_the_record(self._house, practice_id)}
+            self._by_practice[practice_id] = sorted(recorded.union(name for name in self._gone if name.startswith(own)))
+        return self._by_practice[practice_id]
+
+    def of_others(self, practice: Practice, month: date) -> list[str]:
+        """Those of the month at the other practices of its tax id."""
+        others = [name for name in self._with_tax_id.get(practice.tax_id, ()) if name != practice.practice_id]
+        return [name for other in others for name in self.of(other) if name.startswith(f"{other}/{month:%Y-%m}/")]
+
+
+def _by_packets(lost: _Lost, practice: Practice, month: date) -> list[str]:
+    """Whom an earlier close claimed is known by its packet alone: without it the same months would go out a second time, also at another practice of the
+    tax id that has the same beneficiary."""
     return [
         f"closes/{name} is gone, or another than was closed; put this packet back from the backup and run `ccm nightly`"
-        for name in sorted(unlike)
+        for name in [*lost.of(practice.practice_id), *lost.of_others(practice, month)]
     ]
 
 

@@ -7,6 +7,7 @@ from datetime import date
 
 import duckdb
 import pytest
+import yaml
 
 from orchestration.engine import held_open
 from orchestration.gate import verdicts
@@ -275,6 +276,24 @@ def test_a_packet_that_is_gone_or_was_changed_refuses_its_practice_and_no_other(
         finally:
             aside.rename(lost)
     assert refusals() == [[], []]
+
+
+def test_a_packet_that_is_gone_refuses_its_month_at_the_other_practices_of_its_tax_id(home, tmp_path):
+    house = House(copy(home[0].root, tmp_path / "home"))
+    content = yaml.safe_load(house.practices_yaml.read_text())
+    by_id = {entry["practice_id"]: entry for entry in content["practices"]}
+    by_id[INNOCENT]["tax_id"] = by_id[AT_FAULT]["tax_id"]
+    house.practices_yaml.write_text(yaml.safe_dump(content))
+    (house.closes / AT_FAULT / "2026-10" / "v1").rename(tmp_path / "aside")
+    practices = load_practices(house.practices_yaml)
+    others = [name for name in practices if name not in (AT_FAULT, INNOCENT)]
+
+    def refused(month):
+        rulings = rule_on_all(house, list(practices.values()), month, home[1])
+        return {one.practice_id for one in rulings if any(f"closes/{AT_FAULT}/2026-10/v1 is gone" in text for text in one.refusals)}
+
+    assert others and refused(OCTOBER) == {AT_FAULT, INNOCENT}
+    assert refused(date(2026, 9, 1)) == {AT_FAULT}
 
 
 def test_a_failed_check_that_names_nobody_stops_everybody(home):
