@@ -52,7 +52,7 @@ def dismiss(
     from orchestration.answer.publish import publish
     from orchestration.answer.worklist_files import write_worklists
     from orchestration.transform.assets import not_built, rebuild
-    from orchestration.transform.office import dismissals_path, read_dismissals
+    from orchestration.transform.office import dismissals_path, unreadable_dismissals
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     records = [
@@ -69,8 +69,9 @@ def dismiss(
     ]
     with house.lock("warehouse"):
         stands = is_up_to_date(house, build_inputs(house))
-        read_dismissals(house)  # an unreadable record is mended before anything is added to it
         path = dismissals_path(house)
+        if lines := unreadable_dismissals(house):  # mended before anything is added to it
+            raise HouseError(f"{path}, line {lines[0]}: is no record of a dismissal; restore the file from the backup")
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         write_private(path, before + "".join(json.dumps(record, sort_keys=True) + "\n" for record in records))
         if stands:

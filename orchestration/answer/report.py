@@ -100,7 +100,13 @@ def _of_closes(house: House, marts: Marts, nights: dict[str, dict[str, Any]], mo
     for closed_month, those in missing.items():
         facts = _facts(marts, closed_month, _lists(marts, closed_month))
         for report, packet in those:
-            close = _close(packet, report.close_version)
+            try:
+                close = _close(packet, report.close_version)
+            except (OSError, ValueError, KeyError, TypeError, ArithmeticError, csv.Error):
+                close = None  # a damaged packet keeps nobody else from a report; `ccm doctor` names it
+            if close is None or report.practice_id not in facts.headline:  # the extracts know nothing of the month any more
+                reports.remove(report)
+                continue
             write_private(report.path, _page(nights[report.practice_id], closed_month, facts, waiting=[], close=close))
     return reports
 

@@ -32,12 +32,14 @@ def path_of(house: House, practice_id: str) -> Path:
 def read(house: House, practice_id: str) -> list[dict[str, Any]]:
     """Every acceptance ever recorded, in the order of recording. Raises HouseError naming the line that cannot be read."""
     path = path_of(house, practice_id)
-    rows = []
-    for number, row in enumerate(_lines(path), 1):
-        if row is None:
-            raise HouseError(f"{path}, line {number}: is no record of an acceptance; restore the file from the backup")
-        rows.append(row)
-    return rows
+    if bad := unreadable(house, practice_id):
+        raise HouseError(f"{path}, line {bad[0]}: is no record of an acceptance; restore the file from the backup")
+    return [row for row in _lines(path) if row is not None]
+
+
+def unreadable(house: House, practice_id: str) -> list[int]:
+    """The numbers of the lines that cannot be read."""
+    return [number for number, row in enumerate(_lines(path_of(house, practice_id)), 1) if row is None]
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any] | None]:

@@ -11,6 +11,7 @@ import csv
 import hashlib
 import json
 import os
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -24,15 +25,25 @@ def path_of(house: House, practice_id: str) -> Path:
 
 
 def read(house: House, practice_id: str) -> list[dict[str, Any]]:
-    """Every transition recorded, oldest first. A torn last line (a crash while appending) is left out."""
-    path = path_of(house, practice_id)
-    found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    """Every transition recorded, oldest first. A line that cannot be read (a crash while appending, a damaged file) is left out: `record_closes` writes what
+    the packets say of it once more."""
+    return [entry for entry in _lines(path_of(house, practice_id)) if entry is not None]
+
+
+def unreadable(house: House, practice_id: str) -> list[int]:
+    """The numbers of the lines that cannot be read."""
+    return [number for number, entry in enumerate(_lines(path_of(house, practice_id)), 1) if entry is None]
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any] | None]:
+    """The record's lines; None for one that cannot be read."""
+    for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
-            found.append(json.loads(line))
-        except ValueError:
-            continue
-    return found
+            entry = json.loads(line)
+            is_one = isinstance(entry["hashes"], dict) and (entry["to"] != "closed" or "manifest.json" in entry["hashes"])
+            yield entry if is_one and {"at", "who", "month", "version", "why", "released"} <= entry.keys() else None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            yield None
 
 
 def unlike_the_record(house: House, practice_id: str) -> list[str]:

@@ -58,6 +58,7 @@ def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
         ("nights", lambda: _nights(house, practices, moment)),
         ("warehouse", lambda: _warehouse(house)),
         ("closes", lambda: _closes(house)),
+        ("records", lambda: _records(house)),
         ("runs", lambda: _runs(house, moment)),
         ("backup", lambda: _backup(house, moment)),
     ]
@@ -327,6 +328,29 @@ def _closes(house: House) -> Iterator[Diagnosis]:
         )
     if not unlike and not wrong:
         yield Diagnosis("closes", "ok", f"{packets} packets, every file as its manifest says")
+
+
+def _records(house: House) -> Iterator[Diagnosis]:
+    """Lines of the append-only records that cannot be read. Nothing rests on them and nobody is stopped by them; what they said is not known."""
+    from orchestration.close import acceptances, transitions
+    from orchestration.transform.office import dismissals_path, unreadable_dismissals
+
+    found = [
+        f"{path.relative_to(house.root)} line {number}"
+        for pattern, unreadable in (("transitions.jsonl", transitions.unreadable), ("acceptances.jsonl", acceptances.unreadable))
+        for path in sorted(house.closes.glob(f"*/{pattern}"))
+        for number in unreadable(house, path.parent.name)
+    ]
+    found += [f"{dismissals_path(house).relative_to(house.root)} line {number}" for number in unreadable_dismissals(house)]
+    if found:
+        yield Diagnosis(
+            "records",
+            "warning",
+            f"cannot be read: {few(found)}",
+            "restore these files from the backup; what is left out was not said",
+        )
+    else:
+        yield Diagnosis("records", "ok", "every line of what was proposed, closed, accepted and put off can be read")
 
 
 def _runs(house: House, now: datetime) -> Iterator[Diagnosis]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
@@ -12,9 +13,10 @@ from typing import Any
 
 import holidays
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from orchestration.close.versions import HELD_AFTER
-from orchestration.house import House, HouseError
+from orchestration.house import House
 
 HELD = pa.schema(
     [
@@ -51,53 +53,70 @@ def office_tables(house: House) -> dict[str, pa.Table]:
 
 
 def held_rows(house: House) -> list[dict[str, object]]:
-    """What is held of each practice-month: the rows of held.csv of its newest complete packet, or of the last close behind it that sent nothing."""
+    """What is held of each practice-month: the rows of held.csv of its newest complete packet, or of the last close behind it that sent nothing.
+
+    Of one that cannot be read what was read before stands: it is its practice's trouble, which `ccm doctor` names."""
     newest: dict[Path, int] = {}
     for manifest in house.closes.glob("*/*/v*/manifest.json"):
         month, version = manifest.parent.parent, int(manifest.parent.name.removeprefix("v"))
         newest[month] = max(version, newest.get(month, 0))
     rows: list[dict[str, object]] = []
     for month, version in sorted(newest.items()):
-        after = month / HELD_AFTER.format(version)
-        with (after if after.exists() else month / f"v{version}" / "held.csv").open(encoding="utf-8", newline="") as handle:
-            for row in csv.DictReader(handle):
-                rows.append(
-                    {
-                        "practice_id": month.parent.name,
-                        "patient_id": row["patient_id"],
-                        "month": date.fromisoformat(row["month"]),
-                        "close_version": version,
-                        "reason": row["reason"],
-                        "detail": row["detail"],
-                        "dollars_at_stake": Decimal(row["dollars_at_stake"]),
-                    }
-                )
+        try:
+            rows += _held(month, version)
+        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, csv.Error):
+            rows += _held_as_read(house, month.parent.name, date.fromisoformat(f"{month.name}-01"))
     return rows
+
+
+def _held(month: Path, version: int) -> list[dict[str, object]]:
+    after = month / HELD_AFTER.format(version)
+    with (after if after.exists() else month / f"v{version}" / "held.csv").open(encoding="utf-8", newline="") as handle:
+        return [
+            {
+                "practice_id": month.parent.name,
+                "patient_id": row["patient_id"],
+                "month": date.fromisoformat(row["month"]),
+                "close_version": version,
+                "reason": row["reason"],
+                "detail": row["detail"],
+                "dollars_at_stake": Decimal(row["dollars_at_stake"]),
+            }
+            for row in csv.DictReader(handle)
+        ]
+
+
+def _held_as_read(house: House, practice_id: str, month: date) -> list[dict[str, object]]:
+    path = house.lake / "configuration" / "held.parquet"
+    rows: list[dict[str, object]] = pq.read_table(path).to_pylist() if path.exists() else []
+    return [row for row in rows if (row["practice_id"], row["month"]) == (practice_id, month)]
 
 
 def dismissals_path(house: House) -> Path:
     return house.worklists / "dismissals.jsonl"
 
 
-def read_dismissals(house: House) -> list[dict[str, Any]]:
-    """Every dismissal ever recorded, in the order of recording. Raises HouseError naming the line that cannot be read."""
+def unreadable_dismissals(house: House) -> list[int]:
+    """The numbers of the lines of the record that cannot be read: they put nothing off, and stop nobody's night. The next `ccm worklist dismiss` names them."""
+    return [number for number, row in enumerate(_dismissals(house), 1) if row is None]
+
+
+def _dismissals(house: House) -> Iterator[dict[str, Any] | None]:
+    """Every dismissal ever recorded, in the order of recording; None for a line that cannot be read."""
     path = dismissals_path(house)
-    if not path.exists():
-        return []
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
             row = json.loads(line)
-            row["until"] = date.fromisoformat(row["until"])
-            rows.append({name: row[name] for name in ("practice_id", "item_id", "fact_fingerprint", "until")})
+            made = {name: row[name] for name in ("practice_id", "item_id", "fact_fingerprint")}
+            made["until"] = date.fromisoformat(row["until"])
+            yield made if all(isinstance(made[name], str) for name in ("practice_id", "item_id", "fact_fingerprint")) else None
         except (ValueError, KeyError, TypeError):
-            raise HouseError(f"{path}, line {number}: is no record of a dismissal; restore the file from the backup") from None
-    return rows
+            yield None
 
 
 def dismissals_in_force(house: House) -> list[dict[str, object]]:
     """The newest dismissal of each item, by practice and item."""
-    newest = {(row["practice_id"], row["item_id"]): row for row in read_dismissals(house)}
+    newest = {(row["practice_id"], row["item_id"]): row for row in _dismissals(house) if row is not None}
     return [
         {
             "practice_id": row["practice_id"],

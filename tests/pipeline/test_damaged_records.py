@@ -1,0 +1,90 @@
+"""A disk that gives back other bytes of what one practice closed, accepted or put off: nobody else's night, close or report waits for it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from orchestration.answer.report import write_reports
+from orchestration.close import transitions
+from orchestration.gate.gate import rule_on_all
+from orchestration.house import House
+from orchestration.operate.doctor import examine
+from orchestration.practices import load_practices
+from orchestration.transform.configuration import write_configuration
+from orchestration.transform.office import dismissals_in_force, dismissals_path, held_rows
+from tests.pipeline.homes import ccm, copy
+
+pytestmark = pytest.mark.xdist_group("close_states")
+
+OCTOBER = date(2026, 10, 1)
+AT_FAULT = "hudson"
+
+
+@pytest.fixture
+def house(demo, tmp_path) -> House:
+    return House(copy(demo[0], tmp_path / "home"))
+
+
+def said(house: House, question: str) -> list[tuple[str, str]]:
+    return [(one.state, one.said) for one in examine(house) if one.question == question]
+
+
+@pytest.mark.parametrize(
+    "damage", [b"\xff\xfe\x00 no line", b"[]\n7\n", b'{"to": "closed"}\n', b""], ids=["bytes", "lists", "object", "empty"]
+)
+def test_a_damaged_record_of_closes_is_written_again_from_the_packets_and_stops_nobody(house, damage):
+    path = transitions.path_of(house, AT_FAULT)
+    was = {(one["month"], one["version"]) for one in transitions.read(house, AT_FAULT) if one["to"] == "closed"}
+    path.write_bytes(damage)
+    assert said(house, "records")[0][0] == ("warning" if damage else "ok")
+    rulings = rule_on_all(house, list(load_practices(house.practices_yaml).values()), OCTOBER, "of other inputs")
+    assert len(rulings) == 4 and not any("is gone" in text for one in rulings for text in one.refusals)
+    transitions.record_closes(house, AT_FAULT)
+    assert {(one["month"], one["version"]) for one in transitions.read(house, AT_FAULT)} == was and was
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe\x00", b"patient_id,month\nP,x\n", None], ids=["bytes", "columns", "gone"])
+def test_of_a_damaged_held_csv_what_was_read_before_stands(house, damage):
+    name = write_configuration(house, load_practices(house.practices_yaml))
+    held = held_rows(house)
+    assert any(row["practice_id"] == AT_FAULT for row in held)
+    for path in house.closes.glob(f"{AT_FAULT}/*/v*/held.csv"):
+        path.unlink() if damage is None else path.write_bytes(damage)
+    assert held_rows(house) == held
+    assert write_configuration(house, load_practices(house.practices_yaml)) == name
+    assert [state for state, _ in said(house, "closes")] == ["bad"]
+
+
+def test_a_dismissal_that_cannot_be_read_puts_nothing_off_and_the_next_one_names_its_line(house):
+    path = dismissals_path(house)
+    path.parent.mkdir(exist_ok=True)
+    one = {"practice_id": AT_FAULT, "item_id": "x", "fact_fingerprint": "f", "until": "2026-12-01"}
+    path.write_bytes(json.dumps(one).encode() + b"\n\xff\xfe\n" + json.dumps(one | {"item_id": "y", "until": 7}).encode() + b"\n")
+    assert [row["item_id"] for row in dismissals_in_force(house)] == ["x"]
+    write_configuration(house, load_practices(house.practices_yaml))
+    assert said(house, "records") == [
+        ("warning", "cannot be read: worklists/dismissals.jsonl line 2, worklists/dismissals.jsonl line 3")
+    ]
+    item = pq.read_table(house.lake / "configuration" / "dismissals.parquet").to_pylist()
+    assert [row["item_id"] for row in item] == ["x"]
+    shown = json.loads(ccm("worklist", "--practice", AT_FAULT, "--json", home=house.root).out)
+    ran = ccm("worklist", "dismiss", shown[0]["item_id"], "--until", "2027-01-01", "--why", "waits", home=house.root)
+    assert ran.code == 1 and "dismissals.jsonl, line 2: is no record of a dismissal" in ran.err.replace("\n", " "), ran.err
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "claims.csv", "held.csv"])
+def test_a_damaged_packet_keeps_nobody_else_from_a_report(house, name):
+    shutil.rmtree(house.reports)
+    whole = {(one.practice_id, one.month, one.close_version) for one in write_reports(house)}
+    shutil.rmtree(house.reports)
+    packet = next(Path(house.closes).glob(f"{AT_FAULT}/2026-09/v1"))
+    (packet / name).write_bytes(b"\xff\xfe,\n\xff")
+    assert {(one.practice_id, one.month, one.close_version) for one in write_reports(house)} == whole - {
+        (AT_FAULT, date(2026, 9, 1), 1)
+    }
