@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.close.versions import versions
-from orchestration.house import House, sync_folder
+from orchestration.house import House, HouseError, sync_folder
 
 
 def path_of(house: House, practice_id: str) -> Path:
@@ -77,7 +77,7 @@ def record_proposal(house: House, practice_id: str, month: date, who: str, propo
 
 
 def record_closes(house: House, practice_id: str) -> None:
-    """Every packet that has no line yet gets one."""
+    """Every packet that has no line yet gets one. Raises HouseError for one that cannot be read."""
     with house.lock(f"transitions-{practice_id}"):
         known = {(entry["month"], entry["version"]) for entry in read(house, practice_id) if entry["to"] == "closed"}
         entries = []
@@ -85,7 +85,10 @@ def record_closes(house: House, practice_id: str) -> None:
             month = date.fromisoformat(f"{folder.name}-01")
             for version in versions(house, practice_id, month):
                 if (folder.name, version) not in known:
-                    entries.append(_closed(folder, version))
+                    try:
+                        entries.append(_closed(folder, version))
+                    except (OSError, ValueError, KeyError, TypeError, csv.Error):
+                        raise HouseError(f"{folder / f'v{version}'}: cannot be read; restore this packet from the backup") from None
         _append(house, practice_id, sorted(entries, key=lambda entry: (entry["at"], entry["month"], entry["version"])))
 
 

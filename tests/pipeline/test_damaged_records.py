@@ -13,7 +13,7 @@ import pytest
 from orchestration.answer.report import write_reports
 from orchestration.close import transitions
 from orchestration.gate.gate import rule_on_all
-from orchestration.house import House
+from orchestration.house import House, HouseError
 from orchestration.operate.doctor import examine
 from orchestration.practices import load_practices
 from orchestration.transform.configuration import write_configuration
@@ -47,6 +47,13 @@ def test_a_damaged_record_of_closes_is_written_again_from_the_packets_and_stops_
     assert len(rulings) == 4 and not any("is gone" in text for one in rulings for text in one.refusals)
     transitions.record_closes(house, AT_FAULT)
     assert {(one["month"], one["version"]) for one in transitions.read(house, AT_FAULT)} == was and was
+
+
+def test_a_packet_without_its_line_that_cannot_be_read_is_named(house):
+    transitions.path_of(house, AT_FAULT).unlink()
+    (house.closes / AT_FAULT / "2026-09" / "v1" / "approval.json").write_bytes(b"")
+    with pytest.raises(HouseError, match=r"hudson/2026-09/v1: cannot be read; restore this packet"):
+        transitions.record_closes(house, AT_FAULT)
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xfe\x00", b"patient_id,month\nP,x\n", None], ids=["bytes", "columns", "gone"])
