@@ -174,12 +174,13 @@ def test_the_doctor_names_a_packet_that_is_gone_and_one_whose_manifest_is_damage
     house = House(copy(demo[0], tmp_path / "home"))
     shutil.rmtree(house.closes / "hudson" / "2026-09" / "v1")
     (house.closes / "bayview" / "2026-08" / "v1" / "manifest.json").write_bytes(b"")
+    (house.closes / "prairie" / "2026-09" / "v1" / "approval.json").write_bytes(b"[]")
     manifest = house.closes / "prairie" / "2026-08" / "v1" / "manifest.json"
     manifest.write_text(manifest.read_text().replace('"claims": ', '"claims": 1'))
     unlike, wrong = said(house, "closes")
     assert unlike.state == wrong.state == "bad" and "claimed again" in unlike.remedy
     assert unlike.said == "gone, or others than were closed: bayview/2026-08/v1, hudson/2026-09/v1, prairie/2026-08/v1"
-    assert wrong.said == "not as their manifest says: bayview/2026-08/v1/manifest.json"
+    assert wrong.said == "not as their manifest says: bayview/2026-08/v1/manifest.json, prairie/2026-09/v1/approval.json"
 
 
 def test_a_damaged_proposal_stops_nobodys_night_and_the_doctor_names_it_and_a_damaged_record_of_backups(tmp_path):
