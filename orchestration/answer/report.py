@@ -19,6 +19,7 @@ from typing import Any
 
 from orchestration.answer.pages import render
 from orchestration.answer.waterfall import Bar, gap_bars
+from orchestration.close.versions import DAMAGED
 from orchestration.dashboard import queries
 from orchestration.dashboard.marts import Marts, open_marts
 from orchestration.house import House, HouseError, write_private
@@ -102,7 +103,7 @@ def _of_closes(house: House, marts: Marts, nights: dict[str, dict[str, Any]], mo
         for report, packet in those:
             try:
                 close = _close(packet, report.close_version)
-            except (OSError, ValueError, KeyError, TypeError, ArithmeticError, csv.Error):
+            except DAMAGED:
                 close = None  # a damaged packet keeps nobody else from a report; `ccm doctor` names it
             if close is None or report.practice_id not in facts.headline:  # the extracts know nothing of the month any more
                 reports.remove(report)

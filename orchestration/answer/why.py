@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from orchestration.close.versions import reading
 from orchestration.house import House, HouseError
 
 
@@ -26,17 +26,25 @@ class ClaimLine:
     line: dict[str, str]
 
 
-def _lines(house: House) -> Iterator[ClaimLine]:
-    for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
-        packet = manifest.parent
-        with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
-            for row in csv.DictReader(handle):
-                yield ClaimLine(packet.parents[1].name, date.fromisoformat(row["month"]), int(packet.name[1:]), packet, row)
+def _lines(packet: Path) -> list[ClaimLine]:
+    with reading(packet), (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
+        return [
+            ClaimLine(packet.parents[1].name, date.fromisoformat(row["month"]), int(packet.name[1:]), packet, row)
+            for row in csv.DictReader(handle)
+        ]
 
 
 def find_line(house: House, reference: str) -> list[ClaimLine]:
-    """The claim line of this id (REF*6R), or all lines of this claim id (CLM01). HouseError when no close wrote it."""
-    found = [one for one in _lines(house) if reference in (one.line["line_id"], one.line["claim_id"])]
+    """The claim line of this id (REF*6R), or all lines of this claim id (CLM01). HouseError when no close wrote it, or its packet may be a damaged one."""
+    found: list[ClaimLine] = []
+    damaged: list[HouseError] = []
+    for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
+        try:
+            found += [one for one in _lines(manifest.parent) if reference in (one.line["line_id"], one.line["claim_id"])]
+        except HouseError as error:
+            damaged.append(error)
+    if not found and damaged:
+        raise HouseError(f"{reference}: no close that can be read wrote a claim line or claim of this id; {damaged[0]}")
     if not found:
         raise HouseError(
             f"{reference}: no close wrote a claim line or claim of this id; line ids stand in claims.csv, in REF*6R of the claim file and in an 835"
@@ -47,12 +55,10 @@ def find_line(house: House, reference: str) -> list[ClaimLine]:
 def lines_of_entry(house: House, practice_id: str, entry_id: str) -> list[dict[str, Any]]:
     """Every claim line that this time entry's credited seconds support: line ids with the seconds, by close."""
     supported = []
-    packets: dict[Path, list[ClaimLine]] = {}
-    for one in _lines(house):
-        if one.practice_id == practice_id:
-            packets.setdefault(one.packet, []).append(one)
-    for packet, lines in packets.items():
-        ledger = pq.read_table(packet / "minute_ledger.parquet", columns=["entry_id", "patient_id", "disposition", "seconds"])
+    for manifest in sorted(house.closes_of(practice_id).glob("*/v*/manifest.json")):
+        packet, lines = manifest.parent, _lines(manifest.parent)
+        with reading(packet):
+            ledger = pq.read_table(packet / "minute_ledger.parquet", columns=["entry_id", "patient_id", "disposition", "seconds"])
         own = ledger.filter((pc.field("entry_id") == entry_id) & (pc.field("disposition") == "credited"))
         for row in own.to_pylist():
             supported += [

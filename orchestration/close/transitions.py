@@ -16,8 +16,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from orchestration.close.versions import versions
-from orchestration.house import House, HouseError, sync_folder
+from orchestration.close.versions import reading, versions
+from orchestration.house import House, sync_folder
 
 
 def path_of(house: House, practice_id: str) -> Path:
@@ -85,10 +85,8 @@ def record_closes(house: House, practice_id: str) -> None:
             month = date.fromisoformat(f"{folder.name}-01")
             for version in versions(house, practice_id, month):
                 if (folder.name, version) not in known:
-                    try:
+                    with reading(folder / f"v{version}"):
                         entries.append(_closed(folder, version))
-                    except (OSError, ValueError, KeyError, TypeError, csv.Error):
-                        raise HouseError(f"{folder / f'v{version}'}: cannot be read; restore this packet from the backup") from None
         _append(house, practice_id, sorted(entries, key=lambda entry: (entry["at"], entry["month"], entry["version"])))
 
 

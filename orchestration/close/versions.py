@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 
 from orchestration.house import House, HouseError
 
+# What comes of reading a file of a packet that is damaged or not there.
+DAMAGED = (OSError, ValueError, KeyError, TypeError, ArithmeticError, csv.Error, zipfile.BadZipFile)
 HELD_AFTER = "held_after_v{}.csv"  # beside the versions: what a later close held that had nothing to send
 
 
@@ -25,3 +31,12 @@ def packet_folder(house: House, practice_id: str, month: date, version: int | No
     if version is not None and version not in found:
         raise HouseError(f"{folder}: there is no v{version}; it has {', '.join(f'v{number}' for number in found)}")
     return folder / f"v{version if version is not None else found[-1]}"
+
+
+@contextmanager
+def reading(packet: Path) -> Iterator[None]:
+    """What is read inside is of this packet. Raises HouseError, which names it, where it is damaged."""
+    try:
+        yield
+    except DAMAGED:
+        raise HouseError(f"{packet}: cannot be read; restore this packet from the backup") from None

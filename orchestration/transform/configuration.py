@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.close import acceptances, proposals
+from orchestration.close.versions import DAMAGED
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.payers import eligibility, sent
 from orchestration.payers.inbox import ensure_tables
@@ -125,7 +126,7 @@ def read_closes(house: House) -> Closed:
             content = path.read_bytes()
             closes.append(_close(path.parent, content))
             packets[name] = hashlib.sha256(content).hexdigest()
-        except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
+        except DAMAGED:
             # A damaged packet is its practice's trouble, which the gate refuses: what was read of it while it was whole stands.
             row = _close_that_stands(house, path.parent) if name in known else None
             if row is None:

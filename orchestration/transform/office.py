@@ -15,7 +15,7 @@ import holidays
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.close.versions import HELD_AFTER
+from orchestration.close.versions import DAMAGED, HELD_AFTER
 from orchestration.house import House
 
 HELD = pa.schema(
@@ -64,7 +64,7 @@ def held_rows(house: House) -> list[dict[str, object]]:
     for month, version in sorted(newest.items()):
         try:
             rows += _held(month, version)
-        except (OSError, ValueError, KeyError, TypeError, ArithmeticError, csv.Error):
+        except DAMAGED:
             rows += _held_as_read(house, month.parent.name, date.fromisoformat(f"{month.name}-01"))
     return rows
 

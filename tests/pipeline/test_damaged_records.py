@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 from datetime import date
@@ -95,3 +96,20 @@ def test_a_damaged_packet_keeps_nobody_else_from_a_report(house, name):
     assert {(one.practice_id, one.month, one.close_version) for one in write_reports(house)} == whole - {
         (AT_FAULT, date(2026, 9, 1), 1)
     }
+
+
+@pytest.mark.parametrize("name", ["claims.csv", "inputs.zip", "decisions.parquet"])
+def test_whoever_asks_about_a_damaged_packet_is_told_which_one_and_about_others_is_answered(house, name):
+    lines = {}
+    for practice in (AT_FAULT, "prairie"):
+        with (house.closes / practice / "2026-09" / "v1" / "claims.csv").open(newline="") as handle:
+            lines[practice] = next(csv.DictReader(handle))
+    (house.closes / AT_FAULT / "2026-09" / "v1" / name).write_bytes(b"\xff\xfe,\n\xff")
+    asked = {practice: ("why", line["line_id"]) for practice, line in lines.items()}
+    told = ("explain", "--practice", AT_FAULT, "--patient", lines[AT_FAULT]["patient_id"], "--month", "2026-09")
+    assert ccm(*asked["prairie"], home=house.root).code == 0
+    for command in (asked[AT_FAULT], told):
+        ran = ccm(*command, home=house.root)
+        said = "".join(ran.err.split())
+        assert ran.code == 1 and "hudson/2026-09/v1:cannotberead;restorethispacketfromthebackup" in said, ran.err
+    assert ccm(*told, "--live", home=house.root).code == 0

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from orchestration.close import acceptances
 from orchestration.close.freeze import thaw
+from orchestration.close.versions import reading
 from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
@@ -73,22 +74,18 @@ def of_marts(house: House, practice_id: str) -> Iterator[Source]:
 
 @contextmanager
 def of_packet(house: House, packet: Path) -> Iterator[Source]:
-    """The frozen packet of a close."""
-    manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
-    frozen = thaw((packet / "inputs.zip").read_bytes())
+    """The frozen packet of a close. Raises HouseError where it is damaged."""
     with duckdb.connect() as connection:
-        for table, name in _PACKET_TABLES.items():
-            connection.register(table, pq.read_table(packet / name))
-        for name in frozen.names("rules"):
-            connection.register(Path(name).stem, pq.read_table(io.BytesIO(frozen.files[name])))
-        yield Source(
-            connection,
-            frozen.json("practice.json"),
-            str(packet.relative_to(house.root)),
-            packet,
-            manifest,
-            json.loads((packet / "approval.json").read_text(encoding="utf-8")),
-        )
+        with reading(packet):
+            manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+            approval = json.loads((packet / "approval.json").read_text(encoding="utf-8"))
+            frozen = thaw((packet / "inputs.zip").read_bytes())
+            for table, name in _PACKET_TABLES.items():
+                connection.register(table, pq.read_table(packet / name))
+            for name in frozen.names("rules"):
+                connection.register(Path(name).stem, pq.read_table(io.BytesIO(frozen.files[name])))
+            practice = frozen.json("practice.json")
+        yield Source(connection, practice, str(packet.relative_to(house.root)), packet, manifest, approval)
 
 
 def claimed_in(house: House, practice_id: str, patient_id: str, month: date) -> Path | None:
@@ -104,12 +101,12 @@ def claimed_in(house: House, practice_id: str, patient_id: str, month: date) -> 
 
 
 def claim_lines(packet: Path, patient_id: str) -> list[dict[str, str]]:
-    """The patient's rows of claims.csv."""
-    with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
+    """The patient's rows of claims.csv. Raises HouseError where it is damaged."""
+    with reading(packet), (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
         return [row for row in csv.DictReader(handle) if row["patient_id"] == patient_id]
 
 
 def held_row(packet: Path, patient_id: str) -> dict[str, str] | None:
-    """The patient's row of held.csv."""
-    with (packet / "held.csv").open(encoding="utf-8", newline="") as handle:
+    """The patient's row of held.csv. Raises HouseError where it is damaged."""
+    with reading(packet), (packet / "held.csv").open(encoding="utf-8", newline="") as handle:
         return next((row for row in csv.DictReader(handle) if row["patient_id"] == patient_id), None)
