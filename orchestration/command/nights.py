@@ -77,6 +77,8 @@ def nightly(
     )
     if summary["rows_filtered"]:
         out.print(f"Set aside by mappings: {summary['rows_filtered']:,} lines that give no row (`row_accounting.rows_filtered`).")
+    for name in summary["packets_lost"]:
+        out.print(f"Keeps from closing closes/{name}: is gone or damaged; put this packet back from the backup", style="red")
     for line in summary["not_delivered"]:
         out.print(f"Not delivered {line}", style="red")
     for line in summary["rejected"]:
@@ -160,6 +162,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     from orchestration.operate.drops import is_ahead
     from orchestration.take_in.landing import discover, of_nobody
     from orchestration.transform import standing
+    from orchestration.transform.configuration import packets_lost
 
     left_alone = of_nobody(house, practices)
     discover(house, practices, up_to, left_alone, mapped=choices(house, practices))
@@ -221,6 +224,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             for name, night in nights
             if name in practices and is_ahead(practices[name], night, datetime.now(UTC))
         ],
+        "packets_lost": packets_lost(house),
         "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],
         "failed_checks": failed,
         "held_until_accepted": [row[0] for row in holds],

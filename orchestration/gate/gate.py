@@ -18,7 +18,7 @@ from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
 from orchestration.house import House
 from orchestration.practices import Practice, load_practices, next_month
-from orchestration.transform.configuration import packets_gone
+from orchestration.transform.configuration import packets_lost
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,11 @@ def _by_configuration(practice: Practice) -> list[str]:
 
 
 class _Lost:
-    """The packets of practices that are gone, or others than were closed; each practice is looked at once."""
+    """The packets of practices that are gone, damaged, or others than were closed; each practice is looked at once."""
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._gone = packets_gone(house)
+        self._known_as_lost = packets_lost(house)
         self._by_practice: dict[str, list[str]] = {}
         self._with_tax_id: dict[str, list[str]] = {}
         for other in load_practices(house.practices_yaml).values() if house.practices_yaml.exists() else ():
@@ -136,7 +136,7 @@ class _Lost:
         if practice_id not in self._by_practice:
             own = f"{practice_id}/"
             recorded = {own + name for name in unlike_the_record(self._house, practice_id)}
-            self._by_practice[practice_id] = sorted(recorded.union(name for name in self._gone if name.startswith(own)))
+            self._by_practice[practice_id] = sorted(recorded.union(name for name in self._known_as_lost if name.startswith(own)))
         return self._by_practice[practice_id]
 
     def of_others(self, practice: Practice, month: date) -> list[str]:
@@ -149,7 +149,7 @@ def _by_packets(lost: _Lost, practice: Practice, month: date) -> list[str]:
     """Whom an earlier close claimed is known by its packet alone: without it the same months would go out a second time, also at another practice of the
     tax id that has the same beneficiary."""
     return [
-        f"closes/{name} is gone, or another than was closed; put this packet back from the backup and run `ccm nightly`"
+        f"closes/{name} is gone, damaged, or another than was closed; put this packet back from the backup and run `ccm nightly`"
         for name in [*lost.of(practice.practice_id), *lost.of_others(practice, month)]
     ]
 

@@ -292,7 +292,7 @@ def _closes(house: House) -> Iterator[Diagnosis]:
 
     from orchestration.close import proposals
     from orchestration.close.transitions import unlike_the_record
-    from orchestration.transform.configuration import packets_gone
+    from orchestration.transform.configuration import packets_lost
 
     wrong, packets = [], 0
     for path in sorted(house.closes.glob("*/*/v[0-9]*/manifest.json")):
@@ -315,10 +315,10 @@ def _closes(house: House) -> Iterator[Diagnosis]:
         for record in house.closes.glob("*/transitions.jsonl")
         for name in unlike_the_record(house, record.parent.name)
     }
-    unlike = sorted(recorded.union(packets_gone(house)))
+    unlike = sorted(recorded.union(packets_lost(house)))
     remedy = "restore these packets from the backup: they are evidence, and what they claimed would be claimed again"
     if unlike:
-        yield Diagnosis("closes", "bad", f"gone, or others than were closed: {few(unlike)}", remedy)
+        yield Diagnosis("closes", "bad", f"gone, damaged, or others than were closed: {few(unlike)}", remedy)
     if wrong:
         yield Diagnosis("closes", "bad", f"not as their manifest says: {few(wrong)}", remedy)
     damaged = [

@@ -101,6 +101,7 @@ class Closed:
     proposals: list[dict[str, object]] = field(default_factory=list)
     packets: Mapping[str, str] = field(default_factory=dict)  # <practice>/<month>/v<N> -> SHA-256 of its manifest
     gone: tuple[str, ...] = ()  # packets that were read once and are there no more
+    damaged: tuple[str, ...] = ()  # packets that cannot be read and never were: whom they claimed is not known
     as_written: bytes | None = None  # claim_lines.parquet as it stands, where it has these lines
 
 
@@ -116,9 +117,11 @@ def read_closes(house: House) -> Closed:
     """Every complete packet (one with a manifest) and every proposal, by practice, month and version.
 
     Claim lines are read from packets that are new. Those of the others stand in claim_lines.parquet: a packet never changes, and its manifest has the
-    hashes of its files."""
+    hashes of its files. A damaged packet is its practice's trouble, which the gate refuses (`packets_lost`): what was read of it while it was whole
+    stands, and where nothing was the night goes on without."""
     closes: list[dict[str, object]] = []
     packets: dict[str, str] = {}
+    damaged: list[str] = []
     known, standing = _lines_that_stand(house)
     for path in sorted(house.closes.glob("*/*/v*/manifest.json")):
         name = path.parent.relative_to(house.closes).as_posix()
@@ -127,12 +130,10 @@ def read_closes(house: House) -> Closed:
             closes.append(_close(path.parent, content))
             packets[name] = hashlib.sha256(content).hexdigest()
         except DAMAGED:
-            # A damaged packet is its practice's trouble, which the gate refuses: what was read of it while it was whole stands.
             row = _close_that_stands(house, path.parent) if name in known else None
             if row is None:
-                raise HouseError(
-                    f"{path.parent}: its manifest or approval cannot be read; restore this packet from the backup"
-                ) from None
+                damaged.append(name)
+                continue
             closes.append(row)
             packets[name] = known[name]
     proposed: list[dict[str, object]] = [
@@ -145,30 +146,50 @@ def read_closes(house: House) -> Closed:
         for path in sorted(house.closes.glob(f"*/*/proposals/{proposals.FILES}"))
         if (proposal := proposals.read(path))  # no claim rests on one; `ccm doctor` names those that are damaged
     ]
-    gone = tuple(name for name in _ever_read(house) if name not in packets)
-    # A packet that is gone or another one (a home put back from a backup): everything is read again.
-    if standing is None or any(packets.get(name) != manifest for name, manifest in known.items()):
-        known, lines = {}, CLAIM_LINES.empty_table()
-    else:
-        lines = pq.read_table(io.BytesIO(standing))
-        if known == packets:
-            return Closed(lines, closes, proposed, packets, gone, standing)
-    new = [pa.Table.from_pylist(_claim_lines(house.closes / name), schema=CLAIM_LINES) for name in packets.keys() - known.keys()]
-    return Closed(_in_order(pa.concat_tables([lines, *new])), closes, proposed, packets, gone)
+    ever, damaged_before = _ever_read(house)
+    gone = tuple(name for name in ever if name not in packets and name not in damaged)
+    before = pq.read_table(io.BytesIO(standing)) if standing is not None else CLAIM_LINES.empty_table()
+    lines, missing = [before], set(packets) - set(known)
+    if any(packets.get(name) != manifest for name, manifest in known.items()):
+        # A packet that is gone or another one (a home put back from a backup): everything is read again.
+        lines, missing = [], set(packets)
+    elif standing is not None and known == packets and sorted(damaged) == damaged_before:
+        return Closed(before, closes, proposed, packets, gone, tuple(damaged), standing)
+    for name in sorted(missing):
+        try:
+            lines.append(pa.Table.from_pylist(_claim_lines(house.closes / name), schema=CLAIM_LINES))
+        except HouseError:
+            if known.get(name) == packets[name]:
+                lines.append(_lines_of(before, house.closes / name))
+            else:
+                damaged.append(name)
+                del packets[name]
+    table = _in_order(pa.concat_tables(lines)) if lines else CLAIM_LINES.empty_table()
+    return Closed(table, closes, proposed, packets, gone, tuple(damaged))
 
 
-def packets_gone(house: House) -> list[str]:
-    """Packets that were read once and are not there: `lakeside/2026-10/v1`, by name. `transitions.jsonl` knows of them, too, but may go with them."""
-    return [name for name in _ever_read(house) if not (house.closes / name / "manifest.json").is_file()]
+def _lines_of(lines: pa.Table, packet: Path) -> pa.Table:
+    """Those of one packet."""
+    mask = [pc.equal(lines[name], pa.scalar(value, lines.schema.field(name).type)) for name, value in _key_of(packet).items()]
+    return lines.filter(pc.and_(pc.and_(mask[0], mask[1]), mask[2]))
 
 
-def _ever_read(house: House) -> list[str]:
-    """Every packet that was ever read, by name, whatever became of its lines."""
+def packets_lost(house: House) -> list[str]:
+    """Packets that were read once and are not there, and those that cannot be read and never were: `lakeside/2026-10/v1`, by name.
+
+    `transitions.jsonl` knows of what is gone, too, but may go with it."""
+    ever, damaged = _ever_read(house)
+    return sorted({*damaged, *(name for name in ever if not (house.closes / name / "manifest.json").is_file())})
+
+
+def _ever_read(house: House) -> tuple[list[str], list[str]]:
+    """Every packet that was ever met, by name, whatever became of its lines; and those of them that could not be read the last time."""
     try:
         record = json.loads(_record_of_packets(house).read_text(encoding="utf-8"))
-        return sorted({*record["packets"], *record.get("gone", ())})
+        damaged = sorted(record.get("damaged", ()))
+        return sorted({*record["packets"], *record.get("gone", ()), *damaged}), damaged
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no record yet, or a damaged one
-        return []
+        return [], []
 
 
 def _close(packet: Path, content: bytes) -> dict[str, object]:
@@ -328,6 +349,7 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
                 "code": _code(),
                 "packets": dict(closed.packets),
                 "gone": closed.gone,
+                "damaged": closed.damaged,
             }
             write_private(_record_of_packets(house), json.dumps(record))
     return digest.hexdigest()

@@ -179,7 +179,7 @@ def test_the_doctor_names_a_packet_that_is_gone_and_one_whose_manifest_is_damage
     manifest.write_text(manifest.read_text().replace('"claims": ', '"claims": 1'))
     unlike, wrong = said(house, "closes")
     assert unlike.state == wrong.state == "bad" and "claimed again" in unlike.remedy
-    assert unlike.said == "gone, or others than were closed: bayview/2026-08/v1, hudson/2026-09/v1, prairie/2026-08/v1"
+    assert unlike.said == "gone, damaged, or others than were closed: bayview/2026-08/v1, hudson/2026-09/v1, prairie/2026-08/v1"
     assert wrong.said == "not as their manifest says: bayview/2026-08/v1/manifest.json, prairie/2026-09/v1/approval.json"
 
 

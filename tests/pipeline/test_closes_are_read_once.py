@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from datetime import date
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.house import House, HouseError
+from orchestration.gate.gate import rule_on_all
+from orchestration.house import House
 from orchestration.practices import load_practices
 from orchestration.transform import configuration
 from tests.pipeline.homes import copy
@@ -85,12 +87,12 @@ def test_a_packet_that_is_gone_with_all_that_its_practice_closed_is_missed_until
     whole = written(house)
     own = [name for name in packets(house) if name.startswith("hudson/")]
     aside = (house.closes / "hudson").rename(tmp_path / "aside")
-    assert written(house) != whole and configuration.packets_gone(house) == own
+    assert written(house) != whole and configuration.packets_lost(house) == own
     (house.lake / "configuration" / "claim_lines.parquet").unlink()  # read again from all that is left
     written(house)
-    assert configuration.packets_gone(house) == own
+    assert configuration.packets_lost(house) == own
     aside.rename(house.closes / "hudson")
-    assert written(house) == whole and configuration.packets_gone(house) == []
+    assert written(house) == whole and configuration.packets_lost(house) == []
 
 
 @pytest.mark.parametrize("spoil", ["lines", "record", "code"])
@@ -114,14 +116,41 @@ def test_a_damaged_packet_stops_nobodys_night_and_keeps_what_was_claimed(house, 
     (house.closes / packets(house)[2] / name).write_bytes(b"")
     assert written(house) == whole and read == []
     assert (house.lake / "configuration" / "closes.parquet").read_bytes() == closes
-    (house.state / "claim_lines.json").unlink()
-    with pytest.raises(HouseError, match=r"restore this packet from the backup"):
-        written(house)
 
 
-def test_a_line_taken_out_of_a_packet_is_never_taken_for_unclaimed(house):
-    file = house.closes / packets(house)[0] / "claims.csv"
-    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))
-    (house.state / "claim_lines.json").unlink()
-    with pytest.raises(HouseError, match=r"claims\.csv: is not what the manifest names"):
+def test_where_everything_is_read_again_what_was_read_of_a_damaged_packet_stands(house, tmp_path):
+    written(house)
+    lines = lines_of(house)
+    gone, damaged = sorted(lines)[:2]
+    (house.closes / damaged / "claims.csv").write_bytes(b"")
+    aside = (house.closes / gone).rename(tmp_path / "aside")
+    written(house)
+    assert lines_of(house) == lines - {gone} and configuration.packets_lost(house) == [gone]
+    aside.rename(house.closes / gone)
+    written(house)
+    assert lines_of(house) == lines and configuration.packets_lost(house) == []
+
+
+def lines_of(house):
+    rows = pq.read_table(house.lake / "configuration" / "claim_lines.parquet").to_pylist()
+    return {f"{row['practice_id']}/{row['month']:%Y-%m}/v{row['close_version']}" for row in rows}
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "approval.json", "claims.csv", "claim_subjects.parquet"])
+def test_a_damaged_packet_of_which_nothing_is_known_is_lost_and_stops_nobody_else(house, read, name):
+    whole, lines = written(house), lines_of(house)
+    packet = next(one for one in packets(house) if one in lines and one.startswith("hudson/"))
+    file = house.closes / packet / name
+    before = file.read_bytes()
+    file.write_bytes(before[: len(before) // 2])  # of claims.csv: a line less would be claimed a second time
+    (house.state / "claim_lines.json").unlink()  # as behind an upgrade
+    for _ in range(2):
         written(house)
+        assert configuration.packets_lost(house) == [packet] and lines_of(house) == lines - {packet}
+    practices = load_practices(house.practices_yaml)
+    rulings = rule_on_all(house, list(practices.values()), date(2026, 11, 1), "of other inputs")
+    refused = {one.practice_id for one in rulings if any(f"closes/{packet} is gone, damaged" in text for text in one.refusals)}
+    assert refused == {"hudson"} and len(rulings) == 4
+    read.clear()
+    file.write_bytes(before)
+    assert written(house) == whole and configuration.packets_lost(house) == [] and read == [packet]
