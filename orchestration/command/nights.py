@@ -224,7 +224,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             for name, night in nights
             if name in practices and is_ahead(practices[name], night, datetime.now(UTC))
         ],
-        "packets_lost": packets_lost(house),
+        "packets_lost": [name for name in packets_lost(house) if name.partition("/")[0] in practices],
         "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],
         "failed_checks": failed,
         "held_until_accepted": [row[0] for row in holds],

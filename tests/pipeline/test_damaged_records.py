@@ -13,6 +13,7 @@ import pytest
 
 from orchestration.answer.report import write_reports
 from orchestration.close import transitions
+from orchestration.command.nights import _night_summary
 from orchestration.gate.gate import rule_on_all
 from orchestration.house import House, HouseError
 from orchestration.operate.doctor import examine
@@ -84,6 +85,17 @@ def test_a_dismissal_that_cannot_be_read_puts_nothing_off_and_the_next_one_names
     shown = json.loads(ccm("worklist", "--practice", AT_FAULT, "--json", home=house.root).out)
     ran = ccm("worklist", "dismiss", shown[0]["item_id"], "--until", "2027-01-01", "--why", "waits", home=house.root)
     assert ran.code == 1 and "dismissals.jsonl, line 2: is no record of a dismissal" in ran.err.replace("\n", " "), ran.err
+
+
+def test_a_night_says_which_packets_keep_their_practice_from_closing(house):
+    practices = load_practices(house.practices_yaml)
+    write_configuration(house, practices)
+    assert _night_summary(house, practices, None)["packets_lost"] == []
+    for lost in ("hudson/2026-09/v1", "prairie"):
+        shutil.rmtree(house.closes / lost)
+    write_configuration(house, practices)
+    practices.pop("prairie")  # one that left, and what it had closed with it
+    assert _night_summary(house, practices, None)["packets_lost"] == ["hudson/2026-09/v1"]
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "claims.csv", "held.csv"])
