@@ -55,6 +55,7 @@ def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
         ("disk", lambda: _disk(house)),
         ("leftovers", lambda: _leftovers(house)),
         ("lake", lambda: _lake(house)),
+        ("answers", lambda: _answers(house)),
         ("nights", lambda: _nights(house, practices, moment)),
         ("warehouse", lambda: _warehouse(house)),
         ("closes", lambda: _closes(house)),
@@ -201,6 +202,18 @@ def _lake(house: House) -> Iterator[Diagnosis]:
         return
     files = len(ledger(house))
     yield Diagnosis("lake", "ok", f"{len(numbers) - 1} batches, {files} files")
+
+
+def _answers(house: House) -> Iterator[Diagnosis]:
+    from orchestration.payers.inbox import batch_numbers, lost
+
+    gaps, broken = lost(house)
+    found = [f"batches missing: {few(gaps)}"] if gaps else []
+    found += [f"batches without all of their files: {few(broken)}"] if broken else []
+    if found:
+        yield Diagnosis("answers", "bad", "; ".join(found), "restore lake/answers from the backup, then `ccm nightly`")
+    elif answered := batch_numbers(house):
+        yield Diagnosis("answers", "ok", f"{len(answered) - 1} batches of payers' answers")
 
 
 def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iterator[Diagnosis]:

@@ -62,6 +62,8 @@ TRANSACTIONS = pa.schema(
     ]
 )
 TABLES = {"files": FILES, "transactions": TRANSACTIONS, **SCHEMAS}
+# Tables that batches of before there were such answers do not have.
+LATER = frozenset({"coverage_answers"})
 Progress = Callable[[str, int, int], None]
 
 
@@ -125,6 +127,14 @@ def ensure_tables(house: House) -> None:
                 content = pa.BufferOutputStream()
                 pq.write_table(pa.Table.from_pylist([], schema=schema), content, compression="zstd")
                 write_private(path, content.getvalue().to_pybytes())
+
+
+def lost(house: House) -> tuple[list[int], list[int]]:
+    """Batches missing between others, and batches without all of their files: an answer that is not there is one that nobody gave."""
+    numbers = batch_numbers(house)
+    wanted = TABLES.keys() - LATER
+    gaps = sorted(set(range(numbers[-1] + 1)) - set(numbers)) if numbers else []
+    return gaps, [one for one in numbers if any(not (batch_folder(house, one) / f"{table}.parquet").is_file() for table in wanted)]
 
 
 def ledger(house: House) -> list[AnswerFile]:

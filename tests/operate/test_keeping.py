@@ -13,10 +13,11 @@ from orchestration.house import House, HouseError
 from orchestration.operate.backup import backup, restore, snapshots, verify
 from orchestration.operate.doctor import examine
 from orchestration.operate.tidy import tidy
+from orchestration.payers.inbox import ensure_tables
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import pending, take_in
 from orchestration.take_in.landing import discover
-from orchestration.transform.configuration import read_closes
+from orchestration.transform.configuration import read_closes, write_configuration
 from tests.pipeline.homes import ccm, copy
 from tests.properties.strategies import write_home
 
@@ -172,6 +173,7 @@ def test_the_doctor_names_everything_that_is_broken_and_what_to_do(demo, tmp_pat
 
 def test_the_doctor_names_a_packet_that_is_gone_and_one_whose_manifest_is_damaged_or_another(demo, tmp_path):
     house = House(copy(demo[0], tmp_path / "home"))
+    write_configuration(house, load_practices(house.practices_yaml))  # what was read of a packet by this release stands
     shutil.rmtree(house.closes / "hudson" / "2026-09" / "v1")
     (house.closes / "bayview" / "2026-08" / "v1" / "manifest.json").write_bytes(b"")
     (house.closes / "prairie" / "2026-09" / "v1" / "approval.json").write_bytes(b"[]")
@@ -181,6 +183,20 @@ def test_the_doctor_names_a_packet_that_is_gone_and_one_whose_manifest_is_damage
     assert unlike.state == wrong.state == "bad" and "claimed again" in unlike.remedy
     assert unlike.said == "gone, damaged, or others than were closed: bayview/2026-08/v1, hudson/2026-09/v1, prairie/2026-08/v1"
     assert wrong.said == "not as their manifest says: bayview/2026-08/v1/manifest.json, prairie/2026-09/v1/approval.json"
+
+
+def test_the_doctor_names_what_is_lost_of_the_payers_answers(tmp_path):
+    house = House(tmp_path).prepare()
+    ensure_tables(house)
+    assert [(one.state, one.said) for one in said(house, "answers")] == [("ok", "0 batches of payers' answers")]
+    first = house.lake / "answers" / "batches" / "000000"
+    for number in (1, 3):
+        shutil.copytree(first, first.with_name(f"{number:06d}"))
+    (first.with_name("000001") / "coverage_answers.parquet").unlink()  # a batch of before there were such answers
+    (first.with_name("000003") / "claim_payments.parquet").unlink()
+    assert [(one.state, one.said) for one in said(house, "answers")] == [
+        ("bad", "batches missing: 2; batches without all of their files: 3")
+    ]
 
 
 def test_a_damaged_proposal_stops_nobodys_night_and_the_doctor_names_it_and_a_damaged_record_of_backups(tmp_path):
