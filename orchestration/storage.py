@@ -14,7 +14,7 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -247,6 +247,11 @@ def has_changed(code: str) -> bool:
 def batch_folder(house: House, batch: int) -> Path:
     """Where a batch is on disk."""
     return house.lake / "batches" / f"{batch:06d}"
+
+
+def missing_between(numbers: Sequence[int]) -> list[int]:
+    """The numbers from 0 to the last of these, ascending, that are not among them."""
+    return sorted(set(range(numbers[-1] + 1)) - set(numbers)) if numbers else []
 
 
 def batch_numbers(house: House) -> list[int]:

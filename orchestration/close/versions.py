@@ -1,4 +1,4 @@
-"""Which versions of a practice-month are closed, and where their packets lie."""
+"""Which versions of a practice-month are closed, where their packets lie, and what comes of a damaged one."""
 
 from __future__ import annotations
 

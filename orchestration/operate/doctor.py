@@ -305,6 +305,7 @@ def _closes(house: House) -> Iterator[Diagnosis]:
 
     from orchestration.close import proposals
     from orchestration.close.transitions import unlike_the_record
+    from orchestration.close.versions import DAMAGED
     from orchestration.transform.configuration import packets_lost
 
     wrong, packets = [], 0
@@ -317,7 +318,7 @@ def _closes(house: House) -> Iterator[Diagnosis]:
             continue
         try:  # the one file that no manifest names
             json.loads((path.parent / "approval.json").read_text(encoding="utf-8"))["approved_by"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except DAMAGED:
             wrong.append(f"{path.parent.relative_to(house.closes)}/approval.json")
         for name, sha256 in outputs.items():
             file = path.parent / name

@@ -23,6 +23,7 @@ from orchestration.payers.envelopes import Transaction, take_apart
 from orchestration.payers.errors import NotReadableError
 from orchestration.payers.guides import read_by_guide
 from orchestration.payers.postings import SCHEMAS, rows_of
+from orchestration.storage import missing_between
 from orchestration.take_in.lake import ledger_rows
 
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
@@ -133,8 +134,8 @@ def lost(house: House) -> tuple[list[int], list[int]]:
     """Batches missing between others, and batches without all of their files: an answer that is not there is one that nobody gave."""
     numbers = batch_numbers(house)
     wanted = TABLES.keys() - LATER
-    gaps = sorted(set(range(numbers[-1] + 1)) - set(numbers)) if numbers else []
-    return gaps, [one for one in numbers if any(not (batch_folder(house, one) / f"{table}.parquet").is_file() for table in wanted)]
+    broken = [one for one in numbers if any(not (batch_folder(house, one) / f"{table}.parquet").is_file() for table in wanted)]
+    return missing_between(numbers), broken
 
 
 def ledger(house: House) -> list[AnswerFile]:

@@ -310,7 +310,7 @@ def damage(house: House) -> str | None:
     """What the lake has lost: batches between others, or files of a batch. None when it is whole."""
     there = storage.contents(house)
     numbers = [number for number in sorted(there) if storage.LEDGER in there[number] or house.lake_url is None]
-    if gaps := sorted(set(range(numbers[-1] + 1)) - set(numbers)) if numbers else []:
+    if gaps := storage.missing_between(numbers):
         return f"batches missing: {few(gaps)}"
     # what a batch of before an optional table lacks is given to it
     names = {f"{table}.parquet" for table in (*extract_contracts(), "files", "quarantine") if table not in optional_tables()}
