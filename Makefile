@@ -7,7 +7,7 @@ WORKERS ?= 2
 # Bytecode is kept, also where the environment says otherwise: each of the hundreds of commands that the tests run would compile the house anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: setup demo test check format lock browser
+.PHONY: setup demo test test-long check format lock browser
 
 setup: $(VENV)/.installed
 
@@ -28,17 +28,24 @@ browser:
 demo: setup
 	$(BIN)/ccm demo
 
-test: setup browser
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-# Exactly what a change must pass.
+test: setup browser
+	$(PYTEST) -m "not long"
+
+# Whole nights and closes of which `make test` has a sample.
+test-long: setup browser
+	$(PYTEST) -m long
+
+# Exactly what a change must pass: every test, long or not.
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/sqlfluff lint --processes 2 dbt_project
 	$(BIN)/mypy
 	$(BIN)/python -m orchestration.command.parse
-	$(MAKE) test
+	$(MAKE) browser
+	$(PYTEST)
 
 format: setup
 	$(BIN)/ruff format .

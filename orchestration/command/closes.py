@@ -88,7 +88,8 @@ def print_close(rows: list[dict[str, Any]]) -> None:
                 f"${totals['allowed_amount']} allowed, {totals['held']} held"
             )
             for patient_id, why in row["held"].items():
-                out.print(f"   held {patient_id}: {why['reason']}, ${why['dollars_at_stake']} at stake")
+                detail = f" ({why['detail']})" if why["detail"] else ""
+                out.print(f"   held {patient_id}: {why['reason']}{detail}, ${why['dollars_at_stake']} at stake")
             for what, patients in row["changes"].items():
                 out.print(f"   {what} since the proposal before: {', '.join(patients)}")
             out.print(f"   {row['proposal']}")

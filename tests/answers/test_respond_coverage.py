@@ -20,6 +20,7 @@ PRACTICE, OPEN, CLOSED = "highpines", "2026-10", "2026-09"
 PARTS = ("EB*1**30*MA|DTP*291*D8*20130301", "EB*1**30*MB|DTP*291*D8*20130301")
 
 
+@pytest.mark.long
 def test_an_answer_about_coverage_bars_a_claim_is_told_with_both_sources_and_is_frozen(next_night, tmp_path):
     home = House(copy(next_night, tmp_path / "home"))
     [mine] = [entry for entry in yaml.safe_load(home.practices_yaml.read_text())["practices"] if entry["practice_id"] == PRACTICE]

@@ -33,6 +33,7 @@ def standing(home: Path) -> dict[tuple[str, str], tuple[int, Decimal]]:
     return found
 
 
+@pytest.mark.long
 def test_the_close_calendar_counts_a_claim_that_was_turned_back_and_went_out_again_once(demo, tmp_path):
     home = copy(demo[0], tmp_path / "home")
     rejected = rows(

@@ -28,6 +28,7 @@ def decided(home: Path) -> list[dict[str, object]]:
     return rows(home, "select * exclude (alternatives) from patient_month_decisions order by all")
 
 
+@pytest.mark.long
 def test_damaged_databases_are_named_and_made_anew_from_the_lake(tmp_path: Path) -> None:
     home, clinic = tmp_path / "home", Clinic("prairie", 1, patients=2)
     home.mkdir()

@@ -78,6 +78,7 @@ def test_a_close_killed_at_any_durable_step_is_finished_by_the_next_one_with_the
         assert packet(home) == expected, number
 
 
+@pytest.mark.long
 def test_a_killed_publication_leaves_the_marts_that_were_there(next_night, tmp_path):
     home = closable(next_night, tmp_path / "home")
     before = (home / "marts.duckdb").read_bytes()
@@ -91,6 +92,7 @@ def test_a_killed_publication_leaves_the_marts_that_were_there(next_night, tmp_p
     assert not list(home.glob(".marts.duckdb.*"))
 
 
+@pytest.mark.long
 def test_a_night_killed_while_it_is_taken_in_leaves_no_batch_or_a_whole_one(demo, tmp_path):
     home = demo[0]
     whole = copy(home, tmp_path / "whole")
@@ -137,6 +139,7 @@ def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_
     assert packet(home) == undisturbed[0]
 
 
+@pytest.mark.long
 def test_a_night_with_nothing_new_writes_what_a_run_killed_behind_its_publication_did_not(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home")
     newest = max(path.name for path in home.glob("worklists/hudson/*.csv"))
@@ -155,6 +158,7 @@ def test_a_night_with_nothing_new_writes_what_a_run_killed_behind_its_publicatio
     assert nights & set(home.glob("reports/*/*.html")) and not dead.exists() and living.exists()
 
 
+@pytest.mark.long
 def test_marts_whose_publication_failed_are_published_by_the_next_night(next_night, tmp_path):
     house = House(copy(next_night, tmp_path / "home"))
     publish(house)
@@ -170,6 +174,7 @@ def test_marts_whose_publication_failed_are_published_by_the_next_night(next_nig
     assert is_up_to_date(house, build_inputs(house))
 
 
+@pytest.mark.long
 def test_settings_put_back_after_a_killed_night_are_built_again_before_anything_closes(next_night, tmp_path):
     house = House(copy(next_night, tmp_path / "home"))
     publish(house)
@@ -188,6 +193,7 @@ def test_settings_put_back_after_a_killed_night_are_built_again_before_anything_
         assert not warehouse.execute("select 1 from marts.claimable_codes where charge_amount = 999").fetchall()
 
 
+@pytest.mark.long
 def test_a_night_that_is_taken_in_while_a_month_is_closed_is_built_all_the_same(next_night, tmp_path):
     house = House(copy(next_night, tmp_path / "home"))
     nights = sorted(path for path in (house.landing / "hudson").iterdir() if path.is_dir())
@@ -205,6 +211,7 @@ def test_a_night_that_is_taken_in_while_a_month_is_closed_is_built_all_the_same(
     assert newest[0][0].isoformat() == later.name
 
 
+@pytest.mark.long
 def test_a_night_with_nothing_new_judges_what_a_broken_off_one_did_not(next_night, tmp_path):
     house = House(copy(next_night, tmp_path / "home"))
     publish(house)
@@ -237,6 +244,7 @@ def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_nig
     assert numbers and all(len({json.loads(line)["control_number"] for line in lines}) == len(lines) for lines in by_submitter)
 
 
+@pytest.mark.long
 def test_two_nightlies_at_once_take_each_file_in_once(tmp_path):
     home = tmp_path / "home"
     write_home(home, seed=8, practices=1, defects=False)
@@ -249,6 +257,7 @@ def test_two_nightlies_at_once_take_each_file_in_once(tmp_path):
     assert rows(home, "select sum(rows_received) as n from row_accounting")[0]["n"] > 0
 
 
+@pytest.mark.long
 def test_a_read_only_folder_is_named_keeps_nothing_half_done_and_spoils_no_rerun(next_night, undisturbed, tmp_path):
     home = copy(next_night, tmp_path / "home")
     command = ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee")

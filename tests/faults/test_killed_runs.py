@@ -51,6 +51,7 @@ def run(*, kill):
     )
 
 
+@pytest.mark.long
 def test_a_run_that_was_killed_inside_a_pool_does_not_stop_the_next_one_and_is_marked_as_failed(house):
     assert run(kill=True).returncode == -signal.SIGKILL
     with dg.DagsterInstance.get() as instance:

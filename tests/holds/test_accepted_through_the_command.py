@@ -21,6 +21,7 @@ def column(path, name):
         return {row[name] for row in csv.DictReader(handle)}
 
 
+@pytest.mark.long
 def test_a_harmful_drift_and_an_unreadable_row_wait_for_a_name_and_a_reason(tmp_path):
     home, clinic = tmp_path / "home", Clinic("alpha", 1)
     configure(home, [clinic])

@@ -228,6 +228,7 @@ def test_an_acceptance_holds_for_its_content_and_is_the_new_usual_and_other_cont
     assert {f["measure"] for f in findings(con, "panel") if f["extract_date"] == NEWEST_NIGHT} >= {"rows", "landed_again"}
 
 
+@pytest.mark.long
 def test_in_whatever_order_the_nights_are_taken_in_the_findings_are_the_same(tmp_path):
     names = ("panel", "quiet", "rejected", "renamed")
     query = "select * from {} order by all"

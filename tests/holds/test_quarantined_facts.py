@@ -141,6 +141,7 @@ def test_of_a_patient_who_left_the_last_snapshot_that_had_them_counts(home):
         assert "1-P06" in {row["patient_id"] for row in table(close(home, con)["held.csv"])}
 
 
+@pytest.mark.long
 def test_a_packet_is_the_same_whatever_other_practices_landed_and_in_whatever_order_it_was_taken_in(home, tmp_path):
     with build(home, MODELS) as con:
         alone = close(home, con)

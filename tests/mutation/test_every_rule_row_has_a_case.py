@@ -97,7 +97,7 @@ def test_a_rule_that_ends_with_a_successor_that_says_the_same_changes_nothing(st
         assert outcome.error is None and set(outcome.changed) <= {seed, "int_condition_codes__grouped"}, outcome
 
 
-@pytest.mark.parametrize("seed", DATED)
+@pytest.mark.parametrize("seed", [DATED[0], *(pytest.param(seed, marks=pytest.mark.long) for seed in DATED[1:])])
 def test_a_rule_that_has_ended_decides_nothing_any_more(stand: Stand, seed: str) -> None:
     bench, rows = stand.bench, f"unchanged.rules.{seed}"
     marts = [f"marts.{name}" for name in ("eligibility", "minute_ledger", "claimable_codes", "undocumented_time")]
@@ -143,6 +143,7 @@ def test_a_rule_that_the_second_opinion_does_not_know_is_red(stand: Stand) -> No
         assert "activities" in str(stand.judge.notices(stand.bench, outcome))
 
 
+@pytest.mark.long
 def test_what_was_taken_away_is_back_afterwards(stand: Stand) -> None:
     bench = stand.bench
     with bench.changed("rule_programs", bench.without("rule_programs", [0])) as outcome:

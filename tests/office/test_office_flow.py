@@ -71,6 +71,7 @@ def test_a_dismissal_that_cannot_be_says_why_and_records_nothing(flow):
     assert not (flow / "worklists" / "dismissals.jsonl").exists()
 
 
+@pytest.mark.long
 def test_items_put_off_and_claims_kept_back_leave_the_list_and_come_back(flow):
     before = listed(flow)
     notes = [item for item in before.values() if item.kind == "missing_note" and item.month == date(2026, 10, 1)]

@@ -43,6 +43,7 @@ def taken_in(tmp_path):
     return house
 
 
+@pytest.mark.long
 def test_a_destroyed_demo_comes_back_with_the_same_marts_and_packets(demo, tmp_path):
     home = copy(demo[0], tmp_path / "home")
     before = marts(home), packets(home)

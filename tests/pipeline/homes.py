@@ -6,7 +6,6 @@ import faulthandler
 import io
 import multiprocessing
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -97,7 +96,15 @@ def rows(home: Path, sql: str) -> list[dict[str, object]]:
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def copy(home: Path, target: Path) -> Path:
-    """A copy of a home with the times of its files, so that nothing in it looks new."""
-    shutil.copytree(home, target, copy_function=shutil.copy2)
+def copy(home: Path, target: Path, *, landed: bool = True) -> Path:
+    """A copy of a home with the times of its files, so that nothing in it looks new. Three quarters of a demo's files lie in `landing`: who takes nothing
+    in and lists nothing of it goes without, and has it empty. (Python's own copy takes four times as long.)"""
+    assert not target.exists(), target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if landed:
+        subprocess.run(["cp", "-a", str(home), str(target)], check=True)
+        return target
+    target.mkdir(mode=0o700)
+    subprocess.run(["cp", "-a", *(str(one) for one in home.iterdir() if one.name != "landing"), str(target)], check=True)
+    (target / "landing").mkdir(mode=0o700)
     return target

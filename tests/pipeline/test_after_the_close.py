@@ -63,6 +63,7 @@ def close(home: Path) -> dict[str, dict[str, object]]:
     return {row["practice_id"]: row for row in json.loads(ran.out)}
 
 
+@pytest.mark.long
 def test_nobody_is_claimed_twice_under_another_name_and_what_a_later_close_holds_or_owes_is_told(tmp_path: Path) -> None:
     names = ("small", "capital", "newtax", "reissued", "moved", "left", "faulty", "late")
     clinics = {name: Clinic(name, number, patients=2) for number, name in enumerate(names, 1)}
@@ -145,6 +146,7 @@ def respond(home: Path, *texts: str) -> None:
     assert ran.code == 0, ran.out + ran.err
 
 
+@pytest.mark.long
 def test_what_was_turned_back_or_denied_in_part_is_somebodys_work_and_what_was_paid_twice_is_owed_back(tmp_path: Path) -> None:
     clinic = Clinic("small", 1, patients=2)
     configure(tmp_path, [clinic])

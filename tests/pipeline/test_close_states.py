@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import shutil
 from contextlib import ExitStack
@@ -13,6 +14,8 @@ import pytest
 from orchestration.answer.difference import compare
 from orchestration.answer.explain import of_marts, of_packet
 from orchestration.close.versions import packet_folder
+from orchestration.command import closes
+from orchestration.command.common import Screen
 from orchestration.house import House
 from tests.pipeline.homes import ccm, copy, rows
 
@@ -93,6 +96,21 @@ def test_a_proposal_writes_nothing_but_itself_and_is_what_the_close_then_sends(n
     assert [t["to"] for t in transitions(home, "highpines") if t["month"] == "2026-10"] == ["proposed", "closed"]
     state = rows(home, "select state, close_version from close_calendar where practice_id = 'highpines' and month = '2026-10-01'")
     assert state == [{"state": "closed", "close_version": 1}]
+
+
+def test_a_proposal_that_is_printed_says_why_a_claim_is_held(monkeypatch):
+    screen = Screen(file=io.StringIO(), width=200)
+    monkeypatch.setattr(closes, "out", screen)
+    held = {
+        "P1": {"reason": "claim_error", "detail": "no street in the address", "dollars_at_stake": "66.30"},
+        "P2": {"reason": "undocumented_time", "detail": "", "dollars_at_stake": "0.00"},
+    }
+    totals = {"claims": 1, "allowed_amount": "66.30", "held": 2}
+    row = {"practice_id": "hudson", "month": "2026-10", "outcome": "proposed", "version": 1, "totals": totals, "held": held}
+    closes.print_close([{**row, "changes": {}, "proposal": "001.json"}])
+    said = screen.file.getvalue()
+    assert "held P1: claim_error (no street in the address), $66.30 at stake" in said
+    assert "held P2: undocumented_time, $0.00 at stake" in said
 
 
 def test_a_waiver_needs_an_approver_and_no_proposal_takes_one(demo):
@@ -186,6 +204,7 @@ def changes_of(home, practice, month, before, after):
         return {change.patient_id: change for change in compare(*sides, practice, day).changes}
 
 
+@pytest.mark.long
 def test_a_diff_says_that_the_payer_turned_a_claim_back_and_that_a_later_close_claimed_it(demo):
     home, _ = demo
     rejected = rows(
@@ -212,8 +231,9 @@ def test_a_diff_names_the_final_day_where_it_released_what_was_held_whatever_els
     assert seen  # a review of the care plan released nothing
 
 
+@pytest.mark.long
 def test_a_diff_leaves_out_practices_that_lack_a_version_that_others_have(demo, tmp_path):
-    home = copy(demo[0], tmp_path / "home")
+    home = copy(demo[0], tmp_path / "home", landed=False)
     shutil.rmtree(home / "closes" / "bayview" / "2026-09" / "v2")
     ran = ccm("diff", "--month", "2026-09", "--from", "v1", "--to", "v2", "--json", home=home)
     assert ran.code == 0, ran.err

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("close_states")
 
 @pytest.fixture
 def house(demo, tmp_path):
-    return House(copy(demo[0], tmp_path / "home"))
+    return House(copy(demo[0], tmp_path / "home", landed=False))
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ AT_FAULT = "hudson"
 
 @pytest.fixture
 def house(demo, tmp_path) -> House:
-    return House(copy(demo[0], tmp_path / "home"))
+    return House(copy(demo[0], tmp_path / "home", landed=False))
 
 
 def said(house: House, question: str) -> list[tuple[str, str]]:

@@ -124,7 +124,7 @@ def breaking_sql(node):
 
 @pytest.fixture(scope="module")
 def home(demo, tmp_path_factory):
-    house = House(copy(demo[0], tmp_path_factory.mktemp("gate") / "home"))
+    house = House(copy(demo[0], tmp_path_factory.mktemp("gate") / "home", landed=False))
     (verdict,) = [verdicts.load(house, "dbt")]
     # Give every mart a row of the practice at fault.
     with duckdb.connect(str(house.warehouse)) as con:

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("models")
 
 @pytest.fixture(scope="module")
 def house(demo, tmp_path_factory):
-    return House(copy(demo[0], tmp_path_factory.mktemp("models") / "home"))
+    return House(copy(demo[0], tmp_path_factory.mktemp("models") / "home", landed=False))
 
 
 def test_every_dbt_unit_test_passes(house):
@@ -82,6 +82,7 @@ def test_no_rule_seed_speaks_a_descriptor_and_every_rule_row_has_a_citation():
                 assert row["citation"], path.name
 
 
+@pytest.mark.long
 def test_taking_one_practice_away_leaves_every_other_mart_row_as_it_was(house, tmp_path):
     """Isolation in the models: what a practice's rows become depends on no other practice's rows."""
     import yaml

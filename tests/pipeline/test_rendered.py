@@ -46,6 +46,7 @@ def test_what_is_kept_of_the_nights_of_the_demo_is_what_dbt_compiles(next_night:
     )
 
 
+@pytest.mark.long
 def test_a_second_run_renders_nothing_and_says_the_same(next_night: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from dbt.compilation import Compiler
 

@@ -50,6 +50,7 @@ def test_under_the_same_rules_nothing_differs_and_nothing_of_the_home_is_touched
     assert not (home / ".state" / "what-if").exists()
 
 
+@pytest.mark.long
 def test_the_rules_of_another_year_price_the_month_with_that_years_fees(home):
     before = bytes_of(home)
     (found,) = what_if(House(home), Question(OCTOBER, "hudson", date(2025, 6, 30)))
@@ -86,6 +87,7 @@ def credential_of(home: Path, member_id: str) -> str:
         return next(row["credential"] for row in csv.DictReader(handle) if row["member_id"] == member_id)
 
 
+@pytest.mark.long
 def test_another_policy_is_shown_beside_a_side_that_is_computed_where_the_marts_are_of_other_settings(home, tmp_path):
     """prairie's marts are of its policy highest_allowed. With the policy changed in practices.yaml and no night since, the marts are not what is."""
     changed = copy(home, tmp_path / "home")

@@ -48,6 +48,7 @@ def test_after_late_and_corrected_nights_settings_and_claims_every_table_is_that
     assert found.nights == 3 and 0 < found.decided_again < found.patient_months
 
 
+@pytest.mark.long
 def test_a_month_that_an_entry_is_dated_ahead_into_moves_with_the_nights(demo: tuple[Path, Ran], tmp_path: Path) -> None:
     # Drawn by make fuzz-nights: an entry of a month that the newest night has not reached.
     clinics = population(22, 3)
@@ -56,6 +57,7 @@ def test_a_month_that_an_entry_is_dated_ahead_into_moves_with_the_nights(demo: t
     assert found.differences == [] and found.nights == 3
 
 
+@pytest.mark.long
 def test_another_credential_of_a_member_reaches_every_entry_of_theirs(demo: tuple[Path, Ran], tmp_path: Path) -> None:
     clinics = population(5, 2)
     for clinic in clinics:
@@ -70,6 +72,7 @@ def test_another_credential_of_a_member_reaches_every_entry_of_theirs(demo: tupl
     assert found.differences == [] and found.nights >= 1
 
 
+@pytest.mark.long
 def test_a_panel_moves_no_month_before_its_day_and_a_correction_only_whose_time_the_member_had_beside_it(
     demo: tuple[Path, Ran], tmp_path: Path
 ) -> None:
@@ -78,6 +81,7 @@ def test_a_panel_moves_no_month_before_its_day_and_a_correction_only_whose_time_
     assert 0 < found.share["h7"] < 0.7 and 0 < found.share["c7"] < 0.4
 
 
+@pytest.mark.long
 def test_time_whose_claim_would_come_too_late_is_worth_nothing_from_that_night_on(demo: tuple[Path, Ran], tmp_path: Path) -> None:
     # Found by make fuzz (seed 712). 18 minutes, and 5 of the next day that nobody documented: with them the claim's service date is the 8th, a year from which
     # it may be filed; without, the month's last day.
@@ -275,6 +279,7 @@ def test_a_published_file_that_is_another_than_was_written_is_written_anew(stood
     assert publication._published_state(stood) is None
 
 
+@pytest.mark.long
 def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(built: House) -> None:
     name = next(
         key for key in dbt.load_manifest(dbt.ensure_manifest(built))["nodes"] if "minute_ledger_disposition_is_a_known_word" in key
@@ -304,6 +309,7 @@ def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(built: Ho
     assert {result.status for result in results if result.unique_id == name} == {"pass"} and name in standing.sound(built)
 
 
+@pytest.mark.long
 def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found_and_in_a_month_that_moves_goes_with_it(
     built: House,
 ) -> None:
@@ -386,6 +392,7 @@ def test_what_a_night_has_for_itself_alone_is_read_on_such_nights_and_by_the_sam
         assert below and not below & readers, below & readers
 
 
+@pytest.mark.long
 def test_a_row_that_fails_a_test_of_what_a_night_has_for_itself_alone_is_built_again_until_it_does_not(built: House) -> None:
     assert standing.sound(built) >= dbt.OF_TONIGHT
     assert not any(result.is_bad for result in dbt.build(built)) and standing.is_touched(built)

@@ -42,6 +42,7 @@ def test_what_is_landed_has_late_nights_corrected_ones_and_something_to_decide(d
         assert wanted[mart][1], mart
 
 
+@pytest.mark.long
 def test_nights_taken_in_one_by_one_give_the_marts_of_all_at_once(
     kitchen: Kitchen, clinics: list[Clinic], deliveries: list[Delivery], wanted: Marts
 ) -> None:
