@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import shutil
 
-from tests.faults.harness import closable, content
+from tests.faults.harness import content, with_claims
 from tests.pipeline.homes import ccm, copy
-from tests.properties.strategies import write_home
 
 
 def test_a_home_in_object_storage_gives_the_marts_and_packets_of_one_on_disk(bucket, tmp_path, monkeypatch):
-    disk = tmp_path / "disk"
-    write_home(disk, seed=8, practices=2, defects=False)
-    away = copy(disk, tmp_path / "away")
-    bucket.land(away / "landing")
-    shutil.rmtree(away / "landing")
     with monkeypatch.context() as patch:
         patch.delenv("CCM_LANDING")
         patch.delenv("CCM_LAKE")
-        assert ccm("nightly", home=disk).code == 0
-        close = ("close", "--month", closable(disk), "--approved-by", "Ann Lee")
+        landed, disk, month = with_claims(tmp_path, seed=8, practices=2)
+        close = ("close", "--month", month, "--approved-by", "Ann Lee")
         assert ccm(*close, home=disk).code in (0, 3)
+    away = copy(landed, tmp_path / "away")
+    bucket.land(away / "landing")
+    shutil.rmtree(away / "landing")
     for command in (("nightly",), close):
         ran = ccm(*command, home=away)
         assert ran.code in (0, 3), ran.err + ran.out
