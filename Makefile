@@ -38,13 +38,12 @@ test-long: setup browser
 	$(PYTEST) -m long
 
 # Exactly what a change must pass: every test, long or not.
-check: setup
+check: setup browser
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/sqlfluff lint --processes 2 dbt_project
 	$(BIN)/mypy
 	$(BIN)/python -m orchestration.command.parse
-	$(MAKE) browser
 	$(PYTEST)
 
 format: setup

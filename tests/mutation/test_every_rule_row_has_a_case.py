@@ -143,7 +143,6 @@ def test_a_rule_that_the_second_opinion_does_not_know_is_red(stand: Stand) -> No
         assert "activities" in str(stand.judge.notices(stand.bench, outcome))
 
 
-@pytest.mark.long
 def test_what_was_taken_away_is_back_afterwards(stand: Stand) -> None:
     bench = stand.bench
     with bench.changed("rule_programs", bench.without("rule_programs", [0])) as outcome:

@@ -56,7 +56,6 @@ def test_what_identifies_a_patient_stands_only_where_it_is_allowed(scene):
     assert not [pattern for pattern in ALLOWED if not any(fnmatch(name, pattern) for name in found)]
 
 
-@pytest.mark.long
 def test_note_texts_never_go_past_taking_in(scene):
     note = SAID_IN_NOTES.lower().encode()
     assert any(note in content.lower() for path in scene.home.glob("landing/*/*/time_entries.csv") for content in contents(path))
