@@ -119,6 +119,29 @@ def test_a_waiver_needs_an_approver_and_no_proposal_takes_one(demo):
     assert "needs the name of a person" in ccm("close", "--month", "2026-10", home=home).err
 
 
+def test_what_became_claimable_after_its_months_close_is_on_the_work_list_until_a_further_close_sends_it(next_night, tmp_path):
+    home = copy(next_night, tmp_path / "home", landed=False)
+    months = "select practice_id, patient_id, month, allowed_amount from patient_month_decisions where decision = 'claimable'"
+    claimable = {(r["practice_id"], f"{r['month']:%Y-%m}", r["patient_id"]): r["allowed_amount"] for r in rows(home, months)}
+    closed = {(p.parents[2].name, p.parents[1].name) for p in home.glob("closes/*/*/v*/manifest.json")}
+
+    def listed(*kinds):
+        found = [r for r in rows(home, "from worklist") if r["kind"] in kinds]
+        return {(r["practice_id"], f"{r['month']:%Y-%m}", r["patient_id"]): r for r in found}
+
+    late, turned_back = listed("late_claim"), listed("claim_error", "rejected_claim")
+    assert late.keys() == {of for of in claimable if of[:2] in closed} - turned_back.keys()
+    assert {of: item["dollars_at_stake"] for of, item in late.items()} == {of: claimable[of] for of in late}
+    assert all(item["member_id"] is None and "close the month again" in item["detail"] for item in late.values())
+
+    practice, month = next(of[:2] for of in sorted(late) if of[:2] not in {other[:2] for other in turned_back})
+    ran = ccm("close", "--month", month, "--practice", practice, "--approved-by", "Ann Lee", "--json", home=home)
+    (made,) = json.loads(ran.out)
+    sent = {row["patient_id"] for row in lines(home / "closes" / practice / month / f"v{made['version']}")}
+    assert made["outcome"] == "closed" and sent == {of[2] for of in late if of[:2] == (practice, month)}
+    assert listed("late_claim").keys() == {of for of in late if of[:2] != (practice, month)}
+
+
 def test_the_calendar_has_every_practice_month_with_its_state(demo):
     home, _ = demo
     states = {(r["practice_id"], f"{r['month']:%Y-%m}"): r["state"] for r in rows(home, "from close_calendar")}

@@ -150,6 +150,12 @@ def close(home: Path, month: date, opinion: Opinion) -> list[str]:
     claimed before, line by line, and is held what it calls held; and the marts say so of exactly these claims."""
     before = {line(row) for row in claim_lines(home)}
     packets_before = set(home.glob("closes/*/*/v*"))
+    closed_before = {path.parts[-3] for path in packets_before if path.parts[-2] == f"{month:%Y-%m}"}
+    items = rows_of(home, f"select practice_id, patient_id, kind from worklist where month = '{month}'")
+    late, kept_back = (
+        {(row["practice_id"], row["patient_id"]) for row in items if row["kind"] in kinds}
+        for kinds in ({"late_claim"}, {"claim_error", "rejected_claim"})
+    )
     ran = ccm("close", "--month", f"{month:%Y-%m}", "--approved-by", "Second Opinion", "--json", home=home)
     assert ran.code in (0, 3), ran.err + ran.out
     outcomes = {row["practice_id"]: row["outcome"] for row in json.loads(ran.out)}
@@ -173,6 +179,12 @@ def close(home: Path, month: date, opinion: Opinion) -> list[str]:
         *(f"close: went out, is not claimable: {of}" for of in sorted(went - expected, key=str)),
         *(f"close: is claimable, did not go out: {of}" for of in sorted(expected - went, key=str)),
     ]
+    found += [f"close: {of} is on the work list as late, its month was never closed" for of in late if of[0] not in closed_before]
+    for practice_id in closed_before & {one for one, outcome in outcomes.items() if outcome in ("closed", "nothing new")}:
+        sent = {tuple(of[:2]) for of in went if of[0] == practice_id}
+        listed = {of for of in late - faulty - hidden if of[0] == practice_id}
+        found += [f"close: on the work list as late, did not go out: {of}" for of in sorted(listed - sent)]
+        found += [f"close: went out late, was not on the work list: {of}" for of in sorted(sent - late - kept_back)]
     closed = {practice_id for practice_id, outcome in outcomes.items() if outcome == "closed"}
     held_now = {
         (row["practice_id"], row["patient_id"], row["reason"])

@@ -242,6 +242,8 @@ class Office:
         yield from self._plan_kinds(patient_id, month, passes)
         if verdict.is_captured:
             yield "claim_error", False
+        if verdict.decision == "claimable":  # where its month has been closed: tests/properties/staging.py
+            yield "late_claim", False
 
     def _outreach(self, patient_id: str, month: date, eligible: bool) -> Iterator[tuple[str, bool]]:
         every = self.judge.of("outreach", patient_id)

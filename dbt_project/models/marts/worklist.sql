@@ -6,6 +6,38 @@ with months as (
     where is_open or not {{ is_filed_late('month_end', 'newest_night') }}
 ),
 
+items as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        kind,
+        item_id,
+        member_id,
+        minutes,
+        dollars_at_stake,
+        fact,
+        month_end,
+        billing_practitioner_id,
+        decision
+    from {{ ref('int_work_items') }}
+    union all
+    select
+        practice_id,
+        patient_id,
+        month,
+        'late_claim' as kind,
+        'late_claim:' || patient_id || strftime(month, ':%Y-%m') as item_id,
+        null as member_id,
+        null as minutes,
+        cast(allowed_amount as decimal(12, 2)) as dollars_at_stake,
+        null as fact,
+        month_end,
+        billing_practitioner_id,
+        decision
+    from {{ ref('int_patient_months__late') }}
+),
+
 open_items as (
     select
         items.*,
@@ -13,7 +45,7 @@ open_items as (
         kinds.sentence,
         months.close_opens_on,
         months.newest_night
-    from {{ ref('int_work_items') }} as items
+    from items
     inner join {{ ref('rule_worklist_kinds') }} as kinds on items.kind = kinds.kind
     inner join months on items.practice_id = months.practice_id and items.month = months.month
     where
