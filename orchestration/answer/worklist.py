@@ -107,7 +107,7 @@ def work_items(
     item_id: str | None = None,
     dismissed: bool | None = False,
 ) -> list[Item]:
-    """The items, most dollars first, then by due date. `dismissed`: only those put off (True), only the others (False), or both (None)."""
+    """The items, most dollars first, owed or to be had, then by due date. `dismissed`: only those put off (True), only the others (False), or both (None)."""
     wanted = [practice_id] if practice_id is not None else practice_ids
     with open_marts(house) as marts:
         rows = marts.execute(
@@ -122,7 +122,7 @@ def work_items(
             where
                 (? is null or items.practice_id in (select unnest(?::varchar[]))) and (? is null or items.month = ?) and (? is null or items.kind = ?)
                 and (? is null or items.item_id = ?) and (? is null or (items.dismissed_until is not null) = ?)
-            order by items.dollars_at_stake desc, items.due_on, kinds.precedence, items.practice_id, items.item_id
+            order by abs(items.dollars_at_stake) desc, items.due_on, kinds.precedence, items.practice_id, items.item_id
             """,
             [wanted, wanted, month, month, kind, kind, item_id, item_id, dismissed, dismissed],
         ).fetchall()

@@ -256,7 +256,7 @@ ITEM_COLUMNS = """
     items.practice_id, items.item_id, items.kind, kinds.kind_group, items.detail, items.patient_id, items.member_id, items.month,
     items.minutes, items.dollars_at_stake, items.due_on, items.due_on - nights.newest_night as days_left, items.dismissed_until, items.fact_fingerprint
 """
-ITEM_ORDER = "order by items.dollars_at_stake desc, items.due_on, kinds.precedence, items.practice_id, items.item_id"
+ITEM_ORDER = "order by abs(items.dollars_at_stake) desc, items.due_on, kinds.precedence, items.practice_id, items.item_id"
 ITEMS = Query("items", f"select {ITEM_COLUMNS} {_ITEMS} {ITEM_ORDER} limit 200")
 # For the download: every item that matches. Not timed as a page: it runs when the button is pressed.
 ALL_ITEMS = Query("all_items", f"select {ITEM_COLUMNS} {_ITEMS} {ITEM_ORDER}")
@@ -438,7 +438,7 @@ TOP_ITEMS = Query(
     inner join practice_nights as nights on items.practice_id = nights.practice_id
     where {_here("items")} and items.dismissed_until is null
     qualify row_number() over (partition by items.practice_id {ITEM_ORDER}) <= 20
-    order by items.practice_id, items.dollars_at_stake desc, items.due_on, kinds.precedence, items.item_id
+    order by items.practice_id, abs(items.dollars_at_stake) desc, items.due_on, kinds.precedence, items.item_id
     """,
 )
 PRACTICE_ITEM_TOTALS = Query(

@@ -274,7 +274,7 @@ def test_the_work_list_filters_and_downloads_what_it_shows(shown, home):
         home,
         """
         select item_id, dollars_at_stake from worklist where kind = 'missing_note' and practice_id = 'hudson' and dismissed_until is null
-        order by dollars_at_stake desc, due_on, item_id
+        order by abs(dollars_at_stake) desc, due_on, item_id
         """,
     )
     assert wanted

@@ -105,7 +105,7 @@ def test_the_report_of_a_night_has_the_figures_of_the_marts(home, reports):
             home,
             f"""
             select item_id from worklist where practice_id = '{one["practice_id"]}' and dismissed_until is null
-            order by dollars_at_stake desc, due_on, item_id limit 1
+            order by abs(dollars_at_stake) desc, due_on, item_id limit 1
             """,
         )
         assert item["item_id"] in said

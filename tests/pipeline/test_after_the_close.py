@@ -147,16 +147,18 @@ def respond(home: Path, *texts: str) -> None:
 
 
 @pytest.mark.long
-def test_what_was_turned_back_or_denied_in_part_is_somebodys_work_and_what_was_paid_twice_is_owed_back(tmp_path: Path) -> None:
-    clinic = Clinic("small", 1, patients=2)
+def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work_and_what_was_paid_twice_is_owed_back(
+    tmp_path: Path,
+) -> None:
+    clinic = Clinic("small", 1, patients=3)
     configure(tmp_path, [clinic])
     land(tmp_path, clinic, PANEL, [])
-    land(tmp_path, clinic, NEWEST, [entry(clinic, n, f"2026-10-{12 + n}", minutes=45) for n in (1, 2)])
+    land(tmp_path, clinic, NEWEST, [entry(clinic, n, f"2026-10-{12 + n}", minutes=45) for n in (1, 2, 3)])
     assert ccm("nightly", home=tmp_path).code == 0
     close(tmp_path)
     with (tmp_path / "closes/small/2026-10/v1/claims.csv").open(newline="") as handle:
         lines = list(csv.DictReader(handle))
-    first, second = (next(line["claim_id"] for line in lines if line["patient_id"] == clinic.id(n)) for n in (1, 2))
+    first, second, third = (next(line["claim_id"] for line in lines if line["patient_id"] == clinic.id(n)) for n in (1, 2, 3))
     submitter = json.loads((tmp_path / "closes/small/2026-10/v1/manifest.json").read_text())["submitter_id"]
     of_second = [line for line in lines if line["claim_id"] == second]
     assert [line["procedure_code"] for line in of_second] == ["99490", "99439"]
@@ -206,3 +208,18 @@ def test_what_was_turned_back_or_denied_in_part_is_somebodys_work_and_what_was_p
         again, "refund", 2 * worth[clinic.id(1)], worth[clinic.id(1)],
     )  # fmt: skip
     assert (change["found_on"], change["due_on"]) == (date(2026, 11, 20), date(2026, 11, 20) + timedelta(days=60))
+
+    def owed() -> list[tuple[object, ...]]:
+        kinds = "('unanswered_claim', 'refund_due', 'reopening_due')"
+        found = rows(tmp_path, f"select item_id, due_on, dollars_at_stake from worklist where kind in {kinds} order by item_id")
+        return [tuple(row.values()) for row in found]
+
+    refund = (f"refund_due:{again}", change["due_on"], -worth[clinic.id(1)])
+    assert owed() == [refund]
+    # Of the third nothing was heard: a payer decides within 30 days.
+    for days, asked_for in ((30, []), (31, [third]), (61, [third])):
+        land(tmp_path, clinic, NEWEST + timedelta(days=days), [])
+        assert ccm("nightly", home=tmp_path).code == 0
+        (waits,) = rows(tmp_path, f"select expected_payment from claim_aging where claim_id = '{third}'")
+        expected = [(f"unanswered_claim:{one}", NEWEST + timedelta(days=31), waits["expected_payment"]) for one in asked_for]
+        assert owed() == [refund, *expected]

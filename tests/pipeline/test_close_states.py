@@ -157,6 +157,21 @@ def test_the_calendar_has_every_practice_month_with_its_state(demo):
 def test_late_facts_about_a_claimed_month_show_as_money_to_reopen_or_refund_and_never_as_a_claim(demo):
     home, _ = demo
     changes = rows(home, "from post_close_changes")
+    # Both are somebody's work, by their own day; of a denied claim nothing is owed.
+    denied = {row["claim_id"] for row in rows(home, "from claims where status = 'denied'")}
+    assert {
+        f"{'refund' if change['kind'] == 'refund' else 'reopening'}_due:{change['claim_id']}": (
+            change["amount_now"] - change["claimed_amount"],
+            change["due_on"],
+            f"{', '.join(change['claimed_codes'])} claimed, {', '.join(change['codes_now']) or 'nothing'} may be",
+        )
+        for change in changes
+        if change["claim_id"] not in denied
+    } == {
+        row["item_id"]: (row["dollars_at_stake"], row["due_on"], row["detail"].partition("(")[2].partition(")")[0])
+        for row in rows(home, "from worklist where kind in ('refund_due', 'reopening_due')")
+        if f"by {row['due_on']}" in row["detail"]
+    }
     decided = payments(home)
     assert {"reopen", "refund"} == {change["kind"] for change in changes}
     assert any(change["claim_id"] in decided for change in changes if change["kind"] == "reopen")

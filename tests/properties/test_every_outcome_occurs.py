@@ -19,7 +19,9 @@ VOCABULARIES = {
     "undocumented_time.kind": rules.ITEM_KINDS,
     "funnel.stage": rules.STAGES[:8],
     "enrollment_status.state": rules.STATES,
-    "worklist.kind": [kind for kind in rules.WORKLIST_KINDS if kind not in (*rules.ITEM_KINDS, "denied_claim")],
+    "worklist.kind": [
+        kind for kind in rules.WORKLIST_KINDS if kind not in (*rules.ITEM_KINDS, *rules.AFTER_THE_CLAIM, "denied_claim")
+    ],
     "revenue_gap.cause": rules.CAUSES,
 }
 

@@ -215,7 +215,7 @@ class Office:
                 "patient_id": patient_id,
                 "month": month,
                 "kind": kind,
-                "due_on": due_on,
+                "due_on": None if kind in rules.AFTER_THE_CLAIM else due_on,
                 "must": must and month == self.newest_month,
             }
 
@@ -244,6 +244,8 @@ class Office:
             yield "claim_error", False
         if verdict.decision == "claimable":  # where its month has been closed: tests/properties/staging.py
             yield "late_claim", False
+        if verdict.decision == "claimed":
+            yield from ((kind, False) for kind in rules.AFTER_THE_CLAIM)
 
     def _outreach(self, patient_id: str, month: date, eligible: bool) -> Iterator[tuple[str, bool]]:
         every = self.judge.of("outreach", patient_id)

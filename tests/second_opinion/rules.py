@@ -88,9 +88,15 @@ WORKLIST_KINDS = [
     *ITEM_KINDS,
     *words(
         "near_threshold no_time_yet missing_care_plan missing_initiating_visit undocumented_consent eligible_not_contacted "
-        "stalled_outreach staff_overlap runaway_timer denied_claim late_claim care_plan_review_due care_plan_copy_missing claim_error"
+        "stalled_outreach staff_overlap runaway_timer denied_claim care_plan_review_due care_plan_copy_missing claim_error "
+        "late_claim unanswered_claim refund_due reopening_due"
     ),
 ]
+AFTER_THE_CLAIM = {
+    "unanswered_claim",
+    "refund_due",
+    "reopening_due",
+}  # by the day of post_close_changes: tests/pipeline/test_close_states.py
 STATES = words("ineligible enrolled_elsewhere enrolled unenrolled declined not_enrolled")
 CAUSES = words(
     "captured declined not_contacted contacted_not_consented no_care_plan conflict no_time undocumented_time below_threshold other"
