@@ -92,11 +92,8 @@ WORKLIST_KINDS = [
         "late_claim unanswered_claim refund_due reopening_due"
     ),
 ]
-AFTER_THE_CLAIM = {
-    "unanswered_claim",
-    "refund_due",
-    "reopening_due",
-}  # by the day of post_close_changes: tests/pipeline/test_close_states.py
+# These have a day of their own: tests/pipeline/test_close_states.py, tests/pipeline/test_after_the_close.py.
+AFTER_THE_CLAIM = {"unanswered_claim", "refund_due", "reopening_due"}
 STATES = words("ineligible enrolled_elsewhere enrolled unenrolled declined not_enrolled")
 CAUSES = words(
     "captured declined not_contacted contacted_not_consented no_care_plan conflict no_time undocumented_time below_threshold other"
