@@ -84,7 +84,7 @@ FILLED = {
         0.04 as undocumented_share from patient_months group by practice_id, month, member_id""",
     "worklist": """select practice_id, kinds.kind || ':' || patient_id || ':' || months_back as item_id, month, patient_id,
         case when die % 5 > 0 then member_id end as member_id, kinds.kind, 'Write the note for the 9 min logged on 2026-10-14.' as detail, 9 as minutes,
-        (die % 90) + 0.57 as dollars_at_stake, month + 32 as due_on, md5(patient_id) as fact_fingerprint,
+        (die % 90) + 0.57 as dollars_at_stake, month + 32 as due_on, month + 395 as last_day, md5(patient_id) as fact_fingerprint,
         case when die % 40 = 0 then date '2026-12-01' end as dismissed_until
         from patient_months inner join rule_worklist_kinds as kinds on die % 16 + 1 = kinds.precedence where die < 800 and months_back = 0 or die < 60""",
     "close_calendar": """select practice_id, month, case months_back when 0 then 'open' when 1 then 'due' else 'closed' end as state,
@@ -102,6 +102,10 @@ FILLED = {
         '99490' as procedure_code, 1 as units, case when die < 30 then 'denied' when months_back = 2 then 'open' else 'paid' end as status,
         110 as charge_amount, 66.13 as allowed_amount, 51.85 as expected_payment, 52.00 as paid_amount, 13.00 as patient_amount, 0 as denied_amount,
         case when die < 60 then -12.00 else 0 end as difference_amount from patient_months where die < 350 and months_back > 1""",
+    "claim_denials": """select practice_id, 'CCM' || n || '-' || months_back as claim_id, 'L' || n || '-' || months_back as line_id,
+        'CO-' || die as denial_code, patient_id, month, [] as remark_codes, false as is_rejection, 'a cause' as likely_cause,
+        'a fix' as fix, true as is_appealable, 110 as amount
+        from patient_months where die < 30 and months_back > 1""",
     "claim_aging": """select practice_id, 'CCM' || n as claim_id, patient_id, month, 'submitted' as status, die % 90 as days_waiting,
         case when die % 90 < 14 then 'within_floor' else 'due' end as bucket, 110 as billed_amount, 51.85 as expected_payment
         from patient_months where die < 350 and months_back = 2""",

@@ -79,6 +79,16 @@
     {{ service_date }} + interval 1 year * cast({{ limit('timely_filing') }} as integer) < {{ night }}
 {%- endmacro %}
 
+{#- The last day on which a claim of this service date is filed in time. -#}
+{% macro filed_by(service_date) -%}
+    cast({{ service_date }} + interval 1 year * cast({{ limit('timely_filing') }} as integer) as date)
+{%- endmacro %}
+
+{#- The last day on which a payer's decision of this day may be reopened at the practice's request. -#}
+{% macro reopened_by(decided_on) -%}
+    cast({{ decided_on }} + interval 1 year * cast({{ limit('reopening') }} as integer) as date)
+{%- endmacro %}
+
 {#- Step 1 of rules.md A3, which judges an entry by itself; null: passed. -#}
 {% macro step_1(entries) -%}
     case

@@ -17,7 +17,7 @@ from orchestration.house import House, HouseError
 @dataclass(frozen=True)
 class Item:
     """One task. `minutes` is null where it is no matter of minutes, `member_id` where it is the billing office's; `days_left` counts from
-    the practice's newest night to `due_on`, below 0 once that has passed."""
+    the practice's newest night to `due_on`, below 0 once that has passed; `last_day` is the last one on which doing it still brings its worth."""
 
     practice_id: str
     item_id: str
@@ -31,6 +31,7 @@ class Item:
     dollars_at_stake: Decimal
     due_on: date
     days_left: int
+    last_day: date
     dismissed_until: date | None
     fact_fingerprint: str
 
@@ -79,9 +80,9 @@ def open_marts(house: House) -> duckdb.DuckDBPyConnection:
     if not house.marts.exists():
         raise HouseError(f"{house.marts}: nothing is published yet; run `ccm nightly` first")
     marts = engine.open_marts(house)
-    if not marts.execute("select 1 from duckdb_tables() where table_name = 'worklist'").fetchall():
+    if not marts.execute("select 1 from duckdb_columns() where table_name = 'worklist' and column_name = 'last_day'").fetchall():
         marts.close()
-        raise HouseError(f"{house.marts}: has no work list; run `ccm nightly --full`")
+        raise HouseError(f"{house.marts}: was published by another version; run `ccm nightly --full`")
     return marts
 
 
@@ -115,7 +116,7 @@ def work_items(
             select
                 items.practice_id, items.item_id, items.kind, kinds.kind_group, items.detail, items.patient_id, items.member_id,
                 items.month, items.minutes, items.dollars_at_stake, items.due_on, items.due_on - nights.newest_night,
-                items.dismissed_until, items.fact_fingerprint
+                items.last_day, items.dismissed_until, items.fact_fingerprint
             from worklist as items
             inner join rule_worklist_kinds as kinds on items.kind = kinds.kind
             inner join practice_nights as nights on items.practice_id = nights.practice_id

@@ -53,6 +53,7 @@ ITEM_FIELDS = (
     Field("Minutes", WHOLE, lambda item: item.minutes),
     Field("Due", DAY, lambda item: item.due_on),
     Field("Days left", WHOLE, lambda item: item.days_left),
+    Field("Last day", DAY, lambda item: item.last_day),
     Field("Month", MONTH, lambda item: item.month),
     Field("Kind", None, lambda item: item.kind.replace("_", " ")),
     Field("Item", None, lambda item: item.item_id),

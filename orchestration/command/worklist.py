@@ -84,12 +84,13 @@ def _files(house: House, practice_ids: list[str], nights: dict[str, date]) -> li
 def _print(items: list[Any], nights: dict[str, date]) -> None:
     title = f"Work list as of {', '.join(sorted({str(nights[item.practice_id]) for item in items})) or 'the newest nights'}"
     table = Table(title=title, title_justify="left", pad_edge=False)
-    for name in ("worth", "due", "practice", "patient", "who", "min", "what to do", "item"):
+    for name in ("worth", "due", "last day", "practice", "patient", "who", "min", "what to do", "item"):
         table.add_column(name, justify="right" if name in ("worth", "min") else "left", no_wrap=name not in ("what to do", "item"))
     for item in items[:SHOWN]:
         table.add_row(
             f"${item.dollars_at_stake:,.2f}",
             f"{item.due_on}",
+            f"{item.last_day}",
             item.practice_id,
             item.patient_id,
             item.member_id or "billing office",

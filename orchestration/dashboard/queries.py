@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 # Without these a file was published by an older version; each page says so itself where it needs one of OPTIONAL.
 REQUIRED = frozenset(
     {
+        "claim_denials",
         "claims",
         "close_calendar",
         "enrollment_benchmark",
@@ -254,7 +255,8 @@ _ITEMS = f"""
 """
 ITEM_COLUMNS = """
     items.practice_id, items.item_id, items.kind, kinds.kind_group, items.detail, items.patient_id, items.member_id, items.month,
-    items.minutes, items.dollars_at_stake, items.due_on, items.due_on - nights.newest_night as days_left, items.dismissed_until, items.fact_fingerprint
+    items.minutes, items.dollars_at_stake, items.due_on, items.due_on - nights.newest_night as days_left, items.last_day,
+    items.dismissed_until, items.fact_fingerprint
 """
 ITEM_ORDER = "order by abs(items.dollars_at_stake) desc, items.due_on, kinds.precedence, items.practice_id, items.item_id"
 ITEMS = Query("items", f"select {ITEM_COLUMNS} {_ITEMS} {ITEM_ORDER} limit 200")
@@ -296,12 +298,9 @@ CLAIMS = Query(
 DENIALS = Query(
     "denials",
     f"""
-    select code, count(*) as claims, sum(billed_amount) as billed_amount
-    from (
-        select unnest(list_distinct(list_concat(denial_codes, rejection_codes))) as code, billed_amount
-        from claims where status in ('denied', 'rejected') and {_here(month=False)}
-    )
-    group by all order by claims desc, code limit 50
+    select denial_code, likely_cause, fix, count(distinct claim_id) as claims, sum(amount) as amount
+    from claim_denials where {_here(month=False)}
+    group by all order by claims desc, denial_code, likely_cause, fix limit 50
     """,
 )
 DENIED = Query(

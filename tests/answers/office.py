@@ -18,7 +18,7 @@ from orchestration.transform import compiled
 from orchestration.transform.configuration import CLAIM_LINES, Closed, configuration_tables
 from tests.answers.letters import NORTH, SOUTH, Sent
 
-WANTED = ("claims", "claim_line_payments", "remittances", "answer_files", "int_claim_denials", "int_claims__history")
+WANTED = ("claims", "claim_line_payments", "remittances", "answer_files", "claim_denials", "int_claims__history")
 
 
 class Office:

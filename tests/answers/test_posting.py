@@ -83,7 +83,7 @@ def test_a_277ca_takes_claims_in_or_turns_them_back_one_by_one(office):
     )
     assert office.statuses() == {A: "accepted", B: "rejected", C: "submitted", D: "submitted"}
     assert office.claim(B)["rejection_codes"] == ["A7:164"]
-    why = office.see(f"select * from int_claim_denials where claim_id = '{B}' order by line_id")
+    why = office.see(f"select * from claim_denials where claim_id = '{B}' order by line_id")
     assert [(row["denial_code"], row["is_rejection"], row["amount"]) for row in why] == [
         ("A7:164", True, Decimal("95.00")), ("A7:164", True, Decimal("75.00")),
     ]  # fmt: skip
@@ -184,7 +184,7 @@ def test_what_the_deductible_takes_is_paid_by_the_patient_and_no_denial(office):
         (Decimal("66.13"), Decimal("0.00"), "paid"),
         (Decimal("50.44"), Decimal("0.00"), "paid"),
     ]
-    assert office.see("select * from int_claim_denials") == []
+    assert office.see("select * from claim_denials") == []
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_why_nothing_was_paid_says_what_became_of_the_claim(office, pay, status,
     office.deliver(file("835", remittance(pay)))
     claim = office.claim(A)
     assert (claim["status"], claim["denial_codes"], claim["paid_amount"]) == (status, codes, Decimal("0.00"))
-    causes = [row["likely_cause"] for row in office.see(f"select likely_cause from int_claim_denials where claim_id = '{A}'")]
+    causes = [row["likely_cause"] for row in office.see(f"select likely_cause from claim_denials where claim_id = '{A}'")]
     assert (cause is None and causes == []) or (len(causes) == 2 and all(cause in text for text in causes))
 
 
@@ -216,7 +216,7 @@ def test_a_category_of_answers_that_got_other_words_shows_each_line_once_in_the_
         "insert into rules.rule_claim_status_categories select * from other",
     ]
     office.deliver(file("277", claim_statuses("0000000070001", [(B, "A7:164:QC", "U")])))
-    told = office.see("select line_id, likely_cause from int_claim_denials order by line_id")
+    told = office.see("select line_id, likely_cause from claim_denials order by line_id")
     assert len({row["line_id"] for row in told}) == len(told) > 0
     assert {row["likely_cause"] for row in told} == {"said otherwise"}
 
@@ -228,7 +228,7 @@ def test_a_denied_add_on_leaves_the_claim_paid_and_shows_the_lines_denial(office
     )
     claim = office.claim(A)
     assert (claim["status"], claim["paid_amount"], claim["denial_codes"]) == ("paid", Decimal("51.85"), ["CO-97"])
-    (why,) = office.see("select line_id, amount, fix from int_claim_denials")
+    (why,) = office.see("select line_id, amount, fix from claim_denials")
     assert (why["line_id"], why["amount"]) == (f"{A}02", Decimal("75.00")) and "other service" in why["fix"]
     rows = office.see(f"select status from claim_line_payments where claim_id = '{A}' order by line_id")
     assert [row["status"] for row in rows] == ["paid", "denied"]
@@ -276,7 +276,7 @@ def test_a_claim_of_which_a_line_was_processed_was_not_turned_back_unprocessed(o
     split = [Pay(A, "95", paid, (first,), number="1"), Pay(A, "75", "0", (second,), number="2", remark="MA130")]
     office.deliver(file("835", remittance(*(split if is_split else whole))))
     assert office.statuses()[A] == ("paid" if other == "paid" else "denied")
-    (why,) = office.see(f"select * from int_claim_denials where line_id = '{A}02'")
+    (why,) = office.see(f"select * from claim_denials where line_id = '{A}02'")
     assert not why["is_rejection"] and "new claim" not in why["fix"]
 
 
@@ -454,7 +454,7 @@ def test_a_claim_that_the_payer_split_has_each_line_told_by_the_part_that_names_
     assert office.claim(A)["denial_codes"] == ["CO-119"]
     lines = office.see(f"select status, paid_amount, denial_codes from claim_line_payments where claim_id = '{A}' order by line_id")
     assert [tuple(line.values()) for line in lines] == [("paid", Decimal("51.85"), []), ("denied", Decimal("0.00"), ["CO-119"])]
-    told = office.see(f"select line_id, denial_code from int_claim_denials where claim_id = '{A}'")
+    told = office.see(f"select line_id, denial_code from claim_denials where claim_id = '{A}'")
     assert [tuple(one.values()) for one in told] == [(paid.lines[1][0], "CO-119")]
 
 

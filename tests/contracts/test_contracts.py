@@ -44,7 +44,7 @@ GRAINS = {
     "claimable_codes": "practice_id patient_id month procedure_code", "undocumented_time": "practice_id item_id",
     "worklist": "practice_id item_id", "revenue_gap": "practice_id month cause", "enrollment_projection": "practice_id month basis",
     "claim_line_payments": "practice_id claim_id line_id", "remittances": "remittance_id", "answer_files": "file_id",
-    "claim_aging": "practice_id claim_id",
+    "claim_aging": "practice_id claim_id", "claim_denials": "practice_id claim_id line_id denial_code",
     "claims": "practice_id patient_id month", "post_close_changes": "practice_id patient_id month",
     "patient_month_evidence": "practice_id patient_id month", "patient_facts": "practice_id patient_id table_name fact_id",
     "time_entry_facts": "practice_id entry_id", "landed_files": "practice_id file_id",

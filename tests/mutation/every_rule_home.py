@@ -877,7 +877,7 @@ NO_CASE_HERE = {
          "usual_member"],
         OFFICE,
     ),
-    **dict.fromkeys(["reopening", "refund", "refund_investigation"], AFTER_THE_CLOSE),
+    **dict.fromkeys(["appeal", "notice_receipt", "underpaid", "reopening", "refund", "refund_investigation"], AFTER_THE_CLOSE),
 }  # fmt: skip
 RULE_CASES: dict[str, Callable[[Home], None]] = {
     "rule_apcm_levels": apcm_levels,

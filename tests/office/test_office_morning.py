@@ -53,6 +53,7 @@ def test_every_practice_has_one_private_workbook_and_one_csv_of_its_newest_night
             )
             assert (line["What to do"], line["Minutes"]) == (item["detail"], item["minutes"])
             assert line["Days left"] == (item["due_on"] - night).days
+            assert line["Last day"].date() == item["last_day"] == date.fromisoformat(plain[line["Item"]]["Last day"])
 
 
 def test_the_lists_of_many_practices_are_written_by_several_processes_and_are_the_same(office, tmp_path, monkeypatch):
@@ -98,6 +99,7 @@ def test_items_are_of_months_that_can_still_be_mended(office):
             "late_claim",
             "claim_error",
             "unanswered_claim",
+            "underpaid_claim",
             "refund_due",
             "reopening_due",
         ):
@@ -111,6 +113,64 @@ def test_items_are_of_months_that_can_still_be_mended(office):
             assert row["dollars_at_stake"] > 0
             assert decisions[row["practice_id"], row["patient_id"], month] != "claimed"
     assert len(kinds) >= 14
+
+
+def a_year_later(day: date) -> date:
+    return day.replace(year=day.year + 1, day=min(day.day, 28) if day.month == 2 else day.day)
+
+
+def test_every_item_says_its_last_day_and_is_on_the_list_no_longer(office):
+    practices, newest = load_practices(office / "practices.yaml"), nights(office)
+    decisions = {
+        (row["practice_id"], row["patient_id"], row["month"]): row["decision"]
+        for row in rows(office, "from patient_month_decisions")
+    }
+    service_dates = {
+        (row["practice_id"], row["patient_id"], row["month"]): row["service_date"] for row in rows(office, "from claimable_codes")
+    }
+    of_claims = {row["claim_id"]: row for row in rows(office, "from claims")}
+    seen = set()
+    for row in rows(office, "from worklist"):
+        of = (row["practice_id"], row["patient_id"], row["month"])
+        month_end = next_month(row["month"]) - timedelta(days=1)
+        seen.add(row["kind"])
+        if row["kind"] in ("denied_claim", "underpaid_claim"):
+            decided = of_claims[row["item_id"].partition(":")[2]]["answered_on"]  # the demo's denials are decided once
+            last_day = max(a_year_later(decided), decided + timedelta(days=125))
+        elif row["kind"] in ("refund_due", "reopening_due"):
+            last_day = row["due_on"]
+        elif row["kind"] in ("late_claim", "rejected_claim", "claim_error"):
+            last_day = a_year_later(service_dates[of])
+        elif row["kind"] not in TIME_KINDS:
+            last_day = month_end
+        elif decisions[of] != "claimed" and row["dollars_at_stake"] > 0:
+            last_day = a_year_later(month_end)
+        else:
+            last_day = next_month(row["month"]) + timedelta(days=practices[of[0]].close.final_day - 2)
+        assert (row["item_id"], row["last_day"]) == (row["item_id"], last_day)
+        assert row["kind"] == "refund_due" or newest[of[0]] <= row["last_day"]
+    assert {"denied_claim", "late_claim", "rejected_claim", "refund_due", "underpaid_claim"} < seen
+
+
+def test_a_denied_or_rejected_claim_says_the_likely_cause_and_what_helps(office):
+    why = {}
+    for row in rows(office, "from claim_denials"):
+        why.setdefault(row["claim_id"], []).append(row)
+    found = rows(office, "from worklist where kind in ('denied_claim', 'rejected_claim')")
+    assert {row["kind"] for row in found} == {"denied_claim", "rejected_claim"}
+    for row in found:
+        for reason in why[row["item_id"].partition(":")[2]]:
+            assert all(reason[told] in row["detail"] for told in ("denial_code", "likely_cause", "fix"))
+            assert all(code in row["detail"] for code in reason["remark_codes"])
+
+
+def test_a_claim_paid_less_than_the_fee_schedule_says_is_listed_with_what_is_missing(office):
+    missing = {}
+    for line in rows(office, "from claim_line_payments where status = 'paid'"):
+        if not line["denial_codes"] and set(line["adjustment_codes"]) <= {"CO-45", "CO-253", "PR-2"}:
+            missing[line["claim_id"]] = missing.get(line["claim_id"], 0) + line["expected_payment"] - line["paid_amount"]
+    listed = {row["item_id"]: row["dollars_at_stake"] for row in rows(office, "from worklist where kind = 'underpaid_claim'")}
+    assert listed and listed == {f"underpaid_claim:{claim}": dollars for claim, dollars in missing.items() if dollars >= 1}
 
 
 def test_a_patients_enrollment_dollars_are_counted_once(office):

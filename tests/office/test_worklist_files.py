@@ -21,7 +21,7 @@ NIGHT = date(2026, 10, 26)
 GROUPS = ["time to document", "minutes this month", "claims", "enrollment", "care plans"]
 ITEM = Item(
     "p", "missing_note:e1:2026-10", "missing_note", "time to document", "Write the note for the 12 min logged on 2026-10-14.", "P1", "RN1",
-    date(2026, 10, 1), 12, Decimal("66.13"), date(2026, 11, 2), 7, None, "f",
+    date(2026, 10, 1), 12, Decimal("66.13"), date(2026, 11, 2), 7, date(2027, 10, 31), None, "f",
 )  # fmt: skip
 CLAIM = replace(
     ITEM,

@@ -185,7 +185,14 @@ def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work
         ("denied_claim", f"denied_claim:{second}", Decimal(add_on["allowed_amount"])),
         ("rejected_claim", f"rejected_claim:{first}", worth[clinic.id(1)]),
     ]
-    assert "CO-97" in items[0]["detail"] and "A7:164" in items[1]["detail"]
+    assert items[0]["detail"] == (
+        "The payer denied it (CO-97). Likely cause: included in another service that was paid. What helps: look for the other service of that patient and "
+        "month. Still possible: appeal by 2027-03-14, reopening by 2027-11-09."
+    )
+    assert items[1]["detail"] == (
+        "The payer turned the claim back unprocessed (A7:164). Likely cause: rejected for invalid information. What helps: correct what the status code "
+        "names; the next close sends it as a new claim. Close the month again by 2027-10-31 at the latest."
+    )
     assert rows(
         tmp_path, f"select stalled_reason from enrollment_status where patient_id = '{clinic.id(1)}' and month = '2026-10-01'"
     ) == [{"stalled_reason": "rejected_claim"}]
@@ -223,3 +230,9 @@ def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work
         (waits,) = rows(tmp_path, f"select expected_payment from claim_aging where claim_id = '{third}'")
         expected = [(f"unanswered_claim:{one}", NEWEST + timedelta(days=31), waits["expected_payment"]) for one in asked_for]
         assert owed() == [refund, *expected]
+    # A denial outlives the days on which its month could be filed: it can be appealed for 120 days from its notice, reopened for a year.
+    for night, ways in ((date(2027, 11, 9), "reopening by 2027-11-09."), (date(2027, 11, 10), None)):
+        land(tmp_path, clinic, night, [])
+        assert ccm("nightly", home=tmp_path).code == 0
+        denied = [row["detail"] for row in rows(tmp_path, "select detail from worklist where kind = 'denied_claim'")]
+        assert [detail.partition("Still possible: ")[2] for detail in denied] == ([ways] if ways else [])

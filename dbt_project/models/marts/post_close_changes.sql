@@ -13,7 +13,7 @@ deadlines as (
         case kind
             when 'refund' then found_on + cast({{ limit('refund') }} as integer)
             -- Until the payer has decided there is nothing to reopen yet: the night the claim went out on comes before any determination.
-            else cast(coalesce(determined_on, closed_as_of) + interval 1 year * cast({{ limit('reopening') }} as integer) as date)
+            else {{ reopened_by('coalesce(determined_on, closed_as_of)') }}
         end as due_on,
         case kind when 'refund' then found_on + cast({{ limit('refund_investigation') }} as integer) end as investigation_until_on
     from dated

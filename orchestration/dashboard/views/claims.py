@@ -74,7 +74,14 @@ def show(view: View) -> None:
     denials = view.frame(queries.DENIALS)
     if not denials.empty:
         look.table(
-            denials, {"code": ("Code", look.text), "claims": ("Claims", look.whole), "billed_amount": ("Billed", look.money)}
+            denials,
+            {
+                "denial_code": ("Code", look.text),
+                "likely_cause": ("Likely cause", look.sentence),
+                "fix": ("What helps", look.sentence),
+                "claims": ("Claims", look.whole),
+                "amount": ("Denied", look.money),
+            },
         )
     look.table(
         view.frame(queries.DENIED),

@@ -49,6 +49,7 @@ def show(view: View) -> None:
             "month": ("Month", look.month),
             "due_on": ("Due", look.day),
             "days_left": ("Days left", look.whole),
+            "last_day": ("Last day", look.day),
             "item_id": ("Item", look.item),
         },
         empty="Nothing to do that matches the filters.",

@@ -56,6 +56,7 @@ explained as (
         rules.remark_code,
         rules.likely_cause,
         rules.fix,
+        rules.is_appealable,
         row_number() over (
             partition by adjustments.claim_id, adjustments.line_id, adjustments.group_code, adjustments.reason_code
             order by rules.precedence nulls last, rules.group_code nulls last, rules.remark_code
@@ -92,7 +93,8 @@ select
     -- What takes nothing away denies nothing; a reason that no rule knows is a denial.
     case when explained.kind = 'unprocessable' and processed.claim_id is not null then 'denial' else explained.kind end as kind,
     coalesce(explained.likely_cause, 'a reason that rule_denials does not know yet') as likely_cause,
-    coalesce(explained.fix, 'look the code up in the X12 external code list 139, ask the payer, and add a row') as fix
+    coalesce(explained.fix, 'look the code up in the X12 external code list 139, ask the payer, and add a row') as fix,
+    coalesce(explained.is_appealable, true) as is_appealable
 from explained
 left join processed on explained.claim_id = processed.claim_id
 qualify

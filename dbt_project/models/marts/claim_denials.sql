@@ -15,6 +15,7 @@ denied as (
         judged.kind = 'unprocessable' as is_rejection,
         judged.likely_cause,
         judged.fix,
+        judged.is_appealable,
         judged.amount
     from current_claims as claims
     inner join {{ ref('int_adjustments__judged') }} as judged on claims.claim_id = judged.claim_id
@@ -32,6 +33,7 @@ denied as (
         true as is_rejection,
         'the receiver turned the whole file back' as likely_cause,
         'mend what the 999 names; the next close sends its claims as new ones' as fix,
+        false as is_appealable,
         lines.charge_amount as amount
     from current_claims as claims
     inner join {{ ref('int_claim_lines__sent') }} as lines on claims.claim_id = lines.claim_id
@@ -51,15 +53,16 @@ categories as (
 
 select
     denied.practice_id,
-    denied.patient_id,
-    denied.month,
     denied.claim_id,
     denied.line_id,
     denied.denial_code,
+    denied.patient_id,
+    denied.month,
     denied.remark_codes,
     denied.is_rejection,
     coalesce(categories.likely_cause, denied.likely_cause) as likely_cause,
     coalesce(categories.fix, denied.fix) as fix,
+    denied.is_appealable,
     cast(denied.amount as decimal(12, 2)) as amount
 from denied
 left join categories on denied.is_rejection and split_part(denied.denial_code, ':', 1) = categories.category_code
