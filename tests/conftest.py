@@ -3,8 +3,11 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,3 +66,26 @@ def demo(shared: Path) -> tuple[Path, Ran]:
 def next_night(demo: tuple[Path, Ran], shared: Path) -> Path:
     """The demo home a night later: its last landed night is taken in. Never changed by a test: copy it first."""
     return once(shared, "next_night", lambda home: installed_ccm("nightly", home=copy(demo[0], home)))[0]
+
+
+@pytest.fixture
+def hook() -> Iterator[tuple[int, list[tuple[str | None, Any]]]]:
+    """A webhook on this machine, and what it was sent: (Authorization, body)."""
+    received = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.append((self.headers.get("Authorization"), json.loads(body)))
+            self.send_response(204 if self.path == "/ok" else 500)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield server.server_port, received
+    server.shutdown()
+    server.server_close()

@@ -336,6 +336,17 @@ UNDERPAID = Query(
     """,
     frozenset({"claim_line_payments"}),
 )
+NOT_POSTED = Query(
+    "not_posted",
+    f"""
+    select practice_id, array_to_string(kinds, ', ') as kinds, outcome, reason, held_amount, sha256
+    from answer_files
+    where (outcome in ('held', 'quarantined') or transactions_held > 0 or transactions_quarantined > 0)
+        and (practice_id is null or {_here(month=False)})
+    order by file_id desc limit 50
+    """,
+    frozenset({"answer_files"}),
+)
 REMITTANCES = Query(
     "remittances",
     f"""

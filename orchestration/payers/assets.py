@@ -10,6 +10,9 @@ from orchestration.answer.publish import publish
 from orchestration.discretion import discreet
 from orchestration.house import House
 from orchestration.payers.inbox import take_in_answers, tells_of_coverage
+from orchestration.payers.waiting import tell_of_waiting, waiting
+from orchestration.practices import load_practices
+from orchestration.runbook import check_spec
 from orchestration.signposts import Group, links, owned_by, speaks_of
 from orchestration.storage import batch_numbers
 from orchestration.transform.assets import WAREHOUSE_POOL, not_built, rebuild_answered, rebuild_everything
@@ -71,6 +74,14 @@ def take_in_answers_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
         yield dg.MaterializeResult(asset_key=spec.key, metadata=dict(sorted(counts.items())))
 
 
+POSTED = check_spec(
+    "answers_were_posted",
+    dg.AssetKey(["answers", "posted_answers"]),
+    "Every file that the last run took in could be read, and no payment waits because its file does not add up or conflicts with another.",
+    file="orchestration/payers/waiting.py",
+)
+
+
 @dg.asset(
     key=["answers", "posted_answers"],
     deps=[spec.key for spec in take_in_answers_assets.specs],
@@ -83,9 +94,14 @@ def take_in_answers_assets(context: dg.AssetExecutionContext) -> Iterator[Any]:
     owners=owned_by("billing"),
     pool=WAREHOUSE_POOL,
     description="The marts after the payers' answers: statuses, payments, denials; published, with the work lists.",
+    check_specs=[POSTED],
 )
 @discreet
-def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
+def posted_answers(context: dg.AssetExecutionContext) -> Iterator[Any]:
+    yield _post(context)
+
+
+def _post(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
     # The spreadsheet library takes a moment to load, and only the runs that write one need it.
     from orchestration.answer.worklist_files import write_worklists
 
@@ -93,11 +109,11 @@ def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
     with house.lock("warehouse"):
         if not batch_numbers(house):
             context.log.warning("The answers are taken in; they are posted by the first `ccm nightly`.")
-            return dg.MaterializeResult()
+            return _posted(house, is_told=True)
         inputs = build_inputs(house)
         if is_up_to_date(house, inputs):
             write_worklists(house)  # a run killed behind its publication may have left the old ones
-            return dg.MaterializeResult()
+            return _posted(house, is_told=False)
         batches = new_answer_batches(house)
         if batches is not None and not tells_of_coverage(house, batches):
             results = rebuild_answered(house)
@@ -108,4 +124,27 @@ def posted_answers(context: dg.AssetExecutionContext) -> dg.MaterializeResult[No
             raise dg.Failure(f"the marts could not be rebuilt after the answers ({bad[0]}); run `ccm nightly --full`")
         publish(house)
         write_worklists(house)
-    return dg.MaterializeResult(metadata={"models rebuilt": sum(r.unique_id.startswith("model.") for r in results)})
+    return _posted(house, is_told=True, **{"models rebuilt": sum(r.unique_id.startswith("model.") for r in results)})
+
+
+def _posted(house: House, *, is_told: bool, **metadata: int) -> dg.MaterializeResult[None]:
+    """The asset's result with its check. `is_told`: answers were taken in, and the office hears of what was not posted of them."""
+    found = waiting(house)
+    if is_told:
+        tell_of_waiting(house, load_practices(house.practices_yaml), found)
+    return dg.MaterializeResult(
+        metadata=metadata,
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=POSTED.name,
+                passed=not found.unread and not found.held,
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "files unread": found.unread,
+                    "files held": found.held,
+                    "dollars held": float(found.held_amount),
+                    "practices": ", ".join(found.practice_ids) or "none",
+                },
+            )
+        ],
+    )

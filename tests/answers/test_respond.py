@@ -23,11 +23,12 @@ from orchestration.demo.payer import answer, sent_packets
 from orchestration.gate.gate import rule_on
 from orchestration.house import House
 from orchestration.operate.sensors import inbox_sensor
+from orchestration.payers.assets import POSTED
 from orchestration.payers.inbox import take_in_answers
 from orchestration.practices import load_practices
 from orchestration.transform.state import build_inputs, is_up_to_date
 from tests.answers.letters import acknowledgment, claim_statuses, file, paid_in_full, remittance
-from tests.pipeline.homes import ccm, copy, rows
+from tests.pipeline.homes import ccm, copy, instance_of, rows
 
 pytestmark = pytest.mark.xdist_group("answers")
 
@@ -193,6 +194,40 @@ def test_what_a_999_turns_back_goes_out_again_as_a_new_claim_and_what_was_denied
     assert {(row["status"], row["close_version"]) for row in again if row["patient_id"] in patients} == {("submitted", 2)}
 
 
+def posted(home: House) -> tuple[bool, dict[str, object]]:
+    """The newest result of the check that answers were posted: what Dagster's pages show."""
+    with instance_of(home.root) as instance:
+        record = instance.event_log_storage.get_latest_asset_check_execution_by_key([POSTED.key])[POSTED.key]
+    assert record.event is not None
+    evaluation = record.event.dagster_event.asset_check_evaluation_data
+    return evaluation.passed, {name: value.value for name, value in evaluation.metadata.items()}
+
+
+def test_a_payment_that_waits_is_told_by_a_check_and_by_a_notice_until_the_rest_of_it_comes(next_night, tmp_path, hook):
+    home = House(copy(next_night, tmp_path / "home"))
+    port, received = hook
+    content = yaml.safe_load(home.practices_yaml.read_text())
+    home.practices_yaml.write_text(yaml.safe_dump(content | {"notices": {"webhook": {"url": f"http://127.0.0.1:{port}/ok"}}}))
+    claims = [
+        row["claim_id"]
+        for row in rows(home.root, "select claim_id from claims where status = 'accepted' order by claim_id limit 2")
+    ]
+    both = [paid_in_full(claim) for claim in claims]
+    total = str(sum(Decimal(pay.paid) for pay in both))
+    (home.inbox / "part 1").write_text(file("835", remittance(both[0], check="EFT9", total=total), number=910))
+    (home.inbox / "letter.pdf").write_bytes(b"%PDF-1.7 the patient's name is ZEBRA")
+    assert ccm("respond", home=home.root).code == 0
+    passed, told = posted(home)
+    assert not passed and (told["files unread"], told["files held"], told["dollars held"]) == (1, 1, float(both[0].paid))
+    (notice,) = [body for _, body in received]
+    assert notice["kind"] == "answers_wait" and f"1 files with ${Decimal(both[0].paid):,.2f} wait" in notice["text"]
+    assert "ZEBRA" not in json.dumps(notice) and not any(claim in json.dumps(notice) for claim in claims)
+    (home.inbox / "part 2").write_text(file("835", remittance(both[1], check="EFT9", total=total), number=911))
+    assert ccm("respond", home=home.root).code == 0
+    assert posted(home) == (True, {"files unread": 0, "files held": 0, "dollars held": 0.0, "practices": "none"})
+    assert len(received) == 1
+
+
 def test_answers_before_the_first_night_are_taken_in_and_wait_for_it_and_what_cannot_be_read_is_told(next_night, tmp_path):
     home = House(tmp_path / "home").prepare()
     home.practices_yaml.write_bytes((next_night / "practices.yaml").read_bytes())
@@ -202,6 +237,7 @@ def test_answers_before_the_first_night_are_taken_in_and_wait_for_it_and_what_ca
     assert ran.code == 0, ran.err
     assert "early: read" in ran.out and "letter.pdf: quarantined" in ran.out and "does not begin with ISA" in ran.out
     assert "ZEBRA" not in ran.out
+    assert posted(home) == (False, {"files unread": 1, "files held": 0, "dollars held": 0.0, "practices": "none"})
     nowhere = ccm("respond", home=tmp_path / "nowhere")
     assert nowhere.code == 1 and "practices.yaml" in nowhere.err and "Traceback" not in nowhere.err
 

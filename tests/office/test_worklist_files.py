@@ -60,7 +60,7 @@ def test_the_workbook_has_all_items_then_a_sheet_for_each_group_then_the_capacit
 def test_the_header_stays_in_sight_every_column_can_be_filtered_and_nothing_is_cut_off():
     sheet = book([ITEM, CLAIM])["All"]
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref == "A1:J3"
+    assert sheet.auto_filter.ref == "A1:K3"
     for column in sheet.columns:
         shown = max(len(str(cell.value)) for cell in column if cell.value is not None and not isinstance(cell.value, datetime))
         assert sheet.column_dimensions[column[0].column_letter].width >= shown
@@ -70,10 +70,10 @@ def test_the_header_stays_in_sight_every_column_can_be_filtered_and_nothing_is_c
 def test_numbers_are_numbers_dates_are_dates_and_the_rest_is_text():
     row = next(book([ITEM])["All"].iter_rows(min_row=2))
     by_header = {cell.column: cell for cell in row}
-    assert [by_header[n].data_type for n in range(1, 11)] == ["n", "s", "s", "s", "n", "d", "n", "d", "s", "s"]
+    assert [by_header[n].data_type for n in range(1, 12)] == ["n", "s", "s", "s", "n", "d", "n", "d", "d", "s", "s"]
     assert (by_header[1].value, by_header[1].number_format) == (66.13, '"$"#,##0.00')
     assert (by_header[5].value, by_header[7].value) == (12, 7)
-    assert by_header[6].value == datetime(2026, 11, 2)
+    assert (by_header[6].value, by_header[8].value) == (datetime(2026, 11, 2), datetime(2027, 10, 31))
 
 
 @pytest.mark.parametrize("text", FORMULAS)

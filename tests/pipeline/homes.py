@@ -9,12 +9,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
+import dagster as dg
 import duckdb
+
+from orchestration.house import House
+from orchestration.operate.instance import prepare_environment
 
 CCM = Path(sys.executable).with_name("ccm")
 HUNG = 1800  # seconds, many times what the longest of these commands takes on a slow machine
@@ -108,3 +113,16 @@ def copy(home: Path, target: Path, *, landed: bool = True) -> Path:
     subprocess.run(["cp", "-a", *(str(one) for one in home.iterdir() if one.name != "landing"), str(target)], check=True)
     (target / "landing").mkdir(mode=0o700)
     return target
+
+
+@contextmanager
+def instance_of(home: Path) -> Iterator[dg.DagsterInstance]:
+    """The home's own Dagster instance, in this process; the environment is put back."""
+    before = {name: os.environ.get(name) for name in ("CCM_HOME", "DAGSTER_HOME")}
+    prepare_environment(House(home))
+    try:
+        with dg.DagsterInstance.get() as instance:
+            yield instance
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})

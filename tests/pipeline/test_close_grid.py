@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
-from contextlib import contextmanager
 from datetime import date
 
 import dagster as dg
@@ -12,22 +10,11 @@ import pytest
 
 from orchestration.close.assets import GATE, MAY_CLOSE, NOTHING_WAITS, OUTCOMES, PACKETS
 from orchestration.house import House
-from orchestration.operate.instance import prepare_environment
 from orchestration.practices import load_practices
 from orchestration.schedules.jobs import month_end_requests
-from tests.pipeline.homes import copy, rows
+from tests.pipeline.homes import copy, instance_of, rows
 
 pytestmark = pytest.mark.xdist_group("grid")
-
-
-@contextmanager
-def instance_of(home):
-    before = {name: os.environ.get(name) for name in ("CCM_HOME", "DAGSTER_HOME")}
-    prepare_environment(House(home))
-    with dg.DagsterInstance.get() as instance:
-        yield instance
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.update({name: value})
 
 
 @pytest.fixture(scope="module")

@@ -165,6 +165,20 @@ def _payers(view: View) -> None:
             },
             empty="No claim waits.",
         )
+    if view.marts.has(queries.NOT_POSTED):
+        st.subheader("Answers that were not posted")
+        look.table(
+            view.frame(queries.NOT_POSTED),
+            {
+                "outcome": ("Outcome", look.text),
+                "kinds": ("Kind", look.text),
+                "practice_id": ("Practice", look.name),
+                "reason": ("Why", look.sentence),
+                "held_amount": ("Held", look.money),
+                "sha256": ("SHA-256 of the file", look.item),
+            },
+            empty="Every file could be read, and no payment waits.",
+        )
     if view.marts.has(queries.REMITTANCES):
         st.subheader("Payments of the payers")
         look.table(
