@@ -1,4 +1,4 @@
 {{ config(meta={'dagster': {'ref': {'name': 'claim_audit'}}}) }}
 select practice_id
 from {{ ref('claim_audit') }}
-where finding <> 'overlapping_service'
+where finding not in ('overlapping_service', 'resent_duplicate')

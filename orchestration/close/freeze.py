@@ -92,14 +92,27 @@ _CARE_TEAM = """
 _SERVICES = (
     "select * exclude (is_current, is_only) from staging.stg_services where practice_id = ? and is_current order by service_id"
 )
+# Contacts of the days around the month, and those of any day that nobody logged and that last into the month.
 _APPOINTMENTS = """
     select * exclude (is_current, is_only) from staging.stg_appointments
-    where practice_id = ? and is_current and cast(scheduled_start as date) between ? and ?
+    where
+        practice_id = $practice and is_current
+        and (
+            cast(scheduled_start as date) between $first and $last
+            or appointment_id in (
+                select appointment_id from intermediate.int_visits_without_time where practice_id = $practice and month = $month
+            )
+        )
     order by appointment_id
 """
 _CALLS = """
     select * exclude (is_current) from staging.stg_calls
-    where practice_id = ? and is_current and cast(started_at as date) between ? and ?
+    where
+        practice_id = $practice and is_current
+        and (
+            cast(started_at as date) between $first and $last
+            or call_id in (select call_id from intermediate.int_visits_without_time where practice_id = $practice and month = $month)
+        )
     order by call_id
 """
 # Every version of what touches the month, and the earliest entry, with which the practice's months begin.
@@ -154,6 +167,7 @@ def freeze(
     name = practice.practice_id
     first = month - timedelta(days=MARGIN_DAYS)
     last = next_month(month) + timedelta(days=MARGIN_DAYS - 1)
+    contacts = {"practice": name, "month": month, "first": first, "last": last}
     queries: dict[str, tuple[str, Any]] = {
         "lake/files": (_FILES, [name]),
         "lake/quarantine": (
@@ -163,7 +177,7 @@ def freeze(
         "lake/patients": (_PATIENTS, [name, month]),
         "lake/care_team": (_CARE_TEAM, [name]),
         "lake/services": (_SERVICES, [name]),
-        "lake/appointments": (_APPOINTMENTS, [name, first, last]),
+        "lake/appointments": (_APPOINTMENTS, contacts),
         "lake/time_entries": (_TIME_ENTRIES, {"practice": name, "first": first, "last": last}),
         "history": (_HISTORY, [name, month]),
         **{f"lake/{table}": (_SNAPSHOT.format(table=table), [name]) for table in SNAPSHOTS},
@@ -181,7 +195,7 @@ def freeze(
             table = table.drop_columns(_MAPPED)
         files[f"{path}.parquet"] = parquet(numbered(table, numbers))
     # What only some practices have is in no packet of the others, so that theirs have the bytes they always had.
-    calls = warehouse.execute(_CALLS, [name, first, last]).to_arrow_table()
+    calls = warehouse.execute(_CALLS, contacts).to_arrow_table()
     if calls.num_rows:
         files["lake/calls.parquet"] = parquet(numbered(calls, numbers))
     answers = warehouse.execute(_COVERAGE_ANSWERS, [name]).to_arrow_table()

@@ -57,8 +57,10 @@ class Rebuilt:
 def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
     """Rebuilds one packet in memory and compares it with what lies in its folder; `into` (an empty or new folder) gets the files.
 
-    Raises HouseError when the frozen inputs are not what the manifest names.
+    Raises HouseError when the frozen inputs are not what the manifest names, and where `into` holds something: a packet is never written to.
     """
+    if into is not None and into.exists() and (not into.is_dir() or any(into.iterdir())):
+        raise HouseError(f"--into {into}: is not an empty folder; name a new one")
     manifest = _manifest(packet)
     frozen = thaw(_frozen_bytes(packet, manifest))
     practice = Practice.model_validate(frozen.json("practice.json"))
@@ -79,15 +81,15 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         warehouse = frozen_warehouse(frozen, practice, manifest["rules_version"], Path(folder))
         with warehouse:
             made = compose(warehouse, ground, drafted(warehouse, ground), lambda: _number(manifest))
-    if into is not None:
-        for name, content in made.files.items():
-            write_private(into / name, content)
     then = {**manifest["outputs"], "manifest.json": hashlib.sha256((packet / "manifest.json").read_bytes()).hexdigest()}
     on_disk = {name: hashlib.sha256((packet / name).read_bytes()).hexdigest() for name in then if (packet / name).exists()}
     if on_disk != then:
         changed = sorted(name for name in then if on_disk.get(name) != then[name])
         raise HouseError(f"{packet}: {', '.join(changed)} is not what the manifest names; restore the packet from the backup")
     now = {name: hashlib.sha256(content).hexdigest() for name, content in made.files.items()}
+    if into is not None:
+        for name, content in made.files.items():
+            write_private(into / name, content)
     return Rebuilt(
         practice_id=practice.practice_id,
         month=month,

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
+from orchestration.gate import verdicts
 from orchestration.house import House, HouseError, sweep
 from orchestration.practices import load_practices
 
@@ -139,3 +140,5 @@ def print_answers(house: House, files: list[dict[str, Any]], totals: dict[str, A
             f"+ ${totals['unmatched_amount']:,.2f} of strangers + ${totals['provider_adjustment_amount']:,.2f} provider adjustments "
             f"+ ${totals['held_amount']:,.2f} held."
         )
+    for line in verdicts.failed(house):
+        out.print(f"Check failed {line}", style="red")

@@ -199,13 +199,6 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             """
         ).fetchall()
         hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
-    failed = [
-        f"{finding.asset} {finding.check} ({', '.join(finding.practice_ids) or 'all practices'}): {finding.detail}"
-        for source in ("dbt", "great_expectations")
-        if (verdict := verdicts.load(house, source)) is not None  # type: ignore[arg-type]
-        for finding in verdict.findings
-        if not finding.passed and finding.severity == "error"
-    ]
     months = verdicts.load(house, "great_expectations_months")
     overdue = [f.detail for f in (months.findings if months else ()) if not f.passed and f.severity == "error"]
     again = standing.last(house)
@@ -226,7 +219,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         ],
         "packets_lost": [name for name in packets_lost(house) if name.partition("/")[0] in practices],
         "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],
-        "failed_checks": failed,
+        "failed_checks": verdicts.failed(house),
         "held_until_accepted": [row[0] for row in holds],
         "quarantined_facts": hidden,
         "undocumented_overdue": overdue,

@@ -78,6 +78,16 @@ def load(house: House, source: Source) -> Verdict | None:
         return None
 
 
+def failed(house: House) -> list[str]:
+    """The checks of the last build and of the extracts that stop a practice, one line each: for the end of a command."""
+    return [
+        f"{finding.asset} {finding.check} ({', '.join(finding.practice_ids) or 'all practices'}): {finding.detail}"
+        for verdict in (load(house, "dbt"), load(house, "great_expectations"))
+        for finding in (verdict.findings if verdict else ())
+        if not finding.passed and finding.severity == "error"
+    ]
+
+
 def forget(house: House, source: Source) -> None:
     """What was judged is being changed: until it is judged again, the gate refuses."""
     _path(house, source).unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ from orchestration.transform import compiled
 from orchestration.transform.configuration import CLAIM_LINES, Closed, configuration_tables
 from tests.answers.letters import NORTH, SOUTH, Sent
 
+# Whatever the payers say, these hold.
+IDENTITIES = (
+    "every_payment_of_an_answer_file_is_posted_unmatched_repeated_or_held",
+    "every_remittance_is_accounted_for_to_the_cent",
+    "what_lines_and_claims_received_is_what_was_posted",
+)
 WANTED = ("claims", "claim_line_payments", "remittances", "answer_files", "claim_denials", "int_claims__history")
 
 
@@ -54,6 +61,10 @@ class Office:
                 self._con.execute(change)
             compiled.run(self._con, self.house.root, models)
             self._con.execute("set search_path = 'warehouse.marts,warehouse.intermediate,warehouse.staging'")
+            for identity in IDENTITIES:
+                text = (DBT_PROJECT / "tests" / f"{identity}.sql").read_text(encoding="utf-8")
+                query = re.sub(r"\{\{ ref\('(\w+)'\) \}\}", r"\1", re.sub(r"\{\{ config.*?\}\}\n", "", text, count=1))
+                assert self._con.execute(query).fetchall() == [], identity
         cursor = self._con.execute(sql)
         names = [column[0] for column in cursor.description]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -119,6 +119,9 @@ def test_the_answer_to_a_file_that_was_sent_twice_turns_nothing_back(office):
     office.deliver(file("277", claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ")], on="20261005"), number=902))
     office.deliver(file("277", claim_statuses("0000000070001", [(A, "A3:78", "U"), (B, "A8:78", "U")], on="20261006"), number=903))
     assert office.statuses() == {A: "accepted", B: "submitted", C: "submitted", D: "submitted"}
+    # 78 says that the other is being processed, 54 that it was.
+    office.deliver(file("277", claim_statuses("0000000070001", [(C, "A3:54", "U"), (D, "A8:54", "U")], on="20261006"), number=905))
+    assert office.statuses() == {A: "accepted", B: "submitted", C: "submitted", D: "submitted"}
     office.deliver(file("277", claim_statuses("0000000070001", [(B, "A3:21", "U")], on="20261007"), number=904))
     assert office.statuses()[B] == "rejected"
 

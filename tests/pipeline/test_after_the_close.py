@@ -225,8 +225,13 @@ def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work
     assert owed() == [refund]
     # Of the third nothing was heard: a payer decides within 30 days.
     for days, asked_for in ((30, []), (31, [third]), (61, [third])):
-        land(tmp_path, clinic, NEWEST + timedelta(days=days), [])
+        land(tmp_path, clinic, NEWEST + timedelta(days=days), [entry(clinic, 3, "2026-11-16")] if days == 30 else [])
         assert ccm("nightly", home=tmp_path).code == 0
+        if days == 30:
+            # That the payer has a month twice by now is a finding, and keeps no other month from closing.
+            (finding,) = rows(tmp_path, "from claim_audit")
+            assert (finding["finding"], finding["claim_id"]) == ("resent_duplicate", again)
+            assert ccm("close", "--month", "2026-11", "--approved-by", "Ann Lee", home=tmp_path).code == 0
         (waits,) = rows(tmp_path, f"select expected_payment from claim_aging where claim_id = '{third}'")
         expected = [(f"unanswered_claim:{one}", NEWEST + timedelta(days=31), waits["expected_payment"]) for one in asked_for]
         assert owed() == [refund, *expected]
@@ -236,3 +241,20 @@ def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work
         assert ccm("nightly", home=tmp_path).code == 0
         denied = [row["detail"] for row in rows(tmp_path, "select detail from worklist where kind = 'denied_claim'")]
         assert [detail.partition("Still possible: ")[2] for detail in denied] == ([ways] if ways else [])
+
+
+def test_a_claim_that_became_claimable_before_the_years_fees_are_there_is_listed_with_no_dollars_and_closes(tmp_path: Path) -> None:
+    clinic = Clinic("small", 1, patients=2)
+    configure(tmp_path, [clinic])
+    land(tmp_path, clinic, date(2027, 1, 5), [])
+    land(tmp_path, clinic, date(2027, 2, 4), [entry(clinic, 1, "2027-01-13")])
+    assert ccm("nightly", home=tmp_path).code == 0
+    assert ccm("close", "--month", "2027-01", "--approved-by", "Ann Lee", home=tmp_path).code == 0
+    land(tmp_path, clinic, date(2027, 2, 6), [entry(clinic, 2, "2027-01-14")])
+    ran = ccm("nightly", home=tmp_path)
+    assert ran.code == 0 and "Check failed" not in ran.out
+    listed = rows(tmp_path, "select patient_id, dollars_at_stake from worklist where kind = 'late_claim'")
+    assert listed == [{"patient_id": clinic.id(2), "dollars_at_stake": Decimal(0)}]
+    assert ccm("worklist", home=tmp_path).code == 0
+    assert ccm("close", "--month", "2027-01", "--approved-by", "Ann Lee", home=tmp_path).code == 0
+    assert held(tmp_path, "small", "../2027-01/held_after_v1.csv").keys() == {clinic.id(1), clinic.id(2)}

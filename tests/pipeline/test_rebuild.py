@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 import zipfile
+from datetime import date
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +15,9 @@ import pytest
 from orchestration.close.rebuild import rebuild
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError
+from tests.holds.clinic import Clinic, configure, write
 from tests.pipeline.homes import ccm
+from tests.pipeline.test_after_the_close import entry, land
 
 pytestmark = pytest.mark.xdist_group("rebuild")
 
@@ -45,6 +48,39 @@ def test_ccm_rebuild_needs_neither_lake_nor_rules_nor_configuration(demo, tmp_pa
     packet = home / "closes" / "prairie" / "2026-09" / "v2"
     for path in (tmp_path / "again").iterdir():
         assert path.read_bytes() == (packet / path.name).read_bytes()
+    (packet / "claims.csv").write_text("tampered")
+    into = ccm("rebuild", "--practice", "prairie", "--month", "2026-09", "--into", str(packet), home=home)
+    assert into.code == 1 and "is not an empty folder" in into.err and (packet / "claims.csv").read_text() == "tampered"
+
+
+@pytest.mark.parametrize("table", ["appointments", "calls"])
+def test_a_contact_that_began_long_before_the_month_is_frozen_with_it(tmp_path, table):
+    clinic = Clinic("small", 1, patients=2)
+    configure(tmp_path, [clinic])
+    patient, member = clinic.id(1), clinic.rn
+    # A wrong month, and a duration in milliseconds: legal, and nobody logged it.
+    contact = {
+        "appointments": {"appointment_id": "A1", "patient_id": patient, "member_id": member, "visit_type": "ccm_call", "status": "completed",
+                         "scheduled_start": "2026-09-25T15:00:00Z", "scheduled_end": "2026-10-25T15:20:00Z", "updated_at": "2026-09-25T16:00:00Z"},
+        "calls": {"call_id": "C1", "patient_id": patient, "member_id": member, "started_at": "2026-09-25T15:00:00Z", "duration_seconds": "1200000"},
+    }[table]  # fmt: skip
+    land(tmp_path, clinic, date(2026, 10, 5), [])
+    write(tmp_path, "small", date(2026, 10, 5), table, [contact])
+    entries = [entry(clinic, n, f"2026-10-{12 + n}") for n in (1, 2)]
+    land(tmp_path, clinic, date(2026, 11, 6), entries)
+    write(
+        tmp_path,
+        "small",
+        date(2026, 11, 6),
+        table,
+        [{**contact, "updated_at": "2026-11-05T16:00:00Z"} if table == "appointments" else contact],
+    )
+    assert ccm("nightly", home=tmp_path).code == 0
+    assert ccm("close", "--month", "2026-10", "--approved-by", "Ann Lee", home=tmp_path).code == 0
+    packet = tmp_path / "closes" / "small" / "2026-10" / "v1"
+    assert patient in (packet / "held.csv").read_text()
+    made = rebuild(packet)
+    assert made.is_same, [name for name, (then, now) in made.files.items() if then != now]
 
 
 def test_a_packet_freezes_the_rows_of_its_own_practice_and_every_rule(packet):

@@ -2,6 +2,7 @@
 with lines as (
     select
         lines.*,
+        turned_back.claim_id is not null as was_rejected,
         bands.track,
         bands.is_base,
         caps.max_units
@@ -12,6 +13,7 @@ with lines as (
             and lines.claim_id = claims.claim_id
             and lines.close_version = claims.close_version
             and claims.status <> 'rejected'
+    left join {{ ref('int_claims__turned_back') }} as turned_back on lines.claim_id = turned_back.claim_id
     left join {{ ref('rule_bands') }} as bands
         on lines.procedure_code = bands.procedure_code and {{ in_force('bands', 'lines.service_date') }}
     left join {{ ref('rule_caps') }} as caps
@@ -27,20 +29,26 @@ claims as (
         close_version,
         tax_id,
         beneficiary_key,
+        was_rejected,
         sum(charge_amount) as charge_amount,
         count(distinct track) as tracks
     from lines
-    group by practice_id, patient_id, month, claim_id, close_version, tax_id, beneficiary_key
+    group by practice_id, patient_id, month, claim_id, close_version, tax_id, beneficiary_key, was_rejected
 ),
 
--- The first claim of a patient-month, and of a beneficiary's month among the practices of one tax id, is nobody's duplicate.
+-- The first claim of a patient-month, and of a beneficiary's month among the practices of one tax id, is nobody's duplicate. Where all of them but one were
+-- turned back at some time, each went out because nothing of the month was claimed by then: that a payer took one in after all is no fault of a close.
 duplicates as (
     select
         *,
+        count(*) filter (where not was_rejected) over same_patients as claimed_by_patient,
+        case when beneficiary_key is not null then count(*) filter (where not was_rejected) over same_beneficiaries else 0 end as claimed_by_beneficiary,
         first_value(claim_id) over same_patient as first_of_patient,
         case when beneficiary_key is not null then first_value(practice_id || ' ' || claim_id) over same_beneficiary end as first_of_beneficiary
     from claims
     window
+        same_patients as (partition by practice_id, patient_id, month),
+        same_beneficiaries as (partition by tax_id, beneficiary_key, month),
         same_patient as (partition by practice_id, patient_id, month order by close_version, claim_id),
         same_beneficiary as (partition by tax_id, beneficiary_key, month order by practice_id, close_version, claim_id)
 ),
@@ -48,7 +56,7 @@ duplicates as (
 found as (
     select
         practice_id,
-        'same_period_duplicate' as finding,
+        case when claimed_by_patient <= 1 and claimed_by_beneficiary <= 1 then 'resent_duplicate' else 'same_period_duplicate' end as finding,
         patient_id,
         month,
         claim_id,

@@ -31,7 +31,8 @@ items as (
         'late_claim:' || patient_id || strftime(month, ':%Y-%m') as item_id,
         null as member_id,
         null as minutes,
-        cast(allowed_amount as decimal(12, 2)) as dollars_at_stake,
+        -- Null where no release of the fee schedule is there yet: the close says so of the claim.
+        cast(coalesce(allowed_amount, 0) as decimal(12, 2)) as dollars_at_stake,
         null as fact,
         month_end,
         billing_practitioner_id,

@@ -77,7 +77,9 @@ judged as (
     qualify row_number() over (partition by claim_id, transaction_id order by level_rank) = 1
 )
 
-select *
+select
+    *,
+    bool_or(outcome = 'rejected') over (partition by claim_id) as was_rejected
 from judged
 where outcome <> 'none'
 qualify

@@ -44,7 +44,9 @@ judged as (
     group by claims.practice_id, claims.claim_id, named.transaction_id, named.interchange_on
 )
 
-select *
+select
+    *,
+    bool_or(is_rejected) over (partition by claim_id) as was_rejected
 from judged
 qualify
     row_number() over (
