@@ -147,8 +147,39 @@ def test_caps_and_tracks_of_the_scrub_are_those_of_the_seeds():
 
     for row in seed("rule_caps"):
         assert codes.most_units(row["procedure_code"], date(2026, 10, 31)) == int(row["max_units"])
-    assert codes.BASE_OF["99439"] == codes.BASE_OF["99490"] == "99490" and codes.BASE_OF["99489"] == "99487"
-    assert set(codes.BASE_OF) == {row["procedure_code"] for row in seed("rule_caps")}
+    october = date(2026, 10, 31)
+    assert (
+        codes.base_of("99439", october) == codes.base_of("99490", october) == "99490" and codes.base_of("99489", october) == "99487"
+    )
+    assert set(codes.CODES) == {row["procedure_code"] for row in seed("rule_caps")}
+
+
+def test_the_base_code_of_a_track_is_that_of_the_service_date(monkeypatch):
+    """A year that replaces a base code (as G2065 was by 99426) leaves the claims of the year before as they were."""
+    seeds = codes._rules
+
+    def replaced(seed: str) -> list[dict[str, str]]:
+        rows = seeds(seed)
+        if seed != "rule_bands":
+            return rows
+        old = next(row for row in rows if row["procedure_code"] == "99490")
+        return [
+            *(row for row in rows if row is not old),
+            {**old, "effective_to": "2026-12-31"},
+            {**old, "procedure_code": "99990", "effective_from": "2027-01-01"},
+        ]
+
+    monkeypatch.setattr(codes, "_rules", replaced)
+    monkeypatch.setattr(codes, "_BASES", codes._bases())
+    codes.base_of.cache_clear()
+    sieve._passes.cache_clear()
+    try:
+        assert [codes.base_of(code, date(2026, 12, 31)) for code in ("99490", "99439")] == ["99490", "99490"]
+        assert [codes.base_of(code, date(2027, 1, 31)) for code in ("99990", "99439")] == ["99990", "99990"]
+        assert scrub(written()) == []
+    finally:
+        codes.base_of.cache_clear()
+        sieve._passes.cache_clear()
 
 
 def test_a_cap_is_that_of_the_service_date(monkeypatch):

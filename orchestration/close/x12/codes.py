@@ -25,24 +25,43 @@ def _rules(seed: str) -> list[dict[str, str]]:
         return list(csv.DictReader(handle))
 
 
-def _bases() -> dict[str, str]:
-    """Code -> the base code of its track: the tracks of rule_bands, and the levels of advanced primary care, which have no add-on."""
+def _until(row: dict[str, str]) -> str:
+    return row["effective_to"] or "9999-12-31"
+
+
+def _bases() -> dict[str, list[tuple[str, str, str]]]:
+    """Code -> the base codes of its track, each with its days: the tracks of rule_bands, and the levels of advanced primary care, which have no add-on."""
     bands = _rules("rule_bands")
-    base_of_track = {(row["program"], row["track"]): row["procedure_code"] for row in bands if row["is_base"] == "true"}
-    bases = {row["procedure_code"]: base_of_track[row["program"], row["track"]] for row in bands}
-    return bases | {row["procedure_code"]: row["procedure_code"] for row in _rules("rule_apcm_levels")}
+    bases: dict[str, list[tuple[str, str, str]]] = {}
+    for row in bands:
+        for base in bands:
+            if base["is_base"] == "true" and (base["program"], base["track"]) == (row["program"], row["track"]):
+                first, last = max(row["effective_from"], base["effective_from"]), min(_until(row), _until(base))
+                if first <= last:
+                    bases.setdefault(row["procedure_code"], []).append((first, last, base["procedure_code"]))
+    for row in _rules("rule_apcm_levels"):
+        bases.setdefault(row["procedure_code"], []).append((row["effective_from"], _until(row), row["procedure_code"]))
+    return bases
 
 
 def _caps() -> dict[str, list[tuple[str, str, int]]]:
     caps: dict[str, list[tuple[str, str, int]]] = {}
     for row in _rules("rule_caps"):
-        until = row["effective_to"] or "9999-12-31"
-        caps.setdefault(row["procedure_code"], []).append((row["effective_from"], until, int(row["max_units"])))
+        caps.setdefault(row["procedure_code"], []).append((row["effective_from"], _until(row), int(row["max_units"])))
     return caps
 
 
-BASE_OF = _bases()
+_BASES = _bases()
 _CAPS = _caps()
+CODES = frozenset(_BASES)
+
+
+@lru_cache(maxsize=4096)
+def base_of(code: str, day: date | None) -> str:
+    """The base code of a code's track on this service date; without a date, or outside of all rules, the newest of any time. The code itself is its own."""
+    rows = _BASES[code]
+    of_day = [base for start, end, base in rows if day is not None and start <= day.isoformat() <= end]
+    return code if code in of_day else of_day[-1] if of_day else max(rows)[2]
 
 
 @lru_cache(maxsize=4096)

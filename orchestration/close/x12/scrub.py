@@ -535,7 +535,7 @@ class _Scrubber:
         if not codes.is_procedure_code(code):
             text = "is no CPT or HCPCS code: 5 characters, such as 99490 or G0556"
             self.fault(owner, sv1, "01-2", "procedure-code-form", text)
-        elif code not in codes.BASE_OF:
+        elif code not in codes.CODES:
             text = f"{code} is no care management code; this file bills only CCM, PCM and APCM"
             self.fault(owner, sv1, "01-2", "procedure-code-unknown", text)
         else:
@@ -600,14 +600,14 @@ class _Scrubber:
     def tracks(self, owner: Owners, lines: list[_Line]) -> None:
         """One track a claim, each code on one line up to its cap, an add-on only after its base on the same date."""
         known = [line for line in lines if line.code]
-        bases = sorted({codes.BASE_OF[line.code] for line in known})
+        bases = sorted({codes.base_of(line.code, line.day) for line in known})
         if len(bases) > 1:
             text = f"bills the tracks of {' and '.join(bases)}; a patient-month has one"
             self.fault(owner, known[0].service, "01-2", "two-tracks", text)
         units: Counter[str] = Counter()
         billed: set[tuple[str, date | None]] = set()
         for line in known:
-            code, base = line.code, codes.BASE_OF[line.code]
+            code, base = line.code, codes.base_of(line.code, line.day)
             if code in units:
                 text = f"{code} stands on two lines; put all its units on one"
                 self.fault(owner, line.service, "01-2", "code-on-two-lines", text)

@@ -247,7 +247,7 @@ def _specimen(
     services: str | None = None,
 ) -> str:
     today = f"{sent_on:%Y%m%d}"
-    known = next(iter(codes.BASE_OF.values()))
+    known = next(code for code in sorted(codes.CODES) if codes.base_of(code, sent_on) == code)
     conditions = "*ABF:".join(f"A{number:02d}" for number in range(diagnoses))
     services = services or f"1~SV1*HC:{known}*1*UN*1***1~DTP*472*D8*{today}"
     transaction = (
