@@ -48,7 +48,6 @@ def show(view: View) -> None:
             "minutes": ("Minutes", look.whole),
             "month": ("Month", look.month),
             "due_on": ("Due", look.day),
-            "days_left": ("Days left", look.whole),
             "last_day": ("Last day", look.day),
             "item_id": ("Item", look.item),
         },
