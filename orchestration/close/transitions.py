@@ -1,6 +1,6 @@
 """What became of each practice-month, as an append-only record: open -> proposed -> closed v1 -> v2 ..., and what was held -> released.
 
-One file per practice, `closes/<practice_id>/transitions.jsonl`, one JSON object a line: at, who, month, to, version, why, hashes, released.
+One file per practice, `closes/<practice_id>/transitions.jsonl`, one JSON object a line: at, who, month, to, version, why, hashes, released (docs/holds.md).
 A packet that a crash left without its line gets it from its own approval and manifest the next time anyone writes here, so that
 the record is complete however often a close was killed.
 """
@@ -13,10 +13,13 @@ import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from orchestration.close.versions import reading, versions
+import pyarrow.parquet as pq
+
+from orchestration.close.versions import HELD_AFTER, reading, versions
 from orchestration.house import House, sync_folder
 
 
@@ -111,26 +114,60 @@ def _closed(folder: Path, version: int) -> dict[str, Any]:
 
 
 def _released(folder: Path, version: int, manifest: dict[str, Any], approval: dict[str, Any]) -> list[dict[str, str]]:
-    """Patient-months that an earlier version held and this one claims, and what released them."""
+    """Patient-months that an earlier version, or a later run behind it, held last and this one claims, and what released each."""
     held: dict[str, str] = {}
     for earlier in range(1, version):
-        for row in _rows(folder / f"v{earlier}" / "held.csv"):
-            held[row["patient_id"]] = row["reason"]
-    claimed = sorted({row["patient_id"] for row in _rows(folder / f"v{version}" / "claims.csv")} & set(held))
+        for row in _rows(folder / f"v{earlier}" / "claims.csv"):  # what that one claimed, it released
+            held.pop(row["patient_id"], None)
+        for file in (folder / f"v{earlier}" / "held.csv", folder / HELD_AFTER.format(earlier)):
+            held |= {row["patient_id"]: row["reason"] for row in _rows(file)}
+    packet = folder / f"v{version}"
+    claimed = sorted({row["patient_id"] for row in _rows(packet / "claims.csv")} & set(held))
     accepted = {one["patient_id"] for one in manifest.get("accepted", ())}
-    if approval["waiver"]:
-        how = "waived"
-    elif manifest["newest_night"] >= manifest.get("final_day", "9999-12-31"):
-        how = "final_day"
-    else:
-        how = "documented"
+    time = _Time(packet) if any(held[patient_id] in TIME for patient_id in claimed) else None
     found = []
     for patient_id in claimed:
-        by = how
-        if held[patient_id] == "quarantined_facts":  # no waiver and no day releases it
-            by = "accepted" if patient_id in accepted else "mended"
-        found.append({"patient_id": patient_id, "was": held[patient_id], "by": by})
+        was = held[patient_id]
+        if time is not None and was in TIME:
+            by = _let_go(time, patient_id, was, manifest, approval)
+        else:  # no waiver and no day releases it
+            by = "accepted" if was == "quarantined_facts" and patient_id in accepted else "mended"
+        found.append({"patient_id": patient_id, "was": was, "by": by})
     return found
+
+
+TIME = ("undocumented_time", "unresolved_time")  # what a waiver or the final day may let go
+
+
+def _let_go(time: _Time, patient_id: str, was: str, manifest: dict[str, Any], approval: dict[str, Any]) -> str:
+    """What released a claim that was held for its time. Where the decision does not say it, the time that still stands in the packet does."""
+    if patient_id in time.holds:
+        return "waived"
+    if manifest["newest_night"] < manifest.get("final_day", ""):
+        return "documented"
+    if patient_id not in time.undocumented and not (was == "unresolved_time" and patient_id in time.unresolved):
+        return "documented"
+    return "waived" if approval["waiver"] else "final_day"
+
+
+class _Time:
+    """The patients of a packet whose time holds their claims by the rules (`holds`), and those with undocumented time that would change the claim or with
+    unresolved time, whatever day it is."""
+
+    def __init__(self, packet: Path) -> None:
+        decisions = _columns(packet / "decisions.parquet", "patient_id", "decision")
+        self.holds = {patient_id for patient_id, decision in decisions if decision == "held"}
+        worth: dict[str, Decimal] = {}
+        for patient_id, dollars in _columns(packet / "undocumented_time.parquet", "patient_id", "dollars_at_stake"):
+            worth[patient_id] = worth.get(patient_id, Decimal(0)) + dollars
+        self.undocumented = {patient_id for patient_id, dollars in worth.items() if dollars}
+        ledger = _columns(packet / "minute_ledger.parquet", "patient_id", "disposition", "seconds")
+        self.unresolved = {p for p, disposition, seconds in ledger if disposition in ("staff_overlap", "runaway_timer") and seconds}
+
+
+def _columns(path: Path, *names: str) -> list[tuple[Any, ...]]:
+    table = pq.read_table(path, columns=list(names))
+    return list(zip(*(table[name].to_pylist() for name in names), strict=True))
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

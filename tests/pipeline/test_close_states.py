@@ -9,6 +9,7 @@ import shutil
 from contextlib import ExitStack
 from datetime import date
 
+import pyarrow.parquet as pq
 import pytest
 
 from orchestration.answer.difference import compare
@@ -56,14 +57,31 @@ def test_every_close_of_the_demo_is_recorded_once_with_who_when_and_hashes(demo)
 
 def test_what_a_supplement_releases_says_how_it_was_released(demo):
     home, _ = demo
-    released = [
-        (folder.name, r) for folder in home.glob("closes/[a-z]*") for t in transitions(home, folder.name) for r in t["released"]
-    ]
-    assert released and {r["by"] for _, r in released} <= {"documented", "final_day", "waived"}
-    for practice, one in released:
-        assert one["patient_id"] in {
-            row["patient_id"] for p in (home / "closes" / practice).glob("*/v1/held.csv") for row in csv.DictReader(p.open())
-        }
+    seen = set()
+    for folder in home.glob("closes/[a-z]*"):
+        for closed in (t for t in transitions(home, folder.name) if t["to"] == "closed"):
+            packet, first = (folder / closed["month"] / f"v{version}" for version in (closed["version"], 1))
+            held = {row["patient_id"]: row["reason"] for row in csv.DictReader((first / "held.csv").open())}
+            claimed = {line["patient_id"] for line in lines(packet)} if packet != first else set()
+            assert {one["patient_id"]: one["was"] for one in closed["released"]} == {p: held[p] for p in held.keys() & claimed}
+            # The demo's supplements are of after the final day and none is waived: whose time still stands, that day let go.
+            assert not closed["released"] or json.loads((packet / "manifest.json").read_text())["is_waived"] is False
+            stands = left_of(packet, "undocumented_time") & left_of(first, "undocumented_time")
+            stands |= {
+                (p, "unresolved") for p, what in left_of(packet, "minute_ledger") if what in ("staff_overlap", "runaway_timer")
+            }
+            for one in closed["released"]:
+                mine = {what for patient_id, what in stands if patient_id == one["patient_id"]}
+                is_left = mine if one["was"] == "unresolved_time" else mine - {"unresolved"}
+                assert one["by"] == ("final_day" if is_left else "documented"), one
+                seen.add((one["was"], one["by"]))
+    assert seen == {("undocumented_time", "documented"), ("undocumented_time", "final_day"), ("unresolved_time", "final_day")}
+
+
+def left_of(packet, table):
+    """(patient, item or disposition) of a packet's undocumented time or ledger."""
+    what = "item_id" if table == "undocumented_time" else "disposition"
+    return {(row["patient_id"], row[what]) for row in pq.read_table(packet / f"{table}.parquet").to_pylist()}
 
 
 def test_a_proposal_writes_nothing_but_itself_and_is_what_the_close_then_sends(next_night, tmp_path):
