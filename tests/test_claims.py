@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import date
 from decimal import Decimal
 
-import pytest
-
-from orchestration.close.claims import Draft, Line, claim_id, split_name
+from orchestration.close.claims import Draft, Line, claim_id
 from orchestration.close.x12.model import CLAIMS
 
 
@@ -17,21 +15,6 @@ def test_a_claim_id_is_the_same_for_the_same_claim_and_another_for_another():
     assert one == claim_id("lakeside", "P1", month, 1) and len(one) == 19 and one.startswith("CCM2610")
     others = {claim_id("lakeside", "P1", month, 2), claim_id("lakeside", "P2", month, 1), claim_id("prairie", "P1", month, 1)}
     assert one not in others and len(others) == 3
-
-
-@pytest.mark.parametrize(
-    ("name", "split"),
-    [
-        ("Jane Doe", ("Doe", "Jane")),
-        ("Jane Doe, MD", ("Doe", "Jane")),
-        ("Doe, Jane", ("Doe", "Jane")),
-        ("Mary Ann van Dyke, DO", ("Dyke", "Mary")),
-        ("Cher", ("Cher", "")),
-        ("", ("", "")),
-    ],
-)
-def test_a_member_name_splits_into_last_and_first(name, split):
-    assert split_name(name) == split
 
 
 def test_a_claim_with_a_fault_is_held_with_its_dollars_and_the_others_go_on():

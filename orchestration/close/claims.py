@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.close.names import split_name
 from orchestration.close.x12.codes import MOST_POINTERS
 from orchestration.close.x12.model import CLAIMS, LINE, PATIENT
 from orchestration.house import HouseError
@@ -88,16 +88,6 @@ def claim_id(practice_id: str, patient_id: str, month: date, attempt: int) -> st
     """CLM01, 19 characters: the month and a hash of what the claim is for. The same claim always has the same id."""
     text = f"{practice_id}\0{patient_id}\0{month:%Y-%m}\0{attempt}"
     return f"CCM{month:%y%m}{base64.b32encode(hashlib.sha256(text.encode()).digest())[:12].decode()}"
-
-
-def split_name(name: str) -> tuple[str, str]:
-    """(last name, first name) of a care team member's `name`: 'Jane Doe', 'Jane Doe, MD' or 'Doe, Jane'."""
-    parts = [part.strip() for part in name.split(",") if part.strip()]
-    titles = re.compile(r"^(Jr|Sr|II|III|IV|[A-Z]\.?[A-Z.\-]*)\.?$")
-    if len(parts) > 1 and not all(titles.match(part) for part in parts[1:]):
-        return parts[0], parts[1].split()[0]
-    words = (parts[0] if parts else name).split()
-    return (words[-1], words[0]) if len(words) > 1 else (words[0] if words else "", "")
 
 
 def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date, *, waived: bool) -> Draft:

@@ -1,0 +1,99 @@
+"""The rendering practitioner's last and first name on the claim, however the export writes the member's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestration.close.names import split_name
+
+# As the office may write them; with and without dots, a comma and capitals.
+TITLES = (
+    "Dr", "Mr", "Mrs", "Ms", "Prof", "MD", "NP", "PA", "PA-C", "CNS", "CNM", "FNP", "FNP-BC", "FNP-C", "APRN", "ARNP", "DNP", "PhD",
+    "PharmD", "RN", "MPH", "MBA", "FACP", "FAAFP", "MBBS", "Jr", "Sr", "II", "III", "IV",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("Jane Doe", ("Doe", "Jane")),
+        ("Jane Doe, MD", ("Doe", "Jane")),
+        ("Doe, Jane", ("Doe", "Jane")),
+        ("Cher", ("Cher", "")),
+        ("", ("", "")),
+        (" ", ("", "")),
+        ("DOE, JANE", ("DOE", "JANE")),
+        ("SMITH, AL", ("SMITH", "AL")),
+        ("DR. JANE DOE", ("DOE", "JANE")),
+        ("Jane Doe MD", ("Doe", "Jane")),
+        ("Jane Doe, PhD", ("Doe", "Jane")),
+        ("JANE M. DOE, M.D., F.A.C.P.", ("DOE", "JANE")),
+        ("Jane M. Doe", ("Doe", "Jane")),
+        ("Doe, Jane M.", ("Doe", "Jane")),
+        ("DOE III, JOHN, PA-C", ("DOE", "JOHN")),
+        ("Doe, Jr., John", ("Doe", "John")),
+        ("Doe, Dr. Jane", ("Doe", "Jane")),
+        ("Prof. Dr. Jane Doe", ("Doe", "Jane")),
+        ("Jane Doe MD/PhD", ("Doe", "Jane")),
+        ("Jane Doe, MD, Board Certified", ("Doe", "Jane")),
+        ("  Jane   Doe ,MD, ", ("Doe", "Jane")),
+        ("O'Brien-Smith, Mary-Kate", ("O'Brien-Smith", "Mary-Kate")),
+        # Particles: with the last name in front of a comma, or where they are written small.
+        ("Mary Ann van Dyke, DO", ("van Dyke", "Mary")),
+        ("Anna van der Berg", ("van der Berg", "Anna")),
+        ("van der Berg, Anna, MD", ("van der Berg", "Anna")),
+        ("VAN DER BERG, ANNA", ("VAN DER BERG", "ANNA")),
+        ("de la Cruz", ("de la Cruz", "")),
+        ("Dr. Maria de la Cruz FNP-BC", ("de la Cruz", "Maria")),
+        ("Maria De La Cruz", ("Cruz", "Maria")),
+        ("anna van der berg", ("van der berg", "anna")),
+        ("van morrison", ("morrison", "van")),
+        # Who has one name, or is called as a title is.
+        ("Dr. Doe", ("Doe", "")),
+        ("DOE, MD", ("DOE", "")),
+        ("MD", ("MD", "")),
+        ("Dr.", ("Dr.", "")),
+        ("Jane Doe DO", ("Doe", "Jane")),
+        ("jane doe, d.o.", ("doe", "jane")),
+        ("Kim Anh Do", ("Do", "Kim")),
+        ("ANH DO", ("DO", "ANH")),
+        ("Anh Do, DO", ("Do", "Anh")),
+        ("DR. DO, ANH", ("DO", "ANH")),
+        ("Nguyen, Do", ("Nguyen", "Do")),
+        ("Md. Abdul Karim", ("Karim", "Md.")),
+        ("Md Rahman, MD", ("Rahman", "Md")),
+    ],
+)
+def test_a_member_name_splits_into_last_and_first(name: str, split: tuple[str, str]) -> None:
+    assert split_name(name) == split
+
+
+@pytest.mark.parametrize("write", [str, str.upper, str.lower, str.title], ids=["usual", "capitals", "small", "titled"])
+@pytest.mark.parametrize("title", TITLES)
+def test_a_title_is_in_neither_name_however_it_is_written(title: str, write: Callable[[str], str]) -> None:
+    plain = {form: (form(" Doe").strip(), form("Jane")) for form in (str, str.upper)}
+    for said in {write(title), write(title) + ".", ".".join(write(title)) + "."}:
+        for form, split in plain.items():
+            last, first = split[0], split[1]
+            for name in (
+                f"{first} {last} {said}", f"{first} {last}, {said}", f"{last}, {first} {said}", f"{last}, {first}, {said}",
+                f"{last} {said}, {first}", f"{first} M. {last} {said}", f"{first} {last} {said}, MD", f"{first} {last}, RN, {said}",
+            ):  # fmt: skip
+                assert split_name(name) == (last, first), (form, name)
+    if title in ("Dr", "Mr", "Mrs", "Ms", "Prof"):
+        assert split_name(f"{write(title)}. Jane Doe") == split_name(f"{write(title)} Doe, Jane") == ("Doe", "Jane")
+
+
+_WORD = st.sampled_from(["Jane", "DOE", "van", "de", "M.", "Do", "DO", "MD", "Dr.", "Jr.", "III", "PA-C", "o'neil", "É", "-", "."])
+
+
+@given(st.lists(st.lists(_WORD, min_size=1, max_size=4), min_size=1, max_size=4))
+def test_of_any_words_the_last_name_is_never_empty_and_nothing_is_made_up(parts: list[list[str]]) -> None:
+    name = ", ".join(" ".join(words) for words in parts)
+    last, first = split_name(name)
+    given_words = {word for words in parts for word in words}
+    assert last and set(last.split()) <= given_words and set(first.split()) <= given_words and len(first.split()) <= 1
