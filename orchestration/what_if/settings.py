@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
+from pydantic import BaseModel
 
 from orchestration.house import HouseError
 from orchestration.practices import Practice, practices_of
@@ -53,7 +54,11 @@ def with_settings(practices: Mapping[str, Practice], settings: Sequence[tuple[st
 def _set(entry: dict[str, Any], key: str, value: str) -> None:
     *parts, last = key.split(".")
     part: Any = entry
+    model: type[BaseModel] | None = Practice
     for name in parts:
+        model = _model_of(model, name)
+        if model is not None and part.get(name) is None:
+            part[name] = {}  # an optional section: its defaults, or the model says what is missing
         part = part.get(name)
         if not isinstance(part, dict):
             raise HouseError(f"{OPTION} {key}: {name} is no known setting with parts")
@@ -66,3 +71,10 @@ def _set(entry: dict[str, Any], key: str, value: str) -> None:
             raise HouseError(f"{OPTION} {key}: {value!r} is not valid YAML") from None
     else:
         part[last] = value
+
+
+def _model_of(model: type[BaseModel] | None, name: str) -> type[BaseModel] | None:
+    """The model of a section, optional or not; None where the setting has no parts or parts of any name."""
+    field = model.model_fields.get(name) if model is not None else None
+    kinds = (field.annotation, *get_args(field.annotation)) if field is not None else ()
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from orchestration.house import HouseError
-from orchestration.practices import Practice
+from orchestration.practices import ClaimFileSettings, Practice
 from orchestration.what_if.settings import parsed, with_settings
 from tests.pipeline.homes import ccm
 
@@ -46,6 +46,13 @@ def test_values_are_read_by_the_settings_type():
     assert changed("charges={'99490': 80}").charges == {"99490": Decimal("80.00")}
 
 
+def test_an_optional_section_that_the_practice_has_not_is_taken_with_its_defaults():
+    assert PRACTICES["lakeside"].claim_file is None
+    practice = changed("claim_file.usage_indicator=P", "claim_file.line_breaks=true")
+    assert practice.claim_file == ClaimFileSettings(usage_indicator="P", line_breaks=True)
+    assert changed("operations.nights=weekdays").operations.nights == "weekdays"
+
+
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
@@ -56,6 +63,11 @@ def test_values_are_read_by_the_settings_type():
         ("close.last_day=9", "practice lakeside, key close.last_day: is no known key"),
         ("locality=77", "MAC 06102, state IL, locality 77 is in no GPCI release"),
         ("npi.first=1", "npi is no known setting with parts"),
+        ("claim.usage_indicator=P", "claim is no known setting with parts"),
+        ("close.standing_approver.name=Ann", "standing_approver is no known setting with parts"),
+        ("claim_file.usage_indicator=X", "practice lakeside, key claim_file.usage_indicator: Input should be 'T' or 'P'"),
+        ("claim_file.indicator=P", "practice lakeside, key claim_file.indicator: is no known key"),
+        ("delivery.profile=west", "practice lakeside, key delivery.url: is missing"),
         ("charges={'99490'", "is not valid YAML"),
         ("time_zone=America/Denver", "the extracts' local times were read with it"),
         ("practice_id=other", "is no setting"),
