@@ -22,11 +22,13 @@ MONTH_CHECKS = {
     "no_time_without_a_note": "Great Expectations, months that may still close: time that nobody documented.",
     "no_open_timer": "Great Expectations, months that may still close: timers that were never stopped.",
     "no_completed_visit_without_time": "Great Expectations, months that may still close: completed contacts that nobody logged.",
+    "no_call_without_time": "Great Expectations, months that may still close: calls of the phone system that nobody logged.",
 }
 _MONTH_CHECK_OF = {
     "missing_note": "no_time_without_a_note",
     "open_timer": "no_open_timer",
     "visit_without_time": "no_completed_visit_without_time",
+    "call_without_time": "no_call_without_time",
 }
 UNDOCUMENTED = dg.AssetKey(["marts", "undocumented_time"])
 

@@ -123,6 +123,7 @@ UNDOCUMENTED = {
     "missing_note": "no time without a note",
     "open_timer": "no timer without an end",
     "visit_without_time": "no completed CCM contact without time",
+    "call_without_time": "no call of the phone system without time",
 }
 # A warning from the first day of the month, an error once the close is near; the gate reads neither: what time would change is held, not refused.
 MONTH_RULES = [Rule(kind, 0, "warn", f"{text} in a month that may still close") for kind, text in UNDOCUMENTED.items()] + [

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import yaml
 
 from orchestration.contracts import extract_contracts, optional_tables
 from orchestration.gate.gate import _by_completeness, _seen
-from orchestration.house import House
+from orchestration.house import DATA_CONTRACTS, House
+from orchestration.judge import assets
+from orchestration.judge.expectations import UNDOCUMENTED, judge_open_months
 from orchestration.take_in import lake
 from orchestration.transform import compiled
 from tests.answers.letters import NORTH
@@ -170,3 +173,32 @@ def test_an_old_log_of_calls_refuses_no_close(table, refuses):
     )
     said = _by_completeness(_seen(con, [NORTH.practice_id], date(2026, 10, 1)), NORTH, date(2026, 10, 1))
     assert any(one.startswith(table) for one in said) is refuses
+
+
+def test_every_kind_of_undocumented_time_has_its_check_in_the_months_that_may_still_close():
+    contract = yaml.safe_load((DATA_CONTRACTS / "marts" / "undocumented_time.odcs.yaml").read_text(encoding="utf-8"))
+    (kind,) = (column for column in contract["schema"][0]["properties"] if column["name"] == "kind")
+    words = {word for rule in kind["quality"] for word in rule.get("arguments", {}).get("validValues", ())}
+    assert "call_without_time" in words and words == set(UNDOCUMENTED) == set(assets._MONTH_CHECK_OF)
+    assert set(assets._MONTH_CHECK_OF.values()) == set(assets.MONTH_CHECKS)
+
+
+@pytest.mark.parametrize(
+    ("newest_night", "at_fault"), [("2026-10-20", "call_without_time"), ("2026-10-28", "call_without_time__overdue")]
+)
+def test_a_call_that_nobody_logged_is_told_by_the_night_and_red_once_the_close_is_near(tmp_path, newest_night, at_fault):
+    house = House(tmp_path)
+    with duckdb.connect(str(house.warehouse)) as con:
+        con.execute("create schema intermediate; create schema marts")
+        con.execute(
+            "create table intermediate.int_months__close as select 'north' as practice_id, date '2026-10-01' as month, true as is_open, "
+            "date '2026-11-03' as close_opens_on, $1::date as newest_night, date '2026-10-27' as overdue_from",
+            [newest_night],
+        )
+        con.execute(
+            "create table marts.undocumented_time as select 'north' as practice_id, date '2026-10-01' as month, 'call_without_time' as kind, "
+            "12 as minutes, 49.17 as dollars_at_stake"
+        )
+    failed = {one.check: one for one in judge_open_months(house) if not one.passed}
+    assert failed.keys() == {at_fault} and failed[at_fault].practice_ids == ("north",)
+    assert "north 2026-10: 1 items, 12 minutes, $49.17, due 2026-11-02" in failed[at_fault].detail
