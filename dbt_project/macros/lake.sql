@@ -178,6 +178,12 @@
     ('coverages', 'consents', 'conditions', 'care_plans', 'stays')
 {%- endmacro %}
 
+{#- What of the quarantine may hide a reason not to bill. A patient keeps the last good row, and that one says living of who may be dead. -#}
+{% macro may_forbid(quarantine) -%}
+    ({{ quarantine }}.table_name in {{ deciding_panel_tables() }}
+        or ({{ quarantine }}.table_name = 'patients' and {{ quarantine }}.column_name = 'deceased_date'))
+{%- endmacro %}
+
 {#- Tables whose nights bring only what changed: what a lost night had is in no later file. -#}
 {% macro log_tables() -%}
     ('appointments', 'services', 'time_entries', 'calls')

@@ -67,10 +67,11 @@ _QUARANTINED_PRESENCES = """
         )
     order by patient_id, extract_date, line_number
 """
-# And what may hide a reason not to bill: the rows for which the close holds a claim.
-_QUARANTINED_FACTS = """
+# And what may hide a reason not to bill: the rows for which the close holds a claim. One of patients may be among the presences already.
+_QUARANTINED_FACTS = f"""
     select file_id, practice_id, extract_date, table_name, line_number, column_name, 'in quarantine' as reason, patient_id
-    from intermediate.int_quarantined_facts where practice_id = $practice
+    from intermediate.int_quarantined_facts
+    where practice_id = $practice and (file_id, line_number) not in (select (file_id, line_number) from ({_QUARANTINED_PRESENCES}))
     order by patient_id, table_name, extract_date, line_number
 """
 _SNAPSHOT = """

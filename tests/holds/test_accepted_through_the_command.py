@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import timedelta
 
 import pytest
 
@@ -68,3 +69,27 @@ def test_a_harmful_drift_and_an_unreadable_row_wait_for_a_name_and_a_reason(tmp_
     names = [json.loads(line)["by"] for line in (home / "closes" / "alpha" / "acceptances.jsonl").read_text().splitlines()]
     assert names == ["R. Roe"] * len(names) and len(names) >= 2
     assert rows(home, "select count(*) as n from close_holds where not is_accepted")[0]["n"] == 0
+
+
+@pytest.mark.long
+def test_the_claim_of_who_may_be_dead_goes_out_once_a_good_row_says_that_they_live(tmp_path):
+    home, clinic = tmp_path / "home", Clinic("alpha", 1, patients=3)
+    configure(home, [clinic])
+    clinic.land(home)
+    dead = [{**row, "deceased_date": "yes"} if row["patient_id"] == clinic.id(2) else row for row in clinic.panel()["patients"]]
+    write(home, "alpha", NEWEST_NIGHT, "patients", dead)
+    assert ccm("nightly", home=home).code == 0
+    first = json.loads(ccm(*CLOSE, home=home).out)[0]
+    assert (first["outcome"], first["held"]) == ("closed", 1), first
+    folder = home / "closes" / "alpha" / "2026-10"
+    assert column(folder / "v1" / "claims.csv", "patient_id") == {clinic.id(1), clinic.id(3)}
+    assert column(folder / "v1" / "held.csv", "reason") == {"quarantined_facts"}
+
+    clinic.land_night(home, NEWEST_NIGHT + timedelta(days=1), as_panel=True)
+    assert ccm("nightly", home=home).code == 0
+    again = json.loads(ccm(*CLOSE, home=home).out)[0]
+    assert again["outcome"] == "closed", again
+    assert column(folder / "v2" / "claims.csv", "patient_id") == {clinic.id(2)}
+    for version in ("1", "2"):
+        rebuilt = ccm("rebuild", "--practice", "alpha", "--month", "2026-10", "--version", version, home=home)
+        assert rebuilt.code == 0, rebuilt.out

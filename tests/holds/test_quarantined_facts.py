@@ -141,6 +141,54 @@ def test_of_a_patient_who_left_the_last_snapshot_that_had_them_counts(home):
         assert "1-P06" in {row["patient_id"] for row in table(close(home, con)["held.csv"])}
 
 
+def said_of_death(home, night, said):
+    """That night's patients, whose faults and days of death are those of `said`: number of the patient -> changes of their row."""
+    of = {f"1-P{number:02d}": changes for number, changes in said.items()}
+    panel = Clinic("alpha", 1).panel()["patients"]
+    write(home, "alpha", night, "patients", [{**row, **of.get(row["patient_id"], {})} for row in panel])
+
+
+def held_for_a_fact(files):
+    return {row["patient_id"]: row["detail"] for row in table(files["held.csv"]) if row["reason"] == "quarantined_facts"}
+
+
+def test_who_may_be_dead_waits_though_the_last_good_row_says_living(home, tmp_path):
+    unsaid = {"deceased_date": "dead, date not said"}
+    several = {**unsaid, "birth_date": "", "billing_practitioner_id": ""}  # of several faults the death is told
+    said_of_death(home, NEWEST_NIGHT, {7: {"birth_date": "unknown"}, 8: unsaid, 9: several})
+    with build(home, MODELS) as con:
+        packet = put_packet(close(home, con), tmp_path / "held")
+        found = rows(
+            con, "select * from marts.close_holds where table_name = 'patients' and kind = 'quarantined_row' order by patient_id"
+        )
+    held = held_for_a_fact({"held.csv": (packet / "held.csv").read_bytes()})
+    assert held.keys() == {"1-P04", "1-P05", "1-P08", "1-P09"}
+    assert held["1-P08"].startswith("in quarantine: patients of 2026-11-04 line 9 (deceased_date). Land")
+    claimed = {row["patient_id"] for row in table((packet / "claims.csv").read_bytes())}
+    assert "1-P07" in claimed and not claimed & {"1-P08", "1-P09"}
+    assert [(one["patient_id"], one["column_name"], one["holds_what"]) for one in found] == [
+        ("1-P08", "deceased_date", "claim"), ("1-P09", "deceased_date", "claim"),
+    ]  # fmt: skip
+    assert rebuild(packet).is_same
+
+    acceptances.record(House(home), "alpha", [{"hold_id": found[0]["hold_id"], "by": "R. Roe", "why": "a slip of the clerk"}])
+    with build(home, MODELS) as con:
+        accepted = put_packet(close(home, con), tmp_path / "accepted")
+    claimed = {row["patient_id"] for row in table((accepted / "claims.csv").read_bytes())}
+    assert "1-P08" in claimed and "1-P09" not in claimed
+    assert rebuild(accepted).is_same
+
+
+def test_a_later_good_row_says_whether_a_patient_lives(home):
+    said_of_death(home, PANEL_NIGHTS[-2], {8: {"deceased_date": "yes"}, 9: {"deceased_date": "yes"}})
+    said_of_death(home, NEWEST_NIGHT, {9: {"deceased_date": "2026-09-20"}})
+    with build(home, MODELS) as con:
+        files = close(home, con)
+    assert not held_for_a_fact(files).keys() & {"1-P08", "1-P09"}
+    claimed = {row["patient_id"] for row in table(files["claims.csv"])}
+    assert "1-P08" in claimed and "1-P09" not in claimed
+
+
 @pytest.mark.long
 def test_a_packet_is_the_same_whatever_other_practices_landed_and_in_whatever_order_it_was_taken_in(home, tmp_path):
     with build(home, MODELS) as con:

@@ -12,7 +12,7 @@ with quarantined as (
         lake.file_id
     from {{ from_lake('quarantine') }} as lake
     inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
-    where files.is_in_force and lake.table_name in {{ deciding_panel_tables() }} and lake.patient_id is not null
+    where files.is_in_force and {{ may_forbid('lake') }} and lake.patient_id is not null
 ),
 
 named as (
