@@ -414,13 +414,76 @@ def test_a_planned_end_does_not_outlast_what_was_ended_before_it(tmp_path):
         of("PractitionerRole", "r2", practitioner=ref("Practitioner/moved"), active=False, period=planned),
         of("PractitionerRole", "r3", practitioner=ref("Practitioner/stays"), period=planned),
     ])  # fmt: skip
+    # over was never seen in force, so that nobody knows for how long it was
     assert {row["consent_id"]: row["revoked_on"] for row in landed(house, "consents")} == {
-        "over": "2026-10-01", "past": "2026-08-31", "runs": "2030-12-31",
+        "over": "2026-06-03", "past": "2026-08-31", "runs": "2030-12-31",
     }  # fmt: skip
     assert [row["termination_date"] for row in landed(house, "coverages")] == ["2026-10-01", "2026-08-31"]
     assert {row["member_id"]: row["active_to"] for row in landed(house, "care_team")} == {
         "doc": "", "nurse": "", "left": "2026-10-01", "moved": "2026-10-01", "stays": "2030-12-31",
     }  # fmt: skip
+
+
+def test_what_is_over_ended_when_it_first_was_and_not_when_a_server_last_stamped_it(tmp_path):
+    first, then, stamped = "2026-09-10T12:00:00Z", "2026-10-05T12:00:00Z", "2026-11-02T12:00:00Z"
+
+    def consents(key: str, *versions: tuple[str | None, str], **more) -> list[dict]:
+        return [consent(key, "p1", updated=at, status=status, **more) for at, status in versions]
+
+    def covers(key: str, code: str, *versions: tuple[str | None, str], **more) -> list[dict]:
+        return [coverage(key, "p1", kind=concept(SOPT, code), updated=at, status=status, **more) for at, status in versions]
+
+    def nurses(key: str, *versions: tuple[str, bool]) -> list[dict]:
+        return [
+            of("Practitioner", key, at, name=[{"family": key}], qualification=[{"code": concept(text="RN")}], active=active)
+            for at, active in versions
+        ]
+
+    def roles(key: str, *versions: tuple[str, bool]) -> list[dict]:
+        return [of("PractitionerRole", key, at, practitioner=ref(f"Practitioner/{key}"), active=active) for at, active in versions]
+
+    on, off, cancelled = "active", "inactive", "cancelled"
+    past, planned = ({"type": "permit", "period": {"end": end}} for end in ("2026-08-31", "2030-12-31"))
+    told = [
+        consents("told", (first, on), (then, off), (stamped, off)),
+        consents("stamped", (first, off), (first, off), (stamped, off)),
+        consents("bare", (None, off), (None, off), (None, off)),
+        consents("seen", (None, on), (None, on), (None, off)),
+        consents("again", (first, off), (then, off), (stamped, on)),
+        consents("draft", (first, "proposed"), (then, off), (stamped, off)),
+        consents("past", (first, off), (first, off), (stamped, off), provision=past),
+        consents("plan", (None, off), (None, off), (stamped, off), provision=planned),
+        covers("b", "121", (None, cancelled), (None, cancelled), (None, cancelled)),
+        covers("b-told", "121", (first, on), (then, cancelled), (stamped, cancelled), start="2014-03-01"),
+        covers("b-seen", "121", (None, on), (None, on), (None, cancelled), start="2015-03-01"),
+        covers("ma", "111", (first, cancelled), (first, cancelled), (stamped, cancelled)),
+        covers("ma-bare", "111", (None, cancelled), (None, cancelled), (None, cancelled), start="2014-03-01"),
+        nurses("left", (first, True), (then, False), (stamped, False)),
+        nurses("moved", (first, True), (first, True), (first, True)), roles("moved", (first, True), (then, False), (stamped, False)),
+    ]  # fmt: skip
+    for number, (name, day) in enumerate((("1-full", "2026-09-22"), ("2-next", "2026-10-20"), ("3-next", "2026-11-03"))):
+        versions = [resource[number] for resource in told]
+        write_export(tmp_path / "bulk" / name, [*(BASE if not number else []), *versions], manifest=f"{day}T12:00:00Z")
+    house = home(tmp_path)
+    report = import_fhir(tmp_path / "bulk", house)
+    assert {row["consent_id"]: row["revoked_on"] for row in landed(house, "consents")} == {
+        "told": "2026-10-05", "again": "", "past": "2026-08-31",
+        "seen": "2026-10-20",  # when it was last seen in force
+        "stamped": "2026-06-03", "bare": "2026-06-03", "draft": "2026-06-03", "plan": "2026-06-03",  # never: on its own day
+    }  # fmt: skip
+    ends = {(row["coverage_type"][-1], row["effective_date"][:4]): row["termination_date"] for row in landed(house, "coverages")}
+    assert ends == {
+        ("a", "2013"): "2013-03-01", ("b", "2013"): "2013-03-01", ("a", "2014"): "2026-10-05", ("b", "2014"): "2026-10-05",
+        ("a", "2015"): "2026-10-20", ("b", "2015"): "2026-10-20",
+        ("e", "2013"): "2026-09-10", ("e", "2014"): "2026-09-22",  # it forbids a claim, so that the last day possible counts
+    }  # fmt: skip
+    assert {row["member_id"]: row["active_to"] for row in landed(house, "care_team")} == {
+        "doc": "", "nurse": "", "left": "2026-10-05", "moved": "2026-10-05",
+    }  # fmt: skip
+    assert report.count("Consent", "inactive since a day that is not said: landed as over on the first day possible") == 5
+    reason = "cancelled on a day that is not said: what pays is landed as over on the first day possible, what forbids a claim on the last"
+    assert report.count("Coverage", reason) == 4
+    assert report.resources["Consent"].older == 16
 
 
 def test_a_refusal_ends_the_consents_before_it(tmp_path):

@@ -30,6 +30,8 @@ _DELETED, _ERRORS = ("deleted",), ("error", "errors")
 _LARGEST_MANIFEST = 50_000_000
 _CHANGES = ("Appointment", "Encounter", "Procedure", "Claim")
 """Types of which changes are landed: what an older version said and the newest does not is taken back."""
+_ENDINGS = ("Consent", "Coverage", "Practitioner", "PractitionerRole")
+"""Types of which a state alone may say that something is over: the versions before say since when."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class BulkFile:
 class Bulk:
     """The exports in DuckDB: for each resource type a table of its name with the newest version of each id, `is_deleted` or not.
 
-    Of those whose changes are landed `older_<type>` has the other versions."""
+    Of those whose changes or endings are landed `older_<type>` has the other versions; `place` counts an id's versions, 1 is the newest."""
 
     connection: duckdb.DuckDBPyConnection
     folder: Path
@@ -276,17 +278,17 @@ def _read(bulk: Bulk, resource_type: str) -> None:
             left join deletions d on d.resource_type = '{resource_type}' and d.id = r.id
             where r.resource_type = '{resource_type}' and r.id <> ''
         )
-        select * exclude (resource_type, exported_at, export), coalesce(last_updated, exported_at) as changed_at from kept
-        qualify row_number() over (
+        select * exclude (resource_type, export), coalesce(last_updated, exported_at) as changed_at, row_number() over (
             partition by id order by coalesce(last_updated, exported_at) desc nulls last, export desc,
                 md5(replace(cast(kept as varchar), export, '')) desc
-        ) {which}
+        ) as place from kept
+        qualify place {which}
         """
 
     con.execute(f'create table "{resource_type}" as {versions("= 1")}')
     newest = con.execute(f'select count(*) from "{resource_type}"').fetchall()[0][0]
     older = lines - nameless - newest
-    if resource_type in _CHANGES:
+    if resource_type in _CHANGES or resource_type in _ENDINGS:
         con.execute(f"create table older_{resource_type} as " + (versions("> 1") if older else f'from "{resource_type}" limit 0'))
     con.execute(f"drop table read_{resource_type}")
     if rows > lines:

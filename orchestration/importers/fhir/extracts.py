@@ -28,7 +28,7 @@ create macro day_of(text) as first_day(text, getvariable('zone'));
 create macro day_until(text) as last_of(text, getvariable('zone'));
 create macro day_at(moment) as cast(timezone(getvariable('zone'), moment) as date);
 create macro changed(moment) as utc(coalesce(moment, getvariable('as_of')));
--- the day on which a source says that something is over, where its state alone says so: that of its newest version
+-- the day of a moment, that of the export where none is known
 create macro ended_at(moment) as day_at(coalesce(moment, getvariable('as_of')));
 -- what is over on a day that cannot be read is not open: no date at all, so that the row is quarantined and its claims wait
 create macro end_of(text, known) as case
@@ -65,6 +65,48 @@ last_step as (select id, arg_max(new_id, steps) as new_id from followed group by
 select t.ref, coalesce(l.new_id, t.id) as patient_id, l.id is not null as is_replaced
 from targets t left join last_step l using (id) where t.type = 'Patient';
 """
+
+
+# Since when what is over by its state alone is over. `first_at`: of the earliest version from which on all say that it is over (a server may stamp such a
+# resource anew whenever it likes); `is_told`: that version has a lastUpdated of its own, and one before it was in force, so that it is the day;
+# `seen_at`: when one before it was last seen in force. A folder that knows no version in force, or only when an export ran, does not say the day.
+def _endings(resource_type: str, is_over: str, never_in_force: str = "false") -> str:
+    return f"""
+create table ends_{resource_type} as
+with every as (
+    select id, place, last_updated, exported_at, {is_over} as is_over, not is_deleted and not ({is_over}) and not ({never_in_force}) as is_in_force
+    from (
+        select * from "{resource_type}" union all by name select * from older_{resource_type}
+    )
+),
+last_before as (
+    select id, min(place) filter (where not is_over) as place, max(greatest(last_updated, exported_at)) filter (where is_in_force) as seen_at
+    from every group by id
+)
+select e.id, coalesce(e.last_updated, e.exported_at) as first_at, case when b.seen_at is not null then least(b.seen_at, first_at) end as seen_at,
+    e.last_updated is not null and b.seen_at is not null as is_told
+from every e join last_before b using (id)
+where e.is_over and e.place < coalesce(b.place, 9223372036854775807)
+qualify row_number() over (partition by e.id order by e.place desc) = 1;
+"""
+
+
+_ENDINGS = (
+    _endings("Practitioner", "coalesce(active = 'false', false)")
+    + _endings("PractitionerRole", "coalesce(active = 'false', false)")
+    + _endings("Coverage", "coalesce(status = 'cancelled', false)", "coalesce(status in ('draft', 'entered-in-error'), false)")
+    + _endings(
+        "Consent",
+        "coalesce(status = 'inactive', false)",
+        "coalesce(status in ('draft', 'proposed', 'rejected', 'entered-in-error'), false)",
+    )
+    + """
+-- `said`: an end that the resource names, which counts where it had come when the resource was first over
+create macro is_said(said, ends) as coalesce(said <= ended_at(ends.first_at), false);
+create macro over_on(said, ends, unless_told) as case
+    when is_said(said, ends) then said when ends.is_told then day_at(ends.first_at) else unless_told end;
+"""
+)
 
 # Whose export it is: the organizations that the command names, else those with the practice's NPI or tax id, and what is part of them. Where the
 # export says nothing of it, all of it is the practice's own.
@@ -103,18 +145,18 @@ with of_roles as (
         min(specialty_taxonomy) as specialty_taxonomy, min(code_taxonomy) as code_taxonomy, string_agg(words, ' ' order by id) as words,
         min(day_of(period_start)) as active_from,
         case when bool_and(period_end is not null or active = 'false')
-            then max(least(day_until(period_end), case when active = 'false' then ended_at(changed_at) end)) end as active_to
-    from roles where member_id is not null group by member_id
+            then max(least(day_until(period_end), case when active = 'false' then ended_at(first_at) end)) end as active_to
+    from roles left join ends_PractitionerRole using (id) where member_id is not null group by member_id
 )
 select p.id, p.npi, coalesce(p.name, 'Practitioner ' || left(p.id, 18)) as name,
     coalesce(r.specialty_taxonomy, r.code_taxonomy, p.taxonomy_code) as taxonomy_code,
     coalesce(credential_of(p.words), credential_of(r.words)) as credential, r.active_from,
-    least(r.active_to, case when p.active = 'false' then ended_at(p.changed_at) end) as active_to,
+    least(r.active_to, case when p.active = 'false' then ended_at(e.first_at) end) as active_to,
     case
         when has_own() and r.has_organization and not r.is_own then 'of another organization'
         when coalesce(credential_of(p.words), credential_of(r.words)) is null then 'no qualification, role or specialty that fhir_words.csv knows'
     end as reason
-from Practitioner p left join of_roles r on r.member_id = p.id
+from Practitioner p left join of_roles r on r.member_id = p.id left join ends_Practitioner e on e.id = p.id
 where not p.is_deleted;
 
 create table members as select id as member_id from judged_Practitioner where reason is null;
@@ -211,14 +253,20 @@ with named as (
     from Coverage c where not c.is_deleted
 )
 select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, coverage_of(c.said) as kinds,
-    end_of(c.period_end, least(day_until(c.period_end), case when c.status = 'cancelled' then ended_at(c.changed_at) end)) as termination_date,
+    -- cancelled on a day that nobody says: what pays ended on the first day possible, what forbids a claim on the last
+    end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, ended_at(e.first_at))
+        else day_until(c.period_end) end) as termination_date,
+    end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, greatest(day_of(c.period_start), day_at(e.seen_at)))
+        else day_until(c.period_end) end) as paid_until,
+    c.status = 'cancelled' and not is_said(day_until(c.period_end), e) and not e.is_told as is_end_unsaid,
     case
         when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
         when coalesce(coverage_of(c.said), '') = 'none' then 'covers no care that is billed here'
         when coverage_of(c.said) is null then 'type and payer that fhir_words.csv does not know'
         else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
     end as reason
-from named c left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id;
+from named c left join ends_Coverage e on e.id = c.id
+left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id;
 
 create table judged_Condition as
 with crosswalk as (
@@ -268,6 +316,13 @@ with refusals as (
     select n.patient_id, program_of(c.words) as program, day_of(coalesce(c.consented, c.period_start)) as refused_on
     from Consent c join patient_refs p on p.ref = c.patient_ref join panel n on n.patient_id = p.patient_id
     where not c.is_deleted and c.provision_type = 'deny' and coalesce(c.status, '') not in ('draft', 'proposed', 'rejected', 'entered-in-error')
+),
+given as (
+    select c.*, least(day_until(c.period_end), (
+        select min(f.refused_on) from refusals f join patient_refs p on p.patient_id = f.patient_id
+        where p.ref = c.patient_ref and f.program = program_of(c.words) and f.refused_on >= day_of(c.consented)
+    )) as said
+    from Consent c where not c.is_deleted
 )
 select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) as consented_on,
     case when c.is_written then 'written' else 'verbal' end as method, c.is_written or c.is_verified as documented,
@@ -279,12 +334,11 @@ select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) a
     coalesce(
         (select 'refused, day not said' from refusals f
             where f.patient_id = n.patient_id and f.program = program_of(c.words) and f.refused_on is null limit 1),
-        end_of(c.period_end, least(
-            day_until(c.period_end), case when c.status = 'inactive' then ended_at(c.changed_at) end,
-            (select min(f.refused_on) from refusals f
-                where f.patient_id = n.patient_id and f.program = program_of(c.words) and f.refused_on >= day_of(c.consented))
-        ))
+        end_of(c.period_end, case when c.status = 'inactive'
+            -- since when nobody says: in force for no longer than it was seen in force, or not beyond its own day
+            then over_on(c.said, e, greatest(day_of(c.consented), day_at(e.seen_at))) else c.said end)
     ) as revoked_on,
+    c.status = 'inactive' and not is_said(c.said, e) and not e.is_told as is_end_unsaid,
     case
         when c.status in ('draft', 'proposed', 'rejected', 'entered-in-error') then 'status ' || c.status
         when program_of(c.words) is null then 'about no care management program that fhir_words.csv knows'
@@ -292,8 +346,8 @@ select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) a
         else coalesce(patient_fault(c.patient_ref, p.patient_id, n.patient_id),
             case when c.provision_type = 'deny' then 'a refusal (provision deny): it ends the consents before it' end)
     end as reason
-from Consent c left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id
-where not c.is_deleted;
+from given c left join ends_Consent e on e.id = c.id
+left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id;
 
 create table judged_Communication as
 select c.id, n.patient_id, c.sent, channel_of(c.medium_words) as channel, outcome_of(c.outcome_words) as outcome, m.member_id,
@@ -463,7 +517,8 @@ EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
         with kinds as (select *, unnest(string_split(kinds, ';')) as coverage_type from judged_Coverage where reason is null)
         select patient_id, coverage_type,
             case when coverage_type in ('medicare_part_a', 'medicare_part_b') then coalesce(mbi, member_id) else member_id end as member_id,
-            priority, day_of(period_start) as effective_date, termination_date
+            priority, day_of(period_start) as effective_date,
+            case when coverage_type in ('medicare_part_a', 'medicare_part_b') then paid_until else termination_date end as termination_date
         from kinds order by patient_id, coverage_type, effective_date, id""",
     ),
     "conditions": (
@@ -548,7 +603,7 @@ def judge(bulk: Bulk, practice: Practice, night: date, as_of: datetime, organiza
         "set variable has_problem_list = (select count(*) > 0 from Condition where not is_deleted and list_contains(categories, 'problem-list-item'))"
     )
     con.execute(_targets())
-    for sql in (_TARGETS, _OWN, _VISITS, _PATIENTS, _FACTS, _CHANGES.replace("{status}", _APPOINTMENT_STATUS)):
+    for sql in (_TARGETS, _ENDINGS, _OWN, _VISITS, _PATIENTS, _FACTS, _CHANGES.replace("{status}", _APPOINTMENT_STATUS)):
         con.execute(sql)
 
 
@@ -610,6 +665,12 @@ select 'Consent', 'no day: landed without one, to be quarantined', count(*) from
 union all
 select 'Consent', 'refused on a day that is not said: landed without one, to be quarantined', count(*)
 from judged_Consent where reason is null and revoked_on like 'refused%'
+union all
+select 'Coverage', 'cancelled on a day that is not said: what pays is landed as over on the first day possible, what forbids a claim on the last', count(*)
+from judged_Coverage where reason is null and is_end_unsaid
+union all
+select 'Consent', 'inactive since a day that is not said: landed as over on the first day possible', count(*)
+from judged_Consent where reason is null and is_end_unsaid
 union all
 select 'Consent', 'neither its source nor a verification is in the resource: landed as not documented', count(*)
 from judged_Consent where reason is null and not documented
