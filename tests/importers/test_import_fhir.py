@@ -674,9 +674,8 @@ def test_a_files_type_is_its_first_resources_own_and_not_that_of_one_contained_i
     report = import_fhir(bulk, house, night=NIGHT)
     assert [row["stay_id"] for row in landed(house, "stays")] == ["s"]
     assert report.resources["Encounter"].used == 1
-    # a comma too many: JSON to the reader, not to Python, so that the first line's type is guessed
-    path.write_text(path.read_text().replace("}\n", ",}\n"))
-    with pytest.raises(HouseError, match=r"Encounter\.000\.ndjson: no line of it is a Practitioner as its first line says"):
+    path.write_text(json.dumps({"resourceType": "Practitioner"})[:-1] + "\n" + path.read_text())
+    with pytest.raises(HouseError, match=r"Encounter\.000\.ndjson, line 1: is no JSON"):
         import_fhir(bulk, house, night=date(2026, 11, 4))
     assert not (house.landing / "clinic" / "2026-11-04").exists()
 
@@ -706,6 +705,30 @@ def test_a_line_that_is_no_json_lands_nothing_and_is_not_quoted(tmp_path):
         import_fhir(bulk, house)
     assert "Secret" not in str(caught.value)
     assert list(house.landing.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        # what a server or a proxy says instead of a file, the end of a line whose beginning was lost, one resource on many lines
+        ("Coverage.001.ndjson", "<html>\n<head><title>502 Bad Gateway</title></head>\n</html>\n", 1),
+        ("Coverage.001.ndjson", '"period":{"start":"2026-01-01"}}\n{"resourceType":"Coverage","id":"c"}\n', 1),
+        ("Patient.001.ndjson", '\n{\n "resourceType": "Patient",\n "id": "Secret"\n}\n', 2),
+        ("Patient.001.ndjson", '[{"resourceType":"Patient","id":"Secret"}]\n', 1),
+        ("Patient.001.ndjson", '{"resourceType":"Patient","id":"a"}\n[1,2]\n', 2),
+        ("Patient.001.ndjson", '{"resourceType":"Patient","id":"a"}\n\n{"resourceType":"Patient","id":"Secret\\ud800"}\n', 3),
+    ],
+)
+def test_a_line_that_is_no_resource_lands_nothing_wherever_it_stands(tmp_path, name, text, line):
+    bulk = write_export(tmp_path / "bulk", [*BASE, coverage("c1", "p1")])
+    (bulk / "Observation.ndjson").write_text("\n")  # an empty file says nothing, and does no harm
+    house = home(tmp_path)
+    import_fhir(bulk, house, night=NIGHT)
+    (bulk / name).write_text(text)
+    with pytest.raises(HouseError, match=rf"{name}, line {line}: is no JSON") as caught:
+        import_fhir(bulk, house, night=date(2026, 11, 4))
+    assert "Secret" not in str(caught.value)
+    assert not (house.landing / "clinic" / "2026-11-04").exists()
 
 
 def test_the_same_import_writes_nothing_and_another_is_refused_until_it_replaces(tmp_path):

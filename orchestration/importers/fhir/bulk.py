@@ -145,17 +145,22 @@ def _look(path: Path, source: Path) -> BulkFile:
     folder = path.parent
     is_deletions, is_errors = folder.name.lower() in _DELETED, folder.name.lower() in _ERRORS
     export = folder.parent if (is_deletions or is_errors) and folder != source else folder
-    return BulkFile(path, export, is_deletions, is_errors, lines, longest, _type_of(first))
+    is_read = lines > 0 and not is_deletions and not is_errors  # those are read whatever their first line says, or not at all
+    return BulkFile(path, export, is_deletions, is_errors, lines, longest, _type_of(first, path) if is_read else "")
 
 
-def _type_of(line: bytes) -> str:
-    """The resource's own type: one contained in it may stand before it. The pattern is for a line that is no JSON, which the reader judges."""
+def _type_of(line: bytes, path: Path) -> str:
+    """The resource's own type: one contained in it may stand before it. Of a first line that is no resource nobody knows what the file has."""
     try:
         content = json.loads(line)
-    except (ValueError, RecursionError):
+    except ValueError:
+        content = None
+    except RecursionError:
         found = _TYPE.search(line)
         return found[1].decode() if found else ""
-    name = content.get("resourceType") if isinstance(content, dict) else None
+    if not isinstance(content, dict):
+        raise _no_json([path])
+    name = content.get("resourceType")
     return name if isinstance(name, str) else ""
 
 
@@ -188,23 +193,33 @@ def _run(bulk: Bulk, sql: str, files: list[BulkFile]) -> None:
     try:
         bulk.connection.execute(sql)
     except duckdb.InvalidInputException:  # its text may quote what it could not read
-        raise HouseError(
-            f"{_where(files)}: is no JSON, so that what this resource says is not known and nothing of the folder is landed; "
-            "the file may be cut short: export or copy it again"
-        ) from None
+        raise _no_json([file.path for file in files]) from None
 
 
-def _where(files: list[BulkFile]) -> str:
-    """The first line that is no JSON: DuckDB says one that is near it."""
-    for file in files:
-        with gzip.open(file.path) if file.path.name.lower().endswith(".gz") else file.path.open("rb") as lines:
+def _no_json(paths: list[Path]) -> HouseError:
+    return HouseError(
+        f"{_where(paths)}: is no JSON of a resource, so that what it says is not known and nothing of the folder is landed; "
+        "the file may be cut short: export or copy it again"
+    )
+
+
+def _where(paths: list[Path]) -> str:
+    """The first line that is no JSON of a resource: DuckDB says one that is near it."""
+    for path in paths:
+        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as lines:
             for number, line in enumerate(lines, 1):
                 try:
-                    if line.strip():
-                        json.loads(line)
-                except ValueError:
-                    return f"{file.path}, line {number}"
-    return " or ".join(str(file.path) for file in files[:3])
+                    if line.strip() and not _is_resource(json.loads(line)):
+                        return f"{path}, line {number}"
+                except (ValueError, RecursionError):
+                    return f"{path}, line {number}"
+    return " or ".join(str(path) for path in paths[:3])
+
+
+def _is_resource(content: object) -> bool:
+    """An object; half a surrogate pair is in no text (raises UnicodeEncodeError, a ValueError)."""
+    json.dumps(content, ensure_ascii=False).encode()
+    return isinstance(content, dict)
 
 
 def _read_deletions(bulk: Bulk) -> None:
