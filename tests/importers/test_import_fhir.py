@@ -21,6 +21,7 @@ from fhir_export import (
     NUCC,
     SNOMED,
     SOPT,
+    STATUS,
     VERIFIED,
     at,
     care_plan,
@@ -193,6 +194,25 @@ def test_conditions_prefer_icd10cm_then_the_dated_map_and_the_rest_is_counted(tm
     assert rows["both"]["onset_date"] == "2015-06-01"
     assert report.count("Condition", "SNOMED CT code without an ICD-10-CM code in rule_snomed_to_icd10cm.csv") == 1
     assert report.count("Condition", "coded in neither ICD-10-CM nor SNOMED CT") == 1
+    assert report.count("Condition", "verification status provisional: not yet a diagnosis") == 1
+
+
+def test_the_state_of_a_condition_is_the_coding_of_its_own_system_wherever_it_stands(tmp_path):
+    def state(system: str, code: str, own: str = "7") -> dict:
+        return {"coding": [{"system": "urn:oid:1.2.3.4", "code": own}, {"system": system, "code": code}]}
+
+    local = "urn:oid:1.2.3.4"
+    house, report = run(tmp_path, [
+        condition("over", "p1", concept(ICD, "E119"), clinicalStatus=state(STATUS, "resolved", "active")),
+        condition("on", "p1", concept(ICD, "I10"), clinicalStatus=state(STATUS, "active", "resolved")),
+        condition("local", "p1", concept(ICD, "E785"), clinicalStatus=concept(local, "inactive")),
+        condition("not", "p1", concept(ICD, "J449"), verificationStatus=state(VERIFIED, "refuted")),
+        condition("maybe", "p1", concept(ICD, "I509"), verificationStatus=state(VERIFIED, "provisional", "confirmed")),
+    ])  # fmt: skip
+    assert {row["condition_id"]: row["clinical_status"] for row in landed(house, "conditions")} == {
+        "over": "resolved", "on": "active", "local": "resolved",
+    }  # fmt: skip
+    assert report.count("Condition", "verification status refuted") == 1
     assert report.count("Condition", "verification status provisional: not yet a diagnosis") == 1
 
 

@@ -13,7 +13,8 @@ from orchestration.importers.export import MAPS
 
 # FHIR's dates may be a year or a month; a time is local to the practice's zone once it is a day. One without a zone of its own is local to the
 # practice, as in any extract: of two the first. A reference becomes one text, whatever form it comes in: `Type/id` (relative, absolute, versioned,
-# urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained).
+# urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained). A state is what the coding of its own system says, wherever among
+# the codings it stands; where none is of that system, the first.
 _MACROS = r"""
 create macro of_local(local, zone) as case
     when timezone(zone, timezone(zone, local) - interval 1 hour) = local then timezone(zone, local) - interval 1 hour
@@ -36,6 +37,7 @@ create macro words(given, more) as lower(concat_ws(' ',
         coalesce(system_of(c->>'$.system') || ':', '') || (c->>'$.code'), c->>'$.display')), 'string_agg', ' '), more));
 create macro texts(concepts) as list_aggregate(json_extract_string(concepts, '$[*].text'), 'string_agg', ' ');
 create macro code_in(given, wanted) as list_filter(given, lambda c: system_of(c->>'$.system') = wanted)[1]->>'$.code';
+create macro state_in(concept, wanted) as coalesce(code_in(codings(concept), wanted), codings(concept)[1]->>'$.code');
 create macro procedure_of(given) as upper(list_filter(given, lambda c: system_of(c->>'$.system') in ('cpt', 'hcpcs')
     and regexp_full_match(upper(c->>'$.code'), '[0-9A-Z][0-9]{3}[0-9A-Z]'))[1]->>'$.code');
 create macro ref_of(reference, type) as coalesce(
@@ -137,8 +139,8 @@ RESOURCES: dict[str, Resource] = {
     "Condition": _of(
         "onsetDateTime abatementDateTime recordedDate abatementString",
         "clinicalStatus verificationStatus category code subject onsetPeriod abatementPeriod abatementAge abatementRange",
-        """ref_of(r.subject, 'Patient') as patient_ref, codings(r.clinicalStatus)[1]->>'$.code' as clinical_status,
-        codings(r.verificationStatus)[1]->>'$.code' as verification_status,
+        """ref_of(r.subject, 'Patient') as patient_ref, state_in(r.clinicalStatus, 'clinical') as clinical_status,
+        state_in(r.verificationStatus, 'verification') as verification_status,
         upper(replace(code_in(codings(r.code), 'icd10cm'), '.', '')) as icd10_code, code_in(codings(r.code), 'snomed') as snomed_code,
         coalesce(json_extract_string(r.category, '$[*].coding[*].code'), []) as categories, len(codings(r.code)) > 0 as is_coded,
         coalesce(r.onsetDateTime, r.onsetPeriod->>'$.start') as onset, r.recordedDate as recorded,
