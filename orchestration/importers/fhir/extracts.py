@@ -300,10 +300,9 @@ where not c.is_deleted;
 create table judged_CarePlan as
 select c.id, n.patient_id, day_of(c.established) as established_on,
     case
-        when c.status in ('draft', 'revoked', 'completed', 'entered-in-error', 'unknown') then 'status ' || c.status
+        -- one that ended or was completed was established all the same
+        when c.status in ('draft', 'revoked', 'entered-in-error', 'unknown') then 'status ' || c.status
         when c.intent in ('proposal', 'option') then 'intent ' || c.intent
-        when day_until(c.ended) < getvariable('night') then 'its period has ended'
-        when c.ended <> '' and day_until(c.ended) is null then 'its period has ended on a day that cannot be read'
         when plan_of(c.words) = 'no' then 'category assess-plan alone: the plan of one note, not a comprehensive one'
         when plan_of(c.words) is null then 'category and title that fhir_words.csv does not know'
         else patient_fault(c.patient_ref, p.patient_id, n.patient_id)

@@ -33,7 +33,7 @@ _SCRATCH = ".fhir.{}.tmp"
 _ASSUMPTIONS = (
     "coverage that only says Medicare is Part A and Part B; eligibility answers (271) put right what is not so",
     "a physician whose degree is not said is an MD",
-    "an active care plan with a category or title of its own is the comprehensive care plan; US Core's assess-plan alone is not",
+    "a care plan with a category or title of its own is the comprehensive care plan; US Core's assess-plan alone is not",
     "a consent is written where the resource has its source, else verbal; it is documented where it has its source or a verification",
     "a Communication about care management that has no coded outcome is a message left",
     "SNOMED CT to ICD-10-CM by rule_snomed_to_icd10cm.csv, where a condition has no ICD-10-CM code: own curation, not a coder's work",

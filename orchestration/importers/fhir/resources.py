@@ -184,7 +184,7 @@ RESOURCES: dict[str, Resource] = {
     "CarePlan": _of(
         "status intent title created", "category subject period",
         """r.status, r.intent, ref_of(r.subject, 'Patient') as patient_ref, coalesce(r.period->>'$.start', r.created) as established,
-        r.period->>'$.end' as ended, words(all_codings(r.category), concat_ws(' ', texts(r.category), r.title)) as words""",
+        words(all_codings(r.category), concat_ws(' ', texts(r.category), r.title)) as words""",
     ),
     "Consent": _of(
         "status dateTime", "scope category patient performer sourceAttachment sourceReference policyRule provision verification",
