@@ -369,6 +369,50 @@ def test_visits_become_appointments_only_where_the_export_has_none_of_its_own(tm
     assert report.count("Encounter", "a visit without a procedure code; the export has Appointments of its own") == 1
 
 
+def test_the_patient_of_an_appointment_is_the_actor_who_is_found_as_one(tmp_path):
+    def call(key: str, *actors: dict) -> dict:
+        return of("Appointment", key, status="fulfilled", start=at("2026-10-05"), end=at("2026-10-05", "15:20:00"),
+                  participant=[{"actor": actor, "status": "accepted"} for actor in actors])  # fmt: skip
+
+    who, number = ref("Patient/p1"), {"identifier": {"system": NPI, "value": "1987654328"}}
+    room = {"identifier": {"system": "urn:rooms", "value": "2"}}
+    np = practitioner("np", "NP", identifier=[{"system": NPI, "value": "1987654328"}])
+    house, report = run(tmp_path, [
+        np, call("plain", ref("Practitioner/np"), who), call("number", number, who), call("typed", {"type": "Practitioner", **number}, who),
+        call("urn", ref("urn:uuid:np"), ref("urn:uuid:p1")), call("room", {"type": "Location", **room}, who, number), call("bare", room, who, number),
+        call("lost", {"type": "Practitioner", **number}, ref("Patient/p9")),
+    ])  # fmt: skip
+    rows = landed(house, "appointments")
+    assert {row["appointment_id"] for row in rows} == {"plain", "number", "typed", "urn", "room", "bare"}
+    assert {(row["patient_id"], row["member_id"]) for row in rows} == {("p1", "np")}
+    assert report.count("Appointment", "its patient is not in the export, or the reference cannot be resolved") == 1
+    assert (
+        report.count("references", "to a practitioner who is not in the export, or cannot be resolved") == 1
+    )  # the room that says no type
+
+
+def test_a_visit_of_ones_own_and_another_practices_claim_for_the_like_are_two_services(tmp_path):
+    own, other = (of("Organization", key, name=key, active=True, identifier=[{"system": NPI, "value": number}])
+                  for key, number in (("own", CLINIC.configuration()["npi"]), ("other", "1992999999")))  # fmt: skip
+    untold = of(
+        "Procedure",
+        "untold",
+        status="completed",
+        subject=ref("Patient/p1"),
+        code=concept(CPT, "99213"),
+        performedDateTime="2026-10-06",
+    )
+    house, _ = run(tmp_path, [
+        own, other, claim("theirs", "p1", "2026-10-05", "99214", provider=ref("Organization/other")),
+        encounter("ours", "p1", "2026-10-05", type_=concept(CPT, "99214")),
+        # told twice by the practice itself, and once by what does not say whose it is
+        claim("mine", "p1", "2026-10-06", "99213"), encounter("again", "p1", "2026-10-06", type_=concept(CPT, "99213")), untold,
+    ])  # fmt: skip
+    assert {row["service_id"]: (row["billed_by"], row["member_id"]) for row in landed(house, "services")} == {
+        "Claim-theirs-1": ("other_practice", ""), "Encounter-ours": ("own_practice", "doc"), "Claim-mine-1": ("own_practice", "doc"),
+    }  # fmt: skip
+
+
 def test_one_service_told_three_times_is_one(tmp_path):
     told = [
         claim("k1", "p1", "2026-09-02", "99214", "G0439"), claim("draft", "p1", "2026-09-02", "99214", use="preauthorization"),

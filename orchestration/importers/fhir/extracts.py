@@ -370,7 +370,13 @@ where not c.is_deleted;
 _CHANGES = """
 create table judged_Appointment as
 with every as (
-    select *, true as is_newest from Appointment union all by name select *, false as is_newest from older_Appointment
+    -- an actor who is an identifier alone, or a uuid, may be anybody: the patient is who is found as one
+    select a.*, coalesce((
+        select arg_min(x.ref, x.ord) from unnest(a.patient_refs) with ordinality as x (ref, ord) join patient_refs r on r.ref = x.ref
+    ), a.patient_refs[1]) as patient_ref
+    from (
+        select *, true as is_newest from Appointment union all by name select *, false as is_newest from older_Appointment
+    ) a
 ),
 -- one that was planned and is only proposed again is cancelled, as the version said that planned it
 standing as (
@@ -451,8 +457,12 @@ select s.* exclude (service_date, changed_at),
 from standing s
 left join own_organizations o using (organization_id)
 left join members m on m.member_id = s.member_id
--- one service told by claim, procedure and encounter is one: the claim's
-qualify s.is_withdrawn or s.rank = min(s.rank) filter (not s.is_withdrawn) over (partition by s.patient_id, s.procedure_code, s.service_date);
+-- one service told by claim, procedure and encounter is one: the claim's. Another practice's is another service; what does not say whose it is, is not
+qualify s.is_withdrawn or (
+    s.rank = min(s.rank) filter (not s.is_withdrawn) over (partition by s.patient_id, s.procedure_code, s.service_date, billed_by)
+    and (s.organization_id is not null or m.member_id is not null
+        or s.rank = min(s.rank) filter (not s.is_withdrawn) over (partition by s.patient_id, s.procedure_code, s.service_date))
+);
 
 create table judged_Encounter as
 select v.id, n.patient_id,
@@ -685,7 +695,8 @@ select 'Claim', 'items without a CPT or HCPCS code', count(*) from (
 union all
 select 'references', 'to a practitioner who is not in the export, or cannot be resolved', count(*) from (
     select unnest(member_refs) as ref from Encounter where not is_deleted
-    union all select unnest(member_refs) from Appointment where not is_deleted
+    union all select ref from (select unnest(member_refs) as ref from Appointment where not is_deleted)
+        where 'Patient' || substr(ref, 13) not in (select p.ref from patient_refs p)
     union all select unnest(member_refs) from Procedure where not is_deleted
     union all select unnest(member_refs) from Consent where not is_deleted
     union all select unnest(general_practitioner_refs) from Patient where not is_deleted

@@ -51,6 +51,8 @@ create macro ref_of(reference, type) as coalesce(
     type || '?' || coalesce((reference->>'$.identifier.system') || '|', '') || (reference->>'$.identifier.value'));
 create macro refs_of(given, type) as list_filter(
     list_transform(coalesce(given, []), lambda r: ref_of(r, type)), lambda r: r is not null);
+create macro actors_of(participants, types) as list_filter(json_extract(participants, '$[*].actor'), lambda a:
+    coalesce(list_contains(types, regexp_extract(a->>'$.type', '[A-Za-z]+$')), true));
 create macro identifiers_of(given) as list_transform(coalesce(json_extract(given, '$[*]'), []), lambda i: {
     system: i->>'$.system', value: i->>'$.value'});
 create macro identifier_in(given, wanted) as list_reverse_sort(list_transform(
@@ -159,8 +161,9 @@ RESOURCES: dict[str, Resource] = {
     "Appointment": _of(
         "status start end minutesDuration", "participant serviceType appointmentType reasonCode",
         """r.status, r.start as starts, r."end" as ends, try_cast(r.minutesDuration as integer) as minutes,
-        list_filter(refs_of(json_extract(r.participant, '$[*].actor'), 'Patient'), lambda a: a like 'Patient%' or a = '#')[1] as patient_ref,
-        list_filter(refs_of(json_extract(r.participant, '$[*].actor'), 'Practitioner'), lambda a: a like 'Practitioner%') as member_refs,
+        list_filter(refs_of(actors_of(r.participant, ['Patient']), 'Patient'), lambda a: a like 'Patient%' or a = '#') as patient_refs,
+        list_filter(refs_of(actors_of(r.participant, ['Practitioner', 'PractitionerRole']), 'Practitioner'), lambda a: a like 'Practitioner%')
+            as member_refs,
         one_line(coalesce(r.serviceType->>'$[0].text', r.serviceType->>'$[0].coding[0].display', r.appointmentType->>'$.text',
             r.appointmentType->>'$.coding[0].display')) as type_text,
         words(list_concat(list_concat(all_codings(r.serviceType), codings(r.appointmentType)), all_codings(r.reasonCode)), concat_ws(' ',
