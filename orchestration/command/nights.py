@@ -33,9 +33,12 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
     deliver(house, practices)
     work = work_to_do(house, practices, up_to)
     if work is None:
-        raise HouseError(
-            f"{house.landing_url or house.landing}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv"
-        )
+        where = house.landing_url or house.landing
+        if up_to and work_to_do(house, practices, None):
+            raise HouseError(
+                f"{where}: no landed night up to {up_to}; name a later night, or leave --date out to take in all of them"
+            )
+        raise HouseError(f"{where}: nothing has landed; put extracts into landing/<practice_id>/<YYYY-MM-DD>/<table>.csv")
     stands = False
     if not work.is_new and not full and batch_numbers(house) and is_judged(house):
         with house.lock("warehouse"):  # who opens it to look must not be in the way of who opens it to write

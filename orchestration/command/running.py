@@ -105,7 +105,7 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Work:
-    """The newest landed night, and whether any landed file up to it is new or changed."""
+    """The newest landed night, or where nothing lies in landing/ any more the newest one taken in, and whether any landed file up to it is new or changed."""
 
     night: date
     is_new: bool
@@ -126,13 +126,15 @@ def months_to_do(house: House, practices: Mapping[str, Practice], up_to: date | 
 
 
 def work_to_do(house: House, practices: Mapping[str, Practice], up_to: date | None) -> Work | None:
-    """What a nightly run would take in; None when nothing has landed at all."""
+    """What a nightly run would take in; None when nothing up to this night has landed and nothing was ever taken in."""
     from orchestration.mapping.choice import choices
-    from orchestration.take_in.lake import pending
+    from orchestration.take_in.lake import nights_taken_in, pending
     from orchestration.take_in.landing import discover
 
     landed = discover(house, practices, up_to, mapped=choices(house, practices))
     if not landed:
-        return None
+        # The lake keeps what it took in: landing/ may be cleared, and everything is built from the lake all the same.
+        taken = [night for night in nights_taken_in(house) if up_to is None or night <= up_to]
+        return Work(max(taken), False) if taken else None
     zones = {practice_id: practice.time_zone for practice_id, practice in practices.items()}
     return Work(max(table.extract_date for table in landed), bool(pending(house, landed, zones)))

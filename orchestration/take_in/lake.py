@@ -184,6 +184,15 @@ def files_and_rows(house: House) -> tuple[int, int]:
     return sum(len(rows) for rows in received), sum(pc.sum(rows).as_py() or 0 for rows in received)
 
 
+def nights_taken_in(house: House) -> set[date]:
+    """The nights of all files ever taken in. Raises HouseError when a batch is damaged."""
+    return {
+        night
+        for folder in _ledger_folders(house)
+        for night in _ledger_table(folder, ["extract_date"])["extract_date"].unique().to_pylist()
+    }
+
+
 def unreadable(house: House) -> list[str]:
     """Tables of the lake that cannot be read to their end, as <batch>/<table>.parquet: cut short, or not as they were written. Reads all of it. HouseError
     where the key is another."""
