@@ -179,20 +179,15 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         nights = marts.execute("select practice_id, newest_night from practice_nights order by practice_id").fetchall()
         rejected = marts.execute(
             """
+            -- A file that could not be read at all says why in quarantine; one that was rejected for its header need have no line there.
             with unread as (
                 select practice_id, extract_date, table_name, any_value(reason) as reason
                 from quarantine where line_number = 0 group by practice_id, extract_date, table_name
-            ),
-
-            -- Rejected for its header: no line of it need stand in quarantine.
-            refused as (
-                select practice_id, extract_date, table_name, explanation as reason
-                from close_holds anti join unread using (practice_id, extract_date, table_name)
-                where kind = 'rejected_file' and not is_accepted
             )
 
-            select practice_id || ' ' || extract_date || ' ' || table_name || ': ' || reason
-            from (from unread union all by name from refused) order by all
+            select practice_id || ' ' || extract_date || ' ' || table_name || ': ' || coalesce(unread.reason, close_holds.explanation)
+            from close_holds left join unread using (practice_id, extract_date, table_name)
+            where kind = 'rejected_file' and not is_accepted order by all
             """
         ).fetchall()
         holds = marts.execute(
