@@ -65,21 +65,32 @@ def nightly(
     as_json: Json = False,
 ) -> None:
     """Takes in every landed night that is new or changed, rebuilds, runs the checks, publishes the marts."""
+    from orchestration.storage import batch_numbers
+    from orchestration.take_in.lake import taken_in_besides
+
     house = house_of(home).prepare()
     practices = load_practices(house.practices_yaml)
     started = time.monotonic()
+    batches, published = frozenset(batch_numbers(house)), _published(house)
     with err.status("Taking in, judging, rebuilding, publishing ..."):
         run_nightly(house, practices, night_of(date), full)
-    summary = _night_summary(house, practices, night_of(date))
+    taken_in = taken_in_besides(house, batches)
+    is_published = _published(house) != published  # marts that stood were not decided again either
+    summary = {
+        **_night_summary(house, practices, night_of(date)),
+        "this_run": {**taken_in, "is_published": is_published},
+    }
     if as_json:
         print_json(summary)
         return
-    out.print(
-        f"Taken in: {summary['files']} files of {summary['practices']} practices up to {summary['newest_night']}, "
-        f"{summary['rows_accepted']:,} rows accepted, {summary['rows_quarantined']:,} in quarantine, {summary['rows_superseded']:,} superseded."
-    )
-    if summary["rows_filtered"]:
-        out.print(f"Set aside by mappings: {summary['rows_filtered']:,} lines that give no row (`row_accounting.rows_filtered`).")
+    if taken_in["files"]:
+        out.print(f"Taken in: {_counts(taken_in)}.")
+    else:
+        out.print("Nothing new" + (" has landed." if is_published else ": everything is published already."))
+    if _counts(summary) != _counts(taken_in):
+        out.print(f"In all: {_counts(summary)}.")
+    if taken_in["rows_filtered"]:
+        out.print(f"Set aside by mappings: {taken_in['rows_filtered']:,} lines that give no row (`row_accounting.rows_filtered`).")
     for name in summary["packets_lost"]:
         out.print(f"Keeps from closing closes/{name}: is gone or damaged; put this packet back from the backup", style="red")
     for line in summary["not_delivered"]:
@@ -101,12 +112,13 @@ def nightly(
         )
     for line in summary["undocumented_overdue"]:
         out.print(f"Document before the close {line}", style="red")
-    if (again := summary["decided_again"]) is not None:
+    if is_published and (again := summary["decided_again"]) is not None:
         out.print(
             f"Decided again: {again['patient_months']:,} of {again['of_patient_months']:,} patient-months"
             f"{'' if again['is_whole'] else ', which is what the night touched'}."
         )
-    out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
+    if is_published:
+        out.print(f"Published: {house.marts}  ({time.monotonic() - started:.1f} s)")
     out.print("Next: `ccm status`, `ccm worklist`, and `ccm close --month YYYY-MM --approved-by NAME` once a month is over.")
 
 
@@ -155,6 +167,21 @@ def backfill(
         print_json({"months": done, **_night_summary(house, practices, up_to)})
     else:
         out.print(f"{len(done)} months taken in. Published: {house.marts}")
+
+
+def _published(house: House) -> tuple[int, int] | None:
+    """Tells one publication from another: each is a new file."""
+    if not house.marts.exists():
+        return None
+    found = house.marts.stat()
+    return found.st_ino, found.st_mtime_ns
+
+
+def _counts(of: dict[str, Any]) -> str:
+    return (
+        f"{of['files']:,} files of {of['practices']:,} practices up to {of['newest_night']}, {of['rows_accepted']:,} rows accepted, "
+        f"{of['rows_quarantined']:,} in quarantine, {of['rows_superseded']:,} superseded"
+    )
 
 
 def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:

@@ -184,6 +184,20 @@ def files_and_rows(house: House) -> tuple[int, int]:
     return sum(len(rows) for rows in received), sum(pc.sum(rows).as_py() or 0 for rows in received)
 
 
+def taken_in_besides(house: House, batches: Set[int]) -> dict[str, Any]:
+    """What the lake's batches hold besides these: files, practices, newest night, and their rows. Raises HouseError when one is damaged."""
+    files = list(ledger_rows(storage.ledger_folder(house, batch) for batch in batch_numbers(house) if batch not in batches))
+    return {
+        "files": len(files),
+        "practices": len({file["practice_id"] for file in files}),
+        **{
+            name: sum(file.get(name) or 0 for file in files)
+            for name in ("rows_accepted", "rows_quarantined", "rows_superseded", "rows_filtered")
+        },
+        "newest_night": max((file["extract_date"] for file in files), default=None),
+    }
+
+
 def nights_taken_in(house: House) -> set[date]:
     """The nights of all files ever taken in. Raises HouseError when a batch is damaged."""
     return {

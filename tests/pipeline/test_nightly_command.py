@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from datetime import date
@@ -36,6 +37,39 @@ def home(taken_in: tuple[Path, Ran], tmp_path: Path) -> Path:
 def clear_landing(home: Path) -> None:
     shutil.rmtree(home / "landing")
     (home / "landing").mkdir()
+
+
+def test_a_night_says_what_it_took_in_beside_what_there_is_in_all_and_with_nothing_new_claims_no_deed(
+    taken_in: tuple[Path, Ran], home: Path
+) -> None:
+    def told(ran: Ran) -> list[str]:
+        assert ran.code == 0, ran.err
+        return [
+            line for line in ran.out.splitlines() if line.startswith(("Taken in", "In all", "Nothing new", "Decided", "Published"))
+        ]
+
+    first = told(taken_in[1])
+    files = len(list(home.glob("landing/*/*/*.csv")))
+    assert first[0].startswith(f"Taken in: {files} files of 1 practices up to {SECOND_NIGHT}, ")
+    assert [line.partition(":")[0] for line in first] == ["Taken in", "Decided again", "Published"]
+
+    again = told(ccm("nightly", home=home))
+    assert again == ["Nothing new: everything is published already.", first[0].replace("Taken in:", "In all:")]
+
+    clinic, night = Clinic("alpha", 1), date(2026, 10, 8)
+    clinic.land_night(home, night, spoil={"time_entries": lambda rows: [{**rows[0], "program": "none"}, *rows[1:]]})
+    third = told(ccm("nightly", home=home))
+    good = len(clinic.log(night)) - 1
+    assert third[0] == f"Taken in: 1 files of 1 practices up to {night}, {good} rows accepted, 1 in quarantine, 0 superseded."
+    assert third[1].startswith(f"In all: {files + 1} files of 1 practices up to {night}, ")
+    assert [line.partition(":")[0] for line in third[2:]] == ["Decided again", "Published"]
+
+    said = json.loads(ccm("nightly", "--json", home=home).out)
+    assert said["files"] == files + 1 and said["rows_quarantined"] == 1 and said["decided_again"] is not None
+    assert said["this_run"] == {
+        "files": 0, "practices": 0, "rows_accepted": 0, "rows_quarantined": 0, "rows_superseded": 0, "rows_filtered": 0,
+        "newest_night": None, "is_published": False,
+    }  # fmt: skip
 
 
 def test_with_landing_cleared_and_the_warehouse_gone_a_night_builds_everything_from_the_lake(
