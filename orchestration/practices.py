@@ -30,7 +30,27 @@ def _quoted(value: Any) -> Any:
 
 
 # libyaml where PyYAML was built with it (its wheels are): ten times as fast, the same safe types.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class SettingsLoader(_BASE):  # type: ignore[misc]
+    """Leaves what looks like a date or a number and is none (2026-02-30) as the text it is: the model refuses it, and knows practice and key."""
+
+
+def _or_text(construct: Any) -> Any:
+    def constructed(loader: Any, node: yaml.ScalarNode) -> Any:
+        try:
+            return construct(loader, node)
+        except (ValueError, ArithmeticError, LookupError, AttributeError):
+            return node.value
+
+    return constructed
+
+
+for _kind in ("timestamp", "int", "float", "bool"):
+    SettingsLoader.add_constructor(
+        f"tag:yaml.org,2002:{_kind}", _or_text(getattr(yaml.constructor.SafeConstructor, f"construct_yaml_{_kind}"))
+    )
 
 Text = Annotated[str, BeforeValidator(_quoted), Field(min_length=1)]
 
@@ -192,6 +212,9 @@ class Delivery(_Strict):
         return archive
 
 
+# What an amount of a claim has room for (CLM02, SV102).
+MOST_DOLLARS = Decimal("99999999.99")
+
 MappingName = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
@@ -255,6 +278,8 @@ class Practice(_Strict):
         for code, fee in charges.items():
             if not re.fullmatch(r"[0-9A-Z][0-9]{4}", code):
                 raise ValueError(f"{code!r} is no procedure code")
+            if fee > MOST_DOLLARS:
+                raise ValueError(f"{code}: a claim holds at most {MOST_DOLLARS} dollars")
             if fee <= 0 or fee != fee.quantize(Decimal("0.01")):
                 raise ValueError(f"{code}: a fee is a positive amount in dollars and whole cents")
         return {code: fee.quantize(Decimal("0.01")) for code, fee in charges.items()}
@@ -360,7 +385,7 @@ def _text(path: Path) -> str:
 @lru_cache(maxsize=4)
 def _file(path: Path, text: str) -> _File:
     try:
-        content = yaml.load(text, Loader=_LOADER)
+        content = yaml.load(text, Loader=SettingsLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

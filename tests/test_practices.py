@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 import yaml
@@ -55,6 +56,8 @@ def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
         ({"mac": 6102}, "mac", "quoted"),
         ({"charges": {99490: 95.0}}, "charges", "quoted"),
         ({"charges": {"99490": -1}}, "charges", "positive"),
+        ({"charges": {"99490": 1e30}}, "charges", "99490: a claim holds at most 99999999.99"),
+        ({"charges": {"99490": "1e30"}}, "charges", "99490: a claim holds at most 99999999.99"),
         ({"practice_id": "../other"}, "practice_id", "match"),
         ({"close": {"first_day": 21, "final_day": 20}}, "close", "final_day"),
         ({"address": {**GOOD["address"], "postal_code": "62701"}}, "address.postal_code", "match"),
@@ -83,6 +86,43 @@ def test_broken_yaml_is_refused_with_its_line(tmp_path):
     path = tmp_path / "practices.yaml"
     path.write_text("practices:\n  - practice_id: 'open\n")
     with pytest.raises(HouseError, match=r"line \d+, column \d+"):
+        load_practices(path)
+
+
+@pytest.mark.parametrize(
+    ("lines", "key"),
+    [
+        ("attestations: {access_24_7: 2026-02-30}", "attestations.access_24_7"),
+        ("attestations: {access_24_7: 2026-13-01}", "attestations.access_24_7"),
+        ("attestations: {access_24_7: 2026-01-01 25:00:00}", "attestations.access_24_7"),
+        ("mappings: {stays: {2026-02-30: other}}", "mappings.stays.2026-02-30"),
+        ("close: {first_day: !!int x}", "close.first_day"),
+        ("close: {first_day: 0x_}", "close.first_day"),
+        ("qualifying_apm_participant: !!bool perhaps", "qualifying_apm_participant"),
+    ],
+)
+def test_a_date_or_number_that_is_none_is_refused_with_file_practice_and_key(tmp_path, lines, key):
+    path = written(tmp_path, GOOD)
+    path.write_text(path.read_text() + f"  {lines}\n")
+    with pytest.raises(HouseError) as refused:
+        load_practices(path)
+    assert str(refused.value).startswith(f"{path}: practice lakeside, key {key}: ")
+
+
+def test_dates_times_and_numbers_that_are_some_are_read_as_before(tmp_path):
+    path = written(tmp_path, GOOD)
+    path.write_text(
+        path.read_text()
+        + "  attestations: {access_24_7: 2026-02-28}\n  operations: {extracts_due: 06:00}\n  charges: {'99490': 99999999.99, '99491': 95.1}\n"
+        + "  mappings: {stays: {2026-02-28: other}}\n  close: {first_day: 5}\n  qualifying_apm_participant: yes\n"
+    )
+    practice = load_practices(path)["lakeside"]
+    assert practice.attestations == {"access_24_7": date(2026, 2, 28)} and practice.operations.extracts_due == "06:00"
+    assert practice.charges == {"99490": Decimal("99999999.99"), "99491": Decimal("95.10")}
+    assert practice.mappings == {"stays": {date(2026, 2, 28): "other"}}
+    assert practice.close.first_day == 5 and practice.qualifying_apm_participant is True
+    path.write_text(path.read_text().replace("extracts_due: 06:00", "extracts_due: 16:00"))  # minutes, as YAML reads it
+    with pytest.raises(HouseError, match=r"operations\.extracts_due: must be quoted"):
         load_practices(path)
 
 

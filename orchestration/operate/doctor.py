@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from importlib import metadata
@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import duckdb
 from packaging.requirements import Requirement
 
+from orchestration.discretion import defect
 from orchestration.engine import Damaged, is_damage, open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.mapping.choice import choices
@@ -48,8 +49,10 @@ def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
     """Every question in order. One that cannot be answered is bad and says why; it keeps no other from being asked."""
     moment = now or datetime.now(UTC)
     practices: dict[str, Practice] = {}
-    found = [_versions(), *_configured(house, practices)]
-    questions: list[tuple[str, Callable[[], Iterator[Diagnosis]]]] = [
+    found: list[Diagnosis] = []
+    questions: list[tuple[str, Callable[[], Iterable[Diagnosis]]]] = [
+        ("versions", lambda: [_versions()]),
+        ("practices.yaml", lambda: _configured(house, practices)),
         ("permissions", lambda: _permissions(house)),
         ("time zones", lambda: _time_zones(practices)),
         ("disk", lambda: _disk(house)),
@@ -69,6 +72,10 @@ def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
         except (HouseError, OSError, duckdb.Error) as error:
             said = str(error) if isinstance(error, HouseError) else f"cannot be looked at ({type(error).__name__})"
             found.append(Diagnosis(question, "bad", said, "mend that first, then ask again"))
+        except Exception as error:
+            found.append(
+                Diagnosis(question, "bad", str(defect(house, "ccm doctor", error)), "send that file to whoever maintains ccm")
+            )
     return found
 
 

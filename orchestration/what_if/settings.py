@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from orchestration.house import HouseError
-from orchestration.practices import Practice, practices_of
+from orchestration.practices import Practice, SettingsLoader, practices_of
 
 OPTION = "--practice-setting"
 
@@ -66,7 +66,7 @@ def _set(entry: dict[str, Any], key: str, value: str) -> None:
         part[last] = None
     elif value.startswith(("{", "[")):
         try:
-            part[last] = yaml.safe_load(value)
+            part[last] = yaml.load(value, Loader=SettingsLoader)
         except yaml.YAMLError:
             raise HouseError(f"{OPTION} {key}: {value!r} is not valid YAML") from None
     else:
