@@ -323,7 +323,7 @@ PAYMENTS = Query(
     f"""
     select month, procedure_code, sum(units)::bigint as units, sum(expected_payment) as expected_payment, sum(paid_amount) as paid_amount,
         sum(patient_amount) as patient_amount, sum(denied_amount) as denied_amount, sum(difference_amount) as difference_amount
-    from claim_line_payments where status <> 'open' and {_here(month=False)} group by all order by month, procedure_code
+    from claim_line_payments where status in ('paid', 'denied') and {_here(month=False)} group by all order by month, procedure_code
     """,
     frozenset({"claim_line_payments"}),
 )

@@ -237,6 +237,25 @@ def test_a_denied_add_on_leaves_the_claim_paid_and_shows_the_lines_denial(office
     assert [row["status"] for row in rows] == ["paid", "denied"]
 
 
+@pytest.mark.parametrize("answer", ["277CA", "835"])
+def test_a_claim_that_was_turned_back_and_sent_anew_stays_in_the_history_with_its_answer(tmp_path, answer):
+    sent = [Sent(A, patient_id="P1"), Sent(B, patient_id="P1", version=2, control_number=8)]
+    office = Office(tmp_path / "home", sent)
+    if answer == "277CA":
+        office.deliver(file("277", claim_statuses("0000000070001", [(A, "A7:164:QC", "U")])))
+    else:
+        office.deliver(file("835", remittance(denied(A, "CO", "16", "MA130", ("N290",)))))
+    assert [row["claim_id"] for row in office.see("select claim_id from claims")] == [B]
+    told = "claim_id, close_version, status, rejection_codes, denial_codes, answered_on is not null as is_answered"
+    assert [tuple(row.values()) for row in office.see(f"select {told} from claim_history order by claim_id")] == [
+        (A, 1, "rejected", *((["A7:164"], []) if answer == "277CA" else ([], ["CO-16"])), True),
+        (B, 2, "submitted", [], [], False),
+    ]
+    lines = office.see("select claim_id, status, paid_amount, difference_amount from claim_line_payments order by line_id")
+    assert {(row["claim_id"], row["status"]) for row in lines} == {(A, "rejected"), (B, "open")}
+    assert {(row["paid_amount"], row["difference_amount"]) for row in lines} == {(Decimal("0.00"), None)}
+
+
 def test_a_payment_after_a_rejection_wins_and_an_unprocessable_answer_to_a_paid_claim_takes_nothing_back(office):
     office.deliver(file("277", claim_statuses("0000000070001", [(A, "A3:21", "U")])))
     office.deliver(file("835", remittance(paid_in_full(A))))

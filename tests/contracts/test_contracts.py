@@ -45,7 +45,7 @@ GRAINS = {
     "worklist": "practice_id item_id", "revenue_gap": "practice_id month cause", "enrollment_projection": "practice_id month basis",
     "claim_line_payments": "practice_id claim_id line_id", "remittances": "remittance_id", "answer_files": "file_id",
     "claim_aging": "practice_id claim_id", "claim_denials": "practice_id claim_id line_id denial_code",
-    "claims": "practice_id patient_id month", "post_close_changes": "practice_id patient_id month",
+    "claims": "practice_id patient_id month", "claim_history": "practice_id claim_id", "post_close_changes": "practice_id patient_id month",
     "patient_month_evidence": "practice_id patient_id month", "patient_facts": "practice_id patient_id table_name fact_id",
     "time_entry_facts": "practice_id entry_id", "landed_files": "practice_id file_id",
     "fee_schedule_prices": "practice_id procedure_code service_date payment_share",

@@ -39,6 +39,7 @@ lines as (
         sent.allowed_amount,
         sent.expected_payment,
         answered.claim_id is not null and answered.has_standing_decision as is_answered,
+        claims.status = 'rejected' as is_rejected,
         coalesce(entries.paid_amount, 0) as paid_amount,
         coalesce(judged.patient_amount, 0) as patient_amount,
         coalesce(judged.deductible_amount, 0) as deductible_amount,
@@ -52,6 +53,7 @@ lines as (
         coalesce(judged.remark_codes, cast([] as varchar[])) as remark_codes,
         coalesce(entries.is_shared, false) as is_shared
     from {{ ref('int_claim_lines__sent') }} as sent
+    inner join {{ ref('int_claims__history') }} as claims on sent.claim_id = claims.claim_id
     left join {{ ref('int_claims__answered') }} as answered on sent.claim_id = answered.claim_id
     left join entries on sent.claim_id = entries.claim_id and sent.line_id = entries.line_id
     left join judged on sent.claim_id = judged.claim_id and sent.line_id = judged.line_id
@@ -65,7 +67,12 @@ select
     month,
     procedure_code,
     cast(units as integer) as units,
-    case when not is_answered then 'open' when len(denial_codes) > 0 and paid_amount <= 0 then 'denied' else 'paid' end as status,
+    case
+        when is_rejected then 'rejected'
+        when not is_answered then 'open'
+        when len(denial_codes) > 0 and paid_amount <= 0 then 'denied'
+        else 'paid'
+    end as status,
     cast(charge_amount as decimal(12, 2)) as charge_amount,
     cast(allowed_amount as decimal(12, 2)) as allowed_amount,
     cast(expected_payment as decimal(12, 2)) as expected_payment,
@@ -78,7 +85,7 @@ select
     cast(denied_amount as decimal(12, 2)) as denied_amount,
     cast(
         case
-            when is_answered
+            when is_answered and not is_rejected
                 then
                     paid_amount
                     - {{ round_half_up('greatest(allowed_amount - deductible_amount, 0) * ' ~ limit('medicare_share') ~ ' * ' ~ limit('after_sequestration')) }}

@@ -1,0 +1,49 @@
+"""What `ccm why` says of a claim's answers once another claim stands in its place."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from orchestration.answer.why import ClaimLine
+from orchestration.command.why import _answers
+from tests.answers.letters import Sent, claim_statuses, file
+from tests.answers.office import Office
+
+OLD, NEW = "CCM2609A", "CCM2609B"
+
+
+def test_the_lines_of_a_claim_that_went_out_anew_still_say_what_the_payer_said_of_them(tmp_path):
+    office = Office(tmp_path / "home", [Sent(OLD, patient_id="P1"), Sent(NEW, patient_id="P1", version=2, control_number=8)])
+    office.deliver(file("277", claim_statuses("0000000070001", [(OLD, "A7:164:QC", "U")])))
+    published(office, "claims", "claim_history", "claim_line_payments")
+    claim, *lines = _answers(office.house, lines_of(OLD, 1))
+    assert (claim["status"], claim["rejection_codes"], claim["answered_on"]) == ("rejected", ["A7:164"], date(2026, 10, 5))
+    assert {line["status"] for line in lines} == {"rejected"}
+    claim, *lines = _answers(office.house, lines_of(NEW, 2))
+    assert (claim["status"], claim["rejection_codes"], {line["status"] for line in lines}) == ("submitted", [], {"open"})
+
+
+def test_marts_of_a_release_that_had_no_history_of_claims_are_asked_for_the_claims_that_stand(tmp_path):
+    office = Office(tmp_path / "home", [Sent(OLD)])
+    published(office, "claims", "claim_line_payments")
+    assert _answers(office.house, lines_of(OLD, 1))[0]["status"] == "submitted"
+
+
+def published(office: Office, *tables: str) -> None:
+    with duckdb.connect(str(office.house.marts)) as marts:
+        for table in tables:
+            office.see("select 1 as one")
+            assert office._con is not None
+            marts.register("rows_of_it", office._con.execute(f"select * from {table}").to_arrow_table())
+            marts.execute(f"create table {table} as from rows_of_it")
+            marts.unregister("rows_of_it")
+
+
+def lines_of(claim_id: str, version: int) -> list[ClaimLine]:
+    line = {"claim_id": claim_id, "patient_id": "P1"}
+    return [
+        ClaimLine("north", date(2026, 9, 1), version, Path("v1"), {**line, "line_id": f"{claim_id}0{place}"}) for place in (1, 2)
+    ]
