@@ -15,7 +15,7 @@ import holidays
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.close.versions import DAMAGED, HELD_AFTER
+from orchestration.close.versions import DAMAGED, HELD_AFTER, versions
 from orchestration.house import House
 
 HELD = pa.schema(
@@ -62,11 +62,21 @@ def held_rows(house: House) -> list[dict[str, object]]:
         newest[month] = max(version, newest.get(month, 0))
     rows: list[dict[str, object]] = []
     for month, version in sorted(newest.items()):
-        try:
-            rows += _held(month, version)
-        except DAMAGED:
-            rows += _held_as_read(house, month.parent.name, date.fromisoformat(f"{month.name}-01"))
+        rows += _held_or_as_read(house, month, version)
     return rows
+
+
+def held_of(house: House, practice_id: str, month: date) -> list[dict[str, object]]:
+    """The same of one practice-month."""
+    found = versions(house, practice_id, month)
+    return _held_or_as_read(house, house.closes_of(practice_id) / f"{month:%Y-%m}", found[-1]) if found else []
+
+
+def _held_or_as_read(house: House, month: Path, version: int) -> list[dict[str, object]]:
+    try:
+        return _held(month, version)
+    except DAMAGED:
+        return _held_as_read(house, month.parent.name, date.fromisoformat(f"{month.name}-01"))
 
 
 def _held(month: Path, version: int) -> list[dict[str, object]]:

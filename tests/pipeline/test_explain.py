@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from tests.pipeline.homes import ccm, rows
+from tests.pipeline.homes import ccm, copy, rows
 
 pytestmark = pytest.mark.xdist_group("explain")
 
@@ -96,6 +96,43 @@ def test_a_claimed_month_is_told_from_its_frozen_packet_and_live_on_request(demo
     assert frozen["close"]["claim_file_sha256"] == manifest["outputs"]["claims.837"]
     assert sum(float(line["allowed_amount"]) for line in frozen["claim"]["lines"]) == pytest.approx(float(frozen["allowed_amount"]))
     assert json.loads(explain(home, row, "--json", "--live"))["source"] == "marts.duckdb"
+
+
+@pytest.mark.parametrize("status", ["denied", "rejected", "paid"])
+def test_what_the_payer_said_of_a_claim_is_told_live_and_apart_on_the_page_of_its_packet(demo, tmp_path, status):
+    home, _ = demo
+    row = rows(home, f"from claims where status = '{status}' order by practice_id, patient_id, month limit 1")[0]
+    said = f"claim {row['claim_id']} of close v{row['close_version']} {status} on {row['answered_on']}"
+    story = json.loads(explain(home, row, "--json", "--live"))
+    assert [claim["status"] for claim in story["answers"]] == [status] and story["answers_since"] == []
+    assert said in explain(home, row, "--live")
+    causes = {one["likely_cause"] for one in rows(home, f"from claim_denials where claim_id = '{row['claim_id']}'")}
+    assert {cause["likely_cause"] for cause in story["answers"][0]["causes"]} == causes and (causes or status == "paid")
+    page = tmp_path / "audit.html"
+    text = explain(home, row, "--version", str(row["close_version"]), "--html", str(page))
+    assert said in text.partition("answers since")[2]
+    shown = " ".join(page.read_text().split())
+    assert "What the payer answered" in shown and f"<th>since</th><td>{said}" in shown and "13. Attestations" in shown
+
+
+def test_a_claim_that_a_later_close_kept_back_says_so_on_the_screen_and_on_the_page(demo, tmp_path):
+    home = copy(demo[0], tmp_path / "home", landed=False)
+    row = rows(
+        home,
+        """
+        from patient_month_decisions where decision = 'claimable' and (practice_id, month) in (
+            select (practice_id, month) from close_calendar where state = 'closed'
+        ) order by practice_id, patient_id, month limit 1
+        """,
+    )[0]
+    packet = sorted((home / "closes" / row["practice_id"] / f"{row['month']:%Y-%m}").glob("v*"))[-1]
+    header = (packet / "held.csv").read_text().splitlines()[0]
+    held = f"{header}\n{row['patient_id']},{row['month']},claim_error,the street is missing,66.13\n"
+    (packet.parent / f"held_after_{packet.name}.csv").write_text(held)
+    page = tmp_path / "audit.html"
+    text = explain(home, row, "--live", "--html", str(page))
+    for said in (text, page.read_text()):
+        assert "the close kept it back: claim_error, the street is missing" in said and "Nothing stands against" not in said
 
 
 def test_what_was_held_at_a_close_is_told_as_it_was_then(demo):

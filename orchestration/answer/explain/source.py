@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -41,6 +41,7 @@ _PACKET_TABLES = {
 class Source:
     """Tables to ask, the practice's configuration, and where it all comes from. `packet` is None for the live marts."""
 
+    house: House
     connection: duckdb.DuckDBPyConnection
     practice: Mapping[str, Any]
     name: str
@@ -69,7 +70,7 @@ def of_marts(house: House, practice_id: str) -> Iterator[Source]:
         raise HouseError(f"--practice {practice_id}: not in practices.yaml; it has {', '.join(practices)}")
     with open_marts(house) as connection:
         accepted = {row["hold_id"]: row for row in acceptances.in_force(house) if row["practice_id"] == practice_id}
-        yield Source(connection, json.loads(practices[practice_id].canonical_json()), "marts.duckdb", acceptances=accepted)
+        yield Source(house, connection, json.loads(practices[practice_id].canonical_json()), "marts.duckdb", acceptances=accepted)
 
 
 @contextmanager
@@ -84,8 +85,23 @@ def of_packet(house: House, packet: Path) -> Iterator[Source]:
                 connection.register(table, pq.read_table(packet / name))
             for name in frozen.names("rules"):
                 connection.register(Path(name).stem, pq.read_table(io.BytesIO(frozen.files[name])))
+            # What the house knew then of the month's earlier claims.
+            connection.register("claim_history", frozen.table("history.parquet").rename_columns({"claimed_on": "submitted_on"}))
             practice = frozen.json("practice.json")
-        yield Source(connection, practice, str(packet.relative_to(house.root)), packet, manifest, approval)
+        yield Source(house, connection, practice, str(packet.relative_to(house.root)), packet, manifest, approval)
+
+
+@contextmanager
+def since(source: Source) -> Iterator[Source | None]:
+    """The published marts, for what became of a packet's claims since, whether its practice is still configured or not; None where they cannot be read."""
+    with ExitStack() as stack:
+        live = None
+        if source.house.marts.exists():
+            try:
+                live = Source(source.house, stack.enter_context(open_marts(source.house)), source.practice, "marts.duckdb")
+            except (HouseError, duckdb.Error):
+                live = None  # `ccm doctor` names them; the packet is told without
+        yield live
 
 
 def claimed_in(house: House, practice_id: str, patient_id: str, month: date) -> Path | None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from orchestration.answer.explain.source import Row, Source, claim_lines, held_row
+from orchestration.answer.explain.source import Row, Source, claim_lines, held_row, since
 from orchestration.house import HouseError
 
 DAY_SETS = (
@@ -91,6 +91,9 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
             "attestations": source.practice["attestations"],
         },
         "claim": _claim(source, key),
+        "kept_back": _kept_back(source, key, decision),
+        "answers": answers(source, key),
+        "answers_since": _answers_since(source, key),
         "close": _close(source, patient_id),
         "holds": _holds(source, practice_id, patient_id, month),
     }
@@ -359,6 +362,82 @@ def _claim(source: Source, key: list[Any]) -> dict[str, Any] | None:
         return {"claim_id": lines[0]["claim_id"], "close_version": source.manifest["version"], "lines": lines} if lines else None
     claim = source.one("select * from claims where practice_id = ? and patient_id = ? and month = ?", key)
     return claim and {name: claim[name] for name in claim if name not in ("practice_id", "patient_id", "month")}
+
+
+def _kept_back(source: Source, key: list[Any], decision: Row) -> Row | None:
+    """Why a close does not send a claim that the rules let through; None where it does. Live: by the newest close of the month."""
+    from orchestration.transform.office import held_of
+
+    practice_id, patient_id, month = key
+    if decision["decision"] != "claimable":
+        return None
+    if source.packet is not None:
+        row: Any = held_row(source.packet, patient_id)
+        version = source.manifest["version"]
+    else:
+        row = next((one for one in held_of(source.house, practice_id, month) if one["patient_id"] == patient_id), None)
+        version = row and row["close_version"]
+    if row is None or row["reason"] not in ("claim_error", "quarantined_facts"):
+        return None
+    if source.packet is None and row["reason"] == "quarantined_facts" and not _is_hidden(source, practice_id, patient_id):
+        return None  # mended or accepted since: the next close sends it
+    at_stake = Decimal(row["dollars_at_stake"])
+    return {"close_version": version, "reason": row["reason"], "detail": row["detail"], "dollars_at_stake": at_stake}
+
+
+def _is_hidden(source: Source, practice_id: str, patient_id: str) -> bool:
+    return bool(
+        source.rows(
+            "select 1 from close_holds where practice_id = ? and patient_id = ? and kind = 'quarantined_row' and not is_accepted limit 1",
+            [practice_id, patient_id],
+        )
+    )
+
+
+# What is told of a claim that went out; a packet's history has further columns.
+_TOLD_OF_A_CLAIM = (
+    "claim_id", "close_version", "status", "submitted_on", "answered_on", "billed_amount", "paid_amount", "denial_codes", "remark_codes",
+    "rejection_codes",
+)  # fmt: skip
+
+
+def answers(source: Source, key: list[Any]) -> list[Row]:
+    """What payers said of each claim of the patient-month that went out; of the one that stands also the likely causes and what helps. Of a packet: of
+    the claims before it, as it was known then."""
+    tables = {row["name"] for row in source.rows("select table_name as name from information_schema.tables")}
+    # Marts of an earlier release have the claims that stand alone.
+    claims = "claim_history" if "claim_history" in tables else "claims"
+    told = source.rows(
+        f"""
+        select {", ".join(_TOLD_OF_A_CLAIM)} from {claims}
+        where practice_id = ? and patient_id = ? and month = ? and answered_on is not null order by close_version, claim_id
+        """,
+        key,
+    )
+    for claim in told:
+        claim["causes"] = (
+            source.rows(
+                """
+                select denial_code, likely_cause, fix, bool_or(is_appealable) as is_appealable, sum(amount) as amount
+                from claim_denials where practice_id = ? and claim_id = ? group by denial_code, likely_cause, fix order by all
+                """,
+                [key[0], claim["claim_id"]],
+            )
+            if "claim_denials" in tables
+            else []
+        )
+    return told
+
+
+def _answers_since(source: Source, key: list[Any]) -> list[Row] | None:
+    """Of a packet: what payers have said since of this and later claims of the patient-month. None where that is not known; nothing of the live marts."""
+    if source.packet is None:
+        return []
+    known = [(claim["claim_id"], claim["status"], claim["answered_on"]) for claim in answers(source, key)]
+    with since(source) as live:
+        if live is None:
+            return None
+        return [claim for claim in answers(live, key) if (claim["claim_id"], claim["status"], claim["answered_on"]) not in known]
 
 
 def _close(source: Source, patient_id: str) -> dict[str, Any] | None:

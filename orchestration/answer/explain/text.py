@@ -26,7 +26,12 @@ def lines(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         HEADING,
         f"{story['practice_id']}, patient {story['patient_id']}, {story['month']}: {story['decision']} ({story['reason']})",
     )
-    yield "", f"{gate['meaning']} [{gate['citation']}]. {gate['remedy']}".rstrip()
+    kept = story["kept_back"]
+    if kept:
+        yield "red", f"The rules let it through [{gate['citation']}]; the close kept it back: {kept['reason']}, {kept['detail']}"
+        yield "", f"  {dollars(kept['dollars_at_stake'])} at stake. Mend it; the next close judges it anew."
+    else:
+        yield "", f"{gate['meaning']} [{gate['citation']}]. {gate['remedy']}".rstrip()
     worth = f"{dollars(story['allowed_amount'])} allowed" + (f" on track {story['track']}" if story["track"] else "")
     yield (
         "",
@@ -57,6 +62,33 @@ def _claim(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"closed as v{close['version']}, approved by {close['approved_by']} at {close['approved_at']}{waiver}"
         if close["held"]:
             yield "", f"held then: {close['held']['reason']}, {close['held']['detail']}"
+    for answer in story["answers"]:
+        yield from _answer(answer)
+    if story["answers_since"] is None:
+        yield "yellow", "answers since: not known, no marts can be read"
+    elif story["answers_since"]:
+        yield HEADING, "answers since, by the marts as they are published now"
+        for answer in story["answers_since"]:
+            yield from _answer(answer)
+
+
+def _answer(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """What the payer said of a claim."""
+    style = {"paid": "green", "denied": "red", "rejected": "red"}.get(answer["status"], "")
+    yield style, f"  payer: {said_of(answer)}"
+    for cause in answer["causes"]:
+        appeal = " There is a right of appeal." if cause["is_appealable"] else ""
+        yield "", f"      {cause['denial_code']}: {cause['likely_cause']}; what helps: {cause['fix']}.{appeal}"
+
+
+def said_of(answer: dict[str, Any]) -> str:
+    """'claim X of close v1 rejected on 2026-10-05, A7:164; $0.00 paid of $170.00'."""
+    codes = [*answer["rejection_codes"], *answer["denial_codes"]]
+    remarks = f" (remark codes {', '.join(answer['remark_codes'])})" if answer["remark_codes"] else ""
+    claim = f"claim {answer['claim_id']} of close v{answer['close_version']} {answer['status']} on {answer['answered_on']}"
+    said = ", ".join([claim, *codes]) + remarks
+    anew = "; turned back unprocessed, it claims nothing and may go out again" if answer["status"] == "rejected" else ""
+    return f"{said}; {dollars(answer['paid_amount'])} paid of {dollars(answer['billed_amount'])}{anew}"
 
 
 def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
