@@ -30,10 +30,10 @@ _NEEDED = (
     "patient_month_evidence", "patient_facts", "time_entry_facts", "fee_schedule_prices", "landed_files", "practice_nights",
     "int_claim_subjects", "int_scenario_changes", "int_candidates__priced", "int_quarantined_facts",
 )  # fmt: skip
-# Packets of before there were 271s have none.
+# Packets of before there were 271s have none; in those of before `content_sha256` at most one answer stood that told of Part B.
 _COVERAGE_ANSWERS = (
     "practice_id varchar, patient_id varchar, meaning varchar, is_covered boolean, starts_on date, ends_on date, plan_id varchar, answered_on date, "
-    "is_whole boolean, file_sha256 varchar"
+    "is_whole boolean, content_sha256 varchar, file_sha256 varchar"
 )
 _GIVEN = ("int_claims__history", "int_coverage_answers")
 

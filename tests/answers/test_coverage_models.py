@@ -144,6 +144,15 @@ def test_the_newest_answer_about_medicare_replaces_the_older_ones_whatever_came_
         assert days(con)["hospice_days"] == 0b11 << 29
 
 
+def test_answers_of_one_day_all_stand_and_the_stricter_decides_whatever_came_first(tmp_path):
+    in_a_plan = Member(benefits=(PART_A, "EB*1**30*MB|DTP*291*RD8*20130301-20261010", "EB*R**30*HN|DTP*290*D8*20261008"))
+    in_none = Member(benefits=(PART_A, "EB*1**30*MB|DTP*291*D8*20261005"))
+    for place, members in enumerate(((in_a_plan, in_none), (in_none, in_a_plan))):
+        for how, answers in (("files", [Answer((one,)) for one in members]), ("loops", [Answer(members)])):
+            con = decided(tmp_path / f"{place}{how}", *answers)
+            assert (days(con)["part_b_days"], days(con)["fee_for_service_days"]) == (0b1111110000, 0b0001110000), (members, how)
+
+
 def test_a_strangers_answer_is_kept_and_is_nobodys(tmp_path):
     con = decided(tmp_path, Answer((Member("9EG4TE5MK73"),)), Answer(npi="1993999998", submitter="ELSEWHERE"))
     assert con.execute(

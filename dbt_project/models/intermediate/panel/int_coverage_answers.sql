@@ -1,5 +1,5 @@
--- What the payers' answers say of each patient's coverage and still stands: everything since the newest answer that told of Medicare itself (Part A or
--- Part B), which replaces all before it. A close freezes these rows.
+-- What the payers' answers say of each patient's coverage and still stands: everything since the newest day on which an answer told of Medicare itself
+-- (Part A or Part B), which replaces all before it. Of one day all stand: nothing says which of them knew more. A close freezes these rows.
 with told as (
     select
         *,
@@ -13,9 +13,7 @@ with told as (
 ordered as (
     select
         *,
-        max(case when is_whole then (answered_on, transaction_id, subscriber_position) end) over (
-            partition by practice_id, patient_id
-        ) as newest_whole
+        max(case when is_whole then answered_on end) over (partition by practice_id, patient_id) as newest_whole
     from told
 )
 
@@ -29,8 +27,9 @@ select
     plan_id,
     answered_on,
     is_whole,
+    content_sha256,
     file_sha256,
     transaction_id,
     position
 from ordered
-where newest_whole is null or (answered_on, transaction_id, subscriber_position) >= newest_whole
+where newest_whole is null or answered_on >= newest_whole

@@ -11,6 +11,7 @@ with masked as (
         answers.meaning,
         answers.is_covered,
         answers.is_whole,
+        answers.content_sha256,
         answers.answered_on,
         answers.starts_on is not null or answers.ends_on is not null as is_dated,
         {{ day_mask(
@@ -22,11 +23,12 @@ with masked as (
         on months.practice_id = answers.practice_id and months.patient_id = answers.patient_id
 ),
 
-months as (
+answers as (
     select
         practice_id,
         patient_id,
         month,
+        content_sha256,
         bool_or(meaning = 'part_b') as tells_part_b,
         bool_or(meaning = 'part_b' and is_covered and is_dated) as has_dated_part_b,
         bit_or(case when meaning = 'part_b' and is_covered and is_dated then days else 0 end) as part_b_days,
@@ -40,22 +42,25 @@ months as (
         -- What a whole answer leaves out, it denies for the month in which it was given.
         bool_or(is_whole and answered_on between month and month_end) as is_whole_now
     from masked
-    group by practice_id, patient_id, month
+    group by practice_id, patient_id, month, content_sha256
 )
 
 select
     practice_id,
     patient_id,
     month,
-    case
-        when has_dated_part_b then part_b_days & ~without_part_b_days
-        when tells_part_b then ~without_part_b_days
-    end as part_b_days,
-    advantage_days,
-    qmb_days,
-    hospice_days,
-    other_primary_days,
-    alive_days,
-    answered_on,
-    is_whole_now
-from months
+    bit_and(
+        case
+            when has_dated_part_b then part_b_days & ~without_part_b_days
+            when tells_part_b then ~without_part_b_days
+        end
+    ) as part_b_days,
+    bit_or(advantage_days) as advantage_days,
+    bit_or(qmb_days) as qmb_days,
+    bit_or(hospice_days) as hospice_days,
+    bit_or(other_primary_days) as other_primary_days,
+    bit_and(alive_days) as alive_days,
+    max(answered_on) as answered_on,
+    bool_or(is_whole_now) as is_whole_now
+from answers
+group by practice_id, patient_id, month

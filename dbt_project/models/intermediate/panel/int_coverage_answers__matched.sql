@@ -46,6 +46,7 @@ select
     answers.ends_on,
     answers.plan_id,
     answers.reject_code,
+    answers.content_sha256,
     answers.answered_on,
     answers.file_sha256
 from {{ ref('stg_coverage_answers') }} as answers
