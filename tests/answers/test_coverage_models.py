@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +144,34 @@ def test_the_newest_answer_about_medicare_replaces_the_older_ones_whatever_came_
         assert days(con)["hospice_days"] == 0b11 << 29
 
 
+def test_part_b_that_a_whole_answer_leaves_out_is_denied_for_the_month_of_the_answer_and_told(tmp_path):
+    con = decided(tmp_path / "1", Answer((Member(benefits=(PART_A,)),)))
+    assert days(con, MONTHS[2])["part_b_days"] == 0
+    assert days(con)["part_b_days"] == OCTOBER  # an answer of November says nothing of October
+    said = "part b: the panel says 2013-03-01 on, the payer {} (271 of 2026-11-02)"
+    assert facts(con) == [("part_b", 11, said.format("none"))]
+    con = decided(tmp_path / "2", Answer((Member(benefits=(PART_A,)), Member())))
+    assert days(con, MONTHS[2])["part_b_days"] == 0
+    assert facts(con) == [("part_b", 11, said.format("2013-03-01 on, none in another answer"))]
+
+
+def test_a_coverage_that_is_inactive_without_an_insurance_type_is_no_part_b_from_its_day_on(tmp_path):
+    for code in ("6", "7", "8"):
+        con = decided(tmp_path / code, Answer((Member(benefits=(f"EB*{code}**30|DTP*291*D8*20261011",)),)))
+        assert [days(con, month)["part_b_days"] for month in MONTHS] == [(1 << 30) - 1, (1 << 10) - 1, 0]
+        said = "part b: the panel says 2013-03-01 on, the payer none 2026-10-11 on (271 of 2026-11-02)"
+        assert facts(con) == [("part_b", 10, said), ("part_b", 11, said)]
+    # of a plan, or of one kind of service, it says nothing of Part B
+    con = decided(tmp_path / "plan", Answer((Member(benefits=(PART_A, PART_B, "EB*6**30*HN", "EB*6**35")),)))
+    assert days(con, MONTHS[2])["part_b_days"] == (1 << 30) - 1 and facts(con) == []
+
+
+@pytest.mark.parametrize("benefit", ["EB*2**30*MA", "EB*3**30*MA", "EB*4**30*MA", "EB*5**30*MA", "EB*7**30*MA", "EB*8**30*MA"])
+def test_every_word_on_part_a_makes_an_answer_whole(tmp_path, benefit):
+    con = decided(tmp_path, Answer((Member(benefits=(benefit,)),)))
+    assert days(con, MONTHS[2])["part_b_days"] == 0
+
+
 def test_answers_of_one_day_all_stand_and_the_stricter_decides_whatever_came_first(tmp_path):
     in_a_plan = Member(benefits=(PART_A, "EB*1**30*MB|DTP*291*RD8*20130301-20261010", "EB*R**30*HN|DTP*290*D8*20261008"))
     in_none = Member(benefits=(PART_A, "EB*1**30*MB|DTP*291*D8*20261005"))
@@ -166,8 +194,8 @@ PERIODS = st.lists(st.tuples(st.integers(-20, 45), st.integers(0, 60), st.boolea
 
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=12, deadline=None)
-@given(panel=PERIODS, payer=PERIODS, advantage=PERIODS)
-def test_a_day_may_be_billed_only_where_neither_source_forbids_it(tmp_path_factory, panel, payer, advantage):
+@given(panel=PERIODS, payer=PERIODS, advantage=PERIODS, inactive=st.none() | st.integers(-20, 45))
+def test_a_day_may_be_billed_only_where_neither_source_forbids_it(tmp_path_factory, panel, payer, advantage, inactive):
     def day(number: int) -> date:
         return date.fromordinal(date(2026, 10, 1).toordinal() + number)
 
@@ -179,14 +207,23 @@ def test_a_day_may_be_billed_only_where_neither_source_forbids_it(tmp_path_facto
 
     benefits = [PART_A, *(f"EB*1**30*MB|{dtp('291', *span)}" for span in spans(payer))]
     benefits += [f"EB*R**30*HN|{dtp('290', *span)}" for span in spans(advantage)]
+    benefits += [] if inactive is None else [f"EB*6**30|{dtp('291', day(inactive), None)}"]
     coverages = [("medicare_part_a", "1EG4TE5MK73", "2013-03-01", None)]
     coverages += [("medicare_part_b", "1EG4TE5MK73", *span) for span in spans(panel)]
     con = decided(tmp_path_factory.mktemp("days"), Answer((Member(benefits=tuple(benefits)),)), coverages=coverages)
-    mask = days(con)["fee_for_service_days"]
 
     def covers(periods, one: date) -> bool:
         return any(first <= one and (last is None or one <= last) for first, last in spans(periods))
 
-    for number in range(31):
-        may = covers(panel, day(number)) and (not payer or covers(payer, day(number))) and not covers(advantage, day(number))
-        assert bool(mask >> number & 1) == may, number
+    def has_part_b(one: date) -> bool:
+        """What the payer says. What it leaves out it denies in November alone, when it was asked."""
+        if inactive is not None and one >= day(inactive):
+            return False
+        return covers(payer, one) if payer else inactive is not None or one < MONTHS[2]
+
+    for month, length in ((MONTHS[1], 31), (MONTHS[2], 30)):
+        mask = days(con, month)["fee_for_service_days"]
+        for number in range(length):
+            one = month + timedelta(days=number)
+            may = covers(panel, one) and has_part_b(one) and not covers(advantage, one)
+            assert bool(mask >> number & 1) == may, one

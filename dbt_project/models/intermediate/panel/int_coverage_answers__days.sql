@@ -53,6 +53,7 @@ select
         case
             when has_dated_part_b then part_b_days & ~without_part_b_days
             when tells_part_b then ~without_part_b_days
+            when is_whole_now then 0
         end
     ) as part_b_days,
     bit_or(advantage_days) as advantage_days,
@@ -61,6 +62,7 @@ select
     bit_or(other_primary_days) as other_primary_days,
     bit_and(alive_days) as alive_days,
     max(answered_on) as answered_on,
-    bool_or(is_whole_now) as is_whole_now
+    bool_or(is_whole_now) as is_whole_now,
+    bool_or(is_whole_now and not tells_part_b) as leaves_out_part_b
 from answers
 group by practice_id, patient_id, month

@@ -7,6 +7,7 @@ with compared as (
         days.month,
         days.alive_days,
         answered.answered_on,
+        answered.leaves_out_part_b and subjects.subject = 'part_b' as is_left_out,
         subjects.subject,
         subjects.panel_days & subjects.compared_days as panel_days,
         subjects.payer_days & subjects.compared_days as payer_days,
@@ -96,7 +97,8 @@ select
     different.subject,
     replace(different.subject, '_', ' ')
     || ': the panel says ' || coalesce(panel.said, 'nothing')
-    || ', the payer ' || coalesce(payer.said, 'none') || ' (271 of ' || strftime(different.answered_on, '%Y-%m-%d') || ')' as fact
+    || ', the payer ' || coalesce(payer.said || case when different.is_left_out then ', none in another answer' else '' end, 'none')
+    || ' (271 of ' || strftime(different.answered_on, '%Y-%m-%d') || ')' as fact
 from different
 left join panel
     on different.practice_id = panel.practice_id and different.patient_id = panel.patient_id and different.subject = panel.subject
