@@ -1,11 +1,13 @@
-"""A step that does more than a run asks for: from Dagster's page a single model, table or check may be run, and a build makes all of them."""
+"""A step that does more or less than a run asks for: from Dagster's page a single model, table or check may be run, and a build makes all of them; where
+nothing is new it makes none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 
 
 def asked_for(context: Any, results: Iterable[dg.MaterializeResult[Any] | dg.AssetCheckResult]) -> Iterator[Any]:
@@ -34,3 +36,11 @@ def asked_for(context: Any, results: Iterable[dg.MaterializeResult[Any] | dg.Ass
                         metadata=result.metadata,
                     )
                 )
+
+
+def as_it_stands(key: dg.AssetKey, check_results: Sequence[dg.AssetCheckResult] = ()) -> dg.MaterializeResult[None]:
+    """The output of an asset that was not made: what hangs on it runs, for without an output Dagster skips it, and no mark says that it was made.
+    Dagster knows such outputs of the sources that it observes, by this key of their metadata."""
+    return dg.MaterializeResult(
+        asset_key=key, metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}, check_results=check_results
+    )

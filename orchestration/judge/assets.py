@@ -78,7 +78,7 @@ def still(finding: Finding, standing: Mapping[int, str]) -> Finding | None:
 )
 @discreet
 def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
-    """Judges the batches that nobody has judged yet. Failures stand until their file is landed again."""
+    """Judges the batches that nobody has judged yet. Failures stand until their file is landed again, and are told of every night."""
     from orchestration.judge.expectations import judge_batch
     from orchestration.take_in.lake import in_force
 
@@ -87,20 +87,19 @@ def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     before = judged_before(house, lake)
     judged = set(before.batches) if before else set()
     new = [batch for batch in lake if batch not in judged and batch > 0]
-    if not new and before:
-        return
     findings = [finding for finding in (before.findings if before else ()) if not finding.passed]
-    for batch in new:
-        findings += judge_batch(house, batch)
-    standing = in_force(house, {file_id for finding in findings if not finding.passed for file_id in finding.file_ids})
-    findings = [left for finding in findings if (left := still(finding, standing))]
-    verdicts.save(
-        house,
-        "great_expectations",
-        verdicts.fingerprint_of(lake),
-        [finding for finding in findings if not finding.passed],
-        judged.union(new),
-    )
+    if new or not before:
+        for batch in new:
+            findings += judge_batch(house, batch)
+        standing = in_force(house, {file_id for finding in findings if not finding.passed for file_id in finding.file_ids})
+        findings = [left for finding in findings if (left := still(finding, standing))]
+        verdicts.save(
+            house,
+            "great_expectations",
+            verdicts.fingerprint_of(lake),
+            [finding for finding in findings if not finding.passed],
+            judged.union(new),
+        )
     results = []
     for table in extract_contracts():
         own = [finding for finding in findings if finding.asset == f"lake/{table}"]
@@ -124,11 +123,14 @@ def judge_open_months(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     house = House.from_environment()
     build = verdicts.load(house, "dbt")
     before = verdicts.load(house, "great_expectations_months")
-    if not house.warehouse.exists() or build is None or (before and before.inputs == build.inputs):
+    if not house.warehouse.exists() or build is None:
         return
-    with house.lock("warehouse"):
-        findings = judge(house)
-    verdicts.save(house, "great_expectations_months", build.inputs, findings)
+    if before and before.inputs == build.inputs:
+        findings = list(before.findings)
+    else:
+        with house.lock("warehouse"):
+            findings = judge(house)
+        verdicts.save(house, "great_expectations_months", build.inputs, findings)
     yield from asked_for(
         context,
         [

@@ -1,6 +1,7 @@
 """The dbt project as Dagster assets and checks: seeds, models and tests, run in this process."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 from itertools import takewhile
 from typing import Any
 
@@ -16,7 +17,7 @@ from orchestration.gate.verdicts import Finding
 from orchestration.house import DATA_CONTRACTS, DBT_PROJECT, PROJECT_ROOT, House
 from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
-from orchestration.subsets import asked_for
+from orchestration.subsets import as_it_stands, asked_for
 from orchestration.take_in.lake import told_damaged, unreadable
 from orchestration.transform import dbt, standing
 from orchestration.transform.columns import Lineage, Table, lineage_of, tables_of, told_of
@@ -193,10 +194,16 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
         # The pool keeps the runs of one Dagster apart; the lock keeps a `ccm` at the shell apart from them as well.
         with home.lock("warehouse"):
             inputs = build_inputs(home)
-            if not config.full and is_up_to_date(home, inputs) and opens(home.warehouse):
-                context.log.info("Nothing new since the last build: the marts stand.")
-                return
-            results, findings = rebuild_everything(home, inputs, manifest, is_whole=config.full)
+            stands = not config.full and is_up_to_date(home, inputs) and opens(home.warehouse)
+            checks = list(standing_checks(home, manifest, translator)) if stands else []
+            if not stands:
+                results, findings = rebuild_everything(home, inputs, manifest, is_whole=config.full)
+        if stands:
+            context.log.info("Nothing new since the last build: the marts stand, and so does what their tests said.")
+            yield from asked_for(context, checks)
+            way = TopologicalSorter({spec.key: [dep.asset_key for dep in spec.deps] for spec in context.assets_def.specs})
+            yield from (as_it_stands(key) for key in way.static_order() if key in context.selected_asset_keys)
+            return
         tables = tables_of(home)
         yield from asked_for(context, dagster_events(results, manifest, translator, tables, lineage_of(home, manifest, tables)))
         broken = [finding.check for finding in findings if finding.check.startswith("could not build")]
@@ -271,6 +278,23 @@ def dagster_events(
                     "seconds": round(result.seconds, 3),
                     **told_of(result.unique_id, node, manifest, tables, lineage, translator),
                 },
+            )
+
+
+def standing_checks(house: House, manifest: Mapping[str, Any], translator: Translator) -> Iterator[dg.AssetCheckResult]:
+    """What the tests said of the build that stands, for a night with nothing to build: without a result of its own Dagster would show them as skipped."""
+    verdict = verdicts.load(house, "dbt")
+    found = {finding.check: finding for finding in verdict.findings} if verdict else {}
+    for unique_id, node in manifest["nodes"].items():
+        finding = found.get(node["name"]) if unique_id.startswith("test.") else None
+        key = get_asset_check_key_for_test(manifest, translator, unique_id, None) if finding else None
+        if finding and key:
+            yield dg.AssetCheckResult(
+                passed=finding.passed,
+                asset_key=key.asset_key,
+                check_name=key.name,
+                severity=dg.AssetCheckSeverity.WARN if finding.severity == "warn" else dg.AssetCheckSeverity.ERROR,
+                metadata={"status": finding.detail or "pass", "practices": ", ".join(finding.practice_ids) or "none"},
             )
 
 

@@ -171,6 +171,15 @@ def published_record(house: House) -> Path:
     return house.state / "published.json"
 
 
+def state(house: House) -> str | None:
+    """The state that the last build left; None where none finished that says it."""
+    if not house.warehouse.exists():
+        return None
+    with open_warehouse(house) as warehouse:
+        mark = _mark(warehouse)
+    return mark[1] if mark else None
+
+
 def is_touched(house: House) -> bool:
     """Whether the last build was a night of touched keys that finished."""
     with open_warehouse(house) as warehouse:

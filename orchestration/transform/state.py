@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Literal
 
 from orchestration.engine import opens
 from orchestration.gate import verdicts
 from orchestration.house import House
 from orchestration.payers.inbox import batch_numbers
 from orchestration.practices import load_practices
-from orchestration.transform import dbt
+from orchestration.transform import dbt, standing
 from orchestration.transform.configuration import write_configuration
-from orchestration.transform.standing import published_record
 
 
 def build_inputs(house: House) -> str:
@@ -55,6 +55,12 @@ def is_up_to_date(house: House, inputs: str) -> bool:
     )
 
 
+def is_published(house: House) -> bool:
+    """Whether marts.duckdb holds the very state that the last build left, in a file that opens."""
+    state = standing.state(house)
+    return state is not None and _published(house, "state") == state and opens(house.marts)
+
+
 def is_judged(house: House) -> bool:
     """Whether Great Expectations has judged everything that the lake holds."""
     verdict = verdicts.load(house, "great_expectations")
@@ -63,9 +69,13 @@ def is_judged(house: House) -> bool:
 
 def published_inputs(house: House) -> str | None:
     """The inputs that the published marts were built from; None where that is not known."""
+    return _published(house, "inputs")
+
+
+def _published(house: House, what: Literal["inputs", "state"]) -> str | None:
     try:
-        inputs: str | None = json.loads(published_record(house).read_text(encoding="utf-8"))["inputs"]
-        return inputs
+        known: str | None = json.loads(standing.published_record(house).read_text(encoding="utf-8"))[what]
+        return known
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
