@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.close.versions import reading
+from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
 
 
@@ -53,14 +54,17 @@ def find_line(house: House, reference: str) -> list[ClaimLine]:
 
 
 def lines_of_entry(house: House, practice_id: str, entry_id: str) -> list[dict[str, Any]]:
-    """Every claim line that this time entry's credited seconds support: line ids with the seconds, by close."""
+    """Every claim line that this time entry's credited seconds support: line ids with the seconds, by close. HouseError when neither a packet nor the
+    published marts know the entry."""
     supported = []
+    is_known = False
     for manifest in sorted(house.closes_of(practice_id).glob("*/v*/manifest.json")):
         packet, lines = manifest.parent, _lines(manifest.parent)
         with reading(packet):
             ledger = pq.read_table(packet / "minute_ledger.parquet", columns=["entry_id", "patient_id", "disposition", "seconds"])
-        own = ledger.filter((pc.field("entry_id") == entry_id) & (pc.field("disposition") == "credited"))
-        for row in own.to_pylist():
+        entry = ledger.filter(pc.field("entry_id") == entry_id)
+        is_known = is_known or entry.num_rows > 0
+        for row in entry.filter(pc.field("disposition") == "credited").to_pylist():
             supported += [
                 {
                     "line_id": line.line["line_id"],
@@ -75,4 +79,17 @@ def lines_of_entry(house: House, practice_id: str, entry_id: str) -> list[dict[s
                 for line in lines
                 if line.line["patient_id"] == row["patient_id"]
             ]
+    if not is_known and not _is_published(house, practice_id, entry_id):
+        raise HouseError(
+            f"{practice_id} {entry_id}: no such entry, neither in a close of this practice nor in the published marts; entry ids stand in "
+            "minute_ledger, in the time log and in `ccm explain`"
+        )
     return supported
+
+
+def _is_published(house: House, practice_id: str, entry_id: str) -> bool:
+    if not house.marts.exists():
+        return False
+    with open_marts(house) as marts:
+        asked = "select count(*) from time_entry_facts where practice_id = ? and entry_id = ?"
+        return bool(marts.execute(asked, [practice_id, entry_id]).fetchall()[0][0])

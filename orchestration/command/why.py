@@ -11,6 +11,7 @@ from orchestration.answer.explain.text import lines
 from orchestration.answer.why import ClaimLine, find_line, lines_of_entry
 from orchestration.command.common import Home, Json, app, house_of, out, print_json
 from orchestration.house import House, HouseError
+from orchestration.practices import load_practices
 
 
 @app.command()
@@ -84,6 +85,9 @@ def _answers(house: House, own: list[ClaimLine]) -> list[dict[str, Any]]:
 def _entry(house: House, entry_id: str, practice: str | None, as_json: bool) -> None:
     if practice is None:
         raise HouseError("--practice: an entry's id is unique within its practice; name the practice")
+    # A practice that has left practices.yaml keeps its closes.
+    if not house.closes_of(practice).is_dir() and practice not in load_practices(house.practices_yaml):
+        raise HouseError(f"--practice {practice}: is in neither {house.practices_yaml} nor {house.closes}; name a practice that is")
     supported = lines_of_entry(house, practice, entry_id)
     if as_json:
         print_json(supported)
