@@ -95,7 +95,12 @@ def test_a_rule_that_ends_with_a_successor_that_says_the_same_changes_nothing(st
     with stand.bench.changed(seed, split) as outcome:
         # By which days a code falls into its groups is a column of this one alone.
         assert outcome.error is None and set(outcome.changed) <= {seed, "int_condition_codes__grouped"}, outcome
-        assert failing_data_tests(stand.bench, ["claimable_codes", "claims", "claim_audit", "patient_month_decisions", "minute_ledger"]) == []
+        assert (
+            failing_data_tests(
+                stand.bench, ["claimable_codes", "claims", "claim_audit", "patient_month_decisions", "minute_ledger"]
+            )
+            == []
+        )
 
 
 @pytest.mark.parametrize("seed", [DATED[0], *(pytest.param(seed, marks=pytest.mark.long) for seed in DATED[1:])])
