@@ -64,7 +64,7 @@ SEEDS ?= 100 105
 fuzz: setup
 	$(BIN)/python -m tests.properties.fuzz $(SEEDS)
 
-# Takes away each rule row in turn; somebody must notice. Writes docs/rules/mutation-report.md.
+# Takes away each rule row in turn; somebody must notice. Writes docs/rules/mutation-report.md, which is not committed.
 mutate: setup
 	$(BIN)/python -m tests.mutation.mutate
 
