@@ -45,22 +45,29 @@ def chart(who: str) -> list[dict]:
 @pytest.fixture(scope="module")
 def landed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     folder = tmp_path_factory.mktemp("fhir")
-    mbis = ("1EG4TE5MK73", "2EG4TE5MK73", "3EG4TE5MK73", "4EG4TE5MK73", "5EG4TE5MK73")
-    people = dict(zip(("ann", "may", "con", "lee", "hos"), mbis, strict=True))
+    mbis = ("1EG4TE5MK73", "2EG4TE5MK73", "3EG4TE5MK73", "4EG4TE5MK73", "5EG4TE5MK73", "6EG4TE5MK73")
+    people = dict(zip(("ann", "may", "con", "lee", "hos", "old"), mbis, strict=True))
 
     def person(key: str, updated: str = "2026-09-01T12:00:00Z", **more) -> dict:
         return patient(key, updated, identifier=[{"system": "http://hl7.org/fhir/sid/us-mbi", "value": people[key]}], **more)
 
+    # a plan of a year, renewed after the month; a consent that was over before, and is only stamped anew after the month
+    renewed = [
+        care_plan("ann-plan", "ann", period={"start": "2025-11-01", "end": "2026-10-31"}),
+        care_plan("ann-plan2", "ann", period={"start": "2026-11-02"}),
+    ]
+    stamped = consent("old-con", "old", status="inactive")
+    charts = [one for key in people for one in chart(key) if one["id"] not in ("ann-plan", "old-con")]
     write_export(
         folder / "bulk" / "1-full",
-        [OWN, practitioner("doc"), practitioner("nurse", "RN"), *(person(key) for key in people), *(one for key in people for one in chart(key)),
+        [OWN, practitioner("doc"), practitioner("nurse", "RN"), *(person(key) for key in people), *charts, *renewed, stamped,
          condition("odd", "ann", concept(SNOMED, "999999999")), encounter("office", "ann", "2026-08-03")],
         manifest="2026-09-22T05:00:00Z",
     )  # fmt: skip
     write_export(
         folder / "bulk" / "2-since",
         [coverage("may-ma", "may", kind=concept(SOPT, "112"), start="2026-10-01", payor=[{"display": "Sunshine Health"}]),
-         person("lee", "2026-11-01T00:00:00Z", active=False),
+         person("lee", "2026-11-01T00:00:00Z", active=False), {**stamped, "meta": {"lastUpdated": "2026-11-02T12:00:00Z"}},
          encounter("hos-stay", "hos", "2026-09-25", kind="HH", type_=concept(text="Hospice care"), status="in-progress", period={"start": "2026-09-25"})],
         manifest="2026-11-04T18:00:00Z", deleted=[deletion("Consent/con-con", "2026-10-20T00:00:00Z")],
     )  # fmt: skip
@@ -102,13 +109,13 @@ def test_the_report_accounts_for_every_resource(landed):
         assert one["lines"] == one["older"] + one["deleted"] + one["used"] + one["unused"]
         assert one["unused"] == lost.get(name, 0)
     assert report["resources"]["Consent"] == {
-        "lines": 5,
-        "older": 0,
+        "lines": 7,
+        "older": 1,
         "deleted": 1,
-        "used": 3,
+        "used": 4,
         "unused": 1,
     }  # lee's has nobody it is of
-    assert report["resources"]["Patient"] == {"lines": 6, "older": 1, "deleted": 0, "used": 4, "unused": 1}
+    assert report["resources"]["Patient"] == {"lines": 7, "older": 1, "deleted": 0, "used": 5, "unused": 1}
     assert lost["Condition"] == 3
 
 
@@ -123,14 +130,14 @@ def test_a_night_and_a_close_claim_whom_the_export_lets_claim(landed):
     }
     assert found == {
         "ann": ("claimed", "already_claimed"), "may": ("not_claimable", "medicare_advantage"), "con": ("not_claimable", "no_consent"),
-        "hos": ("not_claimable", "hospice"),
+        "hos": ("not_claimable", "hospice"), "old": ("not_claimable", "consent_revoked"),
     }  # fmt: skip
     # what nobody wrote down of the call would not change the claim: told, not held
     assert rows(home, "select kind, patient_id, member_id, minutes, found_on from undocumented_time") == [
         {"kind": "call_without_time", "patient_id": "ann", "member_id": "nurse", "minutes": 7, "found_on": date(2026, 11, 4)}
     ]
     assert rows(home, "select calls, calls_without_entry, entries_without_call from call_log") == [
-        {"calls": 2, "calls_without_entry": 1, "entries_without_call": 9}
+        {"calls": 2, "calls_without_entry": 1, "entries_without_call": 11}
     ]
     [claimed] = rows(home, "select patient_id, status from claims")
     assert claimed == {"patient_id": "ann", "status": "submitted"}
