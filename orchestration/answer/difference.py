@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from orchestration.answer.explain.source import Row, Source
+from orchestration.mapping.sql import line_of
 from orchestration.practices import next_month
 
 # What of a fact or an entry is its content; the rest is where it landed.
@@ -182,7 +183,7 @@ def _seconds(row: Row) -> str:
 
 
 def _where(row: Row) -> str:
-    return f"{row['landed_path']} line {row['line_number']} (sha256 {(row['sha256'] or 'none')[:12]})"
+    return f"{row['landed_path']} line {line_of(row['line_number'])} (sha256 {(row['sha256'] or 'none')[:12]})"
 
 
 def _facts(before: Source, after: Source, practice_id: str, month: date, patients: list[str]) -> dict[str, list[str]]:

@@ -29,6 +29,11 @@ _MEND_ROW = "correct the row, or teach the mapping this form, and land the file 
 _MEND_WORD = "add the word to the mapping, or correct the row, and land the file again"
 
 
+def line_of(line_number: int) -> int:
+    """The file's own line of a row of the lake."""
+    return line_number % ROWS_OF_A_LINE
+
+
 @dataclass(frozen=True)
 class Turned:
     """A column on its way: the value's expression, when it could not be made, and what is said then."""

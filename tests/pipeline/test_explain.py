@@ -8,6 +8,13 @@ import json
 
 import pytest
 
+from orchestration.answer.difference import _where
+from orchestration.answer.explain import of_packet, tell
+from orchestration.answer.explain.source import claimed_in
+from orchestration.answer.explain.text import clock, dollars, lines, said_of
+from orchestration.answer.pages import render
+from orchestration.house import House
+from orchestration.mapping.sql import ROWS_OF_A_LINE
 from tests.pipeline.homes import ccm, copy, rows
 
 pytestmark = pytest.mark.xdist_group("explain")
@@ -133,6 +140,33 @@ def test_a_claim_that_a_later_close_kept_back_says_so_on_the_screen_and_on_the_p
     text = explain(home, row, "--live", "--html", str(page))
     for said in (text, page.read_text()):
         assert "the close kept it back: claim_error, the street is missing" in said and "Nothing stands against" not in said
+
+
+def test_facts_of_mapped_files_stand_under_their_table_and_on_the_files_own_line(demo):
+    """A mapped file's name says nothing of its table, and the further rows of a line have numbers of their own in the lake."""
+    home, _ = demo
+    row = one_of(home, "decision = 'claimed'")
+    house = House(home)
+    packet = claimed_in(house, row["practice_id"], row["patient_id"], row["month"])
+    with of_packet(house, packet) as source:
+        for table in ("landed_files", "patient_facts", "time_entry_facts"):
+            source.connection.execute(f"create table copied as from {table}")
+            source.connection.unregister(table)
+            source.connection.execute(f"alter table copied rename to {table}")
+        source.connection.execute("update landed_files set landed_path = 'small/2026-11-06/Report ' || file_id || '.csv'")
+        for table in ("patient_facts", "time_entry_facts"):
+            source.connection.execute(f"update {table} set line_number = line_number + 2 * {ROWS_OF_A_LINE}")
+        story = tell(source, row["practice_id"], row["patient_id"], row["month"])
+    facts = [fact for gate in story["gates"] for fact in gate["evidence"] if "landed" in fact]
+    assert {"patients", "coverages", "conditions", "consents", "care_plans", "services"} <= {fact["table"] for fact in facts}
+    text = "\n".join(line for _, line in lines(story))
+    page = render("audit_packet.html.j2", story=story, clock=clock, dollars=dollars, said_of=said_of)
+    for section in ("coverages", "consents", "care_plans"):
+        assert f"\n{section}\n" in text
+    for title in ("2. Coverage", "3. Chronic conditions", "5. Consent", "6. Care plan"):
+        assert "none in the extracts" not in page.partition(f"<h2>{title}")[2].partition("</tbody>")[0], title
+    assert all(fact["landed"]["line"] < ROWS_OF_A_LINE for fact in [*facts, *story["entries"]])
+    assert _where({"landed_path": "a.csv", "line_number": ROWS_OF_A_LINE + 2, "sha256": None}) == "a.csv line 2 (sha256 none)"
 
 
 def test_what_was_held_at_a_close_is_told_as_it_was_then(demo):

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from orchestration.answer.explain.source import Row, Source, claim_lines, held_row, since
 from orchestration.house import HouseError
+from orchestration.mapping.sql import line_of
 
 DAY_SETS = (
     ("fee_for_service_days", "Medicare Part B fee-for-service"),
@@ -149,7 +150,12 @@ def _files(source: Source, practice_id: str) -> dict[int, Row]:
 
 def _landed(row: Row, files: dict[int, Row]) -> dict[str, Any]:
     file = files[row["file_id"]]
-    return {"night": file["extract_date"], "file": file["landed_path"], "line": row["line_number"], "sha256": file["sha256"]}
+    return {
+        "night": file["extract_date"],
+        "file": file["landed_path"],
+        "line": line_of(row["line_number"]),
+        "sha256": file["sha256"],
+    }
 
 
 def _facts(
@@ -176,6 +182,7 @@ def _facts(
             continue
         found.setdefault(table, []).append(
             {
+                "table": table,
                 "fact_id": row["fact_id"],
                 "kind": row["kind"],
                 "from": row["starts_on"],

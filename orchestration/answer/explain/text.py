@@ -123,9 +123,8 @@ def _shown_facts(story: dict[str, Any]) -> dict[str, list[str]]:
                 f"{fact['kind'] or ''}{groups} {span}{affirmed}{'  <- decisive' if fact['is_decisive'] else ''}"
                 f"  [{fact['fact_id']}; {_where(landed)}]"
             ).strip()
-            table = landed["file"].rsplit("/", 1)[-1].split(".")[0]
-            if text not in shown.setdefault(table, []):
-                shown[table].append(text)
+            if text not in shown.setdefault(fact["table"], []):
+                shown[fact["table"]].append(text)
     return shown
 
 
