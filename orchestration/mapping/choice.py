@@ -15,7 +15,7 @@ from orchestration.contracts import Column, ExtractContract, extract_contracts
 from orchestration.house import DATA_CONTRACTS, House, HouseError, write_private
 from orchestration.mapping import lines, model
 from orchestration.mapping.forms import FileForm, file_form
-from orchestration.mapping.model import NIGHT, Mapping, RowRule
+from orchestration.mapping.model import NIGHT, Mapping, Variant
 from orchestration.practices import Practice
 
 SHIPPED = DATA_CONTRACTS / "mappings"
@@ -46,7 +46,7 @@ class MappedTable:
     contract: ExtractContract
 
     @cached_property
-    def variants(self) -> tuple[RowRule, ...]:
+    def variants(self) -> tuple[Variant, ...]:
         return self.loaded.mapping.tables[self.contract.table].variants()
 
     @cached_property

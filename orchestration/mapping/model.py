@@ -232,18 +232,28 @@ class RowRule(_Strict):
         return filters
 
 
+class Variant(RowRule):
+    """A row that a line may give, whole. `keep_too`: what the table keeps of columns of which the row has a `keep` of its own; both must hold."""
+
+    keep_too: Filter = Field(default_factory=dict)
+
+
 class TableRule(RowRule):
     """How a table's rows come out of the file. With `rows` a line gives several; what stands beside them holds for all of them."""
 
     file: str | None = None
     rows: Annotated[tuple[RowRule, ...], Field(max_length=100)] = ()
 
-    def variants(self) -> tuple[RowRule, ...]:
-        """The rows that a line may give, whole."""
+    def variants(self) -> tuple[Variant, ...]:
+        """The rows that a line may give."""
         return tuple(
-            RowRule(
+            Variant(
                 keep={**self.keep, **row.keep},
-                drop={**self.drop, **row.drop},
+                keep_too={column: words for column, words in self.keep.items() if column in row.keep},
+                drop={
+                    column: tuple(dict.fromkeys((*self.drop.get(column, ()), *row.drop.get(column, ()))))
+                    for column in {**self.drop, **row.drop}
+                },
                 each=row.each or self.each,
                 columns={**self.columns, **row.columns},
             )
@@ -324,9 +334,27 @@ def faults(mapping: Mapping) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield place, f"{NOTE} goes with one row a line: a note's text is measured while it is read, and never kept"
         for number, row in enumerate(table.variants()):
             where = (*place, "rows", number) if table.rows else place
+            for kept, words in row.keep_too.items():
+                if not any(_meet(one, other) for one in words for other in row.keep[kept]):
+                    yield (
+                        (*where, "keep", kept),
+                        f"{name}: this row keeps no word of {kept} that the table keeps, so that no line gives it; correct one of them",
+                    )
             for column in contract.columns:
                 if column.required and column.name not in row.columns:
                     yield where, f"{name} wants {column.name}, and no column of the export becomes it; add it to columns"
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether a value may be both words of a filter. Of two patterns nobody knows."""
+    if is_pattern(one) and is_pattern(other):
+        return True
+    if is_pattern(one):
+        one, other = other, one
+    value = one.strip()
+    if is_pattern(other):
+        return bool(value) and re.search(other[1:-1], value, re.IGNORECASE) is not None
+    return value.casefold() == other.strip().casefold()
 
 
 def _alike(mapping: Mapping) -> Iterator[tuple[tuple[str | int, ...], str]]:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from orchestration.contracts import NOTE, ExtractContract
 from orchestration.mapping.forms import INSTANT_WORDS, ZONE_NAMES, time_form
-from orchestration.mapping.model import AS_IT_IS, NIGHT, ColumnRule, Each, Filter, RowRule, is_pattern
+from orchestration.mapping.model import AS_IT_IS, NIGHT, ColumnRule, Each, Variant, is_pattern
 from orchestration.take_in import typed
 from orchestration.take_in.reader import OF_EXPORT
 from orchestration.take_in.typed import literal, name
@@ -54,7 +54,7 @@ def label(rule: ColumnRule | None) -> str:
     return ", ".join(rule.reads()) or NIGHT if rule else ""
 
 
-def query(contract: ExtractContract, variants: Sequence[RowRule], source: str, night: str, zone: str) -> str:
+def query(contract: ExtractContract, variants: Sequence[Variant], source: str, night: str, zone: str) -> str:
     """Query: part, line_number, fault, fault_column, is_kept, the staged columns (`typed.staged_columns`).
 
     `source`: a relation of line_number, fault and the export's columns as text (`of_export`); `night`: YYYY-MM-DD;
@@ -65,7 +65,7 @@ def query(contract: ExtractContract, variants: Sequence[RowRule], source: str, n
     )
 
 
-def _variant(contract: ExtractContract, row: RowRule, number: int, source: str, night: str, zone: str) -> str:
+def _variant(contract: ExtractContract, row: Variant, number: int, source: str, night: str, zone: str) -> str:
     rules = [(column.name, row.columns[column.name]) for column in contract.columns if column.name in row.columns]
     taken, pieces, turned, faults = [], [], [], []
     for place, (column, rule) in enumerate(rules):
@@ -81,7 +81,7 @@ def _variant(contract: ExtractContract, row: RowRule, number: int, source: str, 
                 becomes(f"not of the form that the mapping's pattern wants; {_MEND_ROW}", column))))  # fmt: skip
         if made.is_bad is not None:
             faults.append((f"r{place} is not null and ({made.is_bad})", shown, literal(becomes(made.reason, column))))
-    kept, unknown = _kept(row.keep, row.drop)
+    kept, unknown = _kept(row)
     faults = [(condition, literal(column), literal(
         f"not one of the words that the mapping keeps or drops; {_MEND_WORD}")) for column, condition in unknown] + faults  # fmt: skip
     texts = {column: f"v{place}" for place, (column, _) in enumerate(rules)}
@@ -222,16 +222,19 @@ def _is(text: str, words: Iterable[str]) -> str:
     return f"({' or '.join(others)})" if others else "false"
 
 
-def _kept(keep: Filter, drop: Filter) -> tuple[str, list[tuple[str, str]]]:
+def _kept(row: Variant) -> tuple[str, list[tuple[str, str]]]:
     """Whether a line is wanted; and (column, condition) of what is neither kept nor dropped where both are said: nobody knows what that is."""
     conditions, unknown = [], []
-    for column, words in keep.items():
+    for column, words in row.keep.items():
         text = _clean(of_export(column))
-        if column in drop:
-            unknown.append((column, f"not {_is(text, words)} and not {_is(text, drop[column])}"))
+        is_kept = _is(text, words)
+        if column in row.keep_too:
+            is_kept = f"({is_kept} and {_is(text, row.keep_too[column])})"
+        if column in row.drop:
+            unknown.append((column, f"not {is_kept} and not {_is(text, row.drop[column])}"))
         else:
-            conditions.append(_is(text, words))
-    conditions += [f"not {_is(_clean(of_export(column)), words)}" for column, words in drop.items()]
+            conditions.append(is_kept)
+    conditions += [f"not {_is(_clean(of_export(column)), words)}" for column, words in row.drop.items()]
     return " and ".join(conditions) or "true", unknown
 
 
@@ -331,7 +334,7 @@ def _seconds(form: str, text: str) -> str:
     return f"case when regexp_full_match({text}, '{shape}') then {total} end"
 
 
-def unknown_words(variants: Sequence[RowRule], held: str) -> tuple[str, str] | None:
+def unknown_words(variants: Sequence[Variant], held: str) -> tuple[str, str] | None:
     """(select list, query): what of the rows to keep as the table `held`, and column_name, word, lines of what the words of a mapping do not know, as
     the export has it. None where it has no words."""
     asked = []

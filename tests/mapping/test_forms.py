@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from orchestration.contracts import extract_contracts
 from orchestration.mapping import sql
 from orchestration.mapping.forms import file_form, time_form
-from orchestration.mapping.model import ColumnRule, RowRule
+from orchestration.mapping.model import ColumnRule, Variant
 
 
 def turned(column: str, rule: object, values: list[str | None], table: str = "time_entries") -> list[tuple[str | None, str | None]]:
     """(value, column at fault) of each value of the export's column X."""
-    row = RowRule.model_validate({"columns": {column: rule}})
+    row = Variant.model_validate({"columns": {column: rule}})
     with duckdb.connect() as con:
         con.execute(
             f'create table given (line_number bigint, fault varchar, "{sql.OF_EXPORT}X" varchar, "{sql.OF_EXPORT}Y" varchar)'

@@ -185,6 +185,52 @@ def test_one_line_gives_rows_of_several_tables_and_is_quarantined_once_a_table(h
     assert ledger(home) == [(4, 1, 6, 6, 0, 0), (4, 1, 6, 3, 3, 0)]
 
 
+PROBLEMS = """
+system: one line a problem
+file: problems.csv
+tables:
+  conditions:
+    keep: {State: [Open, "/^re/", Told]}
+    drop: {Kind: [Test], State: [Closed]}
+    columns: {patient_id: MRN, icd10_code: Code, clinical_status: {constant: active}}
+    rows:
+      - keep: {State: ["/o/"]}
+        drop: {Kind: [Family history]}
+        columns: {condition_id: {from: [MRN, Code], join: "-"}}
+      - columns: {condition_id: {from: [MRN, Code, Kind], join: "-"}}
+"""
+
+
+def test_what_stands_beside_rows_holds_for_each_also_for_a_column_that_the_row_names(home):
+    home.write("problems", PROBLEMS)
+    home.drop(
+        "problems.csv",
+        "MRN,Code,Kind,State\np1,I10,Own,open\np1,E119,Test,open\np1,F329,Family history,Reopened\np1,J449,Own,recent\n"
+        "p1,N183,Own,Told\np1,I509,Own,closed\np1,M199,Own,Foo\n",
+    )
+    home.take_in(mapped=home.chosen(conditions="problems"))
+    # The second row takes what the table wants, the first only what has an o in its state, too, and is nobody's family.
+    assert home.ask("select condition_id from {conditions} order by all") == [
+        ("p1-F329-Family history",), ("p1-I10",), ("p1-I10-Own",), ("p1-J449-Own",), ("p1-N183",), ("p1-N183-Own",),
+    ]  # fmt: skip
+    # What a row neither keeps nor drops, all told, waits.
+    assert [(line, column) for line, column, _, _ in reasons(home)] == [(5, "State"), (8, "State")]
+
+
+@pytest.mark.parametrize(
+    ("kept", "is_refused"),
+    [("[Closed]", True), ("['']", True), ("['/^closed$/']", True), ("[open]", False), ("[Reopened]", False), ("['/^to/']", False),
+     ("[Closed, Told]", False)],
+)  # fmt: skip
+def test_a_row_that_keeps_nothing_of_what_its_table_keeps_is_refused(kept, is_refused):
+    text = PROBLEMS.replace('keep: {State: ["/o/"]}', f"keep: {{State: {kept}}}").replace('"/^re/", Told', "Told, Reopened")
+    if not is_refused:
+        choice.parse(text, "problems.yaml")
+        return
+    with pytest.raises(HouseError, match=r"line 10: conditions: .* keeps no word of State that the table keeps"):
+        choice.parse(text, "problems.yaml")
+
+
 def test_of_a_key_twice_the_later_line_wins_whichever_row_of_it_has_it(home):
     home.write("panel", COVERAGES)
     home.drop("panel.csv", "MRN,B,QMB,QMB Since,Problems\np1,,N,,I10;I10;x\np1,,N,,y;I10\n")
