@@ -23,6 +23,15 @@ DAY_SETS = (
     ("review_days", "in a nursing facility or assisted living"),
     ("alive_days", "alive"),
 )
+# What the payers' answers (271) say that a reason may rest on.
+_ANSWERED = {
+    "deceased": ("deceased",),
+    "no_part_b": ("part_a", "part_b"),
+    "medicare_advantage": ("medicare_advantage",),
+    "facility_whole_month": ("hospice",),
+    "hospice": ("hospice",),
+    "medicare_secondary": ("other_primary",),
+}
 
 
 def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict[str, Any]:
@@ -68,7 +77,7 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
         "allowed_amount": decision["allowed_amount"],
         "program": evidence["program"],
         "flags": _flags(source, decision["flags"]),
-        "gates": _gates(source, evidence, decision, facts, items, minutes),
+        "gates": _gates(source, evidence, decision, facts, items, minutes, _answers(source, key)),
         "days": {said: days_of(evidence[name], month) for name, said in DAY_SETS if evidence[name]},
         "condition_groups": eligibility["condition_groups"],
         "minutes": {name: minutes[name] for name in minutes if name not in ("practice_id", "patient_id", "month")},
@@ -201,8 +210,31 @@ def _flags(source: Source, flags: list[str]) -> list[Row]:
     return source.rows("select flag, meaning, citation from rule_flags where list_contains(?, flag) order by flag", [flags])
 
 
+def _answers(source: Source, key: list[Any]) -> list[Row]:
+    """What the payers say of the patient's coverage by the month's end and still stands, with the file that says it. A packet does not show it."""
+    if source.packet is not None:
+        return []
+    return source.rows(
+        """
+        select answers.meaning, answers.is_covered, answers.starts_on, answers.ends_on, answers.answered_on, files.sha256 as file_sha256
+        from coverage_answers as answers
+        inner join answer_files as files on answers.transaction_id // 100000 = files.file_id
+        where answers.practice_id = ? and answers.patient_id = ? and answers.is_in_force
+            and (answers.starts_on is null or answers.starts_on < cast(? as date) + interval 1 month)
+        order by answers.answered_on, answers.transaction_id, answers.position
+        """,
+        key,
+    )
+
+
 def _gates(
-    source: Source, evidence: Row, decision: Row, facts: dict[str, list[dict[str, Any]]], items: list[Row], minutes: Row
+    source: Source,
+    evidence: Row,
+    decision: Row,
+    facts: dict[str, list[dict[str, Any]]],
+    items: list[Row],
+    minutes: Row,
+    answers: list[Row],
 ) -> list[dict[str, Any]]:
     """Every reason in order: whether it applies, whether it is the one that decides, and the facts to look at."""
     gates = []
@@ -217,16 +249,18 @@ def _gates(
             seen = [{name: evidence[name] for name in ("billing_practitioner_id", "practitioner_credential", "practitioner_npi")}]
         elif looked_at == "time_entries":
             seen = [{"credited minutes": minutes["credited_minutes"], "undocumented items": len(items)}]
+        applies = rule["reason"] in applying
         gates.append(
             {
                 "reason": rule["reason"],
-                "applies": rule["reason"] in applying,
+                "applies": applies,
                 "decides": rule["reason"] == decision["reason"],
                 "decision": rule["decision"],
                 "meaning": rule.get("meaning") or "",
                 "remedy": rule.get("remedy") or "",
                 "citation": rule["citation"],
                 "evidence": seen,
+                "answers": [row for row in answers if row["meaning"] in _ANSWERED.get(rule["reason"], ())] if applies else [],
             }
         )
     return gates

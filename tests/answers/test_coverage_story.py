@@ -1,0 +1,50 @@
+"""`ccm explain` names the payer's answer that a reason rests on."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from orchestration.answer.explain import story, text
+from orchestration.answer.explain.source import Source
+from tests.answers.office import load_rules
+
+KEY = ["north", "p", date(2026, 10, 1)]
+ANSWERS = """
+create table marts.answer_files as select 1000000 as file_id, repeat('ab', 32) as sha256;
+create table marts.coverage_answers as select * from (values
+    ('north', 'p', 100000000001, 1, 'part_a', true, date '2013-03-01', null::date, date '2026-11-02', true),
+    ('north', 'p', 100000000001, 2, 'medicare_advantage', true, date '2026-10-01', null, date '2026-11-02', true),
+    ('north', 'p', 100000000001, 3, 'medicare_advantage', true, date '2027-01-01', null, date '2026-11-02', true),
+    ('north', 'p', 100000000002, 1, 'medicare_advantage', true, date '2026-01-01', null, date '2026-09-02', false),
+    ('north', 'q', 100000000002, 2, 'medicare_advantage', true, date '2025-01-01', null, date '2026-11-02', true)
+) as said (practice_id, patient_id, transaction_id, position, meaning, is_covered, starts_on, ends_on, answered_on, is_in_force);
+"""
+
+
+def told(con: duckdb.DuckDBPyConnection, packet: Path | None, *findings: str) -> list[str]:
+    source = Source(con, {}, "marts.duckdb", packet)
+    gates = story._gates(
+        source, {"findings": findings, "newest_night": None, "billing_practitioner_id": None, "practitioner_credential": None, "practitioner_npi": None},
+        {"reason": findings[0]}, {}, [], {"credited_minutes": 0}, story._answers(source, KEY),
+    )  # fmt: skip
+    lines = [line for _, line in text._gates({"gates": gates, "days": {}, "month": "2026-10"})]
+    return [lines[place - 1].split()[1] + ": " + line.strip() for place, line in enumerate(lines) if "the payer says" in line]
+
+
+def test_under_a_gate_that_applies_stands_what_the_payer_says_and_in_which_answer(tmp_path):
+    with duckdb.connect() as con:
+        for schema in ("marts", "rules"):
+            con.execute(f"create schema {schema}")
+        load_rules(con, "rule_decision_reasons")
+        con.execute(f"set search_path = 'marts,rules'; {ANSWERS}")
+        assert told(con, None, "medicare_advantage") == [
+            "medicare_advantage: the payer says medicare advantage 2026-10-01 to ...  [271 of 2026-11-02, sha256 abababababab]"
+        ]
+        assert told(con, None, "no_part_b") == [
+            "no_part_b: the payer says part a 2013-03-01 to ...  [271 of 2026-11-02, sha256 abababababab]"
+        ]
+        assert told(con, None, "below_threshold") == []
+        assert told(con, tmp_path, "medicare_advantage") == []  # a packet shows what it showed
