@@ -1,10 +1,11 @@
 """Taking in as Dagster assets: the lake's tables, one partition per night, however many nights a run takes."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
+from dagster._core.storage.tags import BACKFILL_ID_TAG
 
 from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.deliver.fetch import deliver, faults
@@ -14,7 +15,8 @@ from orchestration.mapping.choice import choices
 from orchestration.practices import load_practices
 from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
-from orchestration.take_in.lake import take_in
+from orchestration.subsets import as_it_stands
+from orchestration.take_in.lake import held, take_in
 
 
 class Nights(dg.DailyPartitionsDefinition):
@@ -150,23 +152,38 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
     context.log.info(f"Batch {report.batch}: {len(files)} files taken in." if report else "No landed file is new or changed.")
     for note in report.notes if report else ():
         context.log.warning(note)
-    # Late and earlier nights of the same batch get their mark in the grid too; only nights with a file do.
-    for table, night in sorted({(file.table_name, file.extract_date) for file in files}):
-        if not nights.start <= night.isoformat() <= nights.end:
-            context.log_event(dg.AssetMaterialization(["lake", table], partition=night.isoformat()))
+    marked = {(file.table_name, file.extract_date) for file in files}
+    marked |= {(name, night) for name in LEDGERS for _, night in marked}
+    own = [
+        date.fromisoformat(nights.start) + timedelta(days=n) for n in range((partition - date.fromisoformat(nights.start)).days + 1)
+    ]
+    if len(own) > 1 or BACKFILL_ID_TAG in context.run.tags:
+        # Whoever asked for each of these nights is told of each: a backfill of Dagster's page fails for want of one.
+        marked |= {(spec.key.path[-1], night) for spec in take_in_assets.specs for night in own}
+    there = held(house, {night for _, night in marked})
+    # Late and earlier nights get their mark in the grid too; only nights of which a file was taken in do.
+    for table, night in sorted(marked):
+        key, told = dg.AssetKey(["lake", table]), _held(there, table, night)
+        if night in own:
+            context.add_asset_metadata(told, key, night.isoformat())
+        else:
+            context.log_event(dg.AssetMaterialization(key, partition=night.isoformat(), metadata=told))
     # Every table answers, also with nothing new: a skipped output would skip the rebuild that hangs on it.
     for spec in take_in_assets.specs:
-        totals = report.totals.get(spec.key.path[-1], {}) if report else {}
-        yield dg.MaterializeResult(
-            asset_key=spec.key,
-            metadata={
-                "files": 0,
-                **{key: int(value) for key, value in totals.items()},
-                **({"dagster/partition_row_count": int(totals["rows_accepted"])} if "rows_accepted" in totals else {}),
-            },
-        )
+        yield dg.MaterializeResult(asset_key=spec.key) if (spec.key.path[-1], partition) in marked else as_it_stands(spec.key)
     passed, metadata = delivered(not_delivered)
     yield dg.AssetCheckResult(asset_key=DELIVERED.asset_key, check_name=DELIVERED.name, passed=passed, metadata=metadata)
+
+
+def _held(there: Mapping[tuple[str, date], Mapping[str, int]], table: str, night: date) -> dict[str, int]:
+    """What a night's mark says: all that the lake holds of it, also what an earlier run took in, as practices come at all hours and land files again."""
+    if table in LEDGERS:
+        tables = [counts for (_, its_night), counts in there.items() if its_night == night]
+        if table == "files":
+            return {"dagster/partition_row_count": sum(counts["versions"] for counts in tables)}
+        return {"rows_quarantined": sum(counts.get("rows_quarantined", 0) for counts in tables)}
+    counts = dict(there.get((table, night), {"versions": 0, "files": 0}))
+    return {**counts, "dagster/partition_row_count": counts.get("rows_accepted", 0)}
 
 
 def delivered(not_delivered: dict[str, str]) -> tuple[bool, dict[str, str]]:

@@ -93,6 +93,7 @@ _LEDGER = pa.schema(
 )
 # Columns of the ledger that only a batch with a mapped file has: without mappings a batch is what it was before there were any.
 _MAPPED = ("mapping", "mapping_sha256", "lines_read", "rows_filtered")
+_ROWS = ("rows_received", "rows_accepted", "rows_quarantined", "rows_superseded", "rows_filtered")  # what the ledger counts
 _ROW_PREFIX = (("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT"))
 _QUARANTINE = (
     ("file_id", "BIGINT"),
@@ -163,6 +164,29 @@ def newest_accepted(house: House) -> dict[tuple[str, str], date]:
         return {}
     newest = pa.concat_tables(accepted).group_by(columns[:2]).aggregate([("extract_date", "max")]).to_pylist()
     return {(row["practice_id"], row["table_name"]): row["extract_date_max"] for row in newest}
+
+
+def held(house: House, nights: Set[date]) -> dict[tuple[str, date], dict[str, int]]:
+    """What the lake holds of these nights, by table and night: `files` that are in force (of each practice the newest accepted version) with the sums of
+    their rows, and `versions` that ever came. Raises HouseError when a batch is damaged."""
+    key = ["practice_id", "extract_date", "table_name"]
+    only = [("extract_date", "in", sorted(nights))]
+    read = [_ledger_table(folder, None, only) for folder in _ledger_folders(house)] if nights else []
+    files = pa.concat_tables([one for one in read if one.num_rows] or [_LEDGER.empty_table()], promote_options="default")
+    came = files.group_by(key[1:]).aggregate([("version", "count")]).to_pylist()
+    found = {(row["table_name"], row["extract_date"]): {"versions": row["version_count"], "files": 0} for row in came}
+    accepted = files.filter(pc.equal(files["outcome"], "accepted")).select(
+        [*key, "version", *(name for name in _ROWS if name in files.column_names)]
+    )
+    newest = accepted.group_by(key).aggregate([("version", "max")])
+    standing = accepted.join(newest, key)
+    standing = standing.filter(pc.equal(standing["version"], standing["version_max"]))
+    rows = [name for name in _ROWS if name in standing.column_names]
+    sums = standing.group_by(key[1:]).aggregate([("version", "count"), *((name, "sum") for name in rows)]).to_pylist()
+    for row in sums:
+        counted = {name: row[f"{name}_sum"] for name in rows if row[f"{name}_sum"] is not None}
+        found[row["table_name"], row["extract_date"]] |= {"files": row["version_count"], **counted}
+    return found
 
 
 def in_force(house: House, file_ids: Set[int]) -> dict[int, str]:
