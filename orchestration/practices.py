@@ -15,7 +15,16 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from orchestration.contracts import extract_contracts
 from orchestration.house import DBT_PROJECT, HouseError
@@ -93,8 +102,30 @@ class Address(_Strict):
     postal_code: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9]{9}$")]
 
 
-class Organisation(_Strict):
-    id: Text
+# X12's basic set less the claim file's delimiters; of spaces only single ones between the rest, since the file keeps no others.
+_WRITABLE = re.compile(r"""[A-Za-z0-9!"&'()+,\-./;?=]+(?: [A-Za-z0-9!"&'()+,\-./;?=]+)*""").fullmatch
+
+
+def _identifier(longest: int) -> Any:
+    """An id as the claim file can hold it. Letters may be small, they are written large."""
+
+    def held(value: str) -> str:
+        if not (2 <= len(value) <= longest and _WRITABLE(value)):
+            raise ValueError(
+                f"must be 2 to {longest} characters that a claim file can hold: letters A to Z, digits, single spaces and !\"&'()+,-./;?="
+            )
+        return value
+
+    return Annotated[str, BeforeValidator(_quoted), AfterValidator(held)]
+
+
+class Receiver(_Strict):
+    id: _identifier(15)  # type: ignore[valid-type]  # ISA08
+    name: Text
+
+
+class Payer(_Strict):
+    id: _identifier(80)  # type: ignore[valid-type]  # NM109
     name: Text
 
 
@@ -234,8 +265,8 @@ class Practice(_Strict):
     locality: _digits(2)  # type: ignore[valid-type]
     qualifying_apm_participant: bool = False
     submitter_id: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9]{2,15}$")]
-    receiver: Organisation
-    payer: Organisation
+    receiver: Receiver
+    payer: Payer
     track_policy: Literal["documented", "highest_allowed"] = "documented"
     service_date_policy: Literal["month_end", "threshold_day"] = "month_end"
     charges: dict[Text, Decimal] = Field(default_factory=dict)

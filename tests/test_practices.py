@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 import yaml
 
+from orchestration.close.x12.writer import plain
 from orchestration.house import HouseError
 from orchestration.practices import is_valid_npi, load_practices, next_month
 
@@ -27,6 +28,9 @@ GOOD = {
     "receiver": {"id": "06102", "name": "NGS MEDICARE"},
     "payer": {"id": "06102", "name": "MEDICARE PART B"},
 }
+
+
+UNWRITABLE = ["X" * 16, "X", "CHANGE_HC", "A*B", "A:B", "A~B", "李氏", " 06102", "A  B", "06102\n"]
 
 
 def written(tmp_path, *entries):
@@ -62,6 +66,8 @@ def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
         ({"close": {"first_day": 21, "final_day": 20}}, "close", "final_day"),
         ({"address": {**GOOD["address"], "postal_code": "62701"}}, "address.postal_code", "match"),
         ({"track_policy": "dearest"}, "track_policy", "documented"),
+        *(({"receiver": {"id": wrong, "name": "N"}}, "key receiver.id: ", "2 to 15 ") for wrong in UNWRITABLE),
+        *(({"payer": {"id": wrong, "name": "N"}}, "key payer.id: ", "2 to 80 ") for wrong in (*UNWRITABLE[1:], "X" * 81)),
     ],
 )
 def test_a_wrong_value_is_refused_with_file_practice_and_key(tmp_path, change, key, word):
@@ -71,6 +77,15 @@ def test_a_wrong_value_is_refused_with_file_practice_and_key(tmp_path, change, k
     message = str(refused.value)
     assert str(path) in message and key in message and word in message
     assert "lakeside" in message or change.get("practice_id", "") in message
+
+
+def test_a_receiver_and_a_payer_that_are_taken_are_written_as_they_stand(tmp_path):
+    for one in ("06102", "zz", "Acme & Sons-1/2", "X" * 15, "!\"&'()+,-./;?="):
+        practice = load_practices(
+            written(tmp_path, {**GOOD, "receiver": {"id": one, "name": "N"}, "payer": {"id": one, "name": "N"}})
+        )
+        assert (practice["lakeside"].receiver.id, practice["lakeside"].payer.id) == (one, one)
+        assert plain(one) == one.upper()
 
 
 def test_a_missing_key_two_of_one_id_and_a_missing_file_are_refused(tmp_path):

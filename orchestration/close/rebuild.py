@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from orchestration.close.freeze import Frozen, empty_lake_tables, thaw
 from orchestration.close.packet import Ground, compose, drafted, software_versions
@@ -63,7 +64,13 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         raise HouseError(f"--into {into}: is not an empty folder; name a new one")
     manifest = _manifest(packet)
     frozen = thaw(_frozen_bytes(packet, manifest))
-    practice = Practice.model_validate(frozen.json("practice.json"))
+    try:
+        practice = Practice.model_validate(frozen.json("practice.json"))
+    except ValidationError as error:
+        keys = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+        raise HouseError(
+            f"{packet}: was closed with settings that this release refuses ({keys}); rebuild it with the release that closed it"
+        ) from None
     month = date.fromisoformat(f"{manifest['month']}-01")
     ground = Ground(
         practice=practice,

@@ -12,6 +12,7 @@ from datetime import date
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.close import rebuild as rebuilding
 from orchestration.close.rebuild import rebuild
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError
@@ -136,3 +137,17 @@ def test_a_packet_that_was_tampered_with_is_refused_by_name(packet):
 def test_a_month_that_was_never_closed_says_so(demo):
     ran = ccm("rebuild", "--practice", "hudson", "--month", "2026-11", home=demo[0])
     assert ran.code == 1 and "is not closed" in ran.err
+
+
+def test_settings_that_this_release_refuses_are_named_and_not_called_a_defect(tmp_path, monkeypatch):
+    class Old:
+        def json(self, name):
+            return {"practice_id": "lakeside", "receiver": {"id": "CHANGE_HC", "name": "N"}}
+
+    monkeypatch.setattr(rebuilding, "_manifest", lambda _: {})
+    monkeypatch.setattr(rebuilding, "_frozen_bytes", lambda *_: b"")
+    monkeypatch.setattr(rebuilding, "thaw", lambda _: Old())
+    with pytest.raises(
+        HouseError, match=r"settings that this release refuses \(.*receiver\.id.*\); rebuild it with the release that"
+    ):
+        rebuild(tmp_path)

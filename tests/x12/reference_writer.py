@@ -116,7 +116,7 @@ def write_837p(file: ClaimFile, claims: Sequence[Claim]) -> bytes:
     if not 1 <= file.control_number <= 999_999_999:
         raise ValueError("control_number (ISA13) must be 1 to 999999999")
     envelope = file.envelope
-    sender, receiver = _party("submitter", file.submitter.id), _party("receiver", file.receiver.id)
+    sender, receiver = _party("submitter_id", file.submitter.id), _party("receiver.id", file.receiver.id)
     today = _day(file.interchange_date)
 
     segments = [

@@ -25,10 +25,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference_writer import claim_table
 
-from orchestration.close.x12.model import Envelope, Submitter
+from orchestration.close.x12.model import Envelope, Receiver, Submitter
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
 from orchestration.close.x12.writer import plain, write_837p
+from orchestration.house import HouseError
 
 GOLDEN = """\
 ISA*00*          *00*          *ZZ*CCMTEST        *ZZ*RECEIVERID     *261102*0000*^*00501*000000001*0*T*:~
@@ -246,13 +247,14 @@ def test_a_production_file_says_so_only_when_told():
     [
         ({"control_number": 0}, "control_number"),
         ({"control_number": 10**9}, "control_number"),
-        ({"submitter": Submitter("X" * 16, "N", "5555550100")}, "submitter id"),
-        ({"submitter": Submitter("李", "N", "5555550100")}, "submitter id"),
+        ({"submitter": Submitter("X" * 16, "N", "5555550100")}, "key submitter_id: "),
+        ({"submitter": Submitter("李", "N", "5555550100")}, "key submitter_id: "),
+        ({"receiver": Receiver("X" * 16, "N")}, r"key receiver\.id: "),
         ({"claims": claim_table(())}, "at least one claim"),
     ],
 )
 def test_a_file_that_no_envelope_can_carry_is_refused_by_name(changes, named):
-    with pytest.raises(ValueError, match=named):
+    with pytest.raises(HouseError if named.startswith("key") else ValueError, match=named):
         write_837p(dataclasses.replace(claim_file(), **changes))
 
 

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 
 from orchestration.close.x12.codes import MOST_DIAGNOSES, MOST_POINTERS
 from orchestration.close.x12.model import PATIENT, ClaimFile
+from orchestration.house import HouseError
 
 GUIDE = "005010X222A1"
 
@@ -75,15 +76,15 @@ def write_837p(file: ClaimFile) -> bytes:
     """The interchange in ASCII: an ST..SE for each `claims_per_transaction` claims, in the order given.
 
     The claims of one patient within an ST stand under one subscriber HL, where the first of them stood. Of more than 12
-    diagnoses the first 12 are written, of more than 4 pointers the first 4. Raises ValueError, naming the setting, for
-    a file without claims or one that no envelope can carry; what is wrong with a claim is the scrub's to say.
+    diagnoses the first 12 are written, of more than 4 pointers the first 4. Raises HouseError, naming the key, for a sender
+    or receiver that no envelope can carry, and ValueError for a file without claims; what is wrong with a claim is the scrub's to say.
     """
     if not len(file.claims):
         raise ValueError("a claim file needs at least one claim")
     if not 1 <= file.control_number <= 999_999_999:
         raise ValueError("control_number (ISA13) must be 1 to 999999999")
     envelope = file.envelope
-    sender, receiver = _party("submitter", file.submitter.id), _party("receiver", file.receiver.id)
+    sender, receiver = _party("submitter_id", file.submitter.id), _party("receiver.id", file.receiver.id)
     today = _day(file.interchange_date)
 
     end = envelope.segment_terminator + ("\n" if envelope.line_breaks else "")
@@ -105,10 +106,12 @@ def _ended(segments: Iterable[str], end: str) -> bytes:
     return "".join(segment + end for segment in segments).encode("ascii")
 
 
-def _party(who: str, identifier: str) -> str:
+def _party(key: str, identifier: str) -> str:
     text = plain(identifier)
     if not 2 <= len(text) <= 15:
-        raise ValueError(f"{who} id (ISA, GS) must be 2 to 15 characters of the basic character set")
+        raise HouseError(
+            f"key {key}: must be 2 to 15 characters of the basic character set (ISA, GS); correct it in practices.yaml"
+        )
     return text
 
 
