@@ -29,6 +29,7 @@ from pydantic import (
 from orchestration.contracts import extract_contracts
 from orchestration.house import DBT_PROJECT, HouseError
 from orchestration.mapping.forms import file_form
+from orchestration.mapping.lines import no_key_twice
 
 
 def _quoted(value: Any) -> Any:
@@ -43,7 +44,30 @@ _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class SettingsLoader(_BASE):  # type: ignore[misc]
-    """Leaves what looks like a date or a number and is none (2026-02-30) as the text it is: the model refuses it, and knows practice and key."""
+    """Leaves what looks like a date or a number and is none (2026-02-30) as the text it is: the model refuses it, and knows practice and key.
+
+    Raises HouseError with the line where a key stands twice: what stood there first would be gone without a word.
+    """
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        rest = [node] if node is not None else []
+        seen: set[int] = set()  # an alias is the node that it names
+        while rest:
+            one = rest.pop()
+            if id(one) in seen or isinstance(one, yaml.ScalarNode):
+                continue
+            seen.add(id(one))
+            if isinstance(one, yaml.MappingNode):
+                no_key_twice(one, _twice)
+                rest += reversed([part for pair in one.value for part in pair])
+            else:
+                rest += reversed(one.value)
+        return node
+
+
+def _twice(line: int, what: str) -> HouseError:
+    return HouseError(f"line {line}: {what}")
 
 
 def _or_text(construct: Any) -> Any:
@@ -417,6 +441,8 @@ def _text(path: Path) -> str:
 def _file(path: Path, text: str) -> _File:
     try:
         content = yaml.load(text, Loader=SettingsLoader)
+    except HouseError as error:
+        raise HouseError(f"{path}, {error}; another practice begins with '- '") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from decimal import Decimal
 
@@ -139,6 +140,37 @@ def test_dates_times_and_numbers_that_are_some_are_read_as_before(tmp_path):
     path.write_text(path.read_text().replace("extracts_due: 06:00", "extracts_due: 16:00"))  # minutes, as YAML reads it
     with pytest.raises(HouseError, match=r"operations\.extracts_due: must be quoted"):
         load_practices(path)
+
+
+def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path):
+    path = written(tmp_path, GOOD, {**GOOD, "practice_id": "hillside"})
+    whole = path.read_text()
+    assert load_practices(path).keys() == {"lakeside", "hillside"}
+    first, _, second = whole.rpartition("- ")
+    path.write_text(f"{first}  {second}")  # two whole entries, the second without its dash
+    with pytest.raises(HouseError) as refused:
+        load_practices(path)
+    line = first.count("\n") + 1
+    assert str(refused.value) == f"{path}, line {line}: 'address' stands twice; keep one; another practice begins with '- '"
+    path.write_text(whole + "  npi: '1245319599'\n")
+    with pytest.raises(HouseError, match=rf", line {whole.count(chr(10)) + 1}: 'npi' stands twice"):
+        load_practices(path)
+    path.write_text(whole.replace("city:", "state: IL\n    city:", 1))
+    with pytest.raises(HouseError, match="'state' stands twice"):
+        load_practices(path)
+    path.write_text(whole + "practices: []\n")
+    with pytest.raises(HouseError, match="'practices' stands twice"):
+        load_practices(path)
+
+
+def test_what_an_entry_takes_over_from_another_does_not_stand_twice(tmp_path):
+    path = tmp_path / "practices.yaml"
+    path.write_text(
+        "practices:\n- &first "
+        + json.dumps(GOOD)
+        + "\n- <<: *first\n  practice_id: hillside\n- {<<: *first, practice_id: valley}\n"
+    )
+    assert [practice.name for practice in load_practices(path).values()] == [GOOD["name"]] * 3
 
 
 def test_an_unchanged_file_is_read_once_and_a_changed_one_anew(tmp_path):

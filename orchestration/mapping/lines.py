@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -32,6 +33,17 @@ class Lines:
         return HouseError(f"{self.source}, line {line}: {what}")
 
 
+def no_key_twice(node: yaml.MappingNode, fault: Callable[[int, str], HouseError]) -> None:
+    """Raises what `fault` makes of the line and the words where a key of this mapping stands twice: YAML's own readers let the last one win."""
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        if key.value in seen:
+            raise fault(key.start_mark.line + 1, f"{key.value!r} stands twice; keep one")
+        seen.add(key.value)
+
+
 def read(text: str, source: str) -> tuple[Any, Lines]:
     """The content of a YAML text: dicts, lists and text, nothing else; `yes`, `06102` and `2026-01-01` stay what was written.
 
@@ -60,13 +72,12 @@ def _plain(node: yaml.Node, place: Place, line: int, lines: Lines) -> Any:
     if len(place) > _DEEPEST:
         raise lines.fault(line, "is nested too deeply to be a mapping")
     if isinstance(node, yaml.MappingNode):
+        no_key_twice(node, lines.fault)
         made: dict[str, Any] = {}
         for key, value in node.value:
             at = key.start_mark.line + 1
             if not isinstance(key, yaml.ScalarNode):
                 raise lines.fault(at, "a key must be text")
-            if key.value in made:
-                raise lines.fault(at, f"{key.value!r} stands twice; keep one")
             made[key.value] = _plain(value, (*place, key.value), at, lines)
         return made
     if isinstance(node, yaml.SequenceNode):

@@ -67,6 +67,8 @@ def _set(entry: dict[str, Any], key: str, value: str) -> None:
     elif value.startswith(("{", "[")):
         try:
             part[last] = yaml.load(value, Loader=SettingsLoader)
+        except HouseError as error:
+            raise HouseError(f"{OPTION} {key}: {error}") from None
         except yaml.YAMLError:
             raise HouseError(f"{OPTION} {key}: {value!r} is not valid YAML") from None
     else:

@@ -69,6 +69,7 @@ def test_an_optional_section_that_the_practice_has_not_is_taken_with_its_default
         ("claim_file.indicator=P", "practice lakeside, key claim_file.indicator: is no known key"),
         ("delivery.profile=west", "practice lakeside, key delivery.url: is missing"),
         ("charges={'99490'", "is not valid YAML"),
+        ("charges={'99490': 80, '99490': 90}", "--practice-setting charges: line 1: '99490' stands twice; keep one"),
         ("attestations={access_24_7: 2026-02-30}", "practice lakeside, key attestations.access_24_7: "),
         ("time_zone=America/Denver", "the extracts' local times were read with it"),
         ("practice_id=other", "is no setting"),
