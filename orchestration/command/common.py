@@ -40,6 +40,7 @@ err = Screen(stderr=True, soft_wrap=True)
 REFUSED = 3
 
 _asked: list[typer.Context] = []
+_opened: list[House] = []
 
 
 def _remember(context: typer.Context, home: Path | None) -> Path | None:
@@ -66,6 +67,7 @@ _RECORDED_FLAGS = ("full", "propose", "with_names", "dismissed", "entry", "live"
 def house_of(home: Path | None) -> House:
     """The home that --home names, else CCM_HOME, else `data/` of the checkout. Every command asks here, so here its access is recorded."""
     house = House.at(home) if home else House.from_environment()
+    _opened[:] = [house]
     for context in _asked:
         asked = {name: value for one in _upwards(context) for name, value in one.params.items()}
         about = {
@@ -78,6 +80,11 @@ def house_of(home: Path | None) -> House:
             err.print(recorded.trouble)
     ensure_key_fits(house)
     return house
+
+
+def house_at_work() -> House:
+    """The home that the command opened (`house_of`); of one that opened none, the environment's."""
+    return _opened[0] if _opened else House.from_environment()
 
 
 def _upwards(context: Any) -> list[Any]:

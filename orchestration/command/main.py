@@ -33,9 +33,9 @@ from orchestration.command import (  # noqa: F401
     why,
     worklist,
 )
-from orchestration.command.common import app, err
+from orchestration.command.common import app, err, house_at_work
 from orchestration.discretion import defect, refused_by_the_system
-from orchestration.house import House, HouseError
+from orchestration.house import HouseError
 
 # A night holds three quarters of a million objects, nearly all of them to its end. Python looks for rings of dead ones among all that are held whenever
 # a quarter has been added, which is a tenth of a small practice's night; so among the young ones as it likes, among all of them seldom.
@@ -74,6 +74,6 @@ def _run() -> int:
     except OSError as error:
         err.print(f"ccm: {refused_by_the_system(error)}", style="red")
     except Exception as error:
-        said = defect(House.from_environment(), "ccm", error)
+        said = defect(house_at_work(), "ccm", error)
         err.print(f"ccm: {said}", style="red")
     return 1

@@ -1,9 +1,13 @@
-"""`ccm doctor`: what one question cannot answer keeps no other from being asked."""
+"""`ccm doctor`: what one question cannot answer keeps no other from being asked. And what any command could not foresee is kept in its home."""
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
+from orchestration import access
+from orchestration.command import main
 from orchestration.house import House
 from orchestration.operate import doctor
 
@@ -45,3 +49,16 @@ def test_an_impossible_date_of_practices_yaml_is_one_finding_among_the_others(ho
     assert found["practices.yaml"].state == "bad"
     assert "practice lakeside, key attestations.access_24_7: " in found["practices.yaml"].said
     assert found.keys() >= {"versions", "disk", "lake", "closes", "records", "backup"}
+
+
+def test_the_frames_of_a_defect_are_in_the_home_that_the_command_was_given(house, tmp_path, monkeypatch, capsys):
+    def fails(*_):
+        raise ValueError(NAME)
+
+    monkeypatch.setattr(doctor, "examine", fails)
+    given = House(tmp_path / "given").prepare()
+    monkeypatch.setattr(sys, "argv", ["ccm", "doctor", "--home", str(given.root)])
+    assert main._run() == 1
+    access.finish(1)
+    assert f"the details are in {given.state / 'ccm-errors.log'}" in capsys.readouterr().err
+    assert (given.state / "ccm-errors.log").exists() and not (house.state / "ccm-errors.log").exists()
