@@ -103,6 +103,48 @@ def test_containers_are_told_every_setting_of_the_example_but_the_units_own():
         assert named - {"CCM_BACKUPS"} <= set(compose()["services"][name]["environment"]), name
 
 
+def stays_out(path: str) -> bool:
+    """Whether .dockerignore keeps this path, or a folder above it, out of what Docker is sent."""
+    lines = [line for line in (PROJECT_ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert not [line for line in lines if line.startswith("!") or re.search(r"[?\[\\]", line)], "say it here as Docker reads it"
+    parts = path.split("/")
+    folders = ["/".join(parts[:number]) for number in range(1, len(parts) + 1)]
+    patterns = [re.escape(line).replace(r"\*\*/", "(?:.*/)?").replace(r"\*", "[^/]*") for line in lines]
+    return any(re.fullmatch(pattern, folder) for pattern in patterns for folder in folders)
+
+
+def test_what_git_leaves_out_and_what_is_secret_never_gets_into_the_image():
+    left_out = [line for line in (PROJECT_ROOT / ".gitignore").read_text().splitlines() if line and not line.startswith(("#", "!"))]
+    assert len(left_out) > 10
+    for line in left_out:
+        name = line.strip("/").replace("*", "some")
+        # As git reads it: with a slash before its end it is of the root, else of any folder.
+        for folder in ("",) if "/" in line.rstrip("/") else ("", "orchestration/take_in/"):
+            assert stays_out(f"{folder}{name}"), line
+    for path in (
+        ".git/config",
+        "data/practices.yaml",
+        "data/.state/ccm-errors.log",
+        "deploy/.env",
+        "deploy/ccm.env",
+        ".venv/bin/python",
+    ):
+        assert stays_out(path), path
+
+
+def test_the_context_of_the_image_is_where_its_list_lies_and_has_all_that_the_image_runs():
+    for service in compose()["services"].values():
+        assert "build" not in service or service["build"]["context"] == ".."
+    needed = ["Makefile", "README.md", "LICENSE", "pyproject.toml", "requirements.lock", "workspace.yaml"]
+    for folder in ("orchestration", "dbt_project", "data_contracts", "docs/runbook"):
+        needed += [
+            path.relative_to(PROJECT_ROOT).as_posix()
+            for path in (PROJECT_ROOT / folder).rglob("*.*")
+            if path.is_file() and not {"target", "logs", "__pycache__", ".user.yml"} & set(path.parts)
+        ]
+    assert len(needed) > 300 and not [path for path in needed if stays_out(path)]
+
+
 @pytest.fixture
 def house(tmp_path, monkeypatch):
     for name in ("CCM_HOME", "DAGSTER_HOME", instance.DATABASE):
