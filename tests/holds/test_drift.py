@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import random
 from datetime import date, timedelta
 
@@ -9,7 +10,7 @@ import pytest
 
 from orchestration.close import acceptances
 from orchestration.gate.gate import _by_holds, _holds
-from orchestration.house import House
+from orchestration.house import DBT_PROJECT, PROJECT_ROOT, House
 from orchestration.practices import load_practices
 
 from .bench import build, rows
@@ -252,3 +253,16 @@ def test_in_whatever_order_the_nights_are_taken_in_the_findings_are_the_same(tmp
     assert con is not None
     assert [rows(con, query.format(f"marts.{mart}")) for mart in ("extract_drift", "close_holds")] == wanted
     assert len(wanted[0]) > 5 and FIRST_NIGHT < NEWEST_NIGHT
+
+
+def test_the_pages_say_of_quarantine_what_the_limit_says():
+    limits = {
+        (row["measure"], row["table_name"]): row
+        for row in csv.DictReader((DBT_PROJECT / "settings" / "drift_limits.csv").read_text().splitlines())
+    }
+    assert limits["quarantined_share", "*"]["harmful_above"] == limits["retyped_column", "*"]["harmful_above"] == "0.5"
+    docs = PROJECT_ROOT / "docs"
+    assert "**Means** more than half of a file's rows are in quarantine" in (docs / "runbook" / "drift.md").read_text()
+    assert "More than half of the rows are drift" in (docs / "runbook" / "extracts.md").read_text()
+    [row] = [line for line in (docs / "holds.md").read_text().splitlines() if line.startswith("| `quarantined_share`")]
+    assert "| more than half of the rows;" in row
