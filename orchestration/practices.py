@@ -387,6 +387,12 @@ def next_month(month: date) -> date:
     return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
+def _part(part: int | str) -> str:
+    """A part of a key as it is written: pydantic names a night by Python's word for it."""
+    night = re.fullmatch(r"datetime\.date\((\d+), (\d+), (\d+)\)", str(part))
+    return date(*map(int, night.groups())).isoformat() if night else str(part)
+
+
 def _complaints(path: Path, entries: list[Any], error: ValidationError) -> str:
     lines = []
     for fault in error.errors(include_url=False, include_input=False):
@@ -397,7 +403,7 @@ def _complaints(path: Path, entries: list[Any], error: ValidationError) -> str:
             named = entry.get("practice_id") if isinstance(entry, dict) else None
             practice = f"practice {named if isinstance(named, str) else f'number {where[1] + 1}'}, "
             where = where[2:]
-        key = ".".join(str(part) for part in where if part != "[key]") or "entry"
+        key = ".".join(_part(part) for part in where if part not in ("[key]", repr(date.min))) or "entry"
         what = {"extra_forbidden": "is no known key", "missing": "is missing"}.get(fault["type"], fault["msg"])
         lines.append(f"{path}: {practice}key {key}: {what.removeprefix('Value error, ')}")
     return "\n".join(lines)
@@ -460,7 +466,12 @@ def practices_of(source: Path, content: Any) -> dict[str, Practice]:
 
 
 def _parsed(source: Path, content: Any) -> _File:
-    entries = content.get("practices") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or content.get("practices", ()) is None:
+        raise HouseError(
+            f"{source}: has no practice; write `practices:` and below it an entry for each, beginning with '- practice_id:' "
+            "(README, 'Your own practice'; docs/settings.md)"
+        )
+    entries = content.get("practices")
     try:
         return _File.model_validate(content)
     except ValidationError as error:

@@ -67,6 +67,8 @@ def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
         ({"close": {"first_day": 21, "final_day": 20}}, "close", "final_day"),
         ({"address": {**GOOD["address"], "postal_code": "62701"}}, "address.postal_code", "match"),
         ({"track_policy": "dearest"}, "track_policy", "documented"),
+        ({"mappings": {"appointments": "../x"}}, "key mappings.appointments: ", "match"),
+        ({"mappings": {"appointments": {date(2026, 1, 1): "../x"}}}, "key mappings.appointments.2026-01-01: ", "match"),
         *(({"receiver": {"id": wrong, "name": "N"}}, "key receiver.id: ", "2 to 15 ") for wrong in UNWRITABLE),
         *(({"payer": {"id": wrong, "name": "N"}}, "key payer.id: ", "2 to 80 ") for wrong in (*UNWRITABLE[1:], "X" * 81)),
     ],
@@ -96,6 +98,15 @@ def test_a_missing_key_two_of_one_id_and_a_missing_file_are_refused(tmp_path):
         load_practices(written(tmp_path, GOOD, {**GOOD, "practice_id": "Lakeside"}))
     with pytest.raises(HouseError, match=r"there is no practices\.yaml"):
         load_practices(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "practices:\n", "- practice_id: lakeside\n", "lakeside\n"])
+def test_a_file_without_practices_is_told_what_is_missing_and_what_to_do(tmp_path, text):
+    path = tmp_path / "practices.yaml"
+    path.write_text(text)
+    with pytest.raises(HouseError) as refused:
+        load_practices(path)
+    assert str(refused.value).startswith(f"{path}: has no practice; write `practices:` and below it ")
 
 
 def test_broken_yaml_is_refused_with_its_line(tmp_path):

@@ -13,7 +13,7 @@ from orchestration.answer.explain.source import claimed_in
 from orchestration.answer.explain.text import clock, dollars, lines, said_of
 from orchestration.command.common import Home, Json, app, house_of, out, print_json
 from orchestration.command.months import month_of
-from orchestration.house import write_private
+from orchestration.house import HouseError, write_private
 
 
 @app.command()
@@ -32,6 +32,8 @@ def explain(
     """Every gate, entry, second, rule row and dollar of one patient-month. What a close claimed is told from its frozen packet."""
     from orchestration.close.versions import packet_folder
 
+    if version is not None and live:
+        raise HouseError("--version and --live: the one is what a close froze, the other what stands now; give one of them")
     house = house_of(home)
     day = month_of(month)
     packet = packet_folder(house, practice, day, version) if version is not None else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.table import Table
@@ -31,9 +31,13 @@ def what_if_command(
 ) -> None:
     """Computes a month under other rules, another policy or another setting beside the actual one; nothing of the home is touched."""
     from orchestration.command.months import month_of
+    from orchestration.practices import Practice
     from orchestration.what_if.run import Question, what_if
     from orchestration.what_if.settings import parsed
 
+    policies = get_args(Practice.model_fields["track_policy"].annotation)
+    if track_policy is not None and track_policy not in policies:
+        raise HouseError(f"--track-policy {track_policy!r}: is none; one of {', '.join(policies)}")
     settings = [parsed(text) for text in practice_setting or []]
     if track_policy is not None:
         settings.append(("track_policy", track_policy))

@@ -32,6 +32,8 @@ LEAST_FREE_BYTES = 2 * 1024**3
 BACKUP_IS_OLD = timedelta(days=2)
 DAEMON_IS_SILENT = timedelta(minutes=5)
 
+TIME_ZONE_DATA = "`make setup` (the package `tzdata`), or the system's own"
+
 State = Literal["ok", "warning", "bad"]
 
 
@@ -156,14 +158,14 @@ def _time_zones(practices: dict[str, Practice]) -> Iterator[Diagnosis]:
         for practice in practices.values():
             ZoneInfo(practice.time_zone)
     except ZoneInfoNotFoundError as error:
-        yield Diagnosis("time zones", "bad", str(error), "install the system's tzdata or `pip install tzdata`")
+        yield Diagnosis("time zones", "bad", str(error), TIME_ZONE_DATA)
         return
     if known:
         yield Diagnosis(
             "time zones", "ok", ", ".join(sorted({practice.time_zone for practice in practices.values()})) or "no practice yet"
         )
     else:
-        yield Diagnosis("time zones", "bad", "the time zone data does not know when daylight saving time ends", "update tzdata")
+        yield Diagnosis("time zones", "bad", "the time zone data does not know when daylight saving time ends", TIME_ZONE_DATA)
 
 
 def _disk(house: House) -> Iterator[Diagnosis]:
@@ -173,7 +175,10 @@ def _disk(house: House) -> Iterator[Diagnosis]:
     said = f"{free / 1024**3:.1f} GiB free"
     if free < wanted:
         yield Diagnosis(
-            "disk", "bad", f"{said}, a night may want {wanted / 1024**3:.1f}", "make room: `ccm tidy --dry-run` says what may go"
+            "disk",
+            "bad",
+            f"{said}, a night may want {wanted / 1024**3:.1f}",
+            "make room: `ccm tidy --runs 400 --landing 400 --dry-run` says what may go",
         )
     else:
         yield Diagnosis("disk", "ok", said)

@@ -47,6 +47,8 @@ def tidy(
         )
     if backups is not None and backups[1] < LEAST_BACKUPS:
         raise HouseError(f"--keep-backups {backups[1]}: keep at least {LEAST_BACKUPS}")
+    if backups is not None and not backups[0].is_dir():
+        raise HouseError(f"--backups {backups[0]}: there is no such folder; name the one that `ccm backup --to` writes to")
     runs = _runs(now - timedelta(days=run_days), dry) if run_days is not None else 0
     files = _landed(house, (now - timedelta(days=landing_days)).date()) if landing_days is not None else []
     old = snapshots_of(house, backups[0])[: -backups[1]] if backups else []

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
+import typer.main
 
 from orchestration import access
 from orchestration.command import main
-from orchestration.house import House
+from orchestration.command.common import app
+from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.operate import doctor
+from orchestration.operate.tidy import tidy
 
 NAME = "Doe, Jane"
 
@@ -62,3 +68,25 @@ def test_the_frames_of_a_defect_are_in_the_home_that_the_command_was_given(house
     access.finish(1)
     assert f"the details are in {given.state / 'ccm-errors.log'}" in capsys.readouterr().err
     assert (given.state / "ccm-errors.log").exists() and not (house.state / "ccm-errors.log").exists()
+
+
+def test_what_is_to_be_done_about_disk_and_time_zones_is_what_the_runbook_says_and_works(house, monkeypatch):
+    page = (PROJECT_ROOT / "docs" / "runbook" / "installation.md").read_text(encoding="utf-8")
+    monkeypatch.setattr(doctor, "LEAST_FREE_BYTES", 2**80)
+    [full] = doctor._disk(house)
+    command = re.findall("`ccm (.*?)`", full.remedy)[0]
+    assert full.state == "bad" and f"`ccm {command}`" in page
+    asked = typer.main.get_command(app).commands["tidy"].make_context("tidy", command.split()[1:]).params
+    assert asked["dry_run"] and asked["runs"] and asked["landing"]  # without any of these it says what to ask instead
+
+    def no_zone(_):
+        raise ZoneInfoNotFoundError("No time zone found with key America/New_York")
+
+    monkeypatch.setattr(doctor, "ZoneInfo", no_zone)
+    [unknown] = doctor._time_zones({})
+    assert unknown.state == "bad" and unknown.remedy in page and "pip install" not in unknown.remedy
+
+
+def test_a_folder_of_backups_that_is_not_there_is_refused_before_anything_goes(house, tmp_path):
+    with pytest.raises(HouseError, match=r"--backups .*nowhere: there is no such folder"):
+        tidy(house, datetime(2026, 11, 5, tzinfo=UTC), None, None, (tmp_path / "nowhere", 30), dry=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from orchestration import storage
+from orchestration.contracts import extract_contracts
 from orchestration.engine import connect
-from orchestration.house import House, HouseError
+from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.operate.drops import drops
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import forget_practice, give_practice, ledger, take_in
@@ -271,3 +273,9 @@ def test_landing_may_be_a_folder_on_another_disk(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     (folder / "patients.csv").write_text("patient_id\n1\n")
     assert [one.extract_date for one in discover(House.at(tmp_path / "home"), CHICAGO)] == [date(2026, 2, 1)]
+
+
+def test_the_page_counts_a_batchs_objects_as_they_are():
+    objects = len(extract_contracts()) + 2  # and the ledger and the quarantine
+    page = (PROJECT_ROOT / "docs" / "storage.md").read_text(encoding="utf-8")
+    assert re.findall(r"(\d+)\s+objects[);]", page) == [str(objects)] * 2

@@ -7,6 +7,8 @@ from decimal import Decimal
 
 import pytest
 
+from orchestration.command.explain import explain
+from orchestration.command.what_if import what_if_command
 from orchestration.house import HouseError
 from orchestration.practices import ClaimFileSettings, Practice
 from orchestration.what_if.settings import parsed, with_settings
@@ -87,3 +89,14 @@ def test_the_command_asks_what_is_other_and_takes_no_month_that_is_none(tmp_path
     assert nothing.code == 1 and "say what is other than it is" in nothing.err
     month = ccm("what-if", "--month", "October", "--track-policy", "documented", home=tmp_path)
     assert month.code == 1 and "write the month as YYYY-MM" in month.err and "Traceback" not in month.err
+
+
+def test_a_track_policy_that_is_none_is_refused_once_and_by_its_own_option():
+    with pytest.raises(HouseError) as refused:
+        what_if_command("2026-10", track_policy="highest")
+    assert str(refused.value) == "--track-policy 'highest': is none; one of documented, highest_allowed"
+
+
+def test_a_frozen_version_and_what_stands_now_are_not_asked_for_together():
+    with pytest.raises(HouseError, match="--version and --live: "):
+        explain("lakeside", "P1", "2026-10", version=1, live=True)
