@@ -6,8 +6,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.gate import verdicts
+from orchestration.house import House
+from tests.pipeline.homes import Ran
+
 from ..second_opinion import Opinion, differences, evaluate
 from ..second_opinion.compare import KEYS
+from . import staging
 from .published import publish
 from .strategies import write_home
 
@@ -90,3 +95,17 @@ def test_a_patient_counted_under_another_cause_is_noticed_though_the_sum_still_a
                 [sign, sign * value, practice_id, month, name],
             )
     assert len(differences(opinion, changed)) == 2
+
+
+@pytest.mark.parametrize("source", ["dbt", "great_expectations"])
+def test_a_night_that_ends_well_with_a_red_check_is_no_good_night(
+    source: verdicts.Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staging, "ccm", lambda *arguments, home: Ran(0, "", ""))
+    yellow = verdicts.Finding("looks_odd", "claims", source, "warn", False)
+    red = verdicts.Finding("adds_up", "claims", source, "error", False, ("lakeside",), "1 rows fail (fail)")
+    verdicts.save(House(tmp_path), source, "inputs", [yellow])
+    staging.nightly(tmp_path)
+    verdicts.save(House(tmp_path), source, "inputs", [yellow, red])
+    with pytest.raises(AssertionError, match="adds_up"):
+        staging.nightly(tmp_path)
