@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from orchestration.gate.gate import _by_completeness, _seen
 from orchestration.house import DATA_CONTRACTS, House
 from orchestration.judge import assets
 from orchestration.judge.expectations import UNDOCUMENTED, judge_open_months
+from orchestration.rules.seeds import SEEDS
 from orchestration.take_in import lake
 from orchestration.transform import compiled
 from tests.answers.letters import NORTH
@@ -108,6 +110,14 @@ def test_a_call_over_midnight_is_cut_there_and_one_sent_again_counts_once(tmp_pa
         ("call_without_time", "long", date(2026, 10, 20), 600), ("call_without_time", "long", date(2026, 10, 21), 600),
         ("call_without_time", "twice", date(2026, 10, 22), 60),
     ]  # fmt: skip
+
+
+def test_a_call_that_is_corrected_in_the_phone_system_is_told_no_more_and_its_item_says_that_a_dismissal_is_no_such_thing(tmp_path):
+    calls = [call("moved", "2026-10-22T15:00:00Z"), call("moved", "2026-10-22T15:00:00Z", patient_id="q")]
+    assert found(tmp_path, calls) == []
+    with (SEEDS / "rules" / "rule_worklist_kinds.csv").open(newline="") as handle:
+        (said,) = (row["sentence"] for row in csv.DictReader(handle) if row["kind"] == "call_without_time")
+    assert "correct the call" in said and "only puts it off" in said
 
 
 @pytest.mark.parametrize("seconds", [2**63 - 1, -(2**63), 315_360_001])
