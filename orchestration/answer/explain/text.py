@@ -99,7 +99,7 @@ def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         mark = "STOPS" if gate["decides"] else "applies" if gate["applies"] else "passed"
         style = "red" if gate["decides"] else "yellow" if gate["applies"] else "green"
         yield style, f"  {mark:8}{gate['reason']:28}[{gate['citation']}]" + (f"  {gate['meaning']}" if gate["applies"] else "")
-        for said in dict.fromkeys(_answer(row) for row in gate["answers"]):
+        for said in dict.fromkeys(_coverage(row) for row in gate["answers"]):
             yield "", f"            {said}"
     for table, facts in _shown_facts(story).items():
         yield HEADING, f"\n{table}"
@@ -111,8 +111,8 @@ def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "", f"  {said}: {days}"
 
 
-def _answer(row: dict[str, Any]) -> str:
-    """What a payer's answer says, and which."""
+def _coverage(row: dict[str, Any]) -> str:
+    """What a payer's answer about coverage says, and which."""
     what = f"{'' if row['is_covered'] else 'no '}{row['meaning'].replace('_', ' ')}"
     span = f"{row['starts_on'] or '...'}" + ("" if row["meaning"] == "deceased" else f" to {row['ends_on'] or '...'}")
     return f"the payer says {what} {span}  [271 of {row['answered_on']}, sha256 {row['file_sha256'][:12]}]"
