@@ -28,7 +28,7 @@ from tests.answers.office import Office
 
 pytestmark = pytest.mark.xdist_group("answers")
 
-A, B, C, D = "CCM2609A", "CCM2609B", "CCM2609C", "CCM2609D"
+A, B, C, D, E, F = "CCM2609A", "CCM2609B", "CCM2609C", "CCM2609D", "CCM2609E", "CCM2609F"
 SENT = (Sent(A), Sent(B), Sent(C, transaction=2), Sent(D, SOUTH))
 
 
@@ -465,6 +465,146 @@ def test_an_835_that_does_not_add_up_posts_nothing_until_its_other_part_has_come
     assert sum(row["posted_amount"] for row in office.see("select posted_amount from remittances")) == Decimal(total)
 
 
+MONEY = [remittance(paid_in_full(one, number=str(n)), total="182.78") for n, one in enumerate((A, B), 1)]
+BOTH = remittance(paid_in_full(A, number="1"), paid_in_full(B, number="2"))
+DENIALS = remittance(denied(C, number="3"), total="182.78")
+EVENED = remittance(paid_in_full(C, number="3"), total="182.78", plb=[("WO:X", "91.39")])
+DENIALS_TWICE = remittance(denied(C, number="3"), denied(D, number="4"), total="182.78")
+DENIED, PAID = ("denied", Decimal("0.00")), ("paid", Decimal("91.39"))
+
+
+def orders(files):
+    """Every order of up to three files, some of more."""
+    every = list(permutations(files))
+    return every if len(files) <= 3 else every[::5]
+
+
+@pytest.mark.parametrize(
+    ("bodies", "of_c"),
+    [
+        ([BOTH, DENIALS], DENIED),
+        ([*MONEY, DENIALS], DENIED),
+        ([*MONEY, DENIALS_TWICE, DENIALS], DENIED),
+        ([BOTH, EVENED], PAID),
+        ([*MONEY, EVENED], PAID),
+    ],
+    ids=["two parts", "three parts", "denials twice", "evened out beside the whole", "evened out in three parts"],
+)
+def test_a_part_that_pays_nothing_is_posted_with_its_payment_in_whatever_order_they_come(tmp_path, bodies, of_c):
+    files = [file("835", body, number=900 + n) for n, body in enumerate(bodies)]
+    for place, order in enumerate(orders(files)):
+        office = Office(tmp_path / str(place), SENT)
+        for text in order:
+            office.deliver(text)
+        claims = [office.claim(one) for one in (A, B, C)]
+        assert [(claim["status"], claim["paid_amount"]) for claim in claims] == [PAID, PAID, of_c]
+        (row,) = balance(office).values()
+        assert (row["status"], row["total_amount"], row["held_amount"], row["out_of_balance_amount"]) == (
+            "posted", Decimal("182.78"), 0, 0,
+        )  # fmt: skip
+        assert {one["outcome"] for one in office.see("select outcome from answer_files")} <= {"posted", "repeated"}
+        assert_each_cent_is_accounted_for(office)
+
+
+def assert_each_cent_is_accounted_for(office):
+    """What the singular tests of the project say of a night."""
+    balance(office)
+    assert (
+        office.see(
+            "select file_id from answer_files where claims_amount <> posted_amount + unmatched_amount + repeated_amount + held_amount or "
+            "transactions <> transactions_posted + transactions_repeated + transactions_held + transactions_quarantined + transactions_other"
+        )
+        == []
+    )
+    assert (
+        office.see(
+            "select claim_id from (select claim_id, sum(paid_amount) as paid_amount from claim_line_payments group by claim_id) as lines "
+            "left join (select claim_id, sum(paid_amount) as posted_amount from int_claim_postings where posting = 'posted' group by claim_id)"
+            " as posted using (claim_id) left join claims using (claim_id) "
+            "where lines.paid_amount <> coalesce(posted_amount, 0) or claims.paid_amount <> lines.paid_amount"
+        )
+        == []
+    )
+
+
+def test_a_part_that_pays_nothing_waits_for_its_payment(office):
+    office.deliver(file("835", DENIALS))
+    office.deliver(file("835", MONEY[0], number=901))
+    assert office.statuses() == {A: "submitted", B: "submitted", C: "submitted", D: "submitted"}
+    (row,) = balance(office).values()
+    assert (row["status"], row["held_amount"], row["out_of_balance_amount"]) == ("waiting", Decimal("182.78"), Decimal("91.39"))
+
+
+@pytest.mark.parametrize("money", [[BOTH], MONEY], ids=["one file", "parts"])
+def test_a_part_that_decides_a_claim_of_its_payment_in_other_words_is_held_whichever_came_first(tmp_path, money):
+    """It pays nothing, but its claim is not new: the same check with other contents."""
+    files = [
+        file("835", body, number=900 + n) for n, body in enumerate([*money, remittance(denied(A, number="1"), total="182.78")])
+    ]
+    for place, order in enumerate(orders(files)):
+        office = Office(tmp_path / str(place), SENT)
+        for text in order:
+            office.deliver(text)
+        assert office.statuses() == {A: "paid", B: "paid", C: "submitted", D: "submitted"}
+        held = [row["transactions_held"] for row in office.see("select transactions_held from answer_files order by file_id")]
+        assert held == [int(text == files[-1]) for text in order]
+        assert [row["posting"] for row in office.see("select posting from int_claim_postings where paid_amount = 0")] == ["held"]
+        assert_each_cent_is_accounted_for(office)
+
+
+@pytest.mark.parametrize("money", [[BOTH], MONEY], ids=["one file", "parts"])
+def test_what_comes_for_a_check_after_its_denials_takes_them_back_only_in_saying_them_too(tmp_path, money):
+    office = Office(tmp_path / "home", SENT)
+    for n, body in enumerate([*money, DENIALS]):
+        office.deliver(file("835", body, number=900 + n))
+    # Other words for the denied claim, with money; then what was said, once more in one file.
+    office.deliver(file("835", remittance(paid_in_full(C, number="3")), number=910))
+    assert office.statuses() == {A: "paid", B: "paid", C: "denied", D: "submitted"}
+    told = office.see("select status, total_amount from remittances order by status")
+    assert [tuple(row.values()) for row in told] == [("conflicting", Decimal("91.39")), ("posted", Decimal("182.78"))]
+    office.deliver(
+        file("835", remittance(paid_in_full(A, number="1"), paid_in_full(B, number="2"), denied(C, number="3")), number=911)
+    )
+    assert office.statuses() == {A: "paid", B: "paid", C: "denied", D: "submitted"}
+    assert sum(row["posted_amount"] for row in office.see("select posted_amount from remittances")) == Decimal("182.78")
+    assert_each_cent_is_accounted_for(office)
+
+
+def test_the_same_money_in_one_file_beside_its_parts_leaves_the_denials_posted_in_every_order(tmp_path):
+    files = [file("835", body, number=900 + n) for n, body in enumerate([BOTH, *MONEY, DENIALS])]
+    for place, order in enumerate(orders(files)):
+        office = Office(tmp_path / str(place), SENT)
+        for text in order:
+            office.deliver(text)
+        assert office.statuses() == {A: "paid", B: "paid", C: "denied", D: "submitted"}
+        (row,) = balance(office).values()
+        assert (row["status"], row["posted_amount"], row["held_amount"]) == ("posted", Decimal("182.78"), 0)
+
+
+def test_a_part_behind_the_complete_ones_that_pays_something_stays_held(office):
+    for n, body in enumerate([*MONEY, remittance(Pay(C, "170", "5.00", number="3"), total="182.78")]):
+        office.deliver(file("835", body, number=900 + n))
+    assert office.statuses() == {A: "paid", B: "paid", C: "submitted", D: "submitted"}
+    assert [row["outcome"] for row in office.see("select outcome from answer_files order by file_id")] == [
+        "posted",
+        "posted",
+        "held",
+    ]
+
+
+def test_an_adjustment_that_each_part_repeats_is_one_whichever_part_comes_first(tmp_path):
+    """The second part's claim less the adjustment is nothing, but the adjustment is the first part's."""
+    small = Pay(C, "170", "10.00", number="3")
+    bodies = [remittance(one, total="91.39", plb=[("WO:X", "10")]) for one in (paid_in_full(A, number="1"), small)]
+    for place, order in enumerate(permutations(bodies)):
+        office = Office(tmp_path / str(place), SENT)
+        for n, body in enumerate(order):
+            office.deliver(file("835", body, number=900 + n))
+        assert (office.claim(A)["paid_amount"], office.claim(C)["paid_amount"]) == (Decimal("91.39"), Decimal("10.00"))
+        (row,) = balance(office).values()
+        assert (row["status"], row["provider_adjustment_amount"]) == ("posted", Decimal("-10.00"))
+
+
 def test_a_claim_that_the_payer_split_has_each_line_told_by_the_part_that_names_it(office):
     paid = paid_in_full(A)
     first = Pay(A, "95", "51.85", paid.lines[:1], number="N1")
@@ -530,6 +670,9 @@ PIECES = [
         "835", remittance(paid_in_full(D), paid_in_full("STRANGER1"), check="EFT9", npi=SOUTH.npi), number=99
     ),  # again, in another envelope
     file("999", acknowledgment(7, {1: "R*5"}, "R"), submitter="STRANGER9", number=17),
+    # The denials of EFT1 and of EFT9: the first comes to parts, the second to one file.
+    file("835", remittance(denied(E, number="6"), total="182.78"), number=18),
+    file("835", remittance(denied(F, number="7"), check="EFT9", total="182.78", npi=SOUTH.npi), number=19),
 ]
 
 
@@ -538,15 +681,15 @@ PIECES = [
 def test_any_order_any_split_over_runs_and_any_joining_of_files_gives_the_same_claims_and_the_same_money(
     tmp_path_factory, order, cuts, joined
 ):
-    office = Office(tmp_path_factory.mktemp("order") / "home", SENT)
+    office = Office(tmp_path_factory.mktemp("order") / "home", (*SENT, Sent(E), Sent(F, SOUTH)))
     bounds = sorted({0, *cuts, len(PIECES)})
     for start, end in pairwise(bounds):
         texts = [PIECES[place] for place in order[start:end]]
         office.deliver(*(["".join(texts)] if joined else texts))
         office.deliver(again="".join(reversed(texts)))  # and once more under another name
-    assert office.statuses() == {A: "paid", B: "paid", C: "rejected", D: "denied"}
+    assert office.statuses() == {A: "paid", B: "paid", C: "rejected", D: "denied", E: "denied", F: "denied"}
     assert {row["claim_id"]: row["paid_amount"] for row in office.see("select claim_id, paid_amount from claims")} == {
-        A: Decimal("91.39"), B: Decimal("91.39"), C: Decimal("0.00"), D: Decimal("0.00"),
+        A: Decimal("91.39"), B: Decimal("91.39"), C: Decimal("0.00"), D: Decimal("0.00"), E: Decimal("0.00"), F: Decimal("0.00"),
     }  # fmt: skip
     posted = {check: row["posted_amount"] for check, row in balance(office).items()}
     assert posted == {"EFT1": Decimal("182.78"), "EFT9": Decimal("91.39"), "EFT10": Decimal("-91.39")}

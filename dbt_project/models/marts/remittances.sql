@@ -9,7 +9,8 @@ with judged as (
 heads as (
     select
         judged.remittance_id,
-        any_value(judged.outcome order by judged.transaction_id) as status,
+        -- A part that comes to nothing may be held where its payment is posted.
+        case when bool_or(judged.outcome = 'posted') then 'posted' else any_value(judged.outcome order by judged.transaction_id) end as status,
         any_value(heads.payer_id order by judged.transaction_id) as payer_id,
         any_value(heads.payer_name order by judged.transaction_id) as payer_name,
         any_value(heads.check_number order by judged.transaction_id) as check_number,
