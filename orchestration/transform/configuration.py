@@ -71,6 +71,8 @@ CLAIM_LINES = pa.schema(
         ("tax_id", pa.string()),
         ("beneficiary_key", pa.string()),
         ("claimed_on", pa.date32()),
+        # What its patient-month could have been claimed as by what was known then, each as its codes in their order: `99439 x 1, 99490 x 1`.
+        ("alternatives", pa.list_(pa.string())),
     ]
 )
 
@@ -268,6 +270,7 @@ def _claim_lines(packet: Path) -> list[dict[str, object]]:
             raise HouseError(f"{path}: is not what the manifest names; restore this packet from the backup")
     file = sent.sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
     subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
+    alternatives = _alternatives(packet / "decisions.parquet", manifest["outputs"].get("decisions.parquet"))
     with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
         return [
             {
@@ -290,9 +293,24 @@ def _claim_lines(packet: Path) -> list[dict[str, object]]:
                 # Tells one beneficiary from another, and who it is to nobody.
                 "beneficiary_key": eligibility.member_key(subjects[row["claim_id"]]["mbi"]),
                 "claimed_on": date.fromisoformat(manifest["newest_night"]),
+                "alternatives": alternatives.get(row["patient_id"]),
             }
             for row in csv.DictReader(handle)
         ]
+
+
+def _alternatives(path: Path, sha256: str | None) -> dict[str, list[str]]:
+    """Those of each patient of a packet. None where the file is not what the manifest names: no claim rests on it, and every change of them is then listed."""
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        return {}
+    return {
+        row["patient_id"]: [
+            ", ".join(sorted(f"{one['code']} x {one['units']}" for one in track["codes"]))
+            for track in json.loads(row["alternatives"])
+        ]
+        for row in pq.read_table(path, columns=["patient_id", "alternatives"]).to_pylist()
+        if row["alternatives"]
+    }
 
 
 def configuration_tables(

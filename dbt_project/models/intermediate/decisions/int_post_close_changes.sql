@@ -1,6 +1,9 @@
 -- Claims that went out, beside what would be claimed by what is known now: only those whose codes or units differ, and months that were paid twice (a
 -- claim was turned back, went out again, and both were paid: the other claims' amounts are owed back, too). Of a patient-month that no extract
 -- speaks of any more (its only entry was of another month, its snapshots landed again without the patient) nothing would be.
+-- A claim whose track still qualifies is held against that track. Which of several tracks is claimed is the practice's policy: that another one is
+-- chosen since, by a changed setting, makes no claim wrong. Only a track that was no alternative then (other facts: it did not qualify, or with other
+-- units) may take its place.
 with claims as (
     select
         practice_id,
@@ -18,9 +21,44 @@ claimed as (
         practice_id,
         claim_id,
         sum(allowed_amount) as claimed_amount,
-        list_sort(list(procedure_code || ' x ' || units)) as codes
+        list_sort(list(procedure_code || ' x ' || units)) as codes,
+        list(procedure_code) as procedure_codes,
+        any_value(alternatives) as alternatives
     from {{ from_configuration('claim_lines') }}
     group by practice_id, claim_id
+),
+
+tracks as (
+    select
+        chosen.practice_id,
+        chosen.patient_id,
+        chosen.month,
+        chosen.place,
+        chosen.allowed_amount,
+        list_sort(list_transform(chosen.codes, lambda one: one.code || ' x ' || one.units)) as codes, -- noqa: RF01
+        -- No code is of two tracks.
+        len(list_filter(chosen.codes, lambda one: list_contains(claimed.procedure_codes, one.code))) > 0 as is_claimed, -- noqa: RF01
+        claimed.alternatives
+    from {{ ref('int_tracks__chosen') }} as chosen
+    inner join claims
+        on chosen.practice_id = claims.practice_id and chosen.patient_id = claims.patient_id and chosen.month = claims.month
+    inner join claimed on claims.practice_id = claimed.practice_id and claims.claim_id = claimed.claim_id
+    where chosen.scenario = 'actual'
+),
+
+judged as (
+    select
+        *,
+        bool_or(is_claimed) over (partition by practice_id, patient_id, month) as still_qualifies,
+        coalesce(list_contains(alternatives, array_to_string(codes, ', ')), false) as was_alternative
+    from tracks
+),
+
+stands as (
+    select *
+    from judged
+    where is_claimed or not still_qualifies or not was_alternative
+    qualify row_number() over (partition by practice_id, patient_id, month order by place) = 1
 ),
 
 paid_again as (
@@ -65,24 +103,18 @@ compared as (
         claimed.codes || coalesce(paid_again.codes, cast([] as varchar[])) as claimed_codes,
         coalesce(against.reasons, cast([] as varchar[])) as reasons,
         case
-            when against.practice_id is null and chosen.practice_id is not null
-                then list_sort(list_transform(chosen.codes, lambda one: one.code || ' x ' || one.units)) -- noqa: RF01
+            when against.practice_id is null and stands.practice_id is not null then stands.codes
             else cast([] as varchar[])
         end as codes_now,
-        case when against.practice_id is null then coalesce(chosen.allowed_amount, 0) else 0 end as amount_now
+        case when against.practice_id is null then coalesce(stands.allowed_amount, 0) else 0 end as amount_now
     from claims
     inner join claimed on claims.practice_id = claimed.practice_id and claims.claim_id = claimed.claim_id
     left join paid_again
         on claims.practice_id = paid_again.practice_id and claims.patient_id = paid_again.patient_id and claims.month = paid_again.month
     left join against
         on claims.practice_id = against.practice_id and claims.patient_id = against.patient_id and claims.month = against.month
-    left join {{ ref('int_tracks__chosen') }} as chosen
-        on
-            claims.practice_id = chosen.practice_id
-            and claims.patient_id = chosen.patient_id
-            and claims.month = chosen.month
-            and chosen.scenario = 'actual'
-            and chosen.place = 1
+    left join stands
+        on claims.practice_id = stands.practice_id and claims.patient_id = stands.patient_id and claims.month = stands.month
 )
 
 select

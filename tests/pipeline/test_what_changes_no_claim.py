@@ -1,0 +1,125 @@
+"""Which claims are other claims by what is known now: the model alone, over its tables as a few rows. Whole nights: test_after_the_close.py."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from orchestration.transform import compiled, configuration
+from orchestration.transform.configuration import CLAIM_LINES
+
+STAFF, STAFF_LESS, COMPLEX, COMPLEX_MORE = (
+    (("99490", 1), ("99439", 2)), (("99490", 1), ("99439", 1)), (("99487", 1),), (("99487", 1), ("99489", 1)),
+)  # fmt: skip
+WORTH = {"99490": 65, "99439": 49, "99487": 140, "99489": 76, "G0556": 16, "G0557": 50}
+TABLES = """
+    create table staging.stg_practices as select 'p' as practice_id;
+    create table staging.stg_closes as select 'p' as practice_id, date '2026-10-01' as month, 1 as close_version, date '2026-11-06' as newest_night;
+    create table rules.rule_decision_reasons (reason varchar, precedence integer, undoes_a_claim boolean);
+    insert into rules.rule_decision_reasons values ('no_consent', 1, true);
+    create table intermediate.int_claims__current as
+        select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, 'C' as claim_id, 1 as close_version, 'submitted' as status;
+    create table intermediate.int_claims__history as from intermediate.int_claims__current;
+    create table intermediate.int_claims__answered (claim_id varchar, determined_on date);
+    create table intermediate.int_eligibility (
+        practice_id varchar, patient_id varchar, month date, reason varchar, reason_but_for_panel varchar
+    );
+    create table intermediate.int_decision_findings (practice_id varchar, patient_id varchar, month date, reason varchar);
+    create table intermediate.int_tracks__chosen (
+        scenario varchar, practice_id varchar, patient_id varchar, month date, track varchar, place integer, allowed_amount decimal(18, 2),
+        codes struct(code varchar, units bigint)[]
+    );
+"""
+Codes = Sequence[tuple[str, int]]
+
+
+def worth(codes: Codes) -> Decimal:
+    return Decimal(sum(WORTH[code] * units for code, units in codes))
+
+
+def texts(codes: Codes) -> list[str]:
+    return sorted(f"{code} x {units}" for code, units in codes)
+
+
+@pytest.fixture
+def con() -> duckdb.DuckDBPyConnection:
+    made = duckdb.connect()
+    compiled.prepare(made)
+    made.execute(TABLES)
+    return made
+
+
+def changed(
+    con: duckdb.DuckDBPyConnection, home: Path, claimed: Codes, then: Sequence[Codes] | None, now: Sequence[Codes]
+) -> tuple[list[str], Decimal] | None:
+    """What the claim would be now, and its amount; none where it is what it was. `then`: the alternatives of its close, `now`: the candidates as the
+    policy of today puts them."""
+    lines = [
+        {
+            "practice_id": "p", "claim_id": "C", "procedure_code": code, "units": units, "allowed_amount": worth([(code, units)]),
+            "alternatives": None if then is None else [", ".join(texts(codes)) for codes in then],
+        }
+        for code, units in claimed
+    ]  # fmt: skip
+    folder = home / "lake" / "configuration"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(lines, schema=CLAIM_LINES), folder / "claim_lines.parquet")
+    for place, codes in enumerate(now, 1):
+        con.execute(
+            "insert into intermediate.int_tracks__chosen values ('actual', 'p', 'x', date '2026-10-01', ?, ?, ?, ?)",
+            [codes[0][0], place, worth(codes), [{"code": code, "units": units} for code, units in codes]],
+        )
+    compiled.run(con, home, [compiled.models()["int_post_close_changes"]])
+    found = con.execute("select codes_now, amount_now from intermediate.int_post_close_changes").fetchall()
+    return found[0] if found else None
+
+
+@pytest.mark.parametrize(
+    ("claimed", "then", "now", "becomes"),
+    [
+        (STAFF, [STAFF, COMPLEX], [COMPLEX, STAFF], None),
+        (COMPLEX, [COMPLEX, STAFF], [STAFF, COMPLEX], None),
+        (STAFF, [STAFF], [STAFF], None),
+        (STAFF, [STAFF, COMPLEX], [COMPLEX, STAFF_LESS], STAFF_LESS),
+        (STAFF_LESS, [STAFF_LESS], [STAFF], STAFF),
+        (STAFF, [STAFF], [COMPLEX_MORE, STAFF], COMPLEX_MORE),
+        (STAFF, [STAFF], [COMPLEX, STAFF], COMPLEX),
+        (STAFF, [STAFF, COMPLEX], [COMPLEX_MORE, STAFF], COMPLEX_MORE),
+        (STAFF, [STAFF], [STAFF, COMPLEX], None),
+        (COMPLEX, [COMPLEX, STAFF], [STAFF], STAFF),
+        (STAFF, [STAFF, COMPLEX], [], ()),
+        ((("G0556", 1),), [(("G0556", 1),)], [(("G0557", 1),)], (("G0557", 1),)),
+        (STAFF, None, [COMPLEX, STAFF], COMPLEX),
+    ],
+    ids=[
+        "another track by another policy", "a dearer track by another policy", "as it was", "less time, and another policy", "more time",
+        "a track that did not qualify then", "a cheaper one", "more time for another track", "a track that qualifies now and is not chosen",
+        "the claimed track qualifies no more", "none qualifies", "another level", "it is not known what qualified then",
+    ],
+)  # fmt: skip
+def test_a_claim_is_another_by_other_facts_and_not_by_the_choice_of_another_track(con, tmp_path, claimed, then, now, becomes):
+    expected = None if becomes is None else (texts(becomes), worth(becomes))
+    assert changed(con, tmp_path, claimed, then, now) == expected
+
+
+def test_a_reason_against_the_claim_undoes_it_whatever_track_qualifies(con, tmp_path):
+    con.execute("insert into intermediate.int_decision_findings values ('p', 'x', date '2026-10-01', 'no_consent')")
+    assert changed(con, tmp_path, STAFF, [STAFF, COMPLEX], [COMPLEX, STAFF]) == ([], Decimal(0))
+
+
+def test_what_a_claim_could_have_been_is_read_from_its_packet_and_of_a_damaged_file_nothing(tmp_path):
+    tracks = [{"track": "ccm", "codes": [{"code": code, "units": units} for code, units in codes]} for codes in (STAFF, COMPLEX)]
+    path = tmp_path / "decisions.parquet"
+    rows = [{"patient_id": "x", "alternatives": json.dumps(tracks)}, {"patient_id": "y", "alternatives": None}]
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert configuration._alternatives(path, sha256) == {"x": ["99439 x 2, 99490 x 1", "99487 x 1"]}
+    assert configuration._alternatives(path, "another") == configuration._alternatives(tmp_path / "gone", sha256) == {}
