@@ -43,7 +43,7 @@ def _quoted(value: Any) -> Any:
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class SettingsLoader(_BASE):  # type: ignore[misc]
+class SettingsLoader(_BASE):
     """Leaves what looks like a date or a number and is none (2026-02-30) as the text it is: the model refuses it, and knows practice and key.
 
     Raises HouseError with the line where a key stands twice: what stood there first would be gone without a word.
