@@ -9,6 +9,7 @@ import duckdb
 
 from orchestration.answer.explain import story, text
 from orchestration.answer.explain.source import Source
+from orchestration.house import House
 from tests.answers.office import load_rules
 
 KEY = ["north", "p", date(2026, 10, 1)]
@@ -25,7 +26,7 @@ create table marts.coverage_answers as select * from (values
 
 
 def told(con: duckdb.DuckDBPyConnection, packet: Path | None, *findings: str) -> list[str]:
-    source = Source(con, {}, "marts.duckdb", packet)
+    source = Source(House(Path("nowhere")), con, {}, "marts.duckdb", packet)
     gates = story._gates(
         source, {"findings": findings, "newest_night": None, "billing_practitioner_id": None, "practitioner_credential": None, "practitioner_npi": None},
         {"reason": findings[0]}, {}, [], {"credited_minutes": 0}, story._answers(source, KEY),

@@ -44,8 +44,8 @@ def without(clinic: Clinic, n: int, code: str = "") -> Spoil:
     return lambda given: [row for row in given if not (row["patient_id"] == clinic.id(n) and code in row.get("icd10_code", ""))]
 
 
-def held(home: Path, practice: str, file: str) -> dict[str, str]:
-    with (home / "closes" / practice / "2026-10" / file).open(newline="") as handle:
+def held(home: Path, practice: str, file: str, month: str = "2026-10") -> dict[str, str]:
+    with (home / "closes" / practice / month / file).open(newline="") as handle:
         return {row["patient_id"]: row["detail"] for row in csv.DictReader(handle)}
 
 
@@ -257,4 +257,4 @@ def test_a_claim_that_became_claimable_before_the_years_fees_are_there_is_listed
     assert listed == [{"patient_id": clinic.id(2), "dollars_at_stake": Decimal(0)}]
     assert ccm("worklist", home=tmp_path).code == 0
     assert ccm("close", "--month", "2027-01", "--approved-by", "Ann Lee", home=tmp_path).code == 0
-    assert held(tmp_path, "small", "../2027-01/held_after_v1.csv").keys() == {clinic.id(1), clinic.id(2)}
+    assert held(tmp_path, "small", "held_after_v1.csv", "2027-01").keys() == {clinic.id(1), clinic.id(2)}
