@@ -72,7 +72,8 @@ CLAIM_LINES = pa.schema(
         ("beneficiary_key", pa.string()),
         ("claimed_on", pa.date32()),
         # What its patient-month could have been claimed as by what was known then, each as its codes in their order: `99439 x 1, 99490 x 1`.
-        ("alternatives", pa.list_(pa.string())),
+        # As Parquet calls what is in a list: a table that was read gives the bytes of one that was made.
+        ("alternatives", pa.list_(pa.field("element", pa.string()))),
     ]
 )
 
