@@ -9,11 +9,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration import access
 from orchestration.command.why import why
 from orchestration.house import HouseError
 from tests.holds.clinic import Clinic, configure
 
 LINE = "claim_id,line_id,patient_id,month,procedure_code,units,service_date,charge_amount,allowed_amount\nC1,L1,p1,2026-10-01,99490,1,2026-10-31,95.00,60.00\n"
+
+
+@pytest.fixture(autouse=True)
+def recorded():
+    """A command that is called here is one of this process, whose record of access would stay open for the tests behind it."""
+    yield
+    access.finish(0)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from orchestration import access
 from orchestration.command.explain import explain
 from orchestration.command.what_if import what_if_command
 from orchestration.house import HouseError
@@ -22,6 +23,13 @@ ENTRY = {
     "charges": {"99490": "95.00"}, "attestations": {"access_24_7": date(2026, 1, 1)},
 }  # fmt: skip
 PRACTICES = {"lakeside": Practice.model_validate(ENTRY)}
+
+
+@pytest.fixture(autouse=True)
+def recorded():
+    """A command that is called here is one of this process, whose record of access would stay open for the tests behind it."""
+    yield
+    access.finish(0)
 
 
 def changed(*settings: str) -> Practice:
