@@ -186,8 +186,8 @@ def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work
         ("rejected_claim", f"rejected_claim:{first}", worth[clinic.id(1)]),
     ]
     assert items[0]["detail"] == (
-        "The payer denied it (CO-97). Likely cause: included in another service that was paid. What helps: look for the other service of that patient and "
-        "month. Still possible: appeal by 2027-03-14, reopening by 2027-11-09."
+        "The payer denied it (CO-97). Likely cause: included in another service that was paid (remark codes MA01). What helps: look for the other "
+        "service of that patient and month. Still possible: appeal by 2027-03-14, reopening by 2027-11-09."
     )
     assert items[1]["detail"] == (
         "The payer turned the claim back unprocessed (A7:164). Likely cause: rejected for invalid information. What helps: correct what the status code "
