@@ -224,8 +224,9 @@ def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work
     refund = (f"refund_due:{again}", change["due_on"], -worth[clinic.id(1)])
     assert owed() == [refund]
     # Of the third nothing was heard: a payer decides within 30 days.
+    november = [{**entry(clinic, 3, "2026-11-16"), "entry_id": "NOVEMBER"}]
     for days, asked_for in ((30, []), (31, [third]), (61, [third])):
-        land(tmp_path, clinic, NEWEST + timedelta(days=days), [entry(clinic, 3, "2026-11-16")] if days == 30 else [])
+        land(tmp_path, clinic, NEWEST + timedelta(days=days), november if days == 30 else [])
         assert ccm("nightly", home=tmp_path).code == 0
         if days == 30:
             # That the payer has a month twice by now is a finding, and keeps no other month from closing.
