@@ -26,7 +26,8 @@ from orchestration.payers.postings import SCHEMAS, rows_of
 from orchestration.storage import missing_between
 from orchestration.take_in.lake import ledger_rows
 
-FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
+FILES_A_BATCH = 999_999
+FILE_IDS_A_BATCH = FILES_A_BATCH + 1  # file_id = batch x 1,000,000 + place
 MOST_BYTES = 256 * 2**20  # more than any payer sends in one file; it would not fit in memory taken apart
 TRANSACTIONS_A_FILE = 99_999  # transaction_id = file_id x 100,000 + ordinal
 
@@ -203,7 +204,7 @@ def take_in_answers(house: House, progress: Progress | None = None) -> Taken | N
         for place, path in enumerate(wanted):
             if progress:
                 progress(path.name, place, len(wanted))
-            _take(house, path, taken.batch * 1_000_000 + place, taken, rows, first_of)
+            _take(house, path, taken.batch * FILE_IDS_A_BATCH + place, taken, rows, first_of)
         if not taken.files:
             return None if not taken.notes else taken
         rows["files"] = [{**asdict(record), "faults": list(record.faults)} for record in taken.files]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from orchestration.engine import open_marts
 from orchestration.house import House
 from orchestration.notices import Notice, tell
-from orchestration.payers.inbox import ledger
+from orchestration.payers.inbox import FILE_IDS_A_BATCH, ledger
 from orchestration.practices import Practice
 
 
@@ -25,28 +25,32 @@ class Waiting:
     is_new: bool = False
 
 
-_NEWEST = "files.file_id // 1000000 = $batch"
-_WAITING = f"""
+_WAITING = """
+    with files as (
+        select
+            practice_id, held_amount, file_id >= $first_file_id as is_newest, transactions_held > 0 as is_held,
+            is_newest and (outcome = 'quarantined' or transactions_quarantined > 0) as is_unread
+        from answer_files
+    )
+
     select
-        count(*) filter ({_NEWEST} and (files.outcome = 'quarantined' or files.transactions_quarantined > 0)),
-        count(*) filter (files.transactions_held > 0),
-        coalesce(sum(files.held_amount), 0),
-        coalesce(list_sort(list(distinct files.practice_id) filter (files.practice_id is not null)), []),
-        coalesce(bool_or({_NEWEST}), false)
-    from answer_files as files
-    where files.transactions_held > 0 or {_NEWEST} and (files.outcome = 'quarantined' or files.transactions_quarantined > 0)
+        count(*) filter (is_unread), count(*) filter (is_held), coalesce(sum(held_amount), 0),
+        coalesce(list_sort(list(distinct practice_id) filter (practice_id is not null)), []), coalesce(bool_or(is_newest), false)
+    from files
+    where is_held or is_unread
 """
 
 
 def waiting(house: House) -> Waiting:
     """What waits by the published marts; before the first night, by what was taken in. Raises HouseError where neither can be read."""
     taken = ledger(house)
-    batch = max((record.file_id for record in taken), default=0) // 1_000_000
+    newest = max((record.file_id for record in taken), default=0)
+    first = newest - newest % FILE_IDS_A_BATCH  # of the newest batch
     if not house.marts.exists():
-        unread = sum(record.outcome == "quarantined" and record.file_id // 1_000_000 == batch for record in taken)
+        unread = sum(record.outcome == "quarantined" and record.file_id >= first for record in taken)
         return Waiting(unread, is_new=unread > 0)
     with open_marts(house) as marts:
-        row = marts.execute(_WAITING, {"batch": batch}).fetchone()
+        row = marts.execute(_WAITING, {"first_file_id": first}).fetchone()
     assert row is not None
     unread, held, held_amount, practice_ids, is_new = row
     return Waiting(unread, held, held_amount, tuple(practice_ids), is_new)
