@@ -69,24 +69,29 @@
     {{ day }} between {{ rule }}.effective_from and coalesce({{ rule }}.effective_to, date '9999-12-31')
 {%- endmacro %}
 
-{#- A number of the rules by name (rule_limits). -#}
-{% macro limit(name) -%}
-    (select limits.amount from {{ ref('rule_limits') }} as limits where limits.limit_name = '{{ name }}')
+{#- A number of the rules by name, as it is in force on a day (rule_limits). No row has a day in common with another of its name: the maximum is that one. -#}
+{% macro limit(name, day) -%}
+    (select max(limits.amount) from {{ ref('rule_limits') }} as limits where limits.limit_name = '{{ name }}' and {{ in_force('limits', day) }})
+{%- endmacro %}
+
+{#- A number of the office's lists and plans by name (rule_office_limits). -#}
+{% macro office_limit(name) -%}
+    (select limits.amount from {{ ref('rule_office_limits') }} as limits where limits.limit_name = '{{ name }}')
 {%- endmacro %}
 
 {#- Whether a claim of this service date comes too late on a night (rules.md A7, timely_filing). -#}
 {% macro is_filed_late(service_date, night) -%}
-    {{ service_date }} + interval 1 year * cast({{ limit('timely_filing') }} as integer) < {{ night }}
+    {{ service_date }} + interval 1 year * cast({{ limit('timely_filing', service_date) }} as integer) < {{ night }}
 {%- endmacro %}
 
 {#- The last day on which a claim of this service date is filed in time. -#}
 {% macro filed_by(service_date) -%}
-    cast({{ service_date }} + interval 1 year * cast({{ limit('timely_filing') }} as integer) as date)
+    cast({{ service_date }} + interval 1 year * cast({{ limit('timely_filing', service_date) }} as integer) as date)
 {%- endmacro %}
 
 {#- The last day on which a payer's decision of this day may be reopened at the practice's request. -#}
 {% macro reopened_by(decided_on) -%}
-    cast({{ decided_on }} + interval 1 year * cast({{ limit('reopening') }} as integer) as date)
+    cast({{ decided_on }} + interval 1 year * cast({{ limit('reopening', decided_on) }} as integer) as date)
 {%- endmacro %}
 
 {#- Step 1 of rules.md A3, which judges an entry by itself; null: passed. -#}
@@ -95,7 +100,7 @@
         when {{ entries }}.voided then 'voided'
         when {{ entries }}.elapsed_seconds < 0 then 'invalid_interval'
         when {{ entries }}.elapsed_seconds is null then 'open_timer'
-        when {{ entries }}.elapsed_seconds > {{ limit('runaway_timer') }} * 60 then 'runaway_timer'
+        when {{ entries }}.elapsed_seconds > {{ limit('runaway_timer', entries ~ '.local_day') }} * 60 then 'runaway_timer'
     end
 {%- endmacro %}
 
@@ -240,4 +245,9 @@
 {% macro share_by_charge(amount, charged_so_far, line_charge, claim_charge) -%}
     round({{ amount }} * {{ charged_so_far }} / {{ claim_charge }}, 2)
     - round({{ amount }} * ({{ charged_so_far }} - {{ line_charge }}) / {{ claim_charge }}, 2)
+{%- endmacro %}
+
+{#- What Medicare pays of an allowed amount (rules.md A7, expected_payment), rounded once. -#}
+{% macro medicare_pays(allowed_amount, service_date) -%}
+    cast({{ round_half_up(allowed_amount ~ ' * ' ~ limit('medicare_share', service_date) ~ ' * ' ~ limit('after_sequestration', service_date)) }} as decimal(12, 2))
 {%- endmacro %}

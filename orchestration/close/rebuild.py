@@ -127,6 +127,7 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
     for name in frozen.names("rules"):
         rules = frozen.table(name)  # noqa: F841 - DuckDB reads it by its name
         con.execute(f'create table rules."{Path(name).stem}" as select * from rules')
+    _with_dates(con)
     history = frozen.table("history.parquet")  # noqa: F841
     con.execute("create table intermediate.int_claims__history as select * from history")
     con.execute(f"create table intermediate.int_coverage_answers ({_COVERAGE_ANSWERS})")
@@ -135,6 +136,24 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
         con.execute("insert into intermediate.int_coverage_answers by name select * from answers")
     compiled.run(con, scratch, compiled.in_order(_NEEDED, given=set(_GIVEN)))
     return con
+
+
+# Rules that had no dates at first: what they said they said of every day, and rule_limits had the office's limits, too.
+_DATED_LATER = ("rule_complex_mdm_levels", "rule_coverage_types", "rule_limits", "rule_programs", "rule_track_choice")
+
+
+def _with_dates(con: duckdb.DuckDBPyConnection) -> None:
+    """The rules of a packet of before then, as the models ask for them."""
+    columns = con.execute(
+        "select table_name, list(column_name) from duckdb_columns() where schema_name = 'rules' group by table_name"
+    )
+    known = dict(columns.fetchall())
+    if "rule_limits" in known and "rule_office_limits" not in known:
+        con.execute("create table rules.rule_office_limits as select limit_name, amount, unit, citation from rules.rule_limits")
+    for name in _DATED_LATER:
+        if name in known and "effective_from" not in known[name]:
+            con.execute(f"alter table rules.{name} add column effective_from date default date '0001-01-01'")
+            con.execute(f"alter table rules.{name} add column effective_to date")
 
 
 def _manifest(packet: Path) -> dict[str, Any]:

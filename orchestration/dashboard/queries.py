@@ -314,7 +314,7 @@ DENIED = Query(
 CHANGES = Query(
     "changes",
     f"""
-    select practice_id, month, patient_id, claim_id, kind, claimed_amount, amount_now, found_on, due_on
+    select practice_id, month, patient_id, claim_id, kind, claimed_amount, amount_now, claimed_service_date, service_date_now, found_on, due_on
     from post_close_changes where {_here(month=False)} order by due_on, practice_id, claim_id limit 200
     """,
 )

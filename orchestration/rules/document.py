@@ -31,6 +31,7 @@ MARKS = {
 NOT_MARKED = "not marked"
 _LINES_OF_A_DAY = 25
 
+_ALWAYS = "0001-01-01"  # of a rule that holds from ever on
 _ABOUT = ("effective_from", "effective_to", "confidence", "citation")
 _RULE_ID = re.compile(r"R-[A-Z]+-\d+")
 _SECTION_ID = re.compile(r"\b[AB]\d+[a-z]?(?:\.\d+)?\b")
@@ -68,6 +69,7 @@ PAGES = (
             Section("rule_programs"),
             Section("rule_track_choice"),
             Section("rule_limits"),
+            Section("rule_office_limits"),
         ),
     ),
     Page(
@@ -251,9 +253,16 @@ def compact(values: Sequence[str]) -> str:
     return ", ".join(texts)
 
 
+def _is_dated(row: Row) -> bool:
+    """Not of a row that holds for every day, whether its seed has dates or not."""
+    return "effective_from" in row and (row["effective_from"], row["effective_to"]) != (_ALWAYS, "")
+
+
 def _span(row: Row) -> str:
-    if "effective_from" not in row:
+    if not _is_dated(row):
         return "always"
+    if row["effective_from"] == _ALWAYS:
+        return f"to {row['effective_to']}"
     return f"{row['effective_from']} to {row['effective_to']}" if row["effective_to"] else f"since {row['effective_from']}"
 
 
@@ -341,7 +350,7 @@ def _change_log(pages: Sequence[Page], seeds: dict[str, _Seed], marks: _Marks) -
     ended: dict[str, dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for _, section in placed:
         for row in seeds[section.seed].rows:
-            if "effective_from" in row:
+            if _is_dated(row):
                 began[row["effective_from"]][section.seed].append(row)
                 if row["effective_to"]:
                     day = (date.fromisoformat(row["effective_to"]) + timedelta(days=1)).isoformat()
@@ -359,9 +368,9 @@ def _change_log(pages: Sequence[Page], seeds: dict[str, _Seed], marks: _Marks) -
                 for page, section in placed:
                     if section.seed in found:
                         lines += _summary(page, section, found[section.seed], marks)
-    undated = [section for _, section in placed if seeds[section.seed].rows and "effective_from" not in seeds[section.seed].rows[0]]
+    undated = {section.seed: sum(not _is_dated(row) for row in seeds[section.seed].rows) for _, section in placed}
     lines += ["", "## Without dates", "", "These hold for every service date:", ""]
-    lines += [f"- `{section.seed}`: {len(seeds[section.seed].rows)} rows" for section in undated]
+    lines += [f"- `{seed}`: {rows} rows" for seed, rows in undated.items() if rows]
     return "\n".join(lines) + "\n"
 
 

@@ -863,8 +863,8 @@ OFFICE, AFTER_THE_CLOSE, ANSWERS = "the office's marts", "claims after their clo
 NO_CASE_HERE = {
     "rule_citations": "the pages of docs/rules (tests/rules/test_rule_pages.py)",
     **dict.fromkeys(
-        ["rule_benchmarks", "rule_enrollment_states", "rule_gap_causes", "rule_gap_reasons", "rule_stage_bars", "rule_waterfall_steps",
-         "rule_worklist_kinds"],
+        ["rule_benchmarks", "rule_enrollment_states", "rule_gap_causes", "rule_gap_reasons", "rule_office_limits", "rule_stage_bars",
+         "rule_waterfall_steps", "rule_worklist_kinds"],
         OFFICE,
     ),
     **dict.fromkeys(
@@ -872,12 +872,8 @@ NO_CASE_HERE = {
          "rule_remittance_claim_statuses"],
         ANSWERS,
     ),
-    **dict.fromkeys(
-        ["care_plan_review", "projection_ahead", "projection_history", "projection_pace", "undocumented_overdue", "capacity_history",
-         "usual_member"],
-        OFFICE,
-    ),
-    **dict.fromkeys(["appeal", "notice_receipt", "underpaid", "reopening", "refund", "refund_investigation"], AFTER_THE_CLOSE),
+    "care_plan_review": OFFICE,
+    **dict.fromkeys(["appeal", "notice_receipt", "reopening", "refund", "refund_investigation"], AFTER_THE_CLOSE),
 }  # fmt: skip
 RULE_CASES: dict[str, Callable[[Home], None]] = {
     "rule_apcm_levels": apcm_levels,

@@ -227,7 +227,9 @@ def judge_in_batches(verdicts: list[Verdict], stands: list[Stand], pins: Referen
 def explanation(verdict: Verdict, bench: Bench) -> str:
     """Why a row reaches no mart: looked up in the seeds and the models' SQL; else who notices it all the same."""
     row = verdict.row
-    if verdict.seed == "rule_limits" and not any(f"'{row['limit_name']}'" in model.sql for model in bench.models):
+    if verdict.seed in ("rule_limits", "rule_office_limits") and not any(
+        f"'{row['limit_name']}'" in model.sql for model in bench.models
+    ):
         return NOT_READ
     elsewhere = NO_CASE_HERE.get(verdict.seed) or NO_CASE_HERE.get(str(row.get("limit_name")))
     if elsewhere:

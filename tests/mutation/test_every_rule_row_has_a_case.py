@@ -76,9 +76,9 @@ def test_a_row_taken_away_is_noticed(stand: Stand, seed: str, key: Rule, killer:
 
 # Seeds with dates whose rows decide minutes, codes and claims.
 DATED = [
-    "rule_apcm_levels", "rule_bands", "rule_caps", "rule_ccir_chronic_codes", "rule_condition_groups", "rule_condition_prefixes", "rule_conflicts",
-    "rule_conversion_factors", "rule_credentials", "rule_facility_places", "rule_gpcis", "rule_initiating_visits", "rule_non_countable_activities",
-    "rule_rvus", "rule_stay_types",
+    "rule_apcm_levels", "rule_bands", "rule_caps", "rule_ccir_chronic_codes", "rule_complex_mdm_levels", "rule_condition_groups",
+    "rule_condition_prefixes", "rule_conflicts", "rule_conversion_factors", "rule_coverage_types", "rule_credentials", "rule_facility_places", "rule_gpcis",
+    "rule_initiating_visits", "rule_limits", "rule_non_countable_activities", "rule_programs", "rule_rvus", "rule_stay_types", "rule_track_choice",
 ]  # fmt: skip
 
 

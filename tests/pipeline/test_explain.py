@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
 from orchestration.answer.difference import _where
 from orchestration.answer.explain import of_packet, tell
 from orchestration.answer.explain.source import claimed_in
-from orchestration.answer.explain.text import clock, dollars, lines, said_of
+from orchestration.answer.explain.text import changed, clock, dollars, lines, said_of
 from orchestration.answer.pages import render
 from orchestration.house import House
 from orchestration.mapping.sql import ROWS_OF_A_LINE
@@ -122,6 +124,40 @@ def test_what_the_payer_said_of_a_claim_is_told_live_and_apart_on_the_page_of_it
     assert "What the payer answered" in shown and f"<th>since</th><td>{said}" in shown and "13. Attestations" in shown
 
 
+def test_what_changed_after_a_claim_went_out_is_told_live_and_with_its_packet(demo, tmp_path):
+    home, _ = demo
+    changes = {change["kind"]: change for change in rows(home, "from post_close_changes order by practice_id, patient_id, month")}
+    assert set(changes) == {"reopen", "refund"}
+    for kind, change in changes.items():
+        owed = f"{kind} of {dollars(abs(change['amount_now'] - change['claimed_amount']))}"
+        for how in ((), ("--live",)):
+            (told,) = [line for line in explain(home, change, *how).splitlines() if line.startswith("changed since:")]
+            assert f"; {owed}, found on {change['found_on']}" in told and all(
+                code in told for code in change["claimed_codes"] + change["reasons"]
+            )
+        page = tmp_path / f"{kind}.html"
+        explain(home, change, "--html", str(page))
+        assert f"; {owed}, found on {change['found_on']}" in page.read_text()
+        assert json.loads(explain(home, change, "--json"))["changed_since"]["due_on"] == f"{change['due_on']}"
+    unchanged = one_of(
+        home,
+        "decision = 'claimed' and (practice_id, patient_id, month) not in (select (practice_id, patient_id, month) from post_close_changes)",
+    )
+    assert "changed since" not in explain(home, unchanged)
+
+
+def test_a_claim_that_is_wrongly_dated_by_what_is_known_now_is_told_with_both_days():
+    change = {
+        "claimed_codes": ["99490 x 1"], "codes_now": ["99490 x 1"], "claimed_service_date": date(2026, 10, 31), "service_date_now": date(2026, 10, 12),
+        "claimed_amount": Decimal("66.13"), "amount_now": Decimal("66.13"), "reasons": [], "kind": "reopen", "found_on": date(2026, 11, 20),
+        "due_on": date(2027, 11, 20),
+    }  # fmt: skip
+    assert (
+        changed(change)
+        == "99490 x 1 on 2026-10-31 claimed, 99490 x 1 on 2026-10-12 may be; reopen, found on 2026-11-20, due by 2027-11-20"
+    )
+
+
 def test_a_claim_that_a_later_close_kept_back_says_so_on_the_screen_and_on_the_page(demo, tmp_path):
     home = copy(demo[0], tmp_path / "home", landed=False)
     row = rows(
@@ -160,7 +196,7 @@ def test_facts_of_mapped_files_stand_under_their_table_and_on_the_files_own_line
     facts = [fact for gate in story["gates"] for fact in gate["evidence"] if "landed" in fact]
     assert {"patients", "coverages", "conditions", "consents", "care_plans", "services"} <= {fact["table"] for fact in facts}
     text = "\n".join(line for _, line in lines(story))
-    page = render("audit_packet.html.j2", story=story, clock=clock, dollars=dollars, said_of=said_of)
+    page = render("audit_packet.html.j2", story=story, clock=clock, dollars=dollars, said_of=said_of, changed=changed)
     for section in ("coverages", "consents", "care_plans"):
         assert f"\n{section}\n" in text
     for title in ("2. Coverage", "3. Chronic conditions", "5. Consent", "6. Care plan"):

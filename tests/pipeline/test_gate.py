@@ -82,7 +82,8 @@ PLANT = {
     "claim_audit": BREAK["no_claim_has_what_an_auditor_would_object_to"],
     "post_close_changes": (
         "insert into marts.post_close_changes by name (select '{p}' as practice_id, 'x' as patient_id, date '2026-10-01' as month, 'c' as claim_id, "
-        "1 as claimed_amount, 2 as amount_now, 'reopen' as kind, date '2026-11-01' as found_on, date '2026-12-01' as due_on)"
+        "1 as claimed_amount, 2 as amount_now, 'reopen' as kind, date '2026-11-01' as found_on, date '2026-12-01' as due_on, "
+        "date '2026-10-31' as claimed_service_date)"
     ),
     # The demo has no phone system, and its payers were not asked about coverage.
     "call_log": (

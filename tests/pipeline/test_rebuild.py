@@ -9,13 +9,16 @@ import shutil
 import zipfile
 from datetime import date
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from orchestration.answer.explain import of_packet, tell
 from orchestration.close import rebuild as rebuilding
 from orchestration.close.rebuild import rebuild
 from orchestration.contracts import extract_contracts, lake_columns
-from orchestration.house import HouseError
+from orchestration.house import House, HouseError
 from tests.holds.clinic import Clinic, configure, write
 from tests.pipeline.homes import ccm
 from tests.pipeline.test_after_the_close import entry, land
@@ -123,6 +126,30 @@ def test_a_rebuild_from_other_rows_is_not_the_same(packet):
     made = rebuild(packet)
     assert not made.is_same
     assert {name for name, (then, now) in made.files.items() if then != now} >= {"minute_ledger.parquet", "manifest.json"}
+
+
+def test_a_packet_of_when_these_rules_had_no_dates_comes_out_the_same_and_is_told(packet, tmp_path):
+    def undate(files):
+        def table(name):
+            return pq.read_table(io.BytesIO(files[f"rules/{name}.parquet"]))
+
+        def put(name, rows):
+            buffer = io.BytesIO()
+            pq.write_table(rows, buffer)
+            files[f"rules/{name}.parquet"] = buffer.getvalue()
+
+        for name in ("rule_complex_mdm_levels", "rule_coverage_types", "rule_limits", "rule_programs", "rule_track_choice"):
+            put(name, table(name).drop_columns(["effective_from", "effective_to"]))
+        put("rule_limits", pa.concat_tables([table("rule_limits"), table("rule_office_limits")]))
+        del files["rules/rule_office_limits.parquet"]
+
+    with_frozen(packet, undate)
+    made = rebuild(packet)
+    assert made.is_same, [name for name, (then, now) in made.files.items() if then != now]
+    patient = pq.read_table(packet / "decisions.parquet").filter(pc.field("decision") == "claimable")["patient_id"][0].as_py()
+    with of_packet(House(tmp_path), packet) as source:
+        story = tell(source, "hudson", patient, date(2026, 9, 1))
+    assert [track for track in story["candidates"] if track["is_chosen"]]
 
 
 def test_a_packet_that_was_tampered_with_is_refused_by_name(packet):

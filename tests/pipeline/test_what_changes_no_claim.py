@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,9 +36,15 @@ TABLES = """
     create table intermediate.int_decision_findings (practice_id varchar, patient_id varchar, month date, reason varchar);
     create table intermediate.int_tracks__chosen (
         scenario varchar, practice_id varchar, patient_id varchar, month date, track varchar, place integer, allowed_amount decimal(18, 2),
-        codes struct(code varchar, units bigint)[]
+        codes struct(code varchar, units bigint)[], service_date date
     );
+    create table intermediate.int_candidates__dated (
+        scenario varchar, practice_id varchar, patient_id varchar, month date, track varchar, threshold_on date
+    );
+    create table intermediate.int_patient_months__basis as
+        select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, (cast(1 as bigint) << 31) - 1 as billable_days;
 """
+SERVICE_DATE, REACHED_ON = date(2026, 10, 31), date(2026, 10, 12)
 Codes = Sequence[tuple[str, int]]
 
 
@@ -57,15 +64,28 @@ def con() -> duckdb.DuckDBPyConnection:
     return made
 
 
+def told(con: duckdb.DuckDBPyConnection, home: Path) -> list[tuple[list[str], Decimal, date, date]]:
+    """Codes and amount now, the day as claimed and the day now."""
+    compiled.run(con, home, [compiled.models()["int_post_close_changes"]])
+    return con.execute(
+        "select codes_now, amount_now, claimed_service_date, service_date_now from intermediate.int_post_close_changes"
+    ).fetchall()
+
+
 def changed(
-    con: duckdb.DuckDBPyConnection, home: Path, claimed: Codes, then: Sequence[Codes] | None, now: Sequence[Codes]
+    con: duckdb.DuckDBPyConnection,
+    home: Path,
+    claimed: Codes,
+    then: Sequence[Codes] | None,
+    now: Sequence[Codes],
+    claimed_on: date = SERVICE_DATE,
 ) -> tuple[list[str], Decimal] | None:
     """What the claim would be now, and its amount; none where it is what it was. `then`: the alternatives of its close, `now`: the candidates as the
     policy of today puts them."""
     lines = [
         {
             "practice_id": "p", "claim_id": "C", "procedure_code": code, "units": units, "allowed_amount": worth([(code, units)]),
-            "alternatives": None if then is None else [", ".join(texts(codes)) for codes in then],
+            "service_date": claimed_on, "alternatives": None if then is None else [", ".join(texts(codes)) for codes in then],
         }
         for code, units in claimed
     ]  # fmt: skip
@@ -74,12 +94,15 @@ def changed(
     pq.write_table(pa.Table.from_pylist(lines, schema=CLAIM_LINES), folder / "claim_lines.parquet")
     for place, codes in enumerate(now, 1):
         con.execute(
-            "insert into intermediate.int_tracks__chosen values ('actual', 'p', 'x', date '2026-10-01', ?, ?, ?, ?)",
-            [codes[0][0], place, worth(codes), [{"code": code, "units": units} for code, units in codes]],
+            "insert into intermediate.int_tracks__chosen values ('actual', 'p', 'x', date '2026-10-01', ?, ?, ?, ?, ?)",
+            [codes[0][0], place, worth(codes), [{"code": code, "units": units} for code, units in codes], SERVICE_DATE],
         )
-    compiled.run(con, home, [compiled.models()["int_post_close_changes"]])
-    found = con.execute("select codes_now, amount_now from intermediate.int_post_close_changes").fetchall()
-    return found[0] if found else None
+        con.execute(
+            "insert into intermediate.int_candidates__dated values ('actual', 'p', 'x', date '2026-10-01', ?, ?)",
+            [codes[0][0], REACHED_ON],
+        )
+    found = told(con, home)
+    return found[0][:2] if found else None
 
 
 @pytest.mark.parametrize(
@@ -113,6 +136,40 @@ def test_a_claim_is_another_by_other_facts_and_not_by_the_choice_of_another_trac
 def test_a_reason_against_the_claim_undoes_it_whatever_track_qualifies(con, tmp_path):
     con.execute("insert into intermediate.int_decision_findings values ('p', 'x', date '2026-10-01', 'no_consent')")
     assert changed(con, tmp_path, STAFF, [STAFF, COMPLEX], [COMPLEX, STAFF]) == ([], Decimal(0))
+
+
+def days(*of_the_month: int) -> int:
+    return sum(1 << (day - 1) for day in of_the_month)
+
+
+@pytest.mark.parametrize(
+    ("billable_days", "reached_on", "dated_now", "becomes"),
+    [
+        (days(*range(1, 32)), date(2026, 10, 12), date(2026, 10, 12), None),
+        (days(*range(1, 31)), date(2026, 10, 12), date(2026, 10, 12), date(2026, 10, 12)),
+        (days(*range(1, 32)), None, date(2026, 10, 31), None),
+        (days(*range(1, 21)), None, date(2026, 10, 20), date(2026, 10, 20)),
+    ],
+    ids=[
+        "a day that still may be",
+        "a death known of later",
+        "no threshold, a day that may be",
+        "no threshold, a death known of later",
+    ],
+)
+def test_a_claim_of_the_same_codes_changes_where_its_day_may_no_longer_be_billed(
+    con, tmp_path, billable_days, reached_on, dated_now, becomes
+):
+    changed(con, tmp_path, STAFF, [STAFF], [STAFF])
+    con.execute("update intermediate.int_patient_months__basis set billable_days = ?", [billable_days])
+    con.execute("update intermediate.int_candidates__dated set threshold_on = ?", [reached_on])
+    con.execute("update intermediate.int_tracks__chosen set service_date = ?", [dated_now])
+    assert told(con, tmp_path) == ([] if becomes is None else [(texts(STAFF), worth(STAFF), SERVICE_DATE, becomes)])
+
+
+def test_a_claim_that_was_dated_before_its_last_unit_was_reached_wants_another_day(con, tmp_path):
+    changed(con, tmp_path, STAFF, [STAFF], [STAFF], claimed_on=date(2026, 10, 11))
+    assert told(con, tmp_path) == [(texts(STAFF), worth(STAFF), date(2026, 10, 11), SERVICE_DATE)]
 
 
 def test_what_a_claim_could_have_been_is_read_from_its_packet_and_of_a_damaged_file_nothing(tmp_path):

@@ -35,6 +35,7 @@ lines as (
         sent.month,
         sent.procedure_code,
         sent.units,
+        sent.service_date,
         sent.charge_amount,
         sent.allowed_amount,
         sent.expected_payment,
@@ -88,7 +89,7 @@ select
             when is_answered and not is_rejected
                 then
                     paid_amount
-                    - {{ round_half_up('greatest(allowed_amount - deductible_amount, 0) * ' ~ limit('medicare_share') ~ ' * ' ~ limit('after_sequestration')) }}
+                    - {{ medicare_pays('greatest(allowed_amount - deductible_amount, 0)', 'service_date') }}
         end as decimal(12, 2)
     ) as difference_amount,
     adjustment_codes,

@@ -10,7 +10,7 @@ select
     priced.service_date,
     basis.billing_practitioner_id,
     cast(priced.allowed_amount as decimal(12, 2)) as allowed_amount,
-    cast({{ round_half_up('priced.allowed_amount * ' ~ limit('medicare_share') ~ ' * ' ~ limit('after_sequestration')) }} as decimal(12, 2)) as expected_payment,
+    {{ medicare_pays('priced.allowed_amount', 'priced.service_date') }} as expected_payment,
     cast(priced.charge_amount as decimal(12, 2)) as charge_amount
 from {{ ref('int_decisions') }} as decisions
 inner join {{ ref('int_candidates__priced') }} as priced

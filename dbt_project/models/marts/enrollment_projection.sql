@@ -8,7 +8,7 @@ with history as (
         select *
         from {{ ref('int_months__enrolled') }}
         where is_complete
-        qualify row_number() over (partition by practice_id order by month desc) <= {{ limit('projection_history') }}
+        qualify row_number() over (partition by practice_id order by month desc) <= {{ office_limit('projection_history') }}
     )
     group by practice_id
 ),
@@ -42,7 +42,7 @@ projected as (
         ahead.month,
         'pace' as basis,
         ahead.base_code_amount,
-        newest.enrolled + {{ limit('projection_pace') }} * ahead.step as enrolled
+        newest.enrolled + {{ office_limit('projection_pace') }} * ahead.step as enrolled
     from ahead
     inner join newest on ahead.practice_id = newest.practice_id
 )

@@ -4,8 +4,12 @@ with unit_minutes as (
     select
         bands.program,
         bands.first_unit_minutes + unit.number * coalesce(bands.minutes_per_further_unit, 0) as minutes,
-        greatest(bands.effective_from, caps.effective_from) as effective_from,
-        least(coalesce(bands.effective_to, date '9999-12-31'), coalesce(caps.effective_to, date '9999-12-31')) as effective_to
+        greatest(bands.effective_from, caps.effective_from, programs.effective_from) as effective_from,
+        least(
+            coalesce(bands.effective_to, date '9999-12-31'),
+            coalesce(caps.effective_to, date '9999-12-31'),
+            coalesce(programs.effective_to, date '9999-12-31')
+        ) as effective_to
     from {{ ref('rule_bands') }} as bands
     inner join {{ ref('rule_programs') }} as programs
         on bands.program = programs.program and bands.track = programs.staff_track

@@ -2,7 +2,8 @@ with dated as (
     select
         changes.*,
         found.found_on,
-        case when changes.amount_now > changes.claimed_amount then 'reopen' else 'refund' end as kind
+        -- Of the same codes on another day nothing is owed back: the payer corrects the date on asking (rules.md B5 Corrections).
+        case when changes.amount_now > changes.claimed_amount or changes.claimed_codes = changes.codes_now then 'reopen' else 'refund' end as kind
     from {{ ref('int_post_close_changes') }} as changes
     inner join {{ ref('int_post_close_changes__found') }} as found using (practice_id, patient_id, month)
 ),
@@ -11,11 +12,11 @@ deadlines as (
     select
         *,
         case kind
-            when 'refund' then found_on + cast({{ limit('refund') }} as integer)
+            when 'refund' then found_on + cast({{ limit('refund', 'found_on') }} as integer)
             -- Until the payer has decided there is nothing to reopen yet: the night the claim went out on comes before any determination.
             else {{ reopened_by('coalesce(determined_on, closed_as_of)') }}
         end as due_on,
-        case kind when 'refund' then found_on + cast({{ limit('refund_investigation') }} as integer) end as investigation_until_on
+        case kind when 'refund' then found_on + cast({{ limit('refund_investigation', 'found_on') }} as integer) end as investigation_until_on
     from dated
 )
 
@@ -32,6 +33,8 @@ select
     claimed_codes,
     codes_now,
     reasons,
+    claimed_service_date,
+    service_date_now,
     investigation_until_on,
-    coalesce(investigation_until_on + cast({{ limit('refund') }} as integer), due_on) as latest_due_on
+    coalesce(investigation_until_on + cast({{ limit('refund', 'found_on') }} as integer), due_on) as latest_due_on
 from deadlines

@@ -117,15 +117,23 @@ denials as (
     group by claims.practice_id, claims.patient_id, claims.month, claims.claim_id, claims.remark_codes
 ),
 
--- Until when a decision can be put right: an appeal goes by the day on which its notice is taken to have come, a reopening by the first decision's day.
-decided as (
+noticed as (
     select
         answered.claim_id,
-        {{ reopened_by('answered.determined_on') }} as reopened_by,
-        min(standing.payment_on) + cast({{ limit('notice_receipt') }} + {{ limit('appeal') }} as integer) as appealed_by
+        answered.determined_on,
+        min(standing.payment_on) as noticed_on
     from {{ ref('int_claims__answered') }} as answered
     inner join {{ ref('int_claims__standing') }} as standing on answered.claim_id = standing.claim_id
     group by answered.claim_id, answered.determined_on
+),
+
+-- Until when a decision can be put right: an appeal goes by the day on which its notice is taken to have come, a reopening by the first decision's day.
+decided as (
+    select
+        claim_id,
+        {{ reopened_by('determined_on') }} as reopened_by,
+        noticed_on + cast({{ limit('notice_receipt', 'noticed_on') }} + {{ limit('appeal', 'noticed_on') }} as integer) as appealed_by
+    from noticed
 ),
 
 -- Claims that were denied, and claims that were paid less than the fee schedule says for no reason that the payer gave.
@@ -161,7 +169,7 @@ disputed as (
     where lines.status = 'paid' and len(lines.denial_codes) = 0 and lines.difference_amount + greatest(lines.other_amount, 0) < 0
     group by lines.practice_id, lines.patient_id, lines.month, lines.claim_id
     -- A payer that rounds in another order than the fee schedule's is a cent or two away.
-    having -sum(lines.difference_amount + greatest(lines.other_amount, 0)) >= {{ limit('underpaid') }}
+    having -sum(lines.difference_amount + greatest(lines.other_amount, 0)) >= {{ office_limit('underpaid') }}
 ),
 
 dated_disputes as (
@@ -203,7 +211,7 @@ after_the_claim as (
         aging.month,
         aging.claim_id,
         cast(aging.submitted_on + cast(min(buckets.days_from) as integer) as date) as due_on,
-        {{ filed_by('any_value(sent.service_date)') }} as last_day,
+        any_value(sent.filed_by) as last_day,
         'unanswered_claim' as kind,
         aging.expected_payment as dollars,
         strftime(aging.submitted_on, '%Y-%m-%d') as fact,
@@ -214,11 +222,10 @@ after_the_claim as (
     inner join {{ ref('rule_aging_buckets') }} as buckets
         on buckets.asks_for_work and aging.days_waiting >= buckets.days_from and {{ in_force('buckets', 'aging.submitted_on') }}
     inner join (
-        select
+        select distinct
             claim_id,
-            min(service_date) as service_date
+            {{ filed_by('service_date') }} as filed_by
         from {{ ref('int_claim_lines__sent') }}
-        group by claim_id
     ) as sent on aging.claim_id = sent.claim_id
     -- Where no payer's answer is ever brought, every claim is unanswered, and that is nothing to ask of anybody claim by claim.
     semi join {{ ref('claims') }} as decided
@@ -235,8 +242,10 @@ after_the_claim as (
         case changes.kind when 'refund' then 'refund_due' else 'reopening_due' end as kind,
         changes.amount_now - changes.claimed_amount as dollars,
         array_to_string(changes.claimed_codes, ', ')
+        || case when changes.claimed_service_date <> changes.service_date_now then ' on ' || cast(changes.claimed_service_date as text) else '' end
         || ' claimed, '
         || case when len(changes.codes_now) = 0 then 'nothing' else array_to_string(changes.codes_now, ', ') end
+        || case when changes.claimed_service_date <> changes.service_date_now then ' on ' || cast(changes.service_date_now as text) else '' end
         || ' may be' as fact,
         null as cause,
         null as fix,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import json
+from contextlib import nullcontext
 from datetime import UTC, date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -104,6 +105,7 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
         "kept_back": _kept_back(source, key, decision),
         "answers": answers(source, key),
         "answers_since": _answers_since(source, key),
+        "changed_since": _changed_since(source, key),
         "close": _close(source, patient_id),
         "holds": _holds(source, practice_id, patient_id, month),
     }
@@ -317,16 +319,23 @@ def _local(instant: Any, zone: ZoneInfo) -> str | None:
     return str(instant.replace(tzinfo=UTC).astimezone(zone).isoformat(sep=" "))
 
 
+def _is_in_force(rule: Row, day: date) -> bool:
+    # In a packet of an earlier release a rule may have no dates.
+    return (rule.get("effective_from") or date.min) <= day <= (rule.get("effective_to") or date.max)
+
+
 def _candidates(source: Source, practice_id: str, evidence: Row, decision: Row) -> list[dict[str, Any]]:
     """The tracks that the minutes reach, in the order of the practice's policy, each code with the arithmetic of its price."""
     share = evidence["payment_share"] if evidence["payment_share"] is not None else Decimal("1.00")
+    month = decision["month"]
+    last_day = month.replace(day=calendar.monthrange(month.year, month.month)[1])
     tracks: dict[str, dict[str, Any]] = {}
     for code in json.loads(evidence["candidates"], parse_float=Decimal):
-        rule = source.one(
+        rules = source.rows(
             "select * from rule_track_choice where track_policy = ? and program = ? and track = ?",
             [source.practice["track_policy"], evidence["program"], code["track"]],
         )
-        assert rule is not None  # int_tracks__chosen joins it
+        (rule,) = (rule for rule in rules if _is_in_force(rule, last_day))  # int_tracks__chosen joins it
         basis = "national amount" if rule["amount_basis"] == "national" else "practice's own amount"
         track = tracks.setdefault(
             code["track"],
@@ -479,6 +488,20 @@ def _answers_since(source: Source, key: list[Any]) -> list[Row] | None:
         if live is None:
             return None
         return [claim for claim in answers(live, key) if (claim["claim_id"], claim["status"], claim["answered_on"]) not in known]
+
+
+_TOLD_OF_A_CHANGE = (
+    "claim_id", "kind", "claimed_codes", "claimed_service_date", "claimed_amount", "codes_now", "service_date_now", "amount_now", "reasons", "found_on",
+    "due_on", "latest_due_on",
+)  # fmt: skip
+
+
+def _changed_since(source: Source, key: list[Any]) -> Row | None:
+    """What would be claimed by what is known now, where it is not what went out; of a packet, too, by the marts as they are published now."""
+    with nullcontext(source) if source.packet is None else since(source) as live:
+        row = live.one("select * from post_close_changes where practice_id = ? and patient_id = ? and month = ?", key) if live else None
+        # Marts of an earlier release have no dates.
+        return {name: row.get(name) for name in _TOLD_OF_A_CHANGE} if row else None
 
 
 def _close(source: Source, patient_id: str) -> dict[str, Any] | None:

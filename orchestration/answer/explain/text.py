@@ -70,6 +70,20 @@ def _claim(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield HEADING, "answers since, by the marts as they are published now"
         for answer in story["answers_since"]:
             yield from _answer(answer)
+    if story["changed_since"]:
+        yield "red", f"changed since: {changed(story['changed_since'])}"
+
+
+def changed(change: dict[str, Any]) -> str:
+    """'99490 x 1 claimed, nothing may be (no_consent); refund of $66.13, found on 2026-11-05, due by 2027-01-04'."""
+    is_moved = change["service_date_now"] not in (None, change["claimed_service_date"])
+    claimed, now = (", ".join(change[name]) or "nothing" for name in ("claimed_codes", "codes_now"))
+    if is_moved:
+        claimed, now = f"{claimed} on {change['claimed_service_date']}", f"{now} on {change['service_date_now']}"
+    difference = change["amount_now"] - change["claimed_amount"]
+    owed = f"{change['kind']}{' of ' + dollars(abs(difference)) if difference else ''}"
+    because = f" ({', '.join(change['reasons'])})" if change["reasons"] else ""
+    return f"{claimed} claimed, {now} may be{because}; {owed}, found on {change['found_on']}, due by {change['due_on']}"
 
 
 def _answer(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -109,6 +109,8 @@ def show(view: View) -> None:
             "claim_id": ("Claim", look.name),
             "claimed_amount": ("As claimed", look.money),
             "amount_now": ("By what is known now", look.money),
+            "claimed_service_date": ("Date claimed", look.day),
+            "service_date_now": ("Date now", look.day),
             "found_on": ("Found", look.day),
         },
         empty="No claim would be another by what is known now.",

@@ -63,7 +63,8 @@ by_level as (
         1 as units_reached,
         caps.max_units
     from minutes
-    inner join {{ ref('rule_programs') }} as programs on minutes.program = programs.program and not programs.needs_minutes
+    inner join {{ ref('rule_programs') }} as programs
+        on minutes.program = programs.program and not programs.needs_minutes and {{ in_force('programs', 'minutes.month_end') }}
     inner join {{ ref('rule_apcm_levels') }} as levels
         on
             minutes.chronic_condition_count >= levels.min_condition_groups

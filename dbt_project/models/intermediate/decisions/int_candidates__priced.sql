@@ -19,7 +19,7 @@ select
     cast(prices.national_unit_amount * candidates.units as decimal(18, 2)) as national_amount,
     cast(coalesce(
         charges.charge_amount,
-        cast({{ round_half_up("prices.unit_amount * " ~ limit('charge_without_own_fee')) }} as decimal(12, 2))
+        cast({{ round_half_up("prices.unit_amount * " ~ limit('charge_without_own_fee', 'dated.service_date')) }} as decimal(12, 2))
     ) * candidates.units as decimal(18, 2)) as charge_amount
 from {{ ref('int_candidates') }} as candidates
 inner join {{ ref('int_candidates__dated') }} as dated using (scenario, practice_id, patient_id, month, track)

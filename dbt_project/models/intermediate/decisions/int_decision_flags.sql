@@ -70,8 +70,8 @@ flags as (
     inner join minutes using (practice_id, patient_id, month)
     where
         basis.program = 'ccm'
-        and minutes.credited_seconds >= {{ limit('near_threshold_from') }} * 60
-        and minutes.credited_seconds < {{ limit('near_threshold_to') }} * 60
+        and minutes.credited_seconds >= {{ limit('near_threshold_from', 'basis.month_end') }} * 60
+        and minutes.credited_seconds < {{ limit('near_threshold_to', 'basis.month_end') }} * 60
     union all
     select practice_id, patient_id, month, 'units_capped'
     from {{ ref('int_decisions') }}
@@ -83,7 +83,7 @@ flags as (
     where
         basis.program = 'ccm'
         and basis.has_complex_mdm
-        and minutes.credited_seconds < {{ limit('complex_first_unit') }} * 60
+        and minutes.credited_seconds < {{ limit('complex_first_unit', 'basis.month_end') }} * 60
     union all
     select practice_id, patient_id, month, 'late_entry'
     from credited

@@ -14,7 +14,8 @@ with reasons as (
         end as reason_but_for_panel,
         case when basis.is_on_panel then reason_but_for_panel else 'left_panel' end as reason
     from {{ ref('int_patient_months__basis') }} as basis
-    inner join {{ ref('rule_programs') }} as programs on basis.program = programs.program
+    inner join {{ ref('rule_programs') }} as programs
+        on basis.program = programs.program and {{ in_force('programs', 'basis.month_end') }}
 )
 
 select

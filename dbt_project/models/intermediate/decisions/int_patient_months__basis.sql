@@ -23,7 +23,8 @@ assessments as (
             and months.patient_id = assessments.patient_id
             and assessments.assessed_on between months.month and months.month_end
             and assessments.member_id = months.billing_practitioner_id
-    where assessments.mdm_level in (select levels.mdm_level from {{ ref('rule_complex_mdm_levels') }} as levels)
+    inner join {{ ref('rule_complex_mdm_levels') }} as levels
+        on assessments.mdm_level = levels.mdm_level and {{ in_force('levels', 'assessments.assessed_on') }}
 ),
 
 -- Nights on the panel are asked for of those alone whom it does not have any more.

@@ -1,4 +1,5 @@
--- Claims that went out, beside what would be claimed by what is known now: only those whose codes or units differ, and months that were paid twice (a
+-- Claims that went out, beside what would be claimed by what is known now: only those whose codes or units differ, those that were dated on a day on
+-- which the service could not be claimed (a death that was learned of later, a stay, a corrected entry), and months that were paid twice (a
 -- claim was turned back, went out again, and both were paid: the other claims' amounts are owed back, too). Of a patient-month that no extract
 -- speaks of any more (its only entry was of another month, its snapshots landed again without the patient) nothing would be.
 -- A claim whose track still qualifies is held against that track. Which of several tracks is claimed is the practice's policy: that another one is
@@ -21,6 +22,7 @@ claimed as (
         practice_id,
         claim_id,
         sum(allowed_amount) as claimed_amount,
+        max(service_date) as service_date,
         list_sort(list(procedure_code || ' x ' || units)) as codes,
         list(procedure_code) as procedure_codes,
         any_value(alternatives) as alternatives
@@ -35,11 +37,17 @@ tracks as (
         chosen.month,
         chosen.place,
         chosen.allowed_amount,
+        chosen.service_date,
         list_sort(list_transform(chosen.codes, lambda one: one.code || ' x ' || one.units)) as codes, -- noqa: RF01
         -- No code is of two tracks.
         len(list_filter(chosen.codes, lambda one: list_contains(claimed.procedure_codes, one.code))) > 0 as is_claimed, -- noqa: RF01
-        claimed.alternatives
+        claimed.alternatives,
+        -- The claimed day still may be the service date, whichever day the practice's policy would take: no other is asked for then.
+        {{ has_day('basis.billable_days', 'claimed.service_date') }}
+        and claimed.service_date >= coalesce(dated.threshold_on, claimed.service_date) as is_dated_well
     from {{ ref('int_tracks__chosen') }} as chosen
+    inner join {{ ref('int_candidates__dated') }} as dated using (scenario, practice_id, patient_id, month, track)
+    inner join {{ ref('int_patient_months__basis') }} as basis using (practice_id, patient_id, month)
     inner join claims
         on chosen.practice_id = claims.practice_id and chosen.patient_id = claims.patient_id and chosen.month = claims.month
     inner join claimed on claims.practice_id = claimed.practice_id and claims.claim_id = claimed.claim_id
@@ -101,12 +109,16 @@ compared as (
         claims.*,
         claimed.claimed_amount + coalesce(paid_again.claimed_amount, 0) as claimed_amount,
         claimed.codes || coalesce(paid_again.codes, cast([] as varchar[])) as claimed_codes,
+        claimed.service_date as claimed_service_date,
         coalesce(against.reasons, cast([] as varchar[])) as reasons,
         case
             when against.practice_id is null and stands.practice_id is not null then stands.codes
             else cast([] as varchar[])
         end as codes_now,
-        case when against.practice_id is null then coalesce(stands.allowed_amount, 0) else 0 end as amount_now
+        case when against.practice_id is null then coalesce(stands.allowed_amount, 0) else 0 end as amount_now,
+        case
+            when against.practice_id is null then case when stands.is_dated_well then claimed.service_date else stands.service_date end
+        end as service_date_now
     from claims
     inner join claimed on claims.practice_id = claimed.practice_id and claims.claim_id = claimed.claim_id
     left join paid_again
@@ -125,4 +137,4 @@ from compared
 inner join {{ ref('stg_closes') }} as closes
     on compared.practice_id = closes.practice_id and compared.month = closes.month and compared.close_version = closes.close_version
 left join {{ ref('int_claims__answered') }} as answered on compared.claim_id = answered.claim_id
-where compared.claimed_codes <> compared.codes_now
+where compared.claimed_codes <> compared.codes_now or compared.claimed_service_date <> compared.service_date_now

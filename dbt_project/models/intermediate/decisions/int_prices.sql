@@ -37,7 +37,7 @@ with wanted as (
             coalesce(payment_share, 1) as payment_share
         from {{ ref('int_patient_months__basis') }}
     ) as shares on months.practice_id = shares.practice_id
-    cross join {{ ref('rule_programs') }} as programs
+    inner join {{ ref('rule_programs') }} as programs on {{ in_force('programs', month_end('months.month')) }}
     inner join {{ ref('rule_bands') }} as bands
         on
             programs.program = bands.program

@@ -31,4 +31,8 @@ select
 from tracks
 inner join {{ ref('stg_practices') }} as practices on tracks.practice_id = practices.practice_id
 inner join {{ ref('rule_track_choice') }} as choice
-    on practices.track_policy = choice.track_policy and tracks.program = choice.program and tracks.track = choice.track
+    on
+        practices.track_policy = choice.track_policy
+        and tracks.program = choice.program
+        and tracks.track = choice.track
+        and {{ in_force('choice', month_end('tracks.month')) }}

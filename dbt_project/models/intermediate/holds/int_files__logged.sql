@@ -6,7 +6,8 @@ with timed as (
         entries.file_id,
         entries.member_id,
         not entries.is_documented as is_undocumented,
-        entries.elapsed_seconds
+        entries.elapsed_seconds,
+        entries.elapsed_seconds between 0 and {{ limit('runaway_timer', 'entries.local_day') }} * 60 as is_plausible
     from {{ ref('stg_time_entries') }} as entries
     {{ only_touched('files', 'entries') }}
     where not entries.voided
@@ -18,7 +19,7 @@ select
     count(*) as entries,
     count(*) filter (where is_undocumented) as entries_without_note,
     -- A timer that ran away says nothing about the work of a day.
-    coalesce(sum(elapsed_seconds) filter (where elapsed_seconds between 0 and {{ limit('runaway_timer') }} * 60), 0) / 60 as minutes,
+    coalesce(sum(elapsed_seconds) filter (where is_plausible), 0) / 60 as minutes,
     count(distinct member_id) as staff_days
 from timed
 group by practice_id, file_id

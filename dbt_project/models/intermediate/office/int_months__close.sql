@@ -40,4 +40,4 @@ left join days as before_close on months.close_opens_on - 1 = before_close.day
 left join days as overdue
     on
         overdue.is_business_day
-        and before_close.business_days_so_far - {{ limit('undocumented_overdue') }} + 1 = overdue.business_days_so_far
+        and before_close.business_days_so_far - {{ office_limit('undocumented_overdue') }} + 1 = overdue.business_days_so_far

@@ -49,7 +49,8 @@ with steps as (
         claims.claimed_on,
         case when claims.status = 'paid' then answered.paid_on end as paid_on
     from {{ ref('int_patient_months__basis') }} as basis
-    inner join {{ ref('rule_programs') }} as programs on basis.program = programs.program
+    inner join {{ ref('rule_programs') }} as programs
+        on basis.program = programs.program and {{ in_force('programs', 'basis.month_end') }}
     inner join {{ ref('int_eligibility') }} as eligibility using (practice_id, patient_id, month)
     inner join {{ ref('int_decisions') }} as decisions using (practice_id, patient_id, month)
     left join {{ ref('int_patient_months__outreach') }} as outreach using (practice_id, patient_id, month)

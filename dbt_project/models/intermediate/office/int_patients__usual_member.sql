@@ -5,7 +5,7 @@ with months as (
         months.month
     from {{ ref('int_months') }} as months
     inner join {{ ref('stg_practices') }} as practices on months.practice_id = practices.practice_id
-    where months.month >= {{ month_of('practices.newest_night') }} - interval 1 month * cast({{ limit('usual_member') }} as integer)
+    where months.month >= {{ month_of('practices.newest_night') }} - interval 1 month * cast({{ office_limit('usual_member') }} as integer)
 ),
 
 credited as (

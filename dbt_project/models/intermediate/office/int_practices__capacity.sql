@@ -3,7 +3,7 @@ with complete as (
     select *
     from {{ ref('int_months__close') }}
     where is_complete
-    qualify row_number() over (partition by practice_id order by month desc) <= {{ limit('capacity_history') }}
+    qualify row_number() over (partition by practice_id order by month desc) <= {{ office_limit('capacity_history') }}
 ),
 
 credited as (

@@ -59,8 +59,8 @@ found as (
     from {{ ref('int_patient_months__short') }}
     where
         program = 'ccm'
-        and credited_seconds >= {{ limit('near_threshold_from') }} * 60
-        and credited_seconds < {{ limit('near_threshold_to') }} * 60
+        and credited_seconds >= {{ limit('near_threshold_from', month_end('month')) }} * 60
+        and credited_seconds < {{ limit('near_threshold_to', month_end('month')) }} * 60
     union all
     select practice_id, patient_id, month, 'no_time_yet', patient_id as subject_id, null, minutes_to_first_unit, unit_amount, null
     from {{ ref('int_patient_months__short') }}
@@ -88,7 +88,7 @@ found as (
         is_eligible
         and consent_id is null
         and not is_last_outcome_final
-        and last_attempted_on + cast({{ limit('stalled_outreach') }} as integer) < as_of
+        and last_attempted_on + cast({{ limit('stalled_outreach', 'as_of') }} as integer) < as_of
     union all
     select
         stages.practice_id,
@@ -106,7 +106,7 @@ found as (
         stages.is_newest_month
         and stages.is_eligible
         and stages.has_documented_consent
-        and care_plans.reviewed_on + interval 1 month * cast({{ limit('care_plan_review') }} as integer) <= stages.as_of
+        and care_plans.reviewed_on + interval 1 month * cast({{ limit('care_plan_review', 'stages.as_of') }} as integer) <= stages.as_of
     union all
     select
         stages.practice_id,

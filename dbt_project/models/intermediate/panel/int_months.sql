@@ -15,7 +15,7 @@ bounds as (
         {{ month_of('practices.newest_night') }} as newest_month,
         greatest(
             least({{ month_of('practices.first_night') }}, {{ month_of('coalesce(earliest.first_entry_day, practices.first_night)') }}),
-            cast({{ month_of('practices.first_night') }} - interval 1 month * cast({{ limit('months_before_first_night') }} as integer) as date)
+            cast({{ month_of('practices.first_night') }} - interval 1 month * cast({{ limit('months_before_first_night', 'practices.first_night') }} as integer) as date)
         ) as first_month
     from {{ ref('stg_practices') }} as practices
     left join earliest on practices.practice_id = earliest.practice_id

@@ -31,7 +31,7 @@ ahead as (
         cast(newest.month + interval 1 month * cast(steps.step as integer) as date) as month,
         cast(steps.step as integer) as step
     from newest
-    cross join (select unnest(range(0, cast({{ limit('projection_ahead') }} as bigint) + 1)) as step) as steps
+    cross join (select unnest(range(0, cast({{ office_limit('projection_ahead') }} as bigint) + 1)) as step) as steps
 )
 
 select

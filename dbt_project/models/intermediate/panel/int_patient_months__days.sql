@@ -34,7 +34,8 @@ coverages as (
     from months
     inner join {{ ref('int_coverages__current') }} as facts
         on months.practice_id = facts.practice_id and months.patient_id = facts.patient_id and facts.effective_date <= months.month_end
-    left join {{ ref('rule_coverage_types') }} as types on facts.coverage_type = types.coverage_type
+    left join {{ ref('rule_coverage_types') }} as types
+        on facts.coverage_type = types.coverage_type and {{ in_force('types', 'months.month_end') }}
     group by months.practice_id, months.patient_id, months.month
 ),
 

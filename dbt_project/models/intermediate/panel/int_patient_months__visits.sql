@@ -34,7 +34,8 @@ visits as (
         services.service_date,
         services.member_id = months.billing_practitioner_id as is_own
     from months
-    inner join {{ ref('rule_programs') }} as programs on months.program = programs.program
+    inner join {{ ref('rule_programs') }} as programs
+        on months.program = programs.program and {{ in_force('programs', 'months.month_end') }}
     inner join services
         on
             months.practice_id = services.practice_id
@@ -61,7 +62,8 @@ visits as (
         months.consented_on as service_date,
         true as is_own
     from months
-    inner join {{ ref('rule_programs') }} as programs on months.program = programs.program
+    inner join {{ ref('rule_programs') }} as programs
+        on months.program = programs.program and {{ in_force('programs', 'months.month_end') }}
     inner join services
         on
             months.practice_id = services.practice_id
