@@ -484,9 +484,9 @@ def orders(files):
     [
         ([BOTH, DENIALS], DENIED),
         ([*MONEY, DENIALS], DENIED),
-        ([*MONEY, DENIALS_TWICE, DENIALS], DENIED),
+        pytest.param([*MONEY, DENIALS_TWICE, DENIALS], DENIED, marks=pytest.mark.long),
         ([BOTH, EVENED], PAID),
-        ([*MONEY, EVENED], PAID),
+        pytest.param([*MONEY, EVENED], PAID, marks=pytest.mark.long),
     ],
     ids=["two parts", "three parts", "denials twice", "evened out beside the whole", "evened out in three parts"],
 )

@@ -203,6 +203,7 @@ def posted(home: House) -> tuple[bool, dict[str, object]]:
     return evaluation.passed, {name: value.value for name, value in evaluation.metadata.items()}
 
 
+@pytest.mark.long
 def test_a_payment_that_waits_is_told_by_a_check_and_by_a_notice_until_the_rest_of_it_comes(next_night, tmp_path, hook):
     home = House(copy(next_night, tmp_path / "home"))
     port, received = hook

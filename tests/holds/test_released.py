@@ -42,7 +42,10 @@ def released(home: Path, version: int) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize(
     ("settings", "waiver", "by"),
-    [({}, "the auditor agreed", "waived"), ({"close": {"first_day": 1, "final_day": 2}}, None, "final_day")],
+    [
+        ({}, "the auditor agreed", "waived"),
+        pytest.param({"close": {"first_day": 1, "final_day": 2}}, None, "final_day", marks=pytest.mark.long),
+    ],
 )
 def test_of_two_held_claims_the_documented_one_is_told_from_the_one_that_was_let_go(
     tmp_path: Path, settings: dict[str, object], waiver: str | None, by: str

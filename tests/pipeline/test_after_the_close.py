@@ -244,6 +244,7 @@ def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work
         assert [detail.partition("Still possible: ")[2] for detail in denied] == ([ways] if ways else [])
 
 
+@pytest.mark.long
 def test_a_claim_that_became_claimable_before_the_years_fees_are_there_is_listed_with_no_dollars_and_closes(tmp_path: Path) -> None:
     clinic = Clinic("small", 1, patients=2)
     configure(tmp_path, [clinic])

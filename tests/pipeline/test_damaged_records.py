@@ -38,7 +38,14 @@ def said(house: House, question: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "damage", [b"\xff\xfe\x00 no line", b"[]\n7\n", b'{"to": "closed"}\n', b""], ids=["bytes", "lists", "object", "empty"]
+    "damage",
+    [
+        b"\xff\xfe\x00 no line",
+        pytest.param(b"[]\n7\n", marks=pytest.mark.long),
+        pytest.param(b'{"to": "closed"}\n', marks=pytest.mark.long),
+        pytest.param(b"", marks=pytest.mark.long),
+    ],
+    ids=["bytes", "lists", "object", "empty"],
 )
 def test_a_damaged_record_of_closes_is_written_again_from_the_packets_and_stops_nobody(house, damage):
     path = transitions.path_of(house, AT_FAULT)
@@ -110,7 +117,9 @@ def test_a_damaged_packet_keeps_nobody_else_from_a_report(house, name):
     }
 
 
-@pytest.mark.parametrize("name", ["claims.csv", "inputs.zip", "decisions.parquet"])
+@pytest.mark.parametrize(
+    "name", ["inputs.zip", *(pytest.param(name, marks=pytest.mark.long) for name in ("claims.csv", "decisions.parquet"))]
+)
 def test_whoever_asks_about_a_damaged_packet_is_told_which_one_and_about_others_is_answered(house, name):
     lines = {}
     for practice in (AT_FAULT, "prairie"):

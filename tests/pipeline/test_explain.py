@@ -107,7 +107,7 @@ def test_a_claimed_month_is_told_from_its_frozen_packet_and_live_on_request(demo
     assert json.loads(explain(home, row, "--json", "--live"))["source"] == "marts.duckdb"
 
 
-@pytest.mark.parametrize("status", ["denied", "rejected", "paid"])
+@pytest.mark.parametrize("status", ["denied", *(pytest.param(status, marks=pytest.mark.long) for status in ("rejected", "paid"))])
 def test_what_the_payer_said_of_a_claim_is_told_live_and_apart_on_the_page_of_its_packet(demo, tmp_path, status):
     home, _ = demo
     row = rows(home, f"from claims where status = '{status}' order by practice_id, patient_id, month limit 1")[0]

@@ -72,6 +72,7 @@ def test_a_night_says_what_it_took_in_beside_what_there_is_in_all_and_with_nothi
     }  # fmt: skip
 
 
+@pytest.mark.long
 def test_with_landing_cleared_and_the_warehouse_gone_a_night_builds_everything_from_the_lake(
     taken_in: tuple[Path, Ran], home: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_ccm_rebuild_needs_neither_lake_nor_rules_nor_configuration(demo, tmp_pa
     assert into.code == 1 and "is not an empty folder" in into.err and (packet / "claims.csv").read_text() == "tampered"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("table", ["appointments", "calls"])
 def test_a_contact_that_began_long_before_the_month_is_frozen_with_it(tmp_path, table):
     clinic = Clinic("small", 1, patients=2)

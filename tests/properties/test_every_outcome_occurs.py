@@ -8,6 +8,8 @@ import pytest
 from ..second_opinion import Opinion, evaluate, rules
 from .strategies import coverage_report, missing_values, write_home
 
+pytestmark = pytest.mark.xdist_group("outcomes")  # else each worker has its own opinions
+
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 VOCABULARIES = {
     "eligibility.reason": rules.ELIGIBILITY_REASONS,

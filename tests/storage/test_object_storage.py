@@ -25,6 +25,7 @@ from tests.storage.conftest import SECRET
 CHICAGO = {"lakeside": "America/Chicago"}
 
 
+@pytest.mark.long
 def test_a_night_in_object_storage_publishes_what_a_lake_on_disk_holds_and_keeps_no_credential(bucket, tmp_path, monkeypatch):
     away = tmp_path / "away"
     write_home(away, seed=8, practices=1, defects=False)

@@ -256,7 +256,7 @@ def test_lines_are_right_with_many_files_and_big_ones(home):
     assert order == sorted(order)
 
 
-@pytest.mark.parametrize("files", [1, 3, 24])
+@pytest.mark.parametrize("files", [pytest.param(1, marks=pytest.mark.long), 3, pytest.param(24, marks=pytest.mark.long)])
 def test_every_row_of_a_large_plain_file_has_the_number_of_its_line(home, files):
     """DuckDB reads what is large in several threads: with time_entries it once lost the order of rows over a word of six."""
     for day in range(1, files + 1):
