@@ -178,10 +178,22 @@
     ('coverages', 'consents', 'conditions', 'care_plans', 'stays')
 {%- endmacro %}
 
-{#- What of the quarantine may hide a reason not to bill. A patient keeps the last good row, and that one says living of who may be dead. -#}
+{#- What of the quarantine may hide a reason not to bill. A patient keeps the last good row, and that one says living of who may be dead: where the day
+    of death cannot be read, by its own name or (of a mapped file) as what a column of the export becomes, or nothing of the row can. Of a packet, what was
+    frozen as such. -#}
 {% macro may_forbid(quarantine) -%}
-    ({{ quarantine }}.table_name in {{ deciding_panel_tables() }}
-        or ({{ quarantine }}.table_name = 'patients' and {{ quarantine }}.column_name = 'deceased_date'))
+    (
+        {{ quarantine }}.table_name in {{ deciding_panel_tables() }}
+        or (
+            {{ quarantine }}.table_name = 'patients'
+            and (
+                {{ quarantine }}.column_name is null
+                or {{ quarantine }}.column_name = 'deceased_date'
+                or {{ quarantine }}.reason like '%(it becomes deceased_date)%'
+                or {{ quarantine }}.reason = 'in quarantine'
+            )
+        )
+    )
 {%- endmacro %}
 
 {#- Tables whose nights bring only what changed: what a lost night had is in no later file. -#}

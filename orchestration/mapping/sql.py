@@ -15,7 +15,7 @@ from orchestration.mapping.forms import INSTANT_WORDS, ZONE_NAMES, time_form
 from orchestration.mapping.model import AS_IT_IS, NIGHT, ColumnRule, Each, Variant, is_pattern
 from orchestration.take_in import typed
 from orchestration.take_in.reader import OF_EXPORT
-from orchestration.take_in.typed import literal, name
+from orchestration.take_in.typed import TOLD_FIRST, literal, name
 from orchestration.take_in.zones import LAST_DAY, switches
 
 # A line gives its rows numbers of their own: the line, and which of its rows it is, times this. The first keeps the line's own number.
@@ -67,8 +67,9 @@ def query(contract: ExtractContract, variants: Sequence[Variant], source: str, n
 
 def _variant(contract: ExtractContract, row: Variant, number: int, source: str, night: str, zone: str) -> str:
     rules = [(column.name, row.columns[column.name]) for column in contract.columns if column.name in row.columns]
-    taken, pieces, turned, faults = [], [], [], []
+    taken, pieces, turned, told_first, further = [], [], [], [], []
     for place, (column, rule) in enumerate(rules):
+        faults = told_first if column == TOLD_FIRST else further
         is_note = column == NOTE
         taken.append(f"{_taken(rule, night, is_note)} as q{place}")
         pieces.append(f"{_pieces(rule, f'q{place}', is_note)} as r{place}")
@@ -82,8 +83,9 @@ def _variant(contract: ExtractContract, row: Variant, number: int, source: str, 
         if made.is_bad is not None:
             faults.append((f"r{place} is not null and ({made.is_bad})", shown, literal(becomes(made.reason, column))))
     kept, unknown = _kept(row)
-    faults = [(condition, literal(column), literal(
-        f"not one of the words that the mapping keeps or drops; {_MEND_WORD}")) for column, condition in unknown] + faults  # fmt: skip
+    words = [(condition, literal(column), literal(
+        f"not one of the words that the mapping keeps or drops; {_MEND_WORD}")) for column, condition in unknown]  # fmt: skip
+    faults = [*told_first, *words, *further]
     texts = {column: f"v{place}" for place, (column, _) in enumerate(rules)}
     reasons = " ".join(f"when {condition} then {reason}" for condition, _, reason in faults)
     named = " ".join(f"when {condition} then {shown}" for condition, shown, _ in faults)

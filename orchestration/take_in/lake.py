@@ -967,7 +967,7 @@ class _Batch:
         self.engine.execute(f"""
             insert into quarantined
             select j.file_id, f.practice_id, f.extract_date, {typed.literal(contract.table)}, {line},
-                   coalesce(j.fault_column, r.column_name), coalesce(j.fault, r.reason),
+                   if(j.code = 0, j.fault_column, r.column_name), if(j.code = 0, j.fault, r.reason),
                    {"j.patient_id" if "patient_id" in contract.names else "null"}
             from lines as j
             inner join files as f on j.file_id = f.file_id

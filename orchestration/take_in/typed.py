@@ -11,7 +11,7 @@ _SIGN = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?"
 _TAIL = r"(\.\d+)?" + _SIGN  # behind the seconds
 _EXACT = "%Y-%m-%dT%H:%M:%SZ"
 _SHORT = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}" + _SIGN  # without seconds
-_TOLD_FIRST = "deceased_date"
+TOLD_FIRST = "deceased_date"
 """Column whose fault is told of a row that has several: for a patient who may be dead the close holds the claim (int_quarantined_facts)."""
 NEXT_STEP = "; correct the row and land the file again"
 
@@ -79,7 +79,7 @@ def _wanted(column: Column) -> str | None:
 
 def judging(contract: ExtractContract, source: str) -> str:
     """Query over a relation of file_id, line_number, fault, fault_column and the staged columns, row for row in its order: file_id, line_number,
-    code (null: no fault; 0: the fault staged), fault, fault_column, local, the lake's columns.
+    code (null: no fault; 0: the fault staged is told), fault, fault_column, local, the lake's columns.
 
     Instants come out in UTC, but for those with a bit in `local`, which are on their practice's clock until `to_utc` is run.
     """
@@ -111,7 +111,7 @@ def judging(contract: ExtractContract, source: str) -> str:
             f"else nullif(regexp_extract(substr({c}, 17), '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'), '') end as {sign}"
         )
         offsets.append(f"{_offset_seconds(sign, time)} as {name('offset ' + column)}")
-    values, faults = [], []
+    values, told_first, faults = [], [], []
     for place, held in enumerate(contract.columns, 1):
         if held.name == NOTE:
             values += [f"p.{stored}" for stored, _ in NOTE_STORED]
@@ -123,7 +123,7 @@ def judging(contract: ExtractContract, source: str) -> str:
         values.append(f"{value} as {name(held.name)}")
         if is_good is not None:
             fault = f"when {c} is not null and ({is_good}) is not true then {2 * place + 1}"
-            faults.insert(0 if held.name == _TOLD_FIRST else len(faults), fault)
+            (told_first if held.name == TOLD_FIRST else faults).append(fault)
     local = " + ".join(
         f"case when p.{name('time ' + column)} is not null and p.{name('sign ' + column)} is null then {2**number} else 0 end"
         for number, column in enumerate(instants)
@@ -141,7 +141,7 @@ with texts as (select * from {source}),
 select
     p.file_id,
     p.line_number,
-    case when p.fault is not null then 0 {" ".join(faults)} end::integer as code,
+    case {" ".join(told_first)} when p.fault is not null then 0 {" ".join(faults)} end::integer as code,
     p.fault,
     p.fault_column,
     ({local or "0"})::integer as local,

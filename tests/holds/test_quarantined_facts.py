@@ -179,6 +179,20 @@ def test_who_may_be_dead_waits_though_the_last_good_row_says_living(home, tmp_pa
     assert rebuild(accepted).is_same
 
 
+def test_a_row_of_patients_of_which_nothing_can_be_read_may_say_dead_and_waits_or_keeps_the_practice_where_it_is_nobodys(home):
+    said_of_death(home, NEWEST_NIGHT, {8: {"birth_date": "1950-01-0\x00"}})
+    with build(home, MODELS) as con:
+        files = close(home, con)
+        assert rows(con, "from marts.extract_drift where measure = 'rows_of_nobody'") == []
+    assert held_for_a_fact(files)["1-P08"].startswith("in quarantine: patients of 2026-11-04 line 9. Land")
+    path = path_of(home, "alpha", NEWEST_NIGHT, "patients")
+    path.write_text(path.read_text().replace("\x00", "1") + "1-P08,Do")
+    with build(home, MODELS) as con:
+        files = close(home, con)
+        (found,) = rows(con, "from marts.extract_drift where measure = 'rows_of_nobody'")
+    assert found["table_name"] == "patients" and found["is_harmful"] and "1-P08" not in held_for_a_fact(files)
+
+
 def test_a_later_good_row_says_whether_a_patient_lives(home):
     said_of_death(home, PANEL_NIGHTS[-2], {8: {"deceased_date": "yes"}, 9: {"deceased_date": "yes"}})
     said_of_death(home, NEWEST_NIGHT, {9: {"deceased_date": "2026-09-20"}})

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jinja2 import Environment, FileSystemLoader
 
 from orchestration.house import HouseError
 from orchestration.mapping import choice
@@ -215,6 +217,40 @@ def test_what_stands_beside_rows_holds_for_each_also_for_a_column_that_the_row_n
     ]  # fmt: skip
     # What a row neither keeps nor drops, all told, waits.
     assert [(line, column) for line, column, _, _ in reasons(home)] == [(5, "State"), (8, "State")]
+
+
+MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
+CHARTS = """
+system: charts of another system
+file: charts.csv
+tables:
+  patients:
+    drop: {Kind: [test]}
+    keep: {Kind: [own]}
+    columns:
+      patient_id: MRN
+      first_name: First
+      last_name: Last
+      birth_date: {from: Born, date: MM/DD/YYYY}
+      sex: Sex
+      deceased_date: {from: Died, date: MM/DD/YYYY}
+      billing_practitioner_id: Doctor
+"""
+
+
+@pytest.mark.parametrize("form", ["Died", "{from: Died, date: MM/DD/YYYY}"], ids=["judged by the contract", "read by the mapping"])
+def test_of_several_faults_of_a_patient_the_death_is_told_under_whatever_name_and_found_among_what_may_forbid_a_claim(home, form):
+    home.write("charts", CHARTS.replace("{from: Died, date: MM/DD/YYYY}", form))
+    home.drop(
+        "charts.csv",
+        "MRN,Kind,First,Last,Born,Sex,Died,Doctor\np1,own,A,B,soon,X,dead,\np2,what,A,B,01/02/1950,female,dead,D1\np3,own,A,B,soon,female,,D1\n",
+    )
+    home.take_in(mapped=home.chosen(patients="charts"))
+    told = reasons(home)
+    assert [(patient, column) for _, column, _, patient in told] == [("p1", "Died"), ("p2", "Died"), ("p3", "Born")]
+    macros = Environment(loader=FileSystemLoader(MACROS), extensions=["jinja2.ext.do"]).get_template("lake.sql").module
+    forbids = home.ask(f"select patient_id from {{quarantine}} as rows where {macros.may_forbid('rows')} order by all")
+    assert forbids == [("p1",), ("p2",)]
 
 
 @pytest.mark.parametrize(

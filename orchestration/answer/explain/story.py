@@ -499,7 +499,11 @@ _TOLD_OF_A_CHANGE = (
 def _changed_since(source: Source, key: list[Any]) -> Row | None:
     """What would be claimed by what is known now, where it is not what went out; of a packet, too, by the marts as they are published now."""
     with nullcontext(source) if source.packet is None else since(source) as live:
-        row = live.one("select * from post_close_changes where practice_id = ? and patient_id = ? and month = ?", key) if live else None
+        row = (
+            live.one("select * from post_close_changes where practice_id = ? and patient_id = ? and month = ?", key)
+            if live
+            else None
+        )
         # Marts of an earlier release have no dates.
         return {name: row.get(name) for name in _TOLD_OF_A_CHANGE} if row else None
 
