@@ -38,6 +38,10 @@ TABLES = """
         scenario varchar, practice_id varchar, patient_id varchar, month date, track varchar, place integer, allowed_amount decimal(18, 2),
         codes struct(code varchar, units bigint)[], service_date date
     );
+    create table intermediate.int_candidates__priced (
+        scenario varchar, practice_id varchar, patient_id varchar, month date, track varchar, procedure_code varchar, units bigint,
+        unit_amount decimal(12, 2)
+    );
     create table intermediate.int_candidates__dated (
         scenario varchar, practice_id varchar, patient_id varchar, month date, track varchar, threshold_on date
     );
@@ -101,6 +105,11 @@ def changed(
             "insert into intermediate.int_candidates__dated values ('actual', 'p', 'x', date '2026-10-01', ?, ?)",
             [codes[0][0], REACHED_ON],
         )
+        for code, units in codes:
+            con.execute(
+                "insert into intermediate.int_candidates__priced values ('actual', 'p', 'x', date '2026-10-01', ?, ?, ?, ?)",
+                [codes[0][0], code, units, WORTH[code]],
+            )
     found = told(con, home)
     return found[0][:2] if found else None
 
@@ -131,6 +140,14 @@ def changed(
 def test_a_claim_is_another_by_other_facts_and_not_by_the_choice_of_another_track(con, tmp_path, claimed, then, now, becomes):
     expected = None if becomes is None else (texts(becomes), worth(becomes))
     assert changed(con, tmp_path, claimed, then, now) == expected
+
+
+def test_what_a_code_of_the_claim_is_worth_by_now_changes_no_claim_of_then(con, tmp_path):
+    changed(con, tmp_path, STAFF_LESS, [STAFF_LESS], [STAFF])
+    con.execute("update intermediate.int_candidates__priced set unit_amount = unit_amount * 2")
+    assert [amount for _, amount, *_ in told(con, tmp_path)] == [worth(STAFF)]
+    con.execute("update intermediate.int_candidates__priced set procedure_code = '99487' where procedure_code = '99439'")
+    assert [amount for _, amount, *_ in told(con, tmp_path)] == [WORTH["99490"] + 2 * 2 * WORTH["99439"]]
 
 
 def test_a_reason_against_the_claim_undoes_it_whatever_track_qualifies(con, tmp_path):

@@ -93,7 +93,7 @@ WORKLIST_KINDS = [
     ),
 ]
 # These have a day of their own: tests/pipeline/test_close_states.py, tests/pipeline/test_after_the_close.py.
-AFTER_THE_CLAIM = {"unanswered_claim", "refund_due", "reopening_due"}
+AFTER_THE_CLAIM = {"unanswered_claim", "overpaid_claim", "refund_due", "reopening_due"}
 STATES = words("ineligible enrolled_elsewhere enrolled unenrolled declined not_enrolled")
 CAUSES = words(
     "captured declined not_contacted contacted_not_consented no_care_plan conflict no_time undocumented_time below_threshold other"

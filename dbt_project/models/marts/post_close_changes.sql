@@ -8,16 +8,25 @@ with dated as (
     inner join {{ ref('int_post_close_changes__found') }} as found using (practice_id, patient_id, month)
 ),
 
+days as (
+    select
+        *,
+        found_on + cast({{ limit('refund', 'found_on') }} as integer) as refunded_by,
+        -- Until the payer has decided there is nothing to reopen yet: the night the claim went out on comes before any determination.
+        {{ reopened_by('coalesce(determined_on, closed_as_of)') }} as reopened_by
+    from dated
+),
+
 deadlines as (
     select
         *,
         case kind
-            when 'refund' then found_on + cast({{ limit('refund', 'found_on') }} as integer)
-            -- Until the payer has decided there is nothing to reopen yet: the night the claim went out on comes before any determination.
-            else {{ reopened_by('coalesce(determined_on, closed_as_of)') }}
+            when 'refund' then refunded_by
+            -- What is paid for a day on which it could not be claimed is not owed until the day is corrected.
+            else case when claimed_codes = codes_now then least(refunded_by, reopened_by) else reopened_by end
         end as due_on,
         case kind when 'refund' then found_on + cast({{ limit('refund_investigation', 'found_on') }} as integer) end as investigation_until_on
-    from dated
+    from days
 )
 
 select
@@ -36,5 +45,5 @@ select
     claimed_service_date,
     service_date_now,
     investigation_until_on,
-    coalesce(investigation_until_on + cast({{ limit('refund', 'found_on') }} as integer), due_on) as latest_due_on
+    coalesce(investigation_until_on + cast({{ limit('refund', 'found_on') }} as integer), reopened_by) as latest_due_on
 from deadlines

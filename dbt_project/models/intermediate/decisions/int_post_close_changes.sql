@@ -30,13 +30,24 @@ claimed as (
     group by practice_id, claim_id
 ),
 
+claimed_prices as (
+    select
+        practice_id,
+        claim_id,
+        procedure_code,
+        any_value(cast(allowed_amount / units as decimal(12, 2))) as unit_amount
+    from {{ from_configuration('claim_lines') }}
+    group by practice_id, claim_id, procedure_code
+),
+
 tracks as (
     select
         chosen.practice_id,
         chosen.patient_id,
         chosen.month,
+        claims.claim_id,
+        chosen.track,
         chosen.place,
-        chosen.allowed_amount,
         chosen.service_date,
         list_sort(list_transform(chosen.codes, lambda one: one.code || ' x ' || one.units)) as codes, -- noqa: RF01
         -- No code is of two tracks.
@@ -67,6 +78,29 @@ stands as (
     from judged
     where is_claimed or not still_qualifies or not was_alternative
     qualify row_number() over (partition by practice_id, patient_id, month order by place) = 1
+),
+
+-- At the prices of the claim, for codes that it has: what a practice's place, fees or practitioner are by now makes no claim of then worth another sum.
+priced as (
+    select
+        stands.practice_id,
+        stands.patient_id,
+        stands.month,
+        sum(codes.units * coalesce(claimed_prices.unit_amount, codes.unit_amount)) as allowed_amount
+    from stands
+    inner join {{ ref('int_candidates__priced') }} as codes
+        on
+            stands.practice_id = codes.practice_id
+            and stands.patient_id = codes.patient_id
+            and stands.month = codes.month
+            and stands.track = codes.track
+            and codes.scenario = 'actual'
+    left join claimed_prices
+        on
+            stands.practice_id = claimed_prices.practice_id
+            and stands.claim_id = claimed_prices.claim_id
+            and codes.procedure_code = claimed_prices.procedure_code
+    group by stands.practice_id, stands.patient_id, stands.month
 ),
 
 paid_again as (
@@ -115,7 +149,7 @@ compared as (
             when against.practice_id is null and stands.practice_id is not null then stands.codes
             else cast([] as varchar[])
         end as codes_now,
-        case when against.practice_id is null then coalesce(stands.allowed_amount, 0) else 0 end as amount_now,
+        case when against.practice_id is null then coalesce(priced.allowed_amount, 0) else 0 end as amount_now,
         case
             when against.practice_id is null then case when stands.is_dated_well then claimed.service_date else stands.service_date end
         end as service_date_now
@@ -127,6 +161,8 @@ compared as (
         on claims.practice_id = against.practice_id and claims.patient_id = against.patient_id and claims.month = against.month
     left join stands
         on claims.practice_id = stands.practice_id and claims.patient_id = stands.patient_id and claims.month = stands.month
+    left join priced
+        on claims.practice_id = priced.practice_id and claims.patient_id = priced.patient_id and claims.month = priced.month
 )
 
 select

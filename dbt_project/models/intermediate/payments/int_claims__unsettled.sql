@@ -1,0 +1,236 @@
+-- What claims that went out owe, are owed or wait for: by its own days, whatever month it is of. What a payer has already paid, taken back or refused is
+-- held against what may be billed by what is known now (post_close_changes): nothing is asked for that is done, and nothing that may not be billed.
+with lines as (
+    select
+        payments.practice_id,
+        payments.patient_id,
+        payments.month,
+        payments.claim_id,
+        sum(payments.allowed_amount) as allowed_amount,
+        sum(payments.deductible_amount) as deductible_amount,
+        sum(payments.paid_amount) as paid_amount,
+        max(sent.service_date) as service_date
+    from {{ ref('claim_line_payments') }} as payments
+    inner join {{ ref('int_claim_lines__sent') }} as sent on payments.claim_id = sent.claim_id and payments.line_id = sent.line_id
+    group by payments.practice_id, payments.patient_id, payments.month, payments.claim_id
+),
+
+-- A month whose first claim was turned back and paid after all has been paid for twice.
+received as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        sum(paid_amount) as paid_amount
+    from lines
+    group by practice_id, patient_id, month
+),
+
+-- may_be_paid: what Medicare owes of what may be billed now, the deductible as the payer took it.
+claims as (
+    select
+        claims.practice_id,
+        claims.patient_id,
+        claims.month,
+        claims.claim_id,
+        claims.status,
+        received.paid_amount,
+        lines.allowed_amount,
+        changes.kind as change,
+        coalesce(changes.amount_now, lines.allowed_amount) as amount_now,
+        {{ medicare_pays('greatest(coalesce(changes.amount_now, lines.allowed_amount) - lines.deductible_amount, 0)', 'lines.service_date') }} as may_be_paid
+    from {{ ref('claims') }} as claims
+    inner join lines on claims.practice_id = lines.practice_id and claims.claim_id = lines.claim_id
+    inner join received on claims.practice_id = received.practice_id and claims.patient_id = received.patient_id and claims.month = received.month
+    left join {{ ref('post_close_changes') }} as changes
+        on
+            claims.practice_id = changes.practice_id
+            and claims.patient_id = changes.patient_id
+            and claims.month = changes.month
+            and claims.claim_id = changes.claim_id
+),
+
+noticed as (
+    select
+        answered.claim_id,
+        answered.determined_on,
+        min(standing.payment_on) as noticed_on,
+        max(standing.payment_on) as last_paid_on
+    from {{ ref('int_claims__answered') }} as answered
+    inner join {{ ref('int_claims__standing') }} as standing on answered.claim_id = standing.claim_id
+    group by answered.claim_id, answered.determined_on
+),
+
+-- Until when a decision can be put right: an appeal goes by the day on which its notice is taken to have come, a reopening by the first decision's day.
+-- What was paid too much is owed back from the day of the payment on.
+decided as (
+    select
+        claim_id,
+        last_paid_on,
+        {{ reopened_by('determined_on') }} as reopened_by,
+        noticed_on + cast({{ limit('notice_receipt', 'noticed_on') }} + {{ limit('appeal', 'noticed_on') }} as integer) as appealed_by,
+        last_paid_on + cast({{ limit('refund', 'last_paid_on') }} as integer) as paid_back_by
+    from noticed
+),
+
+-- Claims that were denied, and claims that were paid less than the fee schedule says for no reason that the payer gave.
+disputed as (
+    select
+        items.practice_id,
+        items.patient_id,
+        items.month,
+        items.kind,
+        items.subject_id as claim_id,
+        -- Of a claim of which less may be billed now, what is left to ask for beside what was not denied.
+        case
+            when claims.change = 'refund' and claims.status = 'denied' then least(items.dollars_at_stake, claims.amount_now)
+            when claims.change = 'refund'
+                then greatest(least(items.dollars_at_stake, claims.amount_now - (claims.allowed_amount - items.dollars_at_stake)), 0)
+            else items.dollars_at_stake
+        end as dollars,
+        items.fact,
+        coalesce(denials.cause, 'the payer gave no reason') as cause,
+        coalesce(denials.fix, 'ask the payer') as fix,
+        coalesce(denials.is_appealable, true) as is_appealable,
+        coalesce(claims.change = 'refund', false) as is_wrong
+    from {{ ref('int_work_items') }} as items
+    inner join claims on items.practice_id = claims.practice_id and items.subject_id = claims.claim_id
+    left join {{ ref('int_claims__denials') }} as denials on items.practice_id = denials.practice_id and items.subject_id = denials.claim_id
+    where items.kind = 'denied_claim'
+    union all
+    select
+        lines.practice_id,
+        lines.patient_id,
+        lines.month,
+        'underpaid_claim' as kind,
+        lines.claim_id,
+        -sum(lines.difference_amount + greatest(lines.other_amount, 0)) as dollars,
+        array_to_string(list_sort(list(lines.procedure_code)), ', ') as fact,
+        null as cause,
+        null as fix,
+        true as is_appealable,
+        false as is_wrong
+    from {{ ref('claim_line_payments') }} as lines
+    -- Of a claim of which less may be billed now, less is as it should be.
+    semi join (select practice_id, claim_id from claims where coalesce(change <> 'refund', true)) as standing
+        on lines.practice_id = standing.practice_id and lines.claim_id = standing.claim_id
+    where lines.status = 'paid' and len(lines.denial_codes) = 0 and lines.difference_amount + greatest(lines.other_amount, 0) < 0
+    group by lines.practice_id, lines.patient_id, lines.month, lines.claim_id
+    -- A payer that rounds in another order than the fee schedule's is a cent or two away.
+    having -sum(lines.difference_amount + greatest(lines.other_amount, 0)) >= {{ office_limit('underpaid') }}
+),
+
+dated_disputes as (
+    select
+        disputed.*,
+        cast(months.close_opens_on - 1 as date) as due_on,
+        decided.reopened_by,
+        case when disputed.is_appealable then decided.appealed_by end as appealed_by,
+        months.newest_night
+    from disputed
+    inner join {{ ref('int_months__close') }} as months on disputed.practice_id = months.practice_id and disputed.month = months.month
+    inner join decided on disputed.claim_id = decided.claim_id
+    -- It was denied rightly.
+    where not disputed.is_wrong or disputed.dollars > 0
+)
+
+select
+    practice_id,
+    patient_id,
+    month,
+    claim_id,
+    due_on,
+    greatest(reopened_by, coalesce(appealed_by, reopened_by)) as last_day,
+    kind,
+    dollars,
+    fact,
+    cause,
+    fix,
+    concat_ws(
+        ', ',
+        case when appealed_by >= newest_night then 'appeal by ' || strftime(appealed_by, '%Y-%m-%d') end,
+        case when reopened_by >= newest_night then 'reopening by ' || strftime(reopened_by, '%Y-%m-%d') end
+    ) as ways
+from dated_disputes
+union all
+select
+    aging.practice_id,
+    aging.patient_id,
+    aging.month,
+    aging.claim_id,
+    cast(aging.submitted_on + cast(min(buckets.days_from) as integer) as date) as due_on,
+    any_value(sent.filed_by) as last_day,
+    'unanswered_claim' as kind,
+    aging.expected_payment as dollars,
+    strftime(aging.submitted_on, '%Y-%m-%d') as fact,
+    null as cause,
+    null as fix,
+    null as ways
+from {{ ref('claim_aging') }} as aging
+inner join {{ ref('rule_aging_buckets') }} as buckets
+    on buckets.asks_for_work and aging.days_waiting >= buckets.days_from and {{ in_force('buckets', 'aging.submitted_on') }}
+inner join (
+    select distinct
+        claim_id,
+        {{ filed_by('service_date') }} as filed_by
+    from {{ ref('int_claim_lines__sent') }}
+) as sent on aging.claim_id = sent.claim_id
+-- Of a claim of which nothing may be billed any more, no decision is missing.
+semi join (select practice_id, claim_id from claims where amount_now > 0) as standing
+    on aging.practice_id = standing.practice_id and aging.claim_id = standing.claim_id
+-- Where no payer's answer is ever brought, every claim is unanswered, and that is nothing to ask of anybody claim by claim.
+semi join {{ ref('claims') }} as answered
+    on aging.practice_id = answered.practice_id and answered.status in ('paid', 'denied') and answered.answered_on >= aging.submitted_on
+group by aging.practice_id, aging.patient_id, aging.month, aging.claim_id, aging.submitted_on, aging.expected_payment
+union all
+select
+    claims.practice_id,
+    claims.patient_id,
+    claims.month,
+    claims.claim_id,
+    decided.paid_back_by as due_on,
+    decided.paid_back_by as last_day,
+    'overpaid_claim' as kind,
+    claims.may_be_paid - claims.paid_amount as dollars,
+    strftime(decided.last_paid_on, '%Y-%m-%d') as fact,
+    null as cause,
+    null as fix,
+    null as ways
+from claims
+inner join decided on claims.claim_id = decided.claim_id
+-- What became too much by what is known now has an item of its own.
+where
+    claims.status = 'paid'
+    and coalesce(claims.change <> 'refund', true)
+    and claims.paid_amount - claims.may_be_paid >= {{ office_limit('underpaid') }}
+union all
+select
+    changes.practice_id,
+    changes.patient_id,
+    changes.month,
+    changes.claim_id,
+    changes.due_on,
+    case changes.kind when 'refund' then changes.due_on else changes.latest_due_on end as last_day,
+    case changes.kind when 'refund' then 'refund_due' else 'reopening_due' end as kind,
+    -- What was paid for a day on which it could not be claimed is what may be lost.
+    case when changes.claimed_codes = changes.codes_now then -claims.paid_amount else changes.amount_now - changes.claimed_amount end as dollars,
+    array_to_string(changes.claimed_codes, ', ')
+    || case when changes.claimed_service_date <> changes.service_date_now then ' on ' || cast(changes.claimed_service_date as text) else '' end
+    || ' claimed, '
+    || case when len(changes.codes_now) = 0 then 'nothing' else array_to_string(changes.codes_now, ', ') end
+    || case when changes.claimed_service_date <> changes.service_date_now then ' on ' || cast(changes.service_date_now as text) else '' end
+    || ' may be' as fact,
+    null as cause,
+    null as fix,
+    null as ways
+from {{ ref('post_close_changes') }} as changes
+inner join claims on changes.practice_id = claims.practice_id and changes.claim_id = claims.claim_id
+where
+    case changes.kind
+        -- Paid back, taken back or never paid by a payer that has decided: nothing is owed.
+        when 'refund' then claims.status in ('submitted', 'accepted') or claims.paid_amount - claims.may_be_paid >= {{ office_limit('underpaid') }}
+        -- Of what was denied its own item says what to ask for; what the payer has paid since is done. A date it may have corrected without a word.
+        else
+            claims.status <> 'denied'
+            and (changes.claimed_codes = changes.codes_now or claims.status <> 'paid' or claims.may_be_paid - claims.paid_amount >= {{ office_limit('underpaid') }})
+    end

@@ -1,0 +1,205 @@
+"""What a claim that went out is on the work list for: the model alone, over its tables as a few rows. A whole claim's life: test_after_the_close.py."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration.rules.seeds import SEEDS
+from orchestration.transform import compiled
+from tests.holds.bench import load
+
+BASE, ADD_ON = Decimal("65.00"), Decimal("49.00")
+SHARE = Decimal("0.784")
+TABLES = """
+    create table staging.stg_practices as select 'p' as practice_id, date '2027-03-01' as newest_night;
+    create table intermediate.int_months__close as
+        select 'p' as practice_id, date '2026-10-01' as month, date '2026-11-04' as close_opens_on, date '2027-03-01' as newest_night;
+    create table intermediate.int_work_items (
+        practice_id varchar, patient_id varchar, month date, kind varchar, subject_id varchar, dollars_at_stake decimal(12, 2), fact varchar
+    );
+    create table intermediate.int_claim_lines__sent (claim_id varchar, line_id varchar, service_date date);
+    create table intermediate.int_claims__answered (claim_id varchar, determined_on date);
+    create table intermediate.int_claims__standing (claim_id varchar, payment_on date);
+    create table intermediate.int_claims__denials (practice_id varchar, claim_id varchar, cause varchar, fix varchar, is_appealable boolean);
+    create table marts.claims (
+        practice_id varchar, patient_id varchar, month date, claim_id varchar, status varchar, submitted_on date, answered_on date
+    );
+    create table marts.claim_line_payments (
+        practice_id varchar, patient_id varchar, month date, claim_id varchar, line_id varchar, procedure_code varchar, status varchar,
+        allowed_amount decimal(12, 2), paid_amount decimal(12, 2), deductible_amount decimal(12, 2), difference_amount decimal(12, 2),
+        other_amount decimal(12, 2), denial_codes varchar[]
+    );
+    create table marts.claim_aging (
+        practice_id varchar, patient_id varchar, month date, claim_id varchar, submitted_on date, days_waiting integer, expected_payment decimal(12, 2)
+    );
+    create table marts.post_close_changes (
+        practice_id varchar, patient_id varchar, month date, claim_id varchar, kind varchar, claimed_amount decimal(12, 2), amount_now decimal(12, 2),
+        claimed_codes varchar[], codes_now varchar[], claimed_service_date date, service_date_now date, due_on date, latest_due_on date
+    );
+    -- Another claim of the practice has been paid: its payer's answers are brought.
+    insert into marts.claims values ('p', 'other', date '2026-10-01', 'O', 'paid', date '2026-11-05', date '2026-11-20');
+"""
+CODES = ["99439 x 1", "99490 x 1"]
+
+
+def paid_of(allowed: Decimal) -> Decimal:
+    return (allowed * SHARE).quantize(Decimal("0.01"))
+
+
+@dataclass
+class Desk:
+    con: duckdb.DuckDBPyConnection
+    home: Path
+
+    def claim(
+        self,
+        status: str,
+        paid: dict[str, Decimal],
+        denied: tuple[str, ...] = (),
+        deductible: Decimal = Decimal(0),
+        claim_id: str = "C",
+    ) -> None:
+        """A base code and an add-on, claimed for October, with what has been paid of each."""
+        of = ("p", "x", date(2026, 10, 1), claim_id)
+        self.con.execute("insert into marts.claims values (?, ?, ?, ?, ?, date '2026-11-05', date '2026-11-20')", [*of, status])
+        for number, (code, allowed) in enumerate((("99490", BASE), ("99439", ADD_ON)), 1):
+            line, got = f"{claim_id}0{number}", paid.get(code, Decimal(0))
+            own = deductible if code == "99490" else Decimal(0)
+            difference = None if status in ("submitted", "reopened") else got - paid_of(max(allowed - own, Decimal(0)))
+            state = "open" if difference is None else "denied" if code in denied else "paid"
+            self.con.execute("insert into intermediate.int_claim_lines__sent values (?, ?, date '2026-10-31')", [claim_id, line])
+            self.con.execute(
+                "insert into marts.claim_line_payments values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+                [*of, line, code, state, allowed, got, own, difference, ["CO-151"] if code in denied else []],
+            )
+        if status in ("paid", "denied"):
+            self.con.execute("insert into intermediate.int_claims__answered values (?, date '2026-11-20')", [claim_id])
+            self.con.execute("insert into intermediate.int_claims__standing values (?, date '2026-11-20')", [claim_id])
+        else:
+            self.con.execute("insert into marts.claim_aging values (?, ?, ?, ?, date '2026-11-05', 116, 89.37)", [*of])
+        if denied:
+            worth = sum((ADD_ON if code == "99439" else BASE for code in denied), Decimal(0))
+            self.con.execute(
+                "insert into intermediate.int_work_items values (?, ?, ?, 'denied_claim', ?, ?, 'CO-151')", [*of, worth]
+            )
+
+    def change(self, kind: str, now: list[str], amount: Decimal, day: date = date(2026, 10, 31)) -> None:
+        """What may be billed by what is known now."""
+        self.con.execute(
+            "insert into marts.post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, 114, ?, ?, ?, date '2026-10-31', ?, "
+            "date '2027-02-01', date '2027-11-20')",
+            [kind, amount, CODES, now, day],
+        )
+
+    def asks(self) -> dict[str, Decimal]:
+        compiled.run(self.con, self.home, [compiled.models()["int_claims__unsettled"]])
+        return dict(
+            self.con.execute("select kind, dollars from intermediate.int_claims__unsettled where claim_id <> 'O'").fetchall()
+        )
+
+
+@pytest.fixture
+def desk(tmp_path):
+    con = duckdb.connect()
+    compiled.prepare(con)
+    for name in ("rule_limits", "rule_office_limits", "rule_aging_buckets"):
+        load(con, "rules", next(SEEDS.rglob(f"{name}.csv")))
+    con.execute(TABLES)
+    return Desk(con, tmp_path)
+
+
+WHOLE = {"99490": paid_of(BASE), "99439": paid_of(ADD_ON)}
+LESS = {"99490": paid_of(BASE)}
+
+
+def test_of_a_claim_paid_as_it_should_be_nothing_is_asked(desk):
+    desk.claim("paid", WHOLE)
+    assert desk.asks() == {}
+
+
+def test_a_refund_is_asked_for_until_no_more_is_paid_than_may_be_billed_now_and_what_was_paid_back_is_not_asked_for_again(desk):
+    desk.claim("paid", WHOLE)
+    desk.change("refund", ["99490 x 1"], BASE)
+    assert desk.asks() == {"refund_due": -ADD_ON}
+    desk.con.execute(
+        "update marts.claim_line_payments set paid_amount = 0, difference_amount = -38.42 where procedure_code = '99439'"
+    )
+    assert desk.asks() == {}
+
+
+@pytest.mark.parametrize("status", ["reopened", "denied"])
+def test_of_a_claim_of_which_nothing_may_be_billed_and_nothing_is_paid_nobody_asks_for_a_decision_an_appeal_or_a_refund(
+    desk, status
+):
+    desk.claim(status, {}, denied=("99490", "99439") if status == "denied" else ())
+    desk.change("refund", [], Decimal(0))
+    assert desk.asks() == {}
+
+
+def test_a_claim_that_waits_for_the_payer_is_told_with_what_of_it_may_not_be_billed(desk):
+    desk.claim("submitted", {})
+    desk.change("refund", ["99490 x 1"], BASE)
+    assert desk.asks() == {"unanswered_claim": Decimal("89.37"), "refund_due": -ADD_ON}
+
+
+def test_a_refund_of_a_month_that_was_paid_twice_counts_both_claims(desk):
+    desk.claim("paid", WHOLE)
+    desk.claim("rejected", WHOLE, claim_id="B")
+    desk.con.execute("delete from marts.claims where claim_id = 'B'; delete from marts.claim_aging")
+    desk.change("refund", CODES, Decimal(114))
+    desk.con.execute("update marts.post_close_changes set claimed_amount = 228, claimed_codes = claimed_codes || claimed_codes")
+    assert desk.asks() == {"refund_due": Decimal(-114)}
+
+
+def test_the_deductible_that_the_payer_took_is_no_money_to_pay_back(desk):
+    desk.claim("paid", {"99439": paid_of(ADD_ON)}, deductible=BASE)
+    desk.change("refund", ["99490 x 1"], BASE)
+    # What is left is less than the deductible: all that was paid is too much.
+    assert desk.asks() == {"refund_due": -ADD_ON}
+
+
+def test_a_denied_line_that_may_not_be_billed_now_was_denied_rightly_and_of_a_whole_denial_what_may_be_is_asked_for(desk):
+    desk.claim("paid", LESS, denied=("99439",))
+    desk.change("refund", ["99490 x 1"], BASE)
+    assert desk.asks() == {}
+    desk.con.execute(
+        "update marts.claims set status = 'denied' where claim_id = 'C'; update marts.claim_line_payments set paid_amount = 0"
+    )
+    desk.con.execute("update intermediate.int_work_items set dollars_at_stake = 114")
+    assert desk.asks() == {"denied_claim": BASE}
+
+
+def test_a_reopening_is_asked_for_until_what_it_brings_is_paid(desk):
+    desk.claim("paid", WHOLE)
+    desk.change("reopen", ["99439 x 2", "99490 x 1"], BASE + 2 * ADD_ON)
+    assert desk.asks() == {"reopening_due": ADD_ON}
+    desk.con.execute(
+        "update marts.claim_line_payments set paid_amount = 76.84, difference_amount = 38.42 where procedure_code = '99439'"
+    )
+    assert desk.asks() == {}
+    # The time that was reopened for is taken back: what has been paid for it is too much.
+    desk.con.execute("delete from marts.post_close_changes")
+    assert desk.asks() == {"overpaid_claim": -paid_of(ADD_ON)}
+
+
+def test_a_claim_paid_on_two_checks_is_paid_too_much_and_due_sixty_days_from_the_last(desk):
+    desk.claim("paid", {code: 2 * amount for code, amount in WHOLE.items()})
+    desk.con.execute("insert into intermediate.int_claims__standing values ('C', date '2027-01-10')")
+    assert desk.asks() == {"overpaid_claim": -sum(WHOLE.values(), Decimal(0))}
+    assert desk.con.execute("select due_on from intermediate.int_claims__unsettled").fetchone() == (date(2027, 3, 11),)
+
+
+def test_of_a_claim_on_a_day_that_may_not_be_billed_all_that_was_paid_is_at_stake_until_the_payer_may_no_longer_be_asked(desk):
+    desk.claim("paid", WHOLE)
+    desk.change("reopen", CODES, Decimal(114), day=date(2026, 10, 12))
+    assert desk.asks() == {"reopening_due": -sum(WHOLE.values(), Decimal(0))}
+    (told,) = desk.con.execute("select fact, due_on, last_day from intermediate.int_claims__unsettled").fetchall()
+    assert told == (
+        "99439 x 1, 99490 x 1 on 2026-10-31 claimed, 99439 x 1, 99490 x 1 on 2026-10-12 may be", date(2027, 2, 1), date(2027, 11, 20),
+    )  # fmt: skip
