@@ -1,13 +1,45 @@
--- Since when each post-close change could be seen: the first night after the close that brought another row for the patient. Time and services count
--- by the night they landed; of a snapshot, the first one that says something else than the one the close knew.
+-- Since when each post-close change could be seen: the first night after the close that brought another row of the patient in a table that tells of it
+-- (rule_decision_reasons.evidence). Time and services count by the night they landed; of a snapshot, the first one that says something else than the one
+-- the close knew.
 with changes as (
     select
         practice_id,
         patient_id,
         month,
         claim_id,
-        closed_as_of
+        closed_as_of,
+        claimed_codes,
+        reasons
     from {{ ref('int_post_close_changes') }}
+),
+
+-- Where other minutes, codes or days come from, where nothing stands against the claim.
+evidence as (
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        rules.evidence as table_name
+    from changes
+    inner join {{ ref('rule_decision_reasons') }} as rules on list_contains(changes.reasons, rules.reason)
+    union
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        tables.table_name
+    from changes
+    cross join (values ('time_entries'), ('patients'), ('consents'), ('coverages'), ('stays'), ('assessments')) as tables (table_name)
+    where len(changes.reasons) = 0 or list_contains(changes.reasons, 'below_threshold')
+    union
+    -- Its level goes by the conditions.
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        'conditions' as table_name
+    from changes
+    inner join {{ ref('rule_apcm_levels') }} as levels on list_contains(changes.claimed_codes, levels.procedure_code || ' x 1')
 ),
 
 landed as (
@@ -15,6 +47,7 @@ landed as (
         changes.practice_id,
         changes.patient_id,
         changes.month,
+        'time_entries' as table_name,
         entries.extract_date
     from changes
     inner join {{ ref('stg_time_entries') }} as entries
@@ -29,6 +62,7 @@ landed as (
         changes.practice_id,
         changes.patient_id,
         changes.month,
+        'services' as table_name,
         services.extract_date
     from changes
     inner join {{ ref('stg_services') }} as services
@@ -38,10 +72,12 @@ landed as (
             and services.extract_date > changes.closed_as_of
             and services.service_date < changes.month + interval 1 month
     union all
+    -- A payer speaks of deaths and hospice days, too.
     select
         changes.practice_id,
         changes.patient_id,
         changes.month,
+        tables.table_name,
         answers.answered_on
     from changes
     inner join {{ ref('int_coverage_answers') }} as answers
@@ -49,13 +85,16 @@ landed as (
             changes.practice_id = answers.practice_id
             and changes.patient_id = answers.patient_id
             and answers.answered_on > changes.closed_as_of
-    union all
-    -- A month that was paid twice: the day by which both were.
+    cross join (values ('coverages'), ('patients'), ('stays')) as tables (table_name)
+),
+
+-- A month that was paid twice: the day by which both were.
+paid_twice as (
     select
         changes.practice_id,
         changes.patient_id,
         changes.month,
-        greatest(others.answered_on, standing.answered_on) as answered_on
+        greatest(others.answered_on, standing.answered_on) as extract_date
     from changes
     inner join {{ ref('int_claims__history') }} as standing on changes.claim_id = standing.claim_id
     inner join {{ ref('int_claims__history') }} as others
@@ -103,11 +142,13 @@ snapshots as (
         files.extract_date,
         coalesce(said.content, 0) as content
     from changes
+    inner join evidence using (practice_id, patient_id, month)
     inner join {{ ref('stg_files') }} as files
         on
             changes.practice_id = files.practice_id
             and files.is_in_force
             and files.table_name in ('patients', 'coverages', 'conditions', 'consents', 'care_plans', 'assessments', 'stays')
+            and files.table_name = evidence.table_name
     left join said
         on
             changes.practice_id = said.practice_id
@@ -135,6 +176,14 @@ news as (
         month,
         extract_date
     from landed
+    semi join evidence using (practice_id, patient_id, month, table_name)
+    union all
+    select
+        practice_id,
+        patient_id,
+        month,
+        extract_date
+    from paid_twice
     union all
     select
         snapshots.practice_id,

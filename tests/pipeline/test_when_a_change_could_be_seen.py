@@ -1,0 +1,115 @@
+"""Since when a change behind a claim could be seen, from which its days run: the model alone, over its tables as a few rows."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+import pytest
+
+from orchestration.rules.seeds import SEEDS
+from orchestration.transform import compiled
+from tests.holds.bench import load
+
+TABLES = """
+    create table staging.stg_practices as select 'p' as practice_id, date '2027-03-01' as newest_night;
+    create table intermediate.int_claims__history (practice_id varchar, patient_id varchar, month date, claim_id varchar, status varchar, answered_on date);
+    create table intermediate.int_coverage_answers (practice_id varchar, patient_id varchar, answered_on date);
+    create table intermediate.int_post_close_changes (
+        practice_id varchar, patient_id varchar, month date, claim_id varchar, closed_as_of date, claimed_codes varchar[], reasons varchar[]
+    );
+    create table staging.stg_time_entries (
+        practice_id varchar, patient_id varchar, extract_date date, started_at timestamp, ended_at timestamp, recorded_at timestamp
+    );
+    create table staging.stg_services (practice_id varchar, patient_id varchar, extract_date date, service_date date);
+    create table staging.stg_files (practice_id varchar, table_name varchar, extract_date date, is_in_force boolean, outcome varchar);
+    create table staging.stg_patients (practice_id varchar, patient_id varchar, extract_date date, billing_practitioner_id varchar, deceased_date date);
+    create table staging.stg_coverages (
+        practice_id varchar, patient_id varchar, extract_date date, coverage_type varchar, priority integer, effective_date date, termination_date date
+    );
+    create table staging.stg_conditions (
+        practice_id varchar, patient_id varchar, extract_date date, condition_id varchar, icd10_code varchar, clinical_status varchar, onset_date date,
+        recorded_date date, resolved_date date
+    );
+    create table staging.stg_consents (
+        practice_id varchar, patient_id varchar, extract_date date, consent_id varchar, program varchar, consented_on date, documented boolean,
+        billing_practitioner_id varchar, revoked_on date
+    );
+    create table staging.stg_care_plans (practice_id varchar, patient_id varchar, extract_date date, care_plan_id varchar, established_on date);
+    create table staging.stg_assessments (
+        practice_id varchar, patient_id varchar, extract_date date, assessment_id varchar, assessed_on date, mdm_level varchar, member_id varchar
+    );
+    create table staging.stg_stays (
+        practice_id varchar, patient_id varchar, extract_date date, stay_id varchar, stay_type varchar, admitted_on date, discharged_on date
+    );
+"""
+PANEL = ("patients", "coverages", "conditions", "consents", "care_plans", "assessments", "stays")
+CLOSED, NIGHTS = date(2026, 11, 5), [date(2026, 11, 5), date(2026, 11, 10), date(2026, 12, 20), date(2027, 2, 15)]
+
+
+@pytest.fixture
+def con():
+    """A patient whose October was claimed: a further diagnosis of 10 November, a service of December, a consent that is found undocumented in February, and an
+    entry of December that corrects one of October."""
+    made = duckdb.connect()
+    compiled.prepare(made)
+    for name in ("rule_decision_reasons", "rule_apcm_levels"):
+        load(made, "rules", next(SEEDS.rglob(f"{name}.csv")))
+    made.execute(TABLES)
+    for night in NIGHTS:
+        for table in PANEL:
+            made.execute("insert into staging.stg_files values ('p', ?, ?, true, 'accepted')", [table, night])
+        for code in ["I10", "E11"] + ["J44"] * (night >= date(2026, 11, 10)):
+            made.execute(
+                "insert into staging.stg_conditions values ('p', 'x', ?, ?, ?, 'active', null, null, null)", [night, code, code]
+            )
+        made.execute(
+            "insert into staging.stg_consents values ('p', 'x', ?, 'c', 'ccm', date '2026-01-05', ?, 'MD', null)",
+            [night, night < date(2027, 2, 15)],
+        )
+    made.execute("insert into staging.stg_services values ('p', 'x', date '2026-11-10', date '2026-05-02')")
+    made.execute(
+        "insert into staging.stg_time_entries values ('p', 'x', date '2026-12-20', timestamp '2026-10-07 10:00', timestamp '2026-10-07 10:20', "
+        "timestamp '2026-10-07 10:20')"
+    )
+    return made
+
+
+@pytest.mark.parametrize(
+    ("codes", "reasons", "found_on"),
+    [
+        (["99490 x 1"], ["consent_undocumented"], date(2027, 2, 15)),
+        (["99490 x 1"], ["fewer_than_two_conditions"], date(2026, 11, 10)),
+        (["99490 x 1"], ["other_practitioner_billed"], date(2026, 11, 10)),
+        (["99439 x 1", "99490 x 1"], [], date(2026, 12, 20)),
+        (["99490 x 1"], ["below_threshold"], date(2026, 12, 20)),
+        (["99490 x 1"], ["consent_undocumented", "below_threshold"], date(2026, 12, 20)),
+        (["G0557 x 1"], [], date(2026, 11, 10)),
+        (["99490 x 1"], ["practitioner_not_eligible"], date(2026, 11, 10)),
+    ],
+    ids=[
+        "by its consent", "by its conditions", "by a service", "by its time", "by too little time", "by the first of two", "a level by its conditions",
+        "what no row of the patient explains, by the first night after the close",
+    ],
+)  # fmt: skip
+def test_a_change_could_be_seen_from_the_first_row_that_tells_of_it_and_not_from_any_later_one(
+    con, tmp_path, codes, reasons, found_on
+):
+    con.execute(
+        "insert into intermediate.int_post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, ?, ?)",
+        [CLOSED, codes, reasons],
+    )
+    compiled.run(con, tmp_path, [compiled.models()["int_post_close_changes__found"]])
+    assert con.execute("select found_on from intermediate.int_post_close_changes__found").fetchall() == [(found_on,)]
+
+
+def test_what_a_payer_says_of_coverage_tells_of_its_reasons_alone(con, tmp_path):
+    con.execute("insert into intermediate.int_coverage_answers values ('p', 'x', date '2026-11-30')")
+    con.execute(
+        "insert into intermediate.int_post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, ['99490 x 1'], ['medicare_advantage']), "
+        "('p', 'x', date '2026-09-01', 'B', ?, ['99490 x 1'], ['consent_undocumented'])",
+        [CLOSED, CLOSED],
+    )
+    compiled.run(con, tmp_path, [compiled.models()["int_post_close_changes__found"]])
+    found = con.execute("select found_on from intermediate.int_post_close_changes__found order by month").fetchall()
+    assert found == [(date(2027, 2, 15),), (date(2026, 11, 30),)]
