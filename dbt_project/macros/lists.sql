@@ -3,3 +3,8 @@
 {% macro list_in_order(value, place) -%}
     list_transform(list_sort(list({'place': {{ place }}, 'value': {{ value }}})), lambda one: one.value)
 {%- endmacro %}
+
+{#- A member id where it must not stand: as the claims and the payers' answers name it (orchestration/payers/eligibility.py, member_key). -#}
+{% macro beneficiary_key(member_id) -%}
+    sha256(regexp_replace(upper({{ member_id }}), '[^0-9A-Z]', '', 'g'))
+{%- endmacro %}

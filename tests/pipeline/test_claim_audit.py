@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import date
+from decimal import Decimal
 
+import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
 from orchestration.house import House
+from orchestration.payers.eligibility import member_key
 from orchestration.practices import load_practices
-from orchestration.transform import dbt
+from orchestration.transform import compiled, dbt
 from orchestration.transform.assets import findings_of
-from orchestration.transform.configuration import write_configuration
+from orchestration.transform.configuration import CLAIM_LINES, write_configuration
 from tests.pipeline.homes import ccm, copy, rows
 from tests.pipeline.planted import plant_bad_claims
 
@@ -22,8 +27,6 @@ pytestmark = pytest.mark.xdist_group("claim_audit")
 
 def audit(house):
     """Builds the audit on the packets as they lie there now; its rows and what its tests say."""
-    import duckdb
-
     write_configuration(house, load_practices(house.practices_yaml))
     assert not [
         r
@@ -90,3 +93,52 @@ def test_one_beneficiary_at_two_practices_of_a_tax_id_is_claimed_once(next_night
     assert claimed and patient not in claimed
     assert rows(home, "from claim_audit") == []
     assert json.loads(ccm("rebuild", "--practice", "highpines", "--month", "2026-10", "--json", home=home).out)["is_same"]
+
+
+def test_two_charts_that_turn_out_to_be_one_beneficiary_are_found_by_the_numbers_that_they_have_now(tmp_path):
+    con = duckdb.connect()
+    compiled.prepare(con)
+    con.execute("""
+        create table rules.rule_bands (procedure_code varchar, track varchar, is_base boolean, effective_from date, effective_to date);
+        insert into rules.rule_bands values ('99490', 'ccm', true, date '2015-01-01', null);
+        create table rules.rule_caps as
+            select '99490' as procedure_code, 1 as max_units, date '2015-01-01' as effective_from, cast(null as date) as effective_to;
+        create table intermediate.int_claims__turned_back (claim_id varchar);
+        create table intermediate.int_service_findings (
+            practice_id varchar, patient_id varchar, month date, kind varchar, finding varchar, service_id varchar
+        );
+        create table intermediate.int_coverages__current (practice_id varchar, patient_id varchar, coverage_type varchar, member_id varchar);
+    """)
+    claims = [
+        ("a", "one", "A1", 10, "1EG4TE5MK72"), ("b", "other", "B1", 10, "1EG4TE5MK73"), ("b", "other", "B2", 11, "1EG4TE5MK73"),
+        ("c", "third", "C1", 10, "1EG4TE5MK74"),
+    ]  # fmt: skip
+    lines = [
+        {
+            "practice_id": practice, "patient_id": patient, "month": date(2026, month, 1), "claim_id": claim, "line_id": f"{claim}01", "close_version": 1,
+            "status": "submitted", "procedure_code": "99490", "units": 1, "service_date": date(2026, month, 28), "charge_amount": Decimal(90),
+            "allowed_amount": Decimal(66), "tax_id": "1", "beneficiary_key": member_key(number), "claimed_on": date(2026, 12, 3),
+        }
+        for practice, patient, claim, month, number in claims
+    ]  # fmt: skip
+    folder = tmp_path / "lake" / "configuration"
+    folder.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(lines, schema=CLAIM_LINES), folder / "claim_lines.parquet")
+    con.execute(f"create table intermediate.int_claims__history as from '{folder}/claim_lines.parquet'")
+
+    def found() -> list[tuple]:
+        compiled.run(con, tmp_path, [compiled.models()["claim_audit"]])
+        return con.execute(
+            "select practice_id, finding, patient_id, claim_id, detail from marts.claim_audit order by all"
+        ).fetchall()
+
+    for practice, patient, _, _, number in claims[:2] + claims[3:]:
+        con.execute(
+            "insert into intermediate.int_coverages__current values (?, ?, 'medicare_part_b', ?)", [practice, patient, number]
+        )
+    assert found() == []
+    con.execute("update intermediate.int_coverages__current set member_id = '1eg4-te5-mk72' where patient_id = 'other'")
+    assert found() == [("b", "merged_beneficiary", "other", "B1", "a A1")]
+    # Both charts have another number by now.
+    con.execute("update intermediate.int_coverages__current set member_id = '9EG4TE5MK99' where patient_id in ('one', 'other')")
+    assert found() == [("b", "merged_beneficiary", "other", "B1", "a A1")]

@@ -13,7 +13,7 @@ members as (
     select distinct
         practice_id,
         patient_id,
-        sha256(regexp_replace(upper(member_id), '[^0-9A-Z]', '', 'g')) as beneficiary_key
+        {{ beneficiary_key('member_id') }} as beneficiary_key
     from {{ ref('int_coverages__current') }}
     where coverage_type like 'medicare\_%' escape '\' and member_id is not null
 ),
