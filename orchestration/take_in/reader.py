@@ -262,8 +262,13 @@ def _begin_within(head: bytes, chunk: bytes, found: Scan, layout: Layout, is_all
         raise Unreadable("has no header row; land the file again")
     if not text.partition("\n")[0].strip(" \t\r"):
         found.plain = False  # a blank line before the header shifts every line number
-    _judge_header([name.strip(" \t") for name in header], found, layout)
+    _judge_header([_bare(name) for name in header], found, layout)
     return chunk
+
+
+def _bare(name: str) -> str:
+    """A blank before or behind a column's name is no part of it, in whatever format."""
+    return name.strip(" \t")
 
 
 def _judge_header(names: list[str], found: Scan, layout: Layout) -> None:
@@ -488,7 +493,7 @@ def _scan_parquet(landed: LandedTable, layout: Layout) -> Scan:
         with pq.ParquetFile(landed.files[0]) as file:
             schema, found.rows = file.schema_arrow, file.metadata.num_rows
             in_groups = sum(file.metadata.row_group(group).num_rows for group in range(file.num_row_groups))
-            names = [_printable(name) for name in schema.names]
+            names = [_printable(_bare(name)) for name in schema.names]
     except (pa.ArrowException, OSError, ValueError):
         found.fault = "is no readable Parquet file (damaged, encrypted or cut short); land the whole file again"
         return found
@@ -517,13 +522,15 @@ def parquet_batches(path: Path, found: Scan, layout: Layout) -> Iterator[pa.Reco
     dates = layout.dates
     line = 2
     with pq.ParquetFile(path) as file:
-        for batch in _parquet_parts(file, names):
+        # The file's own names: there may be blanks around them.
+        own = {name: file.schema_arrow.names[found.positions[name]] for name in names}
+        for batch in _parquet_parts(file, list(own.values())):
             size = batch.num_rows
             bad = pa.repeat(pa.scalar(None, pa.string()), size)
             texts: dict[str, pa.Array] = {}
             not_utf8 = pa.repeat(False, size)
             for name in names:
-                texts[name], wrong = _as_text(batch.column(name), name in dates)
+                texts[name], wrong = _as_text(batch.column(own[name]), name in dates)
                 if wrong is not None:
                     not_utf8 = pc.or_(not_utf8, wrong)
             nul = pa.repeat(False, size)

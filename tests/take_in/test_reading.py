@@ -409,6 +409,27 @@ def test_a_line_of_the_separator_alone_is_no_row_where_the_separator_is_another(
     assert home.counts() == [(1, 0, 1, 0)]
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_blank_around_a_name_of_the_header_is_no_part_of_it_in_whatever_format(home, form):
+    names = {"deceased_date": "deceased_date ", "sex": " sex", "patient_id": "\tpatient_id"}
+    one = {names.get(name, name): value for name, value in row("patients", patient_id="p1", deceased_date="2026-09-15").items()}
+    sink = io.BytesIO()
+    pq.write_table(pa.table({name: [value] for name, value in one.items()}), sink)
+    home.land("patients", csv_of("patients", [one]) if form == "csv" else sink.getvalue(), form=form)
+    home.take_in()
+    assert home.ask("select patient_id, sex, deceased_date from {patients}") == [("p1", one[" sex"], date(2026, 9, 15))]
+    assert home.ask("select outcome, extra_columns from {files}") == [("accepted", [])]
+
+
+def test_two_columns_of_a_parquet_file_that_differ_by_a_blank_are_one_named_twice(home):
+    sink = io.BytesIO()
+    pq.write_table(pa.table({**{n: [v] for n, v in row("stays").items()}, "discharged_on ": ["2026-01-09"]}), sink)
+    home.land("stays", sink.getvalue(), form="parquet")
+    home.take_in()
+    [(outcome, reason)] = home.ask("select outcome, reason from {files}")
+    assert outcome == "rejected" and "discharged_on stands twice" in reason
+
+
 def test_a_parquet_file_whose_footer_contradicts_itself_cannot_be_read(home):
     # Drawn by make fuzz-extracts: the file was said to have no row, one of its groups to have four.
     told = io.BytesIO()
