@@ -179,8 +179,9 @@
 {%- endmacro %}
 
 {#- What of the quarantine may hide a reason not to bill. A patient keeps the last good row, and that one says living of who may be dead: where the day
-    of death cannot be read, by its own name or (of a mapped file) as what a column of the export becomes, or nothing of the row can. Of a packet, what was
-    frozen as such. -#}
+    of death cannot be read, by its own name or (of a mapped file) as what a column of the export becomes, or nothing of the row can; where the row has such
+    a day and is at fault elsewhere, or has a status that its mapping neither keeps nor drops (both: orchestration/take_in). Of a packet, what was frozen as
+    such. -#}
 {% macro may_forbid(quarantine) -%}
     (
         {{ quarantine }}.table_name in {{ deciding_panel_tables() }}
@@ -190,6 +191,8 @@
                 {{ quarantine }}.column_name is null
                 or {{ quarantine }}.column_name = 'deceased_date'
                 or {{ quarantine }}.reason like '%(it becomes deceased_date)%'
+                or {{ quarantine }}.reason like '%(the row says deceased_date)%'
+                or {{ quarantine }}.reason like '%(it may say deceased_date)%'
                 or {{ quarantine }}.reason = 'in quarantine'
             )
         )

@@ -26,6 +26,8 @@ _YEARS = "between 1850 and 2199"  # whatever is read as another year has been re
 _NUMBER = r"(\d+|\d{1,3}(,\d{3})+)(\.\d+)?"
 _UNITS = (("h|hr|hrs|hour|hours", 3600), ("m|min|mins|minute|minutes", 60), ("s|sec|secs|second|seconds", 1))
 _MEND_ROW = "correct the row, or teach the mapping this form, and land the file again"
+_UNKNOWN_WORD = "not one of the words that the mapping keeps or drops"
+_MAY_SAY_DECEASED = " (it may say deceased_date)"
 _MEND_WORD = "add the word to the mapping, or correct the row, and land the file again"
 
 
@@ -83,8 +85,9 @@ def _variant(contract: ExtractContract, row: Variant, number: int, source: str, 
         if made.is_bad is not None:
             faults.append((f"r{place} is not null and ({made.is_bad})", shown, literal(becomes(made.reason, column))))
     kept, unknown = _kept(row)
-    words = [(condition, literal(column), literal(
-        f"not one of the words that the mapping keeps or drops; {_MEND_WORD}")) for column, condition in unknown]  # fmt: skip
+    # Of a status that nobody knows one may be `Deceased`, and the patient's last good row says living.
+    may_say = _MAY_SAY_DECEASED if TOLD_FIRST in contract.names else ""
+    words = [(condition, literal(column), literal(f"{_UNKNOWN_WORD}{may_say}; {_MEND_WORD}")) for column, condition in unknown]
     faults = [*told_first, *words, *further]
     texts = {column: f"v{place}" for place, (column, _) in enumerate(rules)}
     reasons = " ".join(f"when {condition} then {reason}" for condition, _, reason in faults)

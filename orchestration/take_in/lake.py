@@ -964,10 +964,16 @@ class _Batch:
                 for code, column, reason in reasons
             ]
         line = f"j.line_number % {mapping_sql.ROWS_OF_A_LINE}" if mapped else "j.line_number"
+        reason = "if(j.code = 0, j.fault, r.reason)"
+        if typed.TOLD_FIRST in contract.names:
+            # A day that cannot be read is told by itself (`judging`): any other is here. What to do stands behind the first of these marks.
+            told = [str(code) for code, column, _ in reasons if column == typed.TOLD_FIRST]
+            says = f"j.{typed.name(typed.TOLD_FIRST)} is not null and j.code not in ({', '.join(told)})"
+            reason = f"if({says}, regexp_replace({reason}, '; ', ' {typed.SAYS_DECEASED}; '), {reason})"
         self.engine.execute(f"""
             insert into quarantined
             select j.file_id, f.practice_id, f.extract_date, {typed.literal(contract.table)}, {line},
-                   if(j.code = 0, j.fault_column, r.column_name), if(j.code = 0, j.fault, r.reason),
+                   if(j.code = 0, j.fault_column, r.column_name), {reason},
                    {"j.patient_id" if "patient_id" in contract.names else "null"}
             from lines as j
             inner join files as f on j.file_id = f.file_id

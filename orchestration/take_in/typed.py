@@ -13,6 +13,8 @@ _EXACT = "%Y-%m-%dT%H:%M:%SZ"
 _SHORT = r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}" + _SIGN  # without seconds
 TOLD_FIRST = "deceased_date"
 """Column whose fault is told of a row that has several: for a patient who may be dead the close holds the claim (int_quarantined_facts)."""
+SAYS_DECEASED = "(the row says deceased_date)"
+"""In the reason of a row of `patients` that is at fault elsewhere and has a day of death: the last good row, which stands, may say living. No value."""
 NEXT_STEP = "; correct the row and land the file again"
 
 

@@ -179,6 +179,27 @@ def test_who_may_be_dead_waits_though_the_last_good_row_says_living(home, tmp_pa
     assert rebuild(accepted).is_same
 
 
+def test_a_death_that_can_be_read_holds_the_claim_though_its_row_is_in_quarantine_for_another_fault(home, tmp_path):
+    dead = {"deceased_date": "2026-09-15"}
+    said_of_death(
+        home, NEWEST_NIGHT, {7: {"birth_date": "unknown"}, 8: {**dead, "sex": "female"}, 9: {**dead, "billing_practitioner_id": ""}}
+    )
+    with build(home, MODELS) as con:
+        packet = put_packet(close(home, con), tmp_path / "held")
+        reasons = rows(con, "select reason from staging.stg_quarantine where table_name = 'patients' order by line_number")
+    held = held_for_a_fact({"held.csv": (packet / "held.csv").read_bytes()})
+    assert held.keys() == {"1-P04", "1-P05", "1-P08", "1-P09"}
+    assert held["1-P08"].startswith("in quarantine: patients of 2026-11-04 line 9 (sex). Land")
+    claimed = {row["patient_id"] for row in table((packet / "claims.csv").read_bytes())}
+    assert "1-P07" in claimed and not claimed & {"1-P08", "1-P09"}
+    assert [row["reason"] for row in reasons] == [
+        "not a date (YYYY-MM-DD); correct the row and land the file again",
+        "not one of F, M, U (the row says deceased_date); correct the row and land the file again",
+        "required and empty (the row says deceased_date); correct the row and land the file again",
+    ]
+    assert rebuild(packet).is_same
+
+
 def test_a_row_of_patients_of_which_nothing_can_be_read_may_say_dead_and_waits_or_keeps_the_practice_where_it_is_nobodys(home):
     said_of_death(home, NEWEST_NIGHT, {8: {"birth_date": "1950-01-0\x00"}})
     with build(home, MODELS) as con:

@@ -253,6 +253,25 @@ def test_of_several_faults_of_a_patient_the_death_is_told_under_whatever_name_an
     assert forbids == [("p1",), ("p2",)]
 
 
+def test_a_death_that_can_be_read_and_a_status_that_nobody_knows_are_found_whatever_else_is_at_fault_in_the_row(home):
+    home.write("charts", CHARTS)
+    home.drop(
+        "charts.csv",
+        "MRN,Kind,First,Last,Born,Sex,Died,Doctor\np1,own,A,B,soon,F,09/15/2026,D1\np2,own,A,B,01/02/1950,F,09/15/2026,\n"
+        "p3,deceased,A,B,01/02/1950,F,,D1\np4,own,A,B,soon,F,,D1\np5,what,A,B,01/02/1950,F,09/15/2026,D1\n",
+    )
+    home.take_in(mapped=home.chosen(patients="charts"))
+    told = {patient: (column, reason) for _, column, reason, patient in reasons(home)}
+    assert [told[p][0] for p in ("p1", "p2", "p3", "p4", "p5")] == ["Born", "Doctor", "Kind", "Born", "Kind"]
+    assert told["p1"][1].endswith(
+        "(it becomes birth_date) (the row says deceased_date); correct the row, or teach the mapping this form, and land the file again"
+    )
+    assert not any("2026" in reason for _, reason in told.values())
+    macros = Environment(loader=FileSystemLoader(MACROS), extensions=["jinja2.ext.do"]).get_template("lake.sql").module
+    forbids = home.ask(f"select patient_id from {{quarantine}} as rows where {macros.may_forbid('rows')} order by all")
+    assert forbids == [("p1",), ("p2",), ("p3",), ("p5",)]
+
+
 @pytest.mark.parametrize(
     ("kept", "is_refused"),
     [("[Closed]", True), ("['']", True), ("['/^closed$/']", True), ("[open]", False), ("[Reopened]", False), ("['/^to/']", False),
