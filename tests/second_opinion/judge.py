@@ -102,7 +102,7 @@ class Entry:
 
 
 def is_documented(row: Row) -> bool:
-    return bool(row["note_id"]) or bool((row["note_text"] or "").strip())
+    return bool((row["note_id"] or "").strip(" ")) or bool((row["note_text"] or "").strip())
 
 
 def read_entry(row: Row, zone: str) -> Entry:
@@ -354,7 +354,11 @@ class Judge:
         self, patient_id: str, month: date, program: str, consent: Row | None
     ) -> tuple[list[date], list[date], list[date]]:
         """Dates of visits that will do: by the billing practitioner, by a colleague, and (apcm) at the consent."""
-        own = [row for row in self.services_of(patient_id) if row["billed_by"] == "own_practice"]
+        own = [
+            row
+            for row in self.services_of(patient_id)
+            if row["billed_by"] == "own_practice" and row["procedure_code"] != "WITHDRAWN"
+        ]
         practitioner = self.practitioner_of(patient_id)
         taxonomy = (self.landing.members.get(practitioner) or {}).get("taxonomy_code")
         colleagues = {

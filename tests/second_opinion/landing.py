@@ -183,6 +183,8 @@ class Landing:
         self._members()
         self.appointments, self.appointment_versions = self._upserted("appointments")
         self.services, _ = self._upserted("services")
+        for service in self.services.values():
+            service["procedure_code"] = service["procedure_code"].strip(" ").upper()
         self.time_entries, self.time_entry_versions = self._upserted("time_entries")
 
     def _patients(self) -> None:
