@@ -37,6 +37,11 @@
     read_parquet('{{ home() }}/lake/configuration/{{ table }}.parquet')
 {%- endmacro %}
 
+{#- Why a file of stg_files says nothing: as its ledger has it, or as a patients file without a good row, which was accepted. -#}
+{% macro why_not_usable(files) -%}
+    case when {{ files }}.outcome = 'accepted' then 'it has not one good row, and the panel of before stands' else {{ files }}.reason end
+{%- endmacro %}
+
 {#- Behind a FROM: only rows of files in force. A semi join, because an inner one lets DuckDB think that a file has one row, and that what follows is small. -#}
 {% macro of_files_in_force(alias) -%}
     semi join (select file_id from {{ ref('stg_files') }} where is_in_force) as files on {{ alias }}.file_id = files.file_id

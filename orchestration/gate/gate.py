@@ -70,7 +70,7 @@ class _Seen:
 
     newest_nights: dict[str, date]
     with_month: frozenset[str]  # the month is one of their extracts'
-    newest_files: dict[str, list[tuple[Any, ...]]]  # table, newest accepted night
+    newest_files: dict[str, list[tuple[Any, ...]]]  # table, newest night of a file in force
     holds: dict[str, list[tuple[Any, ...]]]
 
 
@@ -78,9 +78,10 @@ def _seen(warehouse: duckdb.DuckDBPyConnection, names: Sequence[str], month: dat
     def rows(sql: str, **more: Any) -> list[tuple[Any, ...]]:
         return warehouse.execute(sql, {"names": names, **more}).fetchall()
 
+    # In force, not only accepted: a patients file without a good row leaves the panel of before standing.
     files = rows(
         f"""
-        select practice_id, table_name, max(case when outcome = 'accepted' then extract_date end)
+        select practice_id, table_name, max(case when is_in_force then extract_date end)
         from staging.stg_files where {_OF_THESE}
         group by practice_id, table_name order by practice_id, table_name
         """

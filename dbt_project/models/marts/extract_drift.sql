@@ -22,6 +22,6 @@ select
     null as usual,
     null as share,
     true as is_harmful,
-    reason as explanation
-from {{ ref('stg_files') }}
-where is_newest_version and outcome = 'rejected'
+    {{ why_not_usable('files') }} as explanation
+from {{ ref('stg_files') }} as files
+where is_newest_version and not is_usable

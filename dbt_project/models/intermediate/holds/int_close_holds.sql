@@ -1,10 +1,11 @@
--- What keeps a practice's close, or one patient's claim, in the house until it is mended or accepted (`ccm accept`), and what was accepted.
+-- What keeps a practice's close, or one patient's claim, in the house until it is mended or accepted (`ccm accept`), and what was accepted. A patients
+-- file without a good row stands as a rejected one does: it says nothing of anybody, and who stands on the panel of before may be gone.
 with rejected as (
     select
         files.practice_id,
         files.table_name,
         files.extract_date,
-        files.reason,
+        {{ why_not_usable('files') }} as reason,
         coalesce(files.sha256, sha256(concat_ws(chr(31), files.file_name, cast(files.version as varchar), files.reason))) as content,
         files.table_name in {{ log_tables() }} as is_acceptable
     from {{ ref('stg_files') }} as files
@@ -14,13 +15,13 @@ with rejected as (
             table_name,
             max(extract_date) as newest_accepted
         from {{ ref('stg_files') }}
-        where is_newest_version and outcome = 'accepted'
+        where is_newest_version and is_usable
         group by practice_id, table_name
     ) as accepted
         on files.practice_id = accepted.practice_id and files.table_name = accepted.table_name
     where
         files.is_newest_version
-        and files.outcome = 'rejected'
+        and not files.is_usable
         -- A panel file stands until a later one is accepted; what was lost of a log is not in any later file.
         and (
             files.table_name in {{ log_tables() }}
