@@ -18,7 +18,7 @@ CHECKS = {
     "unknown_patients": "Entries are of patients that a panel knows.",
     "unknown_members": "Entries are of members that a care team knows.",
     "quarantined_share": "Few of a file's rows are in quarantine.",
-    "rows_of_nobody": "Every row in quarantine that may bar a claim says whose it is.",
+    "rows_of_nobody": "Every row in quarantine that may bar a claim is a patient's.",
     "new_column": "No column is new.",
     "missing_column": "No column of before is missing or renamed.",
     "unknown_word": "No column has a word that its contract does not know.",

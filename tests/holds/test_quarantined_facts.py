@@ -214,6 +214,48 @@ def test_a_row_of_patients_of_which_nothing_can_be_read_may_say_dead_and_waits_o
     assert found["table_name"] == "patients" and found["is_harmful"] and "1-P08" not in held_for_a_fact(files)
 
 
+def of_nobody(con):
+    return {
+        (row["table_name"], row["value"]): row for row in rows(con, "from marts.extract_drift where measure = 'rows_of_nobody'")
+    }
+
+
+def test_a_row_that_says_an_id_which_is_no_patients_keeps_the_practice_and_not_where_it_could_be_read_or_is_a_patients_first(home):
+    stays, coverages = (path_of(home, "alpha", NEWEST_NIGHT, table) for table in ("stays", "coverages"))
+    good = stays.read_text()
+    stays.write_text(good + "1-P01,inpatient,2026-09-20,2026-11-02,\n")  # no stay_id: everything one to the left
+    coverages.write_text(coverages.read_text() + "1-P02 ,medicare_advantage,H1,,01/01/2026,\n")
+    with build(home, MODELS) as con:
+        found = of_nobody(con)
+        assert found.keys() == {("stays", 1), ("coverages", 1)} and all(row["is_harmful"] for row in found.values())
+        assert found["stays", 1]["explanation"] == "1 rows in quarantine that cannot be laid to one of the practice's patients"
+        assert "practice" in {row["holds_what"] for row in rows(con, "from marts.close_holds where measure = 'rows_of_nobody'")}
+    stays.write_text(good + "S99,1-P99,inpatient,2026-09-20,2026-11-02\n")
+    coverages.write_text("\n".join(line for line in coverages.read_text().splitlines() if "1-P02 " not in line) + "\n")
+    path = path_of(home, "alpha", NEWEST_NIGHT, "patients")
+    path.write_text(path.read_text() + "1-P99,Ada,New,,soon,F,,,,,,1-MD,\n")
+    with build(home, MODELS) as con:
+        assert of_nobody(con) == {}
+        assert rows(con, "select patient_id from staging.stg_quarantine where patient_id = '1-P99'") != []
+
+
+def test_a_member_of_whom_a_row_cannot_be_read_keeps_the_practice_until_a_later_team_has_it_or_somebody_accepts_it(home):
+    team = Clinic("alpha", 1).panel()["care_team"]
+    for night in PANEL_NIGHTS[-2:]:
+        write(home, "alpha", night, "care_team", [team[0], {**team[1], "active_to": "09/30/2026"}])
+    with build(home, MODELS) as con:
+        held = rows(con, "from marts.close_holds where table_name = 'care_team'")
+    assert [(one["extract_date"], one["measure"], one["holds_what"], one["is_acceptable"], one["is_accepted"]) for one in held] == [
+        (NEWEST_NIGHT, "rows_of_nobody", "practice", True, False)
+    ]
+    acceptances.record(House(home), "alpha", [{"hold_id": held[0]["hold_id"], "by": "R. Roe", "why": "still here"}])
+    with build(home, MODELS) as con:
+        assert [one["is_accepted"] for one in rows(con, "from marts.close_holds where table_name = 'care_team'")] == [True]
+    write(home, "alpha", NEWEST_NIGHT, "care_team", [team[0], {**team[1], "active_to": "2026-09-30"}])
+    with build(home, MODELS) as con:
+        assert rows(con, "from marts.close_holds where table_name = 'care_team'") == []
+
+
 def test_a_later_good_row_says_whether_a_patient_lives(home):
     said_of_death(home, PANEL_NIGHTS[-2], {8: {"deceased_date": "yes"}, 9: {"deceased_date": "yes"}})
     said_of_death(home, NEWEST_NIGHT, {9: {"deceased_date": "2026-09-20"}})

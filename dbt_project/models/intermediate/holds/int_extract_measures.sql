@@ -241,7 +241,7 @@ union all
 where rows_received > 0
 union all
 {{ drift_measure('nights', "'rows_of_nobody'", 'rows_of_nobody', 'rows_of_nobody', 'rows_of_nobody') }}
-where rows_of_nobody > 0 and (table_name = 'patients' or table_name in {{ deciding_panel_tables() }})
+where rows_of_nobody > 0 and (table_name in ('patients', 'care_team') or table_name in {{ deciding_panel_tables() }})
 union all
 {{ drift_measure('gone_columns', "'missing_column'", 'rows_received', '1', '1', column_name='column_name', names='names') }}
 union all

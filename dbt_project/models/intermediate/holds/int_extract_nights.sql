@@ -1,10 +1,13 @@
 -- One row per landed file in force, with the counts that drift is judged by. Of each night's own rows, so that a row sent again later takes nothing away
 -- from the night that first had it.
 with quarantined as (
+    -- Of nobody is also who is no patient of the practice: with its columns shifted by one, a row says another one's id, or none. A row of patients may be
+    -- its patient's first, and nobody is billed who never had a good one.
     select
         lake.file_id,
-        count(*) filter (where lake.patient_id is null) as rows_of_nobody
+        count(*) filter (where lake.patient_id is null or (patients.patient_id is null and lake.table_name <> 'patients')) as rows_of_nobody
     from {{ from_lake('quarantine') }} as lake
+    left join {{ ref('int_patients__current') }} as patients on lake.practice_id = patients.practice_id and lake.patient_id = patients.patient_id
     where lake.line_number > 0
     group by lake.file_id
 ),
