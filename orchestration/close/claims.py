@@ -129,7 +129,7 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
             "select procedure_code from rules.rule_bands where is_base union select procedure_code from rules.rule_apcm_levels"
         ).fetchall()
     }
-    hidden = _quarantined_facts(warehouse, practice.practice_id)
+    hidden = _quarantined_facts(warehouse, practice.practice_id, month)
     by_patient: dict[str, list[dict[str, Any]]] = {}
     for code in codes:
         by_patient.setdefault(code["patient_id"], []).append(code)
@@ -162,23 +162,26 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
 ROWS_TOLD = 5
 
 
-def _quarantined_facts(warehouse: duckdb.DuckDBPyConnection, practice_id: str) -> dict[str, str]:
-    """patient_id -> which rows in quarantine may hide a reason not to bill, of those that nobody accepted: table, line and column, no values."""
+def _quarantined_facts(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, str]:
+    """patient_id -> which rows in quarantine may hide a reason not to bill the month, of those that nobody accepted: table, line and column, no values."""
     rows = warehouse.execute(
         """
         select patient_id, table_name, extract_date, line_number, column_name from intermediate.int_quarantined_facts
-        where practice_id = ? and not is_accepted order by patient_id, table_name, extract_date, line_number
+        where practice_id = ? and not is_accepted and (last_month_held is null or last_month_held >= ?)
+        order by patient_id, table_name, extract_date, line_number
         """,
-        [practice_id],
+        [practice_id, month],
     ).fetchall()
     told: dict[str, list[str]] = {}
+    # What a night's services had is in no later file.
+    of_a_night = {patient_id for patient_id, table, *_ in rows if table == "services"}
     for patient_id, table, night, line, column in rows:
         told.setdefault(patient_id, []).append(f"{table} of {night} line {line}" + (f" ({column})" if column else ""))
     return {
         patient_id: "in quarantine: "
         + "; ".join(lines[:ROWS_TOLD])
         + (f"; and {len(lines) - ROWS_TOLD} more" if len(lines) > ROWS_TOLD else "")
-        + ". Land a snapshot without the fault, or accept the row (ccm accept)"
+        + f". Land a snapshot{' (of services: that night again)' if patient_id in of_a_night else ''} without the fault, or accept the row (ccm accept)"
         for patient_id, lines in told.items()
     }
 

@@ -429,17 +429,18 @@ def _kept_back(source: Source, key: list[Any], decision: Row) -> Row | None:
         version = row and row["close_version"]
     if row is None or row["reason"] not in ("claim_error", "quarantined_facts"):
         return None
-    if source.packet is None and row["reason"] == "quarantined_facts" and not _is_hidden(source, practice_id, patient_id):
+    if source.packet is None and row["reason"] == "quarantined_facts" and not _is_hidden(source, *key):
         return None  # mended or accepted since: the next close sends it
     at_stake = Decimal(row["dollars_at_stake"])
     return {"close_version": version, "reason": row["reason"], "detail": row["detail"], "dollars_at_stake": at_stake}
 
 
-def _is_hidden(source: Source, practice_id: str, patient_id: str) -> bool:
+def _is_hidden(source: Source, practice_id: str, patient_id: str, month: date) -> bool:
     return bool(
         source.rows(
-            "select 1 from close_holds where practice_id = ? and patient_id = ? and kind = 'quarantined_row' and not is_accepted limit 1",
-            [practice_id, patient_id],
+            "select 1 from close_holds where practice_id = ? and patient_id = ? and kind = 'quarantined_row' and not is_accepted "
+            "and (last_month_held is null or last_month_held >= ?) limit 1",
+            [practice_id, patient_id, month],
         )
     )
 

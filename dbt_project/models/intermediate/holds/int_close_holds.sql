@@ -74,7 +74,7 @@ holds as (
         patient_id,
         'in quarantine' || coalesce(' for its ' || column_name, '') || ': it may hide a reason not to bill' as explanation,
         true as is_acceptable,
-        cast(null as date) as last_month_held,
+        last_month_held,
         hold_id
     from {{ ref('int_quarantined_facts') }}
 )

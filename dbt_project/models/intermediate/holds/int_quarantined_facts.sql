@@ -1,5 +1,6 @@
--- Rows in quarantine that may hide a reason not to bill a patient: of the snapshot that the patient's facts are taken from. The close holds the claim
--- until the row is mended (a later snapshot without the fault) or accepted.
+-- Rows in quarantine that may hide a reason not to bill a patient: of the snapshot that the patient's facts are taken from, and of every night's services,
+-- among which may be another practice's claim of the month. The close holds the claim until the row is mended (a later snapshot, or that night landed
+-- again, without the fault) or accepted. A night's services are of its month and of those before.
 with quarantined as (
     select
         lake.practice_id,
@@ -12,23 +13,29 @@ with quarantined as (
         lake.file_id
     from {{ from_lake('quarantine') }} as lake
     inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
-    where files.is_in_force and {{ may_forbid('lake') }} and lake.patient_id is not null
+    where files.is_in_force and ({{ may_forbid('lake') }} or lake.table_name = 'services') and lake.patient_id is not null
 ),
 
 named as (
     select
         quarantined.*,
-        {{ hold_id('quarantined.practice_id', "'quarantined_row'", 'quarantined.table_name', "''", "''", 'quarantined.line_number', 'quarantined.sha256') }}
-            as hold_id
+        case when quarantined.table_name = 'services' then {{ month_of('quarantined.extract_date') }} end as last_month_held,
+        -- A snapshot stands for itself, whichever night brought it; of changes the night is part of what they are.
+        {{ hold_id(
+            'quarantined.practice_id', "'quarantined_row'", 'quarantined.table_name', "''",
+            "case when quarantined.table_name = 'services' then cast(quarantined.extract_date as varchar) else '' end",
+            'quarantined.line_number', 'quarantined.sha256'
+        ) }} as hold_id
     from quarantined
     inner join {{ ref('int_patients__current') }} as patients
         on quarantined.practice_id = patients.practice_id and quarantined.patient_id = patients.patient_id
-    inner join {{ ref('int_panel__as_of') }} as as_of
+    left join {{ ref('int_panel__as_of') }} as as_of
         on
             patients.practice_id = as_of.practice_id
             and patients.facts_night = as_of.facts_night
             and quarantined.table_name = as_of.table_name
             and quarantined.extract_date = as_of.extract_date
+    where quarantined.table_name = 'services' or as_of.extract_date is not null
 )
 
 select
@@ -40,6 +47,7 @@ select
     named.column_name,
     named.sha256,
     named.file_id,
+    named.last_month_held,
     named.hold_id,
     acceptances.hold_id is not null as is_accepted,
     acceptances.accepted_by,

@@ -167,17 +167,22 @@ found as (
         held.detail as fact
     from {{ from_configuration('held') }} as held
     inner join stages using (practice_id, patient_id, month)
+    left join (
+        select
+            practice_id,
+            patient_id,
+            max(coalesce(last_month_held, date '9999-12-01')) as last_month_held
+        from {{ ref('int_quarantined_facts') }}
+        where not is_accepted
+        group by practice_id, patient_id
+    ) as facts
+        on held.practice_id = facts.practice_id and held.patient_id = facts.patient_id
     where
         stages.decision = 'claimable'
         and (
             held.reason = 'claim_error'
             -- As long as a row in quarantine hides something and nobody has accepted it.
-            or (
-                held.reason = 'quarantined_facts'
-                and (held.practice_id, held.patient_id) in (
-                    select (facts.practice_id, facts.patient_id) from {{ ref('int_quarantined_facts') }} as facts where not facts.is_accepted
-                )
-            )
+            or (held.reason = 'quarantined_facts' and facts.last_month_held >= held.month)
         )
 ),
 
