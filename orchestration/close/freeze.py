@@ -71,7 +71,9 @@ _QUARANTINED_PRESENCES = """
 _QUARANTINED_FACTS = f"""
     select file_id, practice_id, extract_date, table_name, line_number, column_name, 'in quarantine' as reason, patient_id
     from intermediate.int_quarantined_facts
-    where practice_id = $practice and (last_month_held is null or last_month_held >= $month) and (file_id, line_number) not in (select (file_id, line_number) from ({_QUARANTINED_PRESENCES}))
+    where
+        practice_id = $practice and (last_month_held is null or last_month_held >= $month)
+        and (file_id, line_number) not in (select (file_id, line_number) from ({_QUARANTINED_PRESENCES}))
     order by patient_id, table_name, extract_date, line_number
 """
 _SNAPSHOT = """
