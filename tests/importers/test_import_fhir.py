@@ -119,7 +119,7 @@ def test_coverage_kinds_come_from_type_class_and_payer(tmp_path):
         coverage("ffs", "p1"),
         named("b", "MEDICARE PART B"),
         coverage("ma", "p1", kind=concept(SOPT, "111"), payor=[{"display": "Humana"}], period={"start": "2025-01-01", "end": "2025-12-31"}),
-        named("drug", "Medicare Part D"), named("odd", "Lodge fund"), named("late", "Aetna", start=None),
+        named("drug", "Medicare Part D"), named("odd", "Lodge fund", order=2), named("late", "Aetna", start=None),
         coverage("gone", "p1", kind=concept(SOPT, "2"), status="cancelled"),
         named("never", "QMB", status="entered-in-error"),
     ])  # fmt: skip
@@ -128,10 +128,43 @@ def test_coverage_kinds_come_from_type_class_and_payer(tmp_path):
         ("medicare_part_a", "2013-03-01", ""), ("medicare_part_b", "2013-03-01", ""),
         ("medicare_advantage", "2025-01-01", "2025-12-31"), ("commercial", "", ""), ("medicaid", "2013-03-01", "2026-10-01"),
     }  # fmt: skip
-    assert report.count("Coverage", "type and payer that fhir_words.csv does not know") == 1
+    assert report.count("Coverage", "type and payer that fhir_words.csv does not know, paying after another") == 1
     assert report.count("Coverage", "covers no care that is billed here") == 1
     assert report.count("Coverage", "status entered-in-error") == 1
     assert report.count("Coverage", "no first day: landed without one, to be quarantined") == 1
+
+
+def test_a_payer_that_nobody_knows_is_landed_to_be_quarantined_unless_it_pays_after_another_or_is_long_over(tmp_path):
+    def fund(key: str, **elements) -> dict:
+        return coverage(key, key, kind={"text": "Teamsters Welfare Trust Fund"}, payor=[{"display": "Lodge"}], **elements)
+
+    ended = {
+        "late": {"start": "2024-01-01", "end": "2026-10-31"},
+        "over": {"start": "2024-01-01", "end": "2025-10-31"},
+    }
+    people = ("first", "unsaid", "second", "late", "over", "gone", "draft")
+    house, report = run(tmp_path, [
+        *(patient(key) for key in people), *(fund(key, period=period) for key, period in ended.items()),
+        fund("first", order=1), fund("unsaid"), fund("second", order=2), fund("gone", status="cancelled", order=1), fund("draft", status="draft"),
+    ])  # fmt: skip
+    rows = {row["patient_id"]: row for row in landed(house, "coverages")}
+    assert set(rows) == {"first", "unsaid", "late", "gone"}
+    assert {row["coverage_type"] for row in rows.values()} == {""}  # required: taking in quarantines it, and its claims wait
+    assert rows["first"]["priority"] == "1" and rows["late"]["termination_date"] == "2026-10-31"
+    assert (
+        report.count("Coverage", "type and payer that fhir_words.csv does not know: landed without a kind, to be quarantined") == 4
+    )
+    assert report.count("Coverage", "type and payer that fhir_words.csv does not know, paying after another") == 1
+    assert report.count("Coverage", "type and payer that fhir_words.csv does not know, over for a year") == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Kaiser Permanente Senior Advantage HMO", "AARP MedicareComplete Choice", "Medicare+Choice plan", "UHC Dual Complete", "Blue MAPD", "Molina C-SNP"],
+)  # fmt: skip
+def test_a_plan_of_part_c_is_one_by_the_names_that_such_plans_have(tmp_path, name):
+    house, _ = run(tmp_path, [coverage("ma", "p1", kind={"text": name}, payor=[{"display": name}])])
+    assert [row["coverage_type"] for row in landed(house, "coverages")] == ["medicare_advantage"]
 
 
 def test_every_payer_is_heard_contained_ones_too_and_those_that_cannot_be_found_are_counted(tmp_path):
@@ -443,6 +476,19 @@ def test_stays_are_inpatient_skilled_nursing_or_hospice_and_an_emergency_is_none
     ]  # fmt: skip
     assert report.count("Encounter", "neither a visit in the office nor a stay, and without a procedure code") == 1
     assert report.count("Encounter", "status planned: has not taken place") == 1
+
+
+def test_the_letters_of_hl7_version_2_say_what_kind_of_encounter_it_is(tmp_path):
+    def lettered(letter: str, **elements) -> dict:
+        return encounter(letter, "p1", "2026-10-01") | {
+            "class": {"system": "http://terminology.hl7.org/CodeSystem/v2-0004", "code": letter}, "type": [concept(text="Stay or visit")], **elements,
+        }  # fmt: skip
+
+    nursing = {"id": "nursing", "type": [concept(text="Skilled nursing facility")]}
+    house, report = run(tmp_path, [*map(lettered, "IOEPU"), lettered("I", **nursing)])
+    assert {(row["stay_id"], row["stay_type"]) for row in landed(house, "stays")} == {("I", "inpatient"), ("nursing", "snf_part_a")}
+    assert [row["appointment_id"] for row in landed(house, "appointments")] == ["Encounter-O"]
+    assert report.count("Encounter", "class that fhir_words.csv does not know") == 1
 
 
 def test_consents_and_care_plans_say_only_what_the_resource_says(tmp_path):

@@ -262,7 +262,10 @@ select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, cover
     case
         when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
         when coalesce(coverage_of(c.said), '') = 'none' then 'covers no care that is billed here'
-        when coverage_of(c.said) is null then 'type and payer that fhir_words.csv does not know'
+        -- what nobody knows and may pay before Medicare, or in its place, waits; what pays after it takes nothing away
+        when coverage_of(c.said) is null and c.priority > 1 then 'type and payer that fhir_words.csv does not know, paying after another'
+        when coverage_of(c.said) is null and try_cast(termination_date as date) < getvariable('night') - interval 1 year
+            then 'type and payer that fhir_words.csv does not know, over for a year'
         else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
     end as reason
 from named c left join ends_Coverage e on e.id = c.id
@@ -523,7 +526,8 @@ EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
     "coverages": (
         ("Coverage",),
         """
-        with kinds as (select *, unnest(string_split(kinds, ';')) as coverage_type from judged_Coverage where reason is null)
+        -- of a kind that nobody knows: landed without one, so that the row is quarantined and its claims wait
+        with kinds as (select *, unnest(string_split(coalesce(kinds, ''), ';')) as coverage_type from judged_Coverage where reason is null)
         select patient_id, coverage_type,
             case when coverage_type in ('medicare_part_a', 'medicare_part_b') then coalesce(mbi, member_id) else member_id end as member_id,
             priority, day_of(period_start) as effective_date,
@@ -701,6 +705,9 @@ select 'references', 'to a practitioner who is not in the export, or cannot be r
     union all select unnest(member_refs) from Consent where not is_deleted
     union all select unnest(general_practitioner_refs) from Patient where not is_deleted
 ) where ref not in (select ref from member_refs) and ref not in (select ref from targets)
+union all
+select 'Coverage', 'type and payer that fhir_words.csv does not know: landed without a kind, to be quarantined', count(*)
+from judged_Coverage where reason is null and kinds is null
 union all
 select 'references', 'to a payer who is not in the export, or cannot be resolved', count(*) from (
     select unnest(list_concat(payor_refs, lost_payors)) as ref from Coverage where not is_deleted
