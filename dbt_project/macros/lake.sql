@@ -68,8 +68,9 @@
 {#- Rows of a change extract: the newest of each key is current (newest updated_at, then the later night, then the later line); is_only: no other row
     has its key. Most keys have one row: only rows whose keys have the same number as another row's are put in an order. On a night that recomputes
     what it touches: of the keys in touched files the rows that these bring, and those that are known from other files. The rows are looked up by their
-    place: reading the keys alone is a fraction of reading everything; `known` is a relation that has them already. -#}
-{% macro change_rows(table, key, columns, touched=none, known=none) -%}
+    place: reading the keys alone is a fraction of reading everything; `known` is a relation that has them already. `taken_back`: what a row says that only
+    takes back what its key said before (a mapping's `withdraw`). Where all rows of a key do, there was nothing to take back, and none is current. -#}
+{% macro change_rows(table, key, columns, touched=none, known=none, taken_back=none) -%}
     {%- set touched = touched or 'landed_' ~ table -%}
     {#- Asked for on every night, so that dbt knows of the edge. -#}
     {%- set of_touched_keys = only_touched(touched, 'the_known') -%}
@@ -114,6 +115,9 @@
             landed.file_id,
             landed.line_number,
             row_number() over newest_first as place,
+            {%- if taken_back %}
+            bool_and({{ taken_back }}) over (partition by landed.practice_id, landed.{{ key }}) as is_nothing,
+            {%- endif %}
             count(*) over (partition by landed.practice_id, landed.{{ key }}) as rows_of_key
         from landed
         inner join alike on hash(landed.practice_id, landed.{{ key }}) = alike.key_number
@@ -125,7 +129,7 @@
 
     select
         landed.*,
-        coalesce(versions.place = 1, true) as is_current,
+        coalesce(versions.place = 1, true){% if taken_back %} and not coalesce(versions.is_nothing, {{ taken_back }}){% endif %} as is_current,
         coalesce(versions.rows_of_key = 1, true) as is_only
     from landed
     left join versions

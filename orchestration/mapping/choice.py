@@ -69,7 +69,7 @@ class MappedTable:
         named: dict[str, None] = {}
         for row in self.variants:
             made = row.each.name if row.each else None
-            reads = [*([row.each.source] if row.each else []), *row.keep, *row.drop]
+            reads = [*([row.each.source] if row.each else []), *row.keep, *row.drop, *row.any_of, *row.any_too, *row.withdraw]
             reads += [name for rule in row.columns.values() for name in rule.reads()]
             named |= dict.fromkeys(name for name in reads if name != made)
         optional = self.loaded.mapping.optional

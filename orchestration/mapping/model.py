@@ -14,6 +14,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_valida
 from orchestration.contracts import NOTE, Column, ExtractContract, extract_contracts
 from orchestration.mapping.forms import DURATIONS, INSTANT_WORDS, file_form, time_form
 
+# How a version of a key says that there is nothing any more, by table: the columns that say it. No rule knows the word itself, as in what the FHIR importer
+# lands; a time entry of which all versions are such is none (staging).
+WITHDRAWN = {
+    "time_entries": {"activity": "WITHDRAWN", "voided": "true"},
+    "services": {"procedure_code": "WITHDRAWN"},
+    "appointments": {"status": "cancelled"},
+}
 NIGHT = "(night)"  # stands in the place of a column's name for the night the file is of
 AS_IT_IS = "as_is"
 _TEMPLATE = re.compile(r"\{([^{}]+)\}")
@@ -206,6 +213,14 @@ Rule = Annotated[ColumnRule, BeforeValidator(_one_column)]
 Filter = dict[str, Texts]
 
 
+def _checked_filters(filters: Filter) -> Filter:
+    for words in filters.values():
+        for word in words:
+            if is_pattern(word):
+                _checked_pattern(word[1:-1])
+    return filters
+
+
 class Each(_Strict):
     """Makes one row of each part of a column, which is called `name` then."""
 
@@ -215,34 +230,40 @@ class Each(_Strict):
 
 
 class RowRule(_Strict):
-    """One row that a line gives: which lines give it, and its columns. `keep`: every column named has one of the words; `drop`: none has."""
+    """One row that a line gives: which lines give it, and its columns. `keep`: every column named has one of the words; `drop`: none has;
+    `any_of`: one of these columns at least is filled."""
 
     keep: Filter = Field(default_factory=dict)
     drop: Filter = Field(default_factory=dict)
+    any_of: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     each: Each | None = None
     columns: dict[str, Rule] = Field(default_factory=dict)
 
-    @field_validator("keep", "drop")
-    @classmethod
-    def _expressions(cls, filters: Filter) -> Filter:
-        for words in filters.values():
-            for word in words:
-                if is_pattern(word):
-                    _checked_pattern(word[1:-1])
-        return filters
+    _expressions = field_validator("keep", "drop")(_checked_filters)
 
 
 class Variant(RowRule):
-    """A row that a line may give, whole. `keep_too`: what the table keeps of columns of which the row has a `keep` of its own; both must hold."""
+    """A row that a line may give, whole. `keep_too`: what the table keeps of columns of which the row has a `keep` of its own; both must hold.
+    `any_too`: the table's `any_of` beside the row's own. `takes_back`: what is set aside takes back what its key said before, as what `withdraw` names does."""
 
     keep_too: Filter = Field(default_factory=dict)
+    any_too: tuple[str, ...] = ()
+    withdraw: Filter = Field(default_factory=dict)
+    takes_back: bool = False
 
 
 class TableRule(RowRule):
-    """How a table's rows come out of the file. With `rows` a line gives several; what stands beside them holds for all of them."""
+    """How a table's rows come out of the file. With `rows` a line gives several; what stands beside them holds for all of them.
+
+    In a table whose rows are versions of one another, a line that gives no row leaves the version before it in force. So there `withdraw` names the lines
+    that take back what their key said before, and `set_aside` says what those are that `keep` and `drop` leave out."""
 
     file: str | None = None
     rows: Annotated[tuple[RowRule, ...], Field(max_length=100)] = ()
+    withdraw: Filter = Field(default_factory=dict)
+    set_aside: Literal["other_things", "withdrawn"] | None = None
+
+    _withdrawn = field_validator("withdraw")(_checked_filters)
 
     def variants(self) -> tuple[Variant, ...]:
         """The rows that a line may give."""
@@ -254,8 +275,12 @@ class TableRule(RowRule):
                     column: tuple(dict.fromkeys((*self.drop.get(column, ()), *row.drop.get(column, ()))))
                     for column in {**self.drop, **row.drop}
                 },
+                any_of=row.any_of,
+                any_too=self.any_of,
                 each=row.each or self.each,
                 columns={**self.columns, **row.columns},
+                withdraw=self.withdraw,
+                takes_back=self.set_aside == "withdrawn",
             )
             for row in self.rows or (RowRule(),)
         )
@@ -332,6 +357,7 @@ def faults(mapping: Mapping) -> Iterator[tuple[tuple[str | int, ...], str]]:
             yield from _column_faults(contract, row.columns, (*place, "rows", number, "columns"))
         if table.rows and any(NOTE in row.columns for row in table.variants()):
             yield place, f"{NOTE} goes with one row a line: a note's text is measured while it is read, and never kept"
+        yield from _version_faults(contract, table, place)
         for number, row in enumerate(table.variants()):
             where = (*place, "rows", number) if table.rows else place
             for kept, words in row.keep_too.items():
@@ -343,6 +369,48 @@ def faults(mapping: Mapping) -> Iterator[tuple[tuple[str | int, ...], str]]:
             for column in contract.columns:
                 if column.required and column.name not in row.columns:
                     yield where, f"{name} wants {column.name}, and no column of the export becomes it; add it to columns"
+
+
+def _version_faults(
+    contract: ExtractContract, table: TableRule, place: tuple[str | int, ...]
+) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """What is set aside where rows are versions of one another: the version before it would stay in force, and be billed, in silence."""
+    name = contract.table
+    said = [key for key in ("withdraw", "set_aside") if getattr(table, key)]
+    if contract.ordered_by is None:
+        for key in said:
+            yield (
+                (*place, key),
+                f"{name}: its rows are no versions of one another, so that what is not there any more is gone; use drop",
+            )
+        return
+    takes_back = "withdraw" if table.withdraw else "set_aside" if table.set_aside == "withdrawn" else None
+    if takes_back and name not in WITHDRAWN:
+        yield (
+            (*place, takes_back),
+            f"{name}: what was landed of it cannot be taken back; write drop, with set_aside: other_things beside it",
+        )
+    if table.set_aside == "withdrawn" and table.rows:
+        yield (
+            (*place, "set_aside"),
+            f"{name}: of a line of several rows one would take back another; name the lines that take back in withdraw, and write set_aside: other_things",
+        )
+    if table.set_aside is not None:
+        return
+    for key in ("keep", "drop", "any_of"):
+        for number, row in enumerate([table, *table.rows]):
+            if getattr(row, key):
+                yield (
+                    (*place, *(("rows", number - 1) if number else ()), key),
+                    f"{name}: rows are versions of one another, and a line that {key} sets aside would leave the version before it in force; "
+                    + (
+                        "name lines that take back what their key said before in withdraw (instead of drop), and "
+                        if name in WITHDRAWN
+                        else ""
+                    )
+                    + "write set_aside: other_things where no line that is set aside is ever a version of one that is kept"
+                    + (", or set_aside: withdrawn where all of them may be" if name in WITHDRAWN and not table.rows else ""),
+                )
 
 
 def _meet(one: str, other: str) -> bool:
@@ -362,7 +430,14 @@ def _alike(mapping: Mapping) -> Iterator[tuple[tuple[str | int, ...], str]]:
     for table, rule in mapping.tables.items():
         seen: dict[str, str] = {}
         for row in rule.variants():
-            named = [*row.keep, *row.drop, *(name for one in row.columns.values() for name in one.reads())]
+            named = [
+                *row.keep,
+                *row.drop,
+                *row.any_of,
+                *row.any_too,
+                *row.withdraw,
+                *(name for one in row.columns.values() for name in one.reads()),
+            ]
             for name in [*named, *([row.each.source, row.each.name] if row.each else [])]:
                 if seen.setdefault(name.casefold(), name) != name:
                     yield (

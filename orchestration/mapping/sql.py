@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from orchestration.contracts import NOTE, ExtractContract
+from orchestration.contracts import NOTE, Column, ExtractContract
 from orchestration.mapping.forms import INSTANT_WORDS, ZONE_NAMES, time_form
-from orchestration.mapping.model import AS_IT_IS, NIGHT, ColumnRule, Each, Variant, is_pattern
+from orchestration.mapping.model import AS_IT_IS, NIGHT, WITHDRAWN, ColumnRule, Each, Variant, is_pattern
 from orchestration.take_in import typed
 from orchestration.take_in.reader import OF_EXPORT
 from orchestration.take_in.typed import TOLD_FIRST, literal, name
@@ -26,9 +26,12 @@ _YEARS = "between 1850 and 2199"  # whatever is read as another year has been re
 _NUMBER = r"(\d+|\d{1,3}(,\d{3})+)(\.\d+)?"
 _UNITS = (("h|hr|hrs|hour|hours", 3600), ("m|min|mins|minute|minutes", 60), ("s|sec|secs|second|seconds", 1))
 _MEND_ROW = "correct the row, or teach the mapping this form, and land the file again"
+_MEND_BLANK = "correct the row, or write blank: '' in the mapping where this means none, and land the file again"
 _UNKNOWN_WORD = "not one of the words that the mapping keeps or drops"
 _MAY_SAY_DECEASED = " (it may say deceased_date)"
 _MEND_WORD = "add the word to the mapping, or correct the row, and land the file again"
+# What a version that takes back says where a word of the contract's must stand and the line's own cannot be read.
+_NOBODYS = {"program": "other", "entry_method": "manual", "billed_by": "own_practice"}
 
 
 def line_of(line_number: int) -> int:
@@ -63,15 +66,23 @@ def query(contract: ExtractContract, variants: Sequence[Variant], source: str, n
     `zone`: of times without an offset. Every line comes out at least once.
     """
     return " union all by name ".join(
-        f"({_variant(contract, row, number, source, night, zone)})" for number, row in enumerate(variants)
+        f"({_variant(contract, row, number if len(variants) > 1 else None, source, night, zone)})"
+        for number, row in enumerate(variants)
     )
 
 
-def _variant(contract: ExtractContract, row: Variant, number: int, source: str, night: str, zone: str) -> str:
+def _variant(contract: ExtractContract, row: Variant, place_of_row: int | None, source: str, night: str, zone: str) -> str:
+    """`place_of_row`: which of the rows of a line; None where it is the only one."""
+    number = place_of_row or 0
     rules = [(column.name, row.columns[column.name]) for column in contract.columns if column.name in row.columns]
-    taken, pieces, turned, told_first, further = [], [], [], [], []
+    kept, unknown = _kept(row)
+    withdrawn = _withdrawn(row, kept)
+    kinds = {column.name: column for column in contract.columns}
+    taken, pieces, turned = [], [], []
+    told_first: list[tuple[str, str, str]] = []
+    further: list[tuple[str, str, str]] = []
     for place, (column, rule) in enumerate(rules):
-        faults = told_first if column == TOLD_FIRST else further
+        found: list[tuple[str, str, str]] = []
         is_note = column == NOTE
         taken.append(f"{_taken(rule, night, is_note)} as q{place}")
         pieces.append(f"{_pieces(rule, f'q{place}', is_note)} as r{place}")
@@ -80,22 +91,45 @@ def _variant(contract: ExtractContract, row: Variant, number: int, source: str, 
         shown = literal(label(rule))
         if rule.pattern is not None:
             whole = _part(rule, f"q{place}")
-            faults.append((f"{whole} is not null and not regexp_matches({whole}, {literal(rule.pattern)})", shown, literal(
+            found.append((f"{whole} is not null and not regexp_matches({whole}, {literal(rule.pattern)})", shown, literal(
                 becomes(f"not of the form that the mapping's pattern wants; {_MEND_ROW}", column))))  # fmt: skip
         if made.is_bad is not None:
-            faults.append((f"r{place} is not null and ({made.is_bad})", shown, literal(becomes(made.reason, column))))
-    kept, unknown = _kept(row)
+            found.append((f"r{place} is not null and ({made.is_bad})", shown, literal(becomes(made.reason, column))))
+        if kinds[column].kind != "text" or kinds[column].vocabulary:
+            found += [
+                (condition, shown, literal(becomes(reason, column))) for condition, reason in _lost(rule, f"q{place}", f"r{place}")
+            ]
+        # Of several rows each has its own words for what it lacks: judging would tell it in those of the first.
+        if place_of_row is not None and kinds[column].required:
+            found.append((f"v{place} is null", shown, literal(becomes(typed.EMPTY, column))))
+        # Of a line that takes back, what must be read is what it takes back, and when.
+        if withdrawn and column not in (*contract.key, contract.ordered_by):
+            found = [(f"not is_withdrawn and ({condition})", shown, reason) for condition, _, reason in found]
+        (told_first if column == TOLD_FIRST else further).extend(found)
     # Of a status that nobody knows one may be `Deceased`, and the patient's last good row says living.
     may_say = _MAY_SAY_DECEASED if TOLD_FIRST in contract.names else ""
     words = [(condition, literal(column), literal(f"{_UNKNOWN_WORD}{may_say}; {_MEND_WORD}")) for column, condition in unknown]
+    if withdrawn:
+        words = [(f"not is_withdrawn and ({condition})", column, reason) for condition, column, reason in words]
     faults = [*told_first, *words, *further]
     texts = {column: f"v{place}" for place, (column, _) in enumerate(rules)}
+    wanted = "is_wanted"
+    if withdrawn:
+        # What has no key takes nothing back, and without its time nobody knows what came after what.
+        there = [
+            f"q{place} is not null" for place, (column, _) in enumerate(rules) if column in (*contract.key, contract.ordered_by)
+        ]
+        wanted = f"case when is_withdrawn then {' and '.join(there)} else is_wanted end"
+        texts = {
+            column: f"case when is_withdrawn then {_in_its_place(contract, kinds[column], texts, night)} else {text} end"
+            for column, text in texts.items()
+        }
     reasons = " ".join(f"when {condition} then {reason}" for condition, _, reason in faults)
     named = " ".join(f"when {condition} then {shown}" for condition, shown, _ in faults)
     start, part = _each(row.each, number, source)
     return f"""
 with lines as ({start}),
-taken as (select *, {kept} as is_wanted{_more(taken)} from lines),
+taken as (select *, {kept} as is_wanted{f", {withdrawn} as is_withdrawn" if withdrawn else ""}{_more(taken)} from lines),
 pieces as (select *{_more(pieces)} from taken),
 turned as (select *{_more(turned)} from pieces)
 select
@@ -103,9 +137,67 @@ select
     line_number,
     case when fault is not null then fault {reasons} end as fault,
     case when fault is not null then null {named} end as fault_column,
-    case when fault is not null then {"is_first" if number == 0 else "false"} else is_wanted and has_part end as is_kept,
+    case when fault is not null then {"is_first" if number == 0 else "false"} else {wanted} and has_part end as is_kept,
     {typed.staging(contract, texts)}
 from turned"""
+
+
+def _withdrawn(row: Variant, kept: str) -> str | None:
+    """Whether a line takes back what its key said before; None where the mapping says of none that it does."""
+    named = [_is(_clean(of_export(column)), words) for column, words in row.withdraw.items()]
+    if row.takes_back:
+        return " or ".join([*named, f"not ({kept})"])
+    if not named:
+        return None
+    others = [f"not {_is(_clean(of_export(column)), words)}" for column, words in row.drop.items()]
+    return " and ".join([f"({' or '.join(named)})", *others])
+
+
+def _in_its_place(contract: ExtractContract, column: Column, texts: dict[str, str], night: str) -> str:
+    """What a version that takes back says in a column: the line's own where it can be read, so that it is seen where the version before it was."""
+    text = texts[column.name]
+    if column.name in (*contract.key, contract.ordered_by):
+        return text
+    if (said := WITHDRAWN[contract.table].get(column.name)) is not None:
+        return literal(said)
+    instead = "null::varchar"
+    if column.required:
+        instead = {
+            "text": literal("WITHDRAWN"), "date": literal(night), "instant": texts[contract.ordered_by or ""], "integer": "'0'", "boolean": "'false'",
+        }[column.kind] if column.vocabulary is None else literal(_NOBODYS.get(column.name, column.vocabulary[-1]))  # fmt: skip
+    is_read = f"{text} is not null"
+    if column.vocabulary is not None:
+        is_read = f"coalesce({text} in ({', '.join(map(literal, column.vocabulary))}), false)"
+    elif column.kind == "instant":
+        head = f"left({text}, 19)"
+        is_read = (
+            f"coalesce(try_cast({head} as timestamp)::varchar = replace({head}, 'T', ' ') "
+            f"and regexp_full_match(substr({text}, 20), '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?'), false)"
+        )
+    elif column.kind == "date":
+        is_read = f"coalesce(try_cast({text} as date)::varchar = {text}, false)"
+    elif column.kind == "integer":
+        is_read = f"coalesce(regexp_full_match({text}, '[+-]?[0-9]+') and try_cast({text} as bigint) is not null, false)"
+    elif column.kind == "boolean":
+        is_read = f"coalesce({text} in ('true', 'false'), false)"
+    return f"case when {is_read} then {text} else {instead} end"
+
+
+def _lost(rule: ColumnRule, text: str, left: str) -> list[tuple[str, str]]:
+    """(condition, reason) of what is there and would become nothing: a fact that nobody could read is no fact that is not there. `blank: ""` says
+    that it is none. (A part that a split does not find and a group that a pattern need not have say so by themselves.)"""
+    if rule.blank == "":
+        return []
+    lost = []
+    if rule.template is not None:
+        pieces = [piece for piece in re.findall(r"\{([^{}]+)\}", rule.template) if piece != NIGHT]
+        some = " or ".join(f"{_clean(of_export(piece))} is not null" for piece in pieces)
+        if len(pieces) > 1:
+            lost.append((f"{text} is null and ({some})", f"only a part of it is there; {_MEND_BLANK}"))
+    if rule.remove is not None or rule.digits:
+        before = _patterned(rule, text)
+        lost.append((f"{left} is null and {before} is not null", f"nothing of what is there can be used; {_MEND_BLANK}"))
+    return lost
 
 
 def _more(parts: Sequence[str]) -> str:
@@ -163,10 +255,15 @@ def _part(rule: ColumnRule, text: str) -> str:
     return text if rule.split is None else _clean(f"string_split({text}, {literal(rule.split.by)})[{rule.split.part}]")
 
 
-def _pieces(rule: ColumnRule, text: str, is_note: bool) -> str:
+def _patterned(rule: ColumnRule, text: str) -> str:
     made = _part(rule, text)
     if rule.pattern is not None:
         made = _clean(f"regexp_extract({made}, {literal(rule.pattern)}, {re.compile(rule.pattern).groups})")
+    return made
+
+
+def _pieces(rule: ColumnRule, text: str, is_note: bool) -> str:
+    made = _patterned(rule, text)
     if rule.remove is not None:
         made = _clean(f"translate({made}, {literal(rule.remove)}, '')")
     if rule.digits:
@@ -240,6 +337,9 @@ def _kept(row: Variant) -> tuple[str, list[tuple[str, str]]]:
         else:
             conditions.append(is_kept)
     conditions += [f"not {_is(_clean(of_export(column)), words)}" for column, words in row.drop.items()]
+    for columns in (row.any_of, row.any_too):
+        if columns:
+            conditions.append(f"coalesce({', '.join(_clean(of_export(column)) for column in columns)}) is not null")
     return " and ".join(conditions) or "true", unknown
 
 

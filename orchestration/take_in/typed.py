@@ -16,6 +16,7 @@ TOLD_FIRST = "deceased_date"
 SAYS_DECEASED = "(the row says deceased_date)"
 """In the reason of a row of `patients` that is at fault elsewhere and has a day of death: the last good row, which stands, may say living. No value."""
 NEXT_STEP = "; correct the row and land the file again"
+EMPTY = f"required and empty{NEXT_STEP}"
 
 
 def literal(text: str) -> str:
@@ -61,7 +62,7 @@ def reasons(contract: ExtractContract) -> list[tuple[int, str, str]]:
     found = []
     for place, column in enumerate(contract.columns, 1):
         if column.required:
-            found.append((2 * place, column.name, f"required and empty{NEXT_STEP}"))
+            found.append((2 * place, column.name, EMPTY))
         if (wanted := _wanted(column)) is not None:
             found.append((2 * place + 1, column.name, wanted + NEXT_STEP))
     return found

@@ -97,6 +97,39 @@ def test_what_a_rule_cannot_read_is_a_fault_of_the_exports_column(column, rule, 
     assert turned(column, rule, [value, None]) == [(None, "X"), (None, GOOD)]
 
 
+def test_what_is_there_and_would_become_nothing_is_a_fault_unless_the_target_is_text_or_the_mapping_says_that_it_is_none():
+    died = {"from": "X", "digits": True, "date": "YYYYMMDD"}
+    assert turned("deceased_date", died, ["yes (day not known)", "2026-01-05", " ", None], "patients") == [
+        (None, "X"), ("2026-01-05", GOOD), (None, GOOD), (None, GOOD),
+    ]  # fmt: skip
+    assert turned("deceased_date", {**died, "blank": ""}, ["-"], "patients") == [(None, GOOD)]
+    assert turned("started_at", {"from": "X", "remove": "-", "instant": "unix"}, ["--", None]) == [(None, "X"), (None, GOOD)]
+    assert turned("voided", {"from": "X", "remove": "-", "filled": "true", "blank": "false"}, ["-", "7", None]) == [
+        ("false", "X"), ("true", GOOD), ("false", GOOD),
+    ]  # fmt: skip
+    assert turned("program", {"from": "X", "digits": True, "words": {"1": "ccm"}}, ["one"]) == [(None, "X")]
+    assert turned("note_id", {"from": "X", "digits": True}, ["none"]) == [(None, GOOD)]
+
+
+def test_a_template_of_which_only_a_part_is_there_is_a_fault_unless_the_target_is_text_or_the_mapping_says_that_it_is_none():
+    # Y is filled on every line.
+    day = {"template": "{X}/{Y}", "date": "M/D/YYYY"}
+    assert turned("last_reviewed_on", day, [None], "care_plans") == [(None, "X, Y")]
+    assert turned("started_at", {"template": "{X} {Y}", "instant": "MM/DD/YYYY HH:mm"}, [None]) == [(None, "X, Y")]
+    assert turned("started_at", {"template": "{X} {Y}", "instant": "MM/DD/YYYY HH:mm", "blank": ""}, [None]) == [(None, GOOD)]
+    assert turned("started_at", {"template": "{(night)} {X}", "instant": "YYYY-MM-DD HH:mm"}, [None, "10:00"]) == [
+        (None, GOOD), ("2026-02-03T10:00:00", GOOD),
+    ]  # fmt: skip
+    assert turned("note_id", {"template": "{X}-{Y}"}, [None, "a"]) == [(None, GOOD), ("a-y", GOOD)]
+
+
+def test_a_part_that_a_split_does_not_find_and_a_group_that_a_pattern_need_not_have_are_none():
+    end = {"from": "X", "split": {"by": "-", "part": 2}, "instant": "MM/DD/YYYY HH:mm"}
+    assert turned("ended_at", end, ["02/03/2026 10:00-"]) == [(None, GOOD)]
+    since = {"from": "X", "pattern": r"^[^(]*(?:\((.*)\))?$", "date": "MM/DD/YYYY"}
+    assert turned("recorded_date", since, ["I10", "I10 (01/05/2026)"], "conditions") == [(None, GOOD), ("2026-01-05", GOOD)]
+
+
 FORMS = {
     "MM/DD/YYYY": "%m/%d/%Y", "DD-MMM-YYYY": "%d-%b-%Y", "YYYYMMDD": "%Y%m%d", "MMMM DD, YYYY": "%B %d, %Y",
 }  # fmt: skip

@@ -22,7 +22,7 @@ from orchestration.take_in import lake, reader
 from orchestration.take_in.landing import discover
 from tests.take_in.conftest import CHICAGO, csv_of, row
 
-from .conftest import MappedHome
+from .conftest import MappedHome, shipped
 
 PLANS = """
 system: plans of another system
@@ -217,6 +217,55 @@ def test_what_stands_beside_rows_holds_for_each_also_for_a_column_that_the_row_n
     ]  # fmt: skip
     # What a row neither keeps nor drops, all told, waits.
     assert [(line, column) for line, column, _, _ in reasons(home)] == [(5, "State"), (8, "State")]
+
+
+PANEL = (
+    "MRN,MBI,Medicare Priority,Part A Eff,Part A Term,Part B Eff,Part B Term,MA Plan,MA Member Id,MA Eff,MA Term,QMB,QMB Eff,QMB Term,"
+    "Other Plan,Other Member Id,Other Priority,Other Eff,Other Term"
+)
+
+
+def test_a_plan_without_a_name_is_landed_or_waits_where_anything_else_is_said_of_it(home):
+    def line(mrn: str, **said: str) -> str:
+        given = dict.fromkeys(PANEL.split(","), "") | {"MRN": mrn, "Part B Eff": "01/01/2020", "QMB": "N"}
+        return "\t".join((given | {key.replace("_", " "): value for key, value in said.items()}).values()) + "\n"
+
+    panel = (
+        shipped("panel_report").split("  patients:")[0]
+        + "  coverages:"
+        + shipped("panel_report").split("  coverages:")[1].split("  conditions:")[0]
+    )
+    home.write("panel", panel)
+    lines = [
+        line("1", MA_Member_Id="H123", MA_Eff="01/01/2026"), line("2", MA_Member_Id="H123"), line("3", Other_Priority="1", Other_Eff="01/01/2026"),
+        line("4", Part_B_Eff="", Part_B_Term="01/31/2026"), line("5"),
+    ]  # fmt: skip
+    home.drop("CCM_Panel_2026-02-01.txt", PANEL.replace(",", "\t") + "\n" + "".join(lines))
+    home.take_in(mapped=home.chosen(coverages="panel"))
+    assert home.ask(
+        "select patient_id, coverage_type, effective_date from {coverages} where coverage_type <> 'medicare_part_b'"
+    ) == [("000001", "medicare_advantage", date(2026, 1, 1))]
+    # Each row that a line gives is told in its own columns.
+    assert [(number, column, why.split(";")[0]) for number, column, why, _ in reasons(home)] == [
+        (3, "MA Eff", "required and empty (it becomes effective_date)"), (4, "Other Plan", "required and empty (it becomes coverage_type)"),
+        (5, "Part B Eff", "required and empty (it becomes effective_date)"),
+    ]  # fmt: skip
+    assert home.ask("select count(*) from {coverages} where coverage_type = 'medicare_part_b'") == [(4,)]
+
+
+def test_a_line_is_wanted_where_one_of_several_columns_is_filled_beside_what_the_table_wants(home):
+    text = PROBLEMS.replace("    keep: {State", "    any_of: MRN\n    keep: {State").replace(
+        '      - keep: {State: ["/o/"]}', "      - any_of: [Kind, Note]"
+    )
+    home.write("problems", text)
+    home.drop("problems.csv", "MRN,Code,Kind,State,Note\np1,I10,,open,\np1,E119,,open,x\n,J449,Own,open,x\np1,F329,Own,open,\n")
+    home.take_in(mapped=home.chosen(conditions="problems"))
+    assert home.ask("select condition_id from {conditions} order by all") == [
+        ("p1-E119",),
+        ("p1-F329",),
+        ("p1-F329-Own",),
+        ("p1-I10",),
+    ]
 
 
 MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"

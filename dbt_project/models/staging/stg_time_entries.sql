@@ -9,7 +9,7 @@ with landed_entries as (
             'entry_id', 'patient_id', 'member_id', 'program', 'activity', 'started_at', 'ended_at',
             'duration_seconds', 'entry_method', 'face_to_face', 'note_id', 'note_length', 'note_sha256',
             'recorded_at', 'updated_at', 'voided'
-        ], touched='entries', known=ref('touched_entries__known')
+        ], touched='entries', known=ref('touched_entries__known'), taken_back="landed.voided and landed.activity = 'WITHDRAWN'"
     ) }}
 ),
 
