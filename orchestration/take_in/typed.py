@@ -114,7 +114,9 @@ def judging(contract: ExtractContract, source: str) -> str:
             f"else nullif(regexp_extract(substr({c}, 17), '(Z|[+-][0-9]{{2}}(:?[0-9]{{2}})?)$'), '') end as {sign}"
         )
         offsets.append(f"{_offset_seconds(sign, time)} as {name('offset ' + column)}")
-    values, told_first, faults = [], [], []
+    values: list[str] = []
+    told_first: list[str] = []
+    faults: list[str] = []
     for place, held in enumerate(contract.columns, 1):
         if held.name == NOTE:
             values += [f"p.{stored}" for stored, _ in NOTE_STORED]
