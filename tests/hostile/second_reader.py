@@ -159,6 +159,7 @@ def _contradicts_itself(raw: bytes) -> bool:
 def _parquet_rows(raw: bytes, table: str) -> list[tuple[int, list[Any]]]:
     try:
         held = pq.read_table(io.BytesIO(raw))
+        held = held.rename_columns([name.strip(" \t") for name in held.column_names])
         known = [f for f in held.schema if f.name in COLUMNS[table]]
     except (pa.ArrowException, OSError, ValueError):
         raise Unsaid from None
