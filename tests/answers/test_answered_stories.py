@@ -89,7 +89,8 @@ def closed(house: House, **files: str) -> None:
 
 
 HIDDEN = (
-    "create table close_holds as select 'north' as practice_id, 'P1' as patient_id, 'quarantined_row' as kind, {} as is_accepted"
+    "create table close_holds as select 'north' as practice_id, 'P1' as patient_id, 'quarantined_row' as kind, {} as is_accepted, "
+    "cast(null as date) as last_month_held"
 )
 
 

@@ -178,7 +178,7 @@ def test_an_old_log_of_calls_refuses_no_close(table, refuses):
         "create table staging.stg_practices as select 'north' as practice_id, date '2026-09-01' as first_night, date '2026-11-03' as newest_night"
     )
     con.execute(
-        "create table staging.stg_files as select 'north' as practice_id, $1 as table_name, 'accepted' as outcome, date '2026-10-30' as extract_date",
+        "create table staging.stg_files as select 'north' as practice_id, $1 as table_name, true as is_in_force, date '2026-10-30' as extract_date",
         [table],
     )
     said = _by_completeness(_seen(con, [NORTH.practice_id], date(2026, 10, 1)), NORTH, date(2026, 10, 1))
