@@ -189,8 +189,8 @@
 
 {#- What of the quarantine may hide a reason not to bill. A patient keeps the last good row, and that one says living of who may be dead: where the day
     of death cannot be read, by its own name or (of a mapped file) as what a column of the export becomes, or nothing of the row can; where the row has such
-    a day and is at fault elsewhere, or has a status that its mapping neither keeps nor drops (both: orchestration/take_in). Of a packet, what was frozen as
-    such. -#}
+    a day and is at fault elsewhere, or has a status that its mapping neither keeps nor drops. The reason says so: `(it becomes deceased_date)`, `(the row
+    says deceased_date)`, `(it may say deceased_date)` (orchestration/mapping/sql.py, orchestration/take_in/typed.py). Of a packet, what was frozen as such. -#}
 {% macro may_forbid(quarantine) -%}
     (
         {{ quarantine }}.table_name in {{ deciding_panel_tables() }}
@@ -199,9 +199,7 @@
             and (
                 {{ quarantine }}.column_name is null
                 or {{ quarantine }}.column_name = 'deceased_date'
-                or {{ quarantine }}.reason like '%(it becomes deceased_date)%'
-                or {{ quarantine }}.reason like '%(the row says deceased_date)%'
-                or {{ quarantine }}.reason like '%(it may say deceased_date)%'
+                or {{ quarantine }}.reason like '% deceased_date)%'
                 or {{ quarantine }}.reason = 'in quarantine'
             )
         )

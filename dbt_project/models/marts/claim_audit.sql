@@ -56,27 +56,13 @@ duplicates as (
 -- Whose a claim is, by the number that it went out under and by every one that its patient has now.
 identities as (
     select
-        practice_id,
-        patient_id,
-        month,
-        claim_id,
-        close_version,
-        tax_id,
-        charge_amount,
-        beneficiary_key,
+        *,
         beneficiary_key as identity
     from claims
     where beneficiary_key is not null
     union
     select
-        claims.practice_id,
-        claims.patient_id,
-        claims.month,
-        claims.claim_id,
-        claims.close_version,
-        claims.tax_id,
-        claims.charge_amount,
-        claims.beneficiary_key,
+        claims.*,
         {{ beneficiary_key('coverages.member_id') }} as identity
     from claims
     inner join {{ ref('int_coverages__current') }} as coverages

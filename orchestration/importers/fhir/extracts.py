@@ -262,7 +262,8 @@ select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, cover
     case
         when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
         when coalesce(coverage_of(c.said), '') = 'none' then 'covers no care that is billed here'
-        -- what nobody knows and may pay before Medicare, or in its place, waits; what pays after it takes nothing away
+        -- what nobody knows and may pay before Medicare, or in its place, waits; what pays after it takes nothing away, and of what has been over for a
+        -- year no month can be filed any more
         when coverage_of(c.said) is null and c.priority > 1 then 'type and payer that fhir_words.csv does not know, paying after another'
         when coverage_of(c.said) is null and try_cast(termination_date as date) < getvariable('night') - interval 1 year
             then 'type and payer that fhir_words.csv does not know, over for a year'

@@ -64,7 +64,7 @@ alike as (
     from noted
     where number in (select repeated.number from repeated)
     group by practice_id, month, note_number
-    having count(distinct patient_id) > 1 or count(*) > {{ limit('cloned_note_per_patient', 'month') }}
+    having count(distinct patient_id) > 1 or count(*) > {{ limit('cloned_note_per_patient', month_end('month')) }}
 ),
 
 -- The number only found them: what is one note is said by its hash.
@@ -120,4 +120,4 @@ select distinct
     counted.month
 from counted
 {{ only_touched('patient_months', 'counted') }}
-where counted.patients > 1 or counted.entries > {{ limit('cloned_note_per_patient', 'counted.month') }}
+where counted.patients > 1 or counted.entries > {{ limit('cloned_note_per_patient', month_end('counted.month')) }}

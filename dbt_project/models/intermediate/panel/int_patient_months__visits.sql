@@ -22,7 +22,7 @@ services as (
         -- Any earlier service of the practice proves an established patient.
         service_date > min(service_date) over (partition by practice_id, patient_id) as has_earlier_service
     from {{ ref('stg_services') }}
-    -- What its source took back never was (orchestration/importers/fhir/extracts.py).
+    -- What its source took back never was (orchestration/importers/fhir/extracts.py, orchestration/mapping/model.py).
     where is_current and billed_by = 'own_practice' and procedure_code <> 'WITHDRAWN'
 ),
 
