@@ -177,11 +177,12 @@ def _quarantined_facts(warehouse: duckdb.DuckDBPyConnection, practice_id: str, m
     of_a_night = {patient_id for patient_id, table, *_ in rows if table == "services"}
     for patient_id, table, night, line, column in rows:
         told.setdefault(patient_id, []).append(f"{table} of {night} line {line}" + (f" ({column})" if column else ""))
+    or_again = " (of services: that night again, or the row in a later one)"
     return {
         patient_id: "in quarantine: "
         + "; ".join(lines[:ROWS_TOLD])
         + (f"; and {len(lines) - ROWS_TOLD} more" if len(lines) > ROWS_TOLD else "")
-        + f". Land a snapshot{' (of services: that night again)' if patient_id in of_a_night else ''} without the fault, or accept the row (ccm accept)"
+        + f". Land a snapshot{or_again if patient_id in of_a_night else ''} without the fault, or accept the row (ccm accept)"
         for patient_id, lines in told.items()
     }
 

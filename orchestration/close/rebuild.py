@@ -36,7 +36,7 @@ _COVERAGE_ANSWERS = (
     "practice_id varchar, patient_id varchar, meaning varchar, is_covered boolean, starts_on date, ends_on date, plan_id varchar, answered_on date, "
     "is_whole boolean, content_sha256 varchar, file_sha256 varchar"
 )
-_GIVEN = ("int_claims__history", "int_coverage_answers")
+_GIVEN = ("int_claims__history", "int_coverage_answers", "int_quarantined_rows__mended")
 
 
 @dataclass(frozen=True)
@@ -131,6 +131,7 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
     history = frozen.table("history.parquet")  # noqa: F841
     con.execute("create table intermediate.int_claims__history as select * from history")
     con.execute(f"create table intermediate.int_coverage_answers ({_COVERAGE_ANSWERS})")
+    con.execute("create table intermediate.int_quarantined_rows__mended (file_id bigint, line_number bigint)")  # none is frozen
     if "coverage_answers.parquet" in frozen.files:
         answers = frozen.table("coverage_answers.parquet")  # noqa: F841
         con.execute("insert into intermediate.int_coverage_answers by name select * from answers")

@@ -38,6 +38,7 @@ NIGHTS_A_RUN = 31  # of a backfill in Dagster: about a month
 LEDGERS = {
     "files": "Every landed file ever taken in: version, hash, outcome, row accounting.",
     "quarantine": "Every row that was not accepted, with line, column and reason.",
+    "quarantine_keys": "The key of such a row of the scheduling or time log, where it can be read: a later night may bring the same row without the fault.",
 }
 EXTRACTS = {
     "panel": "What the EHR drops each night: a full snapshot of the panel in nine tables.",
@@ -109,7 +110,7 @@ def _specs() -> list[dg.AssetSpec]:
         specs.append(
             dg.AssetSpec(
                 ["lake", name], deps=[["landing", extract] for extract in EXTRACTS], group_name=Group.TAKE_IN, description=description,
-                kinds={"parquet"}, owners=owned_by("data-engineering"), tags=speaks_of("patient ids" if name == "quarantine" else "none"),
+                kinds={"parquet"}, owners=owned_by("data-engineering"), tags=speaks_of("none" if name == "files" else "patient ids"),
                 partitions_def=NIGHTS, metadata=links(columns="docs/architecture.md#the-lake"),
             )
         )  # fmt: skip

@@ -105,6 +105,12 @@ _QUARANTINE = (
     ("reason", "VARCHAR"),
     ("patient_id", "VARCHAR"),
 )
+_KEYS = "quarantine_keys"
+_ROW_KEY = (
+    "row_key",
+    "VARCHAR",
+)  # of quarantined rows of tables that bring changes: by it a later night's row is known for the same
+_QUARANTINE_KEYS = (("file_id", "BIGINT"), ("practice_id", "VARCHAR"), ("line_number", "BIGINT"), _ROW_KEY)
 
 
 @dataclass(frozen=True)
@@ -360,7 +366,7 @@ def damage(house: House) -> str | None:
     if gaps := storage.missing_between(numbers):
         return f"batches missing: {few(gaps)}"
     # what a batch of before an optional table lacks is given to it
-    names = {f"{table}.parquet" for table in (*extract_contracts(), "files", "quarantine") if table not in optional_tables()}
+    names = {f"{table}.parquet" for table in (*extract_contracts(), "files", "quarantine") if table not in _later_tables()}
     if broken := [number for number in numbers if not names <= there[number]]:
         return f"batches without all of their files: {few(broken)}"
     return None
@@ -393,16 +399,15 @@ def ensure_tables(house: House) -> None:
 
 def _lacks_tables(house: House) -> bool:
     """The first batch is completed last: whether it is complete says so of all."""
-    return bool(batch_numbers(house)) and any(storage.first_bytes(house, 0, table, 1) is None for table in optional_tables())
+    return bool(batch_numbers(house)) and any(storage.first_bytes(house, 0, table, 1) is None for table in _later_tables())
 
 
 def _add_tables(house: House) -> None:
-    contracts = extract_contracts()
     held = storage.contents(house)
     with _scratch(house, 0) as scratch, _engine(scratch) as engine:
-        for table in sorted(optional_tables()):
+        for table, nothing in sorted(_later_tables().items()):
             path = scratch / f"{table}.parquet"
-            _copy(engine, _nothing_of(contracts[table]), path)
+            _copy(engine, nothing, path)
             for batch in reversed(batch_numbers(house)):
                 if path.name in held.get(batch, ()):
                     continue
@@ -410,6 +415,13 @@ def _add_tables(house: House) -> None:
                     write_private(batch_folder(house, batch) / path.name, path.read_bytes())
                 else:
                     storage.replace(house, batch, path)
+
+
+def _later_tables() -> dict[str, str]:
+    """What a batch of before may lack: table -> a query of no rows of it."""
+    contracts = extract_contracts()
+    columns = ", ".join(f"null::{kind} as {name}" for name, kind in _QUARANTINE_KEYS)
+    return {**{table: _nothing_of(contracts[table]) for table in optional_tables()}, _KEYS: f"select {columns} where false"}
 
 
 def _nothing_of(contract: ExtractContract) -> str:
@@ -523,7 +535,10 @@ def _finish(
             _copy(engine, _nothing_of(contract), scratch / f"{table}.parquet")
     if not records:
         engine.execute(_quarantine_table())
-    _copy(engine, "select * from quarantined order by file_id, line_number", scratch / "quarantine.parquet")
+    for table, columns in (("quarantine", _QUARANTINE), (_KEYS, _QUARANTINE_KEYS)):
+        wanted = f"where {_ROW_KEY[0]} is not null" if table == _KEYS else ""
+        names = ", ".join(name for name, _ in columns)
+        _copy(engine, f"select {names} from quarantined {wanted} order by file_id, line_number", scratch / f"{table}.parquet")
     rows = [
         {
             **asdict(record),
@@ -545,7 +560,7 @@ def _finish(
 
 
 def _quarantine_table() -> str:
-    return f"create table quarantined ({', '.join(f'{name} {kind}' for name, kind in _QUARANTINE)})"
+    return f"create table quarantined ({', '.join(f'{name} {kind}' for name, kind in (*_QUARANTINE, _ROW_KEY))})"
 
 
 def _copy(engine: duckdb.DuckDBPyConnection, query: str, path: Path, *, for_others: bool = False) -> None:
@@ -936,7 +951,7 @@ class _Batch:
             file_id = self._file_id(place)
             common = (file_id, one.practice_id, one.extract_date, contract.table)
             if found.fault is None and found.column_fault is not None:
-                insert = "insert into quarantined select ?, ?, ?, ?, line_number, ?, ?, null from "
+                insert = "insert into quarantined select ?, ?, ?, ?, line_number, ?, ?, null, null from "
                 given = [*common, *found.column_fault]
                 if one.format == "parquet" or found.plain:
                     first = self.layouts[place].first_line + 1
@@ -949,7 +964,7 @@ class _Batch:
                 else:
                     found.rows = int(self._one("select count(*) from quarantined where file_id = ?", [file_id]))
             if found.fault is not None:
-                self.engine.execute("insert into quarantined values (?, ?, ?, ?, 0, null, ?, null)", [*common, found.fault])
+                self.engine.execute("insert into quarantined values (?, ?, ?, ?, 0, null, ?, null, null)", [*common, found.fault])
 
     def _quarantine_rows(self, contract: ExtractContract, files: list[tuple[int, LandedTable]]) -> None:
         """Each row with its first fault. A line of which several rows are made is quarantined once, with the fault of the first of them."""
@@ -974,7 +989,8 @@ class _Batch:
             insert into quarantined
             select j.file_id, f.practice_id, f.extract_date, {typed.literal(contract.table)}, {line},
                    if(j.code = 0, j.fault_column, r.column_name), {reason},
-                   {"j.patient_id" if "patient_id" in contract.names else "null"}
+                   {"j.patient_id" if "patient_id" in contract.names else "null"},
+                   {f"j.{typed.name(contract.key[0])}" if contract.ordered_by else "null"}
             from lines as j
             inner join files as f on j.file_id = f.file_id
             left join (values {", ".join(known)}) as r (code, column_name, reason, told_by) on j.code = r.code and f.told_by = r.told_by
@@ -1172,7 +1188,7 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
         try:
             scratch.mkdir(parents=True, mode=0o700)
             with _engine(house.lake / f".give.{os.getpid()}.tmp", house) as engine:
-                for table in (*extract_contracts(), "files", "quarantine") if batches else ():
+                for table in (*extract_contracts(), "files", "quarantine", _KEYS) if batches else ():
                     path = scratch / f"{table}.parquet"
                     # Not read_parquet's union_by_name: with encryption_config DuckDB 1.5.5 breaks off inside.
                     wanted = f"where practice_id = {typed.literal(practice_id)}"
@@ -1201,7 +1217,7 @@ def forget_practice(house: House, practice_id: str) -> dict[str, int]:
         with _engine(house.lake / f".forget.{os.getpid()}.tmp", house) as engine:
             for batch in batch_numbers(house):
                 # the ledger goes last: while it names the practice, there may be something left to delete
-                for table in (*extract_contracts(), "quarantine", "files"):
+                for table in (*extract_contracts(), "quarantine", _KEYS, "files"):
                     path = batch_folder(house, batch) / f"{table}.parquet"
                     if house.lake_url is not None:
                         path = house.lake / path.name

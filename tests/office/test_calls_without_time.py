@@ -154,7 +154,7 @@ def test_a_home_of_before_there_was_the_extract_reads_on_and_takes_it_in(tmp_pat
         (home.house.lake / "batches" / f"{batch:06d}" / "calls.parquet").unlink()
     lake.ensure_tables(House(home.house.root))
     assert home.ask("select count(*) from {calls}") == [(0,)]
-    assert [len(list(path.iterdir())) for path in sorted((home.house.lake / "batches").iterdir())] == [15, 15]
+    assert [len(list(path.iterdir())) for path in sorted((home.house.lake / "batches").iterdir())] == [16, 16]
     for batch in home.batches():
         (home.house.lake / "batches" / f"{batch:06d}" / "calls.parquet").unlink()
     home.land("calls", csv_of("calls", [call("a", "2026-10-07T02:30:00Z")]), night="2026-11-03")

@@ -44,7 +44,7 @@ class Home:
         """Rows of a query in which {table} is all batches of a table."""
         tables = {
             name: f"read_parquet('{self.house.lake}/batches/*/{name}.parquet')"
-            for name in (*extract_contracts(), "files", "quarantine")
+            for name in (*extract_contracts(), "files", "quarantine", "quarantine_keys")
         }
         return duckdb.connect().execute(query.format(**tables)).fetchall()
 

@@ -49,7 +49,7 @@ def test_many_nights_and_practices_make_one_batch_with_one_file_per_table(home):
             home.land("stays", csv_of("stays", [row("stays")]), night=f"2026-02-0{day}", practice=practice, form="csv.gz")
     report = home.take_in(TWO)
     assert report.batch == 1 and home.batches() == [0, 1]
-    assert len(list((home.house.lake / "batches" / "000001").iterdir())) == 15
+    assert len(list((home.house.lake / "batches" / "000001").iterdir())) == 16
     assert report.totals["care_plans"] == {
         "files": 18, "rows_received": 36, "rows_accepted": 36, "rows_quarantined": 0, "rows_superseded": 0,
     }  # fmt: skip
@@ -410,6 +410,28 @@ def test_a_parquet_extract_gives_the_rows_of_the_same_csv(home):
 
 
 # --- one practice alone
+
+
+def test_a_row_in_quarantine_keeps_the_key_of_a_change_where_it_can_be_read_and_goes_with_its_practice(home):
+    log = [row("time_entries", entry_id=key, member_id="" if key != "good" else "M") for key in ("", "bad", "good")]
+    cut_off = csv_of("time_entries", log).rstrip("\n") + "\n" + ",".join(log[0].values())[:20] + "\n"
+    home.land("time_entries", cut_off)
+    home.land(
+        "care_plans", csv_of("care_plans", [row("care_plans", established_on="soon")])
+    )  # each snapshot is whole: the next one has it or has not
+    home.take_in(TWO)
+    assert len(home.faults()) == 4
+    assert home.ask("select practice_id, line_number, row_key from {quarantine_keys}") == [("lakeside", 3, "bad")]
+
+    for batch in home.batches():  # a lake of before they were kept
+        (home.house.lake / "batches" / f"{batch:06d}" / "quarantine_keys.parquet").unlink()
+    lake.ensure_tables(home.house)
+    assert home.ask("select * from {quarantine_keys}") == []
+    home.land("time_entries", cut_off.replace("bad", "worse"))
+    home.take_in(TWO)
+    assert home.ask("select row_key from {quarantine_keys}") == [("worse",)]
+    forget_practice(home.house, "lakeside")
+    assert home.ask("select row_key from {quarantine_keys}") == []
 
 
 def test_one_practice_can_be_given_and_forgotten_without_the_others(home, tmp_path):

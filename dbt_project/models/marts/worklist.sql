@@ -38,6 +38,22 @@ items as (
         billing_practitioner_id,
         decision
     from {{ ref('int_patient_months__late') }}
+    union all
+    select
+        practice_id,
+        patient_id,
+        month,
+        'quarantined_time' as kind,
+        'quarantined_time:' || patient_id || strftime(extract_date, ':%Y-%m-%d') as item_id,
+        null as member_id,
+        null as minutes,
+        -- How many minutes they are was not read.
+        cast(0 as decimal(12, 2)) as dollars_at_stake,
+        strftime(extract_date, '%Y-%m-%d') || ', line ' || first_line || case when row_count > 1 then ' and ' || (row_count - 1) || ' more' else '' end as fact,
+        month_end,
+        billing_practitioner_id,
+        decision
+    from {{ ref('int_quarantined_time') }}
 ),
 
 -- A claim that has yet to go out is filed in time by its service date, which may lie before the month's end.

@@ -1,6 +1,6 @@
 -- Rows in quarantine that may hide a reason not to bill a patient: of the snapshot that the patient's facts are taken from, and of every night's services,
 -- among which may be another practice's claim of the month. The close holds the claim until the row is mended (a later snapshot, or that night landed
--- again, without the fault) or accepted. A night's services are of its month and of those before.
+-- again, without the fault; of services a later night that brings the same one) or accepted. A night's services are of its month and of those before.
 with quarantined as (
     select
         lake.practice_id,
@@ -13,6 +13,7 @@ with quarantined as (
         lake.file_id
     from {{ from_lake('quarantine') }} as lake
     inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
+    anti join {{ ref('int_quarantined_rows__mended') }} as mended on lake.file_id = mended.file_id and lake.line_number = mended.line_number
     where files.is_in_force and ({{ may_forbid('lake') }} or lake.table_name = 'services') and lake.patient_id is not null
 ),
 
