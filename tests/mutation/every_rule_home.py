@@ -418,6 +418,7 @@ def non_countable_activities(home: Home) -> None:
         patient = home.claimable(office, f"activity {activity}")
         office.time(patient, 10, activity=activity)
         office.time(patient, 15, activity=activity.upper().replace(" ", "_"))
+        office.time(patient, 5, activity=f"\t{activity}\n".replace(" ", "\xa0"))
         office.time(home.claimable(office, f"activity {activity} and more"), 20, activity=f"{activity} and more")
 
 

@@ -403,7 +403,7 @@ class Judge:
             return "other_program"
         if self.credential(row["member_id"]) not in rules.TIME_COUNTS:
             return "nonclinical_staff"
-        if " ".join(re.split("[ _-]+", row["activity"].lower())).strip() in rules.NON_COUNTABLE_ACTIVITIES:
+        if " ".join(re.split(r"[\s_-]+", row["activity"].lower())).strip() in rules.NON_COUNTABLE_ACTIVITIES:
             return "non_countable_activity"
         if row["face_to_face"]:
             return "face_to_face"

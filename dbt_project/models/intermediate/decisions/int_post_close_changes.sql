@@ -2,9 +2,9 @@
 -- which the service could not be claimed (a death that was learned of later, a stay, a corrected entry), and months that were paid twice (a
 -- claim was turned back, went out again, and both were paid: the other claims' amounts are owed back, too). Of a patient-month that no extract
 -- speaks of any more (its only entry was of another month, its snapshots landed again without the patient) nothing would be.
--- A claim whose track still qualifies is held against that track. Which of several tracks is claimed is the practice's policy: that another one is
+-- A claim whose codes and units still stand is held against them. Which of several tracks is claimed is the practice's policy: that another one is
 -- chosen since, by a changed setting, makes no claim wrong. Only a track that was no alternative then (other facts: it did not qualify, or with other
--- units) may take its place.
+-- units) may take its place. A claim that does not stand as it went out is held against what would be claimed now, on whichever track.
 with claims as (
     select
         practice_id,
@@ -53,6 +53,7 @@ tracks as (
         -- No code is of two tracks.
         len(list_filter(chosen.codes, lambda one: list_contains(claimed.procedure_codes, one.code))) > 0 as is_claimed, -- noqa: RF01
         claimed.alternatives,
+        claimed.codes as claimed_codes,
         -- The claimed day still may be the service date, whichever day the practice's policy would take: no other is asked for then.
         {{ has_day('basis.billable_days', 'claimed.service_date') }}
         and claimed.service_date >= coalesce(dated.threshold_on, claimed.service_date) as is_dated_well
@@ -68,7 +69,7 @@ tracks as (
 judged as (
     select
         *,
-        bool_or(is_claimed) over (partition by practice_id, patient_id, month) as still_qualifies,
+        bool_or(is_claimed and codes = claimed_codes) over (partition by practice_id, patient_id, month) as still_stands,
         coalesce(list_contains(alternatives, array_to_string(codes, ', ')), false) as was_alternative
     from tracks
 ),
@@ -76,7 +77,7 @@ judged as (
 stands as (
     select *
     from judged
-    where is_claimed or not still_qualifies or not was_alternative
+    where is_claimed or not still_stands or not was_alternative
     qualify row_number() over (partition by practice_id, patient_id, month order by place) = 1
 ),
 
