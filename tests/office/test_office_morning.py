@@ -20,7 +20,7 @@ from tests.pipeline.homes import ccm, rows
 
 pytestmark = pytest.mark.xdist_group("office_days")
 
-TIME_KINDS = ("missing_note", "open_timer", "visit_without_time", "staff_overlap", "runaway_timer")
+TIME_KINDS = ("missing_note", "open_timer", "visit_without_time", "staff_overlap", "runaway_timer", "quarantined_time")
 
 
 def nights(home):
