@@ -106,10 +106,8 @@ _QUARANTINE = (
     ("patient_id", "VARCHAR"),
 )
 _KEYS = "quarantine_keys"
-_ROW_KEY = (
-    "row_key",
-    "VARCHAR",
-)  # of quarantined rows of tables that bring changes: by it a later night's row is known for the same
+# Of quarantined rows of tables that bring changes: by it a later night's row is known for the same.
+_ROW_KEY = ("row_key", "VARCHAR")
 _QUARANTINE_KEYS = (("file_id", "BIGINT"), ("practice_id", "VARCHAR"), ("line_number", "BIGINT"), _ROW_KEY)
 
 

@@ -416,9 +416,8 @@ def test_a_row_in_quarantine_keeps_the_key_of_a_change_where_it_can_be_read_and_
     log = [row("time_entries", entry_id=key, member_id="" if key != "good" else "M") for key in ("", "bad", "good")]
     cut_off = csv_of("time_entries", log).rstrip("\n") + "\n" + ",".join(log[0].values())[:20] + "\n"
     home.land("time_entries", cut_off)
-    home.land(
-        "care_plans", csv_of("care_plans", [row("care_plans", established_on="soon")])
-    )  # each snapshot is whole: the next one has it or has not
+    # Of a snapshot no key is kept: each is whole, and the next one has the row or has not.
+    home.land("care_plans", csv_of("care_plans", [row("care_plans", established_on="soon")]))
     home.take_in(TWO)
     assert len(home.faults()) == 4
     assert home.ask("select practice_id, line_number, row_key from {quarantine_keys}") == [("lakeside", 3, "bad")]
