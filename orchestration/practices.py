@@ -85,7 +85,14 @@ for _kind in ("timestamp", "int", "float", "bool"):
         f"tag:yaml.org,2002:{_kind}", _or_text(getattr(yaml.constructor.SafeConstructor, f"construct_yaml_{_kind}"))
     )
 
-Text = Annotated[str, BeforeValidator(_quoted), Field(min_length=1)]
+
+def _visible(value: str) -> str:
+    if not any(character.isprintable() and not character.isspace() for character in value):
+        raise ValueError("is blank")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_quoted), AfterValidator(_visible)]
 
 
 def _digits(length: int) -> Any:
@@ -466,7 +473,7 @@ def practices_of(source: Path, content: Any) -> dict[str, Practice]:
 
 
 def _parsed(source: Path, content: Any) -> _File:
-    if not isinstance(content, dict) or content.get("practices", ()) is None:
+    if not isinstance(content, dict) or not content.get("practices", True):
         raise HouseError(
             f"{source}: has no practice; write `practices:` and below it an entry for each, beginning with '- practice_id:' "
             "(README, 'Your own practice'; docs/settings.md)"

@@ -59,6 +59,8 @@ def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
         ({"locality": "98"}, "locality", "GPCI"),
         ({"colour": "blue"}, "colour", "no known key"),
         ({"mac": 6102}, "mac", "quoted"),
+        ({"close": {"standing_approver": "  "}}, "close.standing_approver", "is blank"),
+        ({"close": {"standing_approver": "\u200b"}}, "close.standing_approver", "is blank"),
         ({"charges": {99490: 95.0}}, "charges", "quoted"),
         ({"charges": {"99490": -1}}, "charges", "positive"),
         ({"charges": {"99490": 1e30}}, "charges", "99490: a claim holds at most 99999999.99"),
@@ -100,7 +102,9 @@ def test_a_missing_key_two_of_one_id_and_a_missing_file_are_refused(tmp_path):
         load_practices(tmp_path / "nowhere.yaml")
 
 
-@pytest.mark.parametrize("text", ["", "# nothing yet\n", "practices:\n", "- practice_id: lakeside\n", "lakeside\n"])
+@pytest.mark.parametrize(
+    "text", ["", "# nothing yet\n", "practices:\n", "practices: []\n", "- practice_id: lakeside\n", "lakeside\n"]
+)
 def test_a_file_without_practices_is_told_what_is_missing_and_what_to_do(tmp_path, text):
     path = tmp_path / "practices.yaml"
     path.write_text(text)

@@ -282,7 +282,7 @@ def _totals(old: Iterable[Row], new: Iterable[Row]) -> dict[str, tuple[Any, Any]
         kept = list(rows)
         return {
             "patient-months with a code": sum(bool(row["codes"]) for row in kept),
-            "credited minutes": sum(row["credited_seconds"] // 60 for row in kept),
+            "credited minutes": sum(row["credited_seconds"] for row in kept) // 60,
             "allowed": sum((row["allowed_amount"] or Decimal(0) for row in kept), Decimal(0)),
         }
 

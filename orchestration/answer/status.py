@@ -35,7 +35,6 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
             money as (
                 select practice_id, month,
                     sum(allowed_amount) filter (where decision = 'claimable') as claimable_amount,
-                    sum(allowed_amount) filter (where decision = 'claimed') as claimed_amount,
                     count(*) filter (where decision = 'held' and reason <> 'month_open') as held,
                     sum(allowed_amount) filter (where decision = 'held' and reason <> 'month_open') as held_amount
                 from patient_month_decisions group by practice_id, month
@@ -48,13 +47,16 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
                 select practice_id, month, sum(dollars) filter (where cause <> 'captured') as not_captured_amount
                 from revenue_gap group by practice_id, month
             ),
+            -- As it went out: what a claimed month is worth by now is a post-close change.
+            billed as (select practice_id, month, dollars as claimed_amount from revenue_waterfall where step = 'billed'),
             closed as (select practice_id, month, close_version from close_calendar)
             select funnel.practice_id, funnel.month, nights.newest_night, funnel.funnel, minutes.* exclude (practice_id, month),
-                money.* exclude (practice_id, month), stake.* exclude (practice_id, month), gap.not_captured_amount, closed.close_version
+                money.* exclude (practice_id, month), billed.claimed_amount, stake.* exclude (practice_id, month), gap.not_captured_amount, closed.close_version
             from funnel
             inner join practice_nights as nights on funnel.practice_id = nights.practice_id
             left join minutes on funnel.practice_id = minutes.practice_id and funnel.month = minutes.month
             left join money on funnel.practice_id = money.practice_id and funnel.month = money.month
+            left join billed on funnel.practice_id = billed.practice_id and funnel.month = billed.month
             left join stake on funnel.practice_id = stake.practice_id and funnel.month = stake.month
             left join gap on funnel.practice_id = gap.practice_id and funnel.month = gap.month
             left join closed on funnel.practice_id = closed.practice_id and funnel.month = closed.month

@@ -131,7 +131,9 @@ def table(frame: pd.DataFrame, columns: Mapping[str, tuple[str, Callable[[Any], 
         "<tr>" + "".join(f"<td{_kind(form)}>{escape(form(row[name]))}</td>" for name, (_, form) in columns.items()) + "</tr>"
         for row in shown.to_dict("records")
     )
-    note = f"<caption>The first {len(shown):,} of {len(frame):,} rows.</caption>" if len(frame) > len(shown) else ""
+    # A query that gives one row more than are shown has been cut itself (queries.MOST_ROWS).
+    of = "rows; there are more" if len(frame) == LONGEST_TABLE + 1 else f"of {len(frame):,} rows"
+    note = f"<caption>The first {len(shown):,} {of}.</caption>" if len(frame) > len(shown) else ""
     st.html(f'<div class="wide"><table class="ccm">{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
 
 

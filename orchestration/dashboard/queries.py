@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+MOST_ROWS = 201  # of a table: one more than are shown, so that it says that it is cut
+
 # Without these a file was published by an older version; each page says so itself where it needs one of OPTIONAL.
 REQUIRED = frozenset(
     {
@@ -86,13 +88,14 @@ HEADLINE = Query(
             count(*) filter (where decision = 'claimable') as claimable,
             sum(allowed_amount) filter (where decision = 'claimable') as claimable_amount,
             count(*) filter (where decision = 'claimed') as claimed,
-            sum(allowed_amount) filter (where decision = 'claimed') as claimed_amount,
             count(*) filter (where decision = 'held' and reason = 'month_open') as in_progress,
             sum(allowed_amount) filter (where decision = 'held' and reason = 'month_open') as in_progress_amount,
             count(*) filter (where decision = 'held' and reason <> 'month_open') as held,
             sum(allowed_amount) filter (where decision = 'held' and reason <> 'month_open') as held_amount
         from patient_month_decisions where decision <> 'not_claimable' and {_here()} group by all
     ),
+    -- As it went out: what a claimed month is worth by now is a post-close change.
+    billed as (select practice_id, month, dollars as claimed_amount from revenue_waterfall where step = 'billed' and {_here()}),
     stake as (
         select practice_id, month, count(*) as undocumented, sum(dollars_at_stake) as at_stake_amount
         from undocumented_time where {_here()} group by all
@@ -101,7 +104,7 @@ HEADLINE = Query(
         funnel.practice_id, funnel.month, nights.newest_night, funnel.panel, funnel.eligible, enrolled.enrolled, funnel.active,
         coalesce(minutes.credited_minutes, 0) as credited_minutes,
         coalesce(money.claimable, 0) as claimable, coalesce(money.claimable_amount, 0) as claimable_amount,
-        coalesce(money.claimed, 0) as claimed, coalesce(money.claimed_amount, 0) as claimed_amount,
+        coalesce(money.claimed, 0) as claimed, coalesce(billed.claimed_amount, 0) as claimed_amount,
         coalesce(money.in_progress, 0) as in_progress, coalesce(money.in_progress_amount, 0) as in_progress_amount,
         coalesce(money.held, 0) as held, coalesce(money.held_amount, 0) as held_amount,
         coalesce(stake.undocumented, 0) as undocumented, coalesce(stake.at_stake_amount, 0) as at_stake_amount,
@@ -111,6 +114,7 @@ HEADLINE = Query(
     left join enrolled on funnel.practice_id = enrolled.practice_id and funnel.month = enrolled.month
     left join minutes on funnel.practice_id = minutes.practice_id and funnel.month = minutes.month
     left join money on funnel.practice_id = money.practice_id and funnel.month = money.month
+    left join billed on funnel.practice_id = billed.practice_id and funnel.month = billed.month
     left join stake on funnel.practice_id = stake.practice_id and funnel.month = stake.month
     left join close_calendar as closes on funnel.practice_id = closes.practice_id and funnel.month = closes.month
     order by funnel.practice_id, funnel.month
@@ -238,7 +242,7 @@ MEMBER_TREND = Query(
     f"""
     select practice_id, member_id, month, credited_minutes, undocumented_minutes, items, undocumented_share
     from undocumented_trend where scope = 'member' and {_here()}
-    order by undocumented_minutes desc, practice_id, member_id, month limit 40
+    order by undocumented_minutes desc, practice_id, member_id, month limit {MOST_ROWS}
     """,
 )
 
@@ -300,7 +304,7 @@ DENIALS = Query(
     f"""
     select denial_code, likely_cause, fix, count(distinct claim_id) as claims, sum(amount) as amount
     from claim_denials where {_here(month=False)}
-    group by all order by claims desc, denial_code, likely_cause, fix limit 50
+    group by all order by claims desc, denial_code, likely_cause, fix limit {MOST_ROWS}
     """,
 )
 DENIED = Query(
@@ -308,14 +312,14 @@ DENIED = Query(
     f"""
     select practice_id, month, patient_id, claim_id, status, billed_amount, paid_amount,
         array_to_string(list_concat(denial_codes, rejection_codes), ', ') as codes
-    from claims where status in ('denied', 'rejected') and {_here(month=False)} order by billed_amount desc, practice_id, claim_id limit 200
+    from claims where status in ('denied', 'rejected') and {_here(month=False)} order by billed_amount desc, practice_id, claim_id limit {MOST_ROWS}
     """,
 )
 CHANGES = Query(
     "changes",
     f"""
     select practice_id, month, patient_id, claim_id, kind, claimed_amount, amount_now, claimed_service_date, service_date_now, found_on, due_on
-    from post_close_changes where {_here(month=False)} order by due_on, practice_id, claim_id limit 200
+    from post_close_changes where {_here(month=False)} order by due_on, practice_id, claim_id limit {MOST_ROWS}
     """,
 )
 PAYMENTS = Query(
@@ -332,7 +336,7 @@ UNDERPAID = Query(
     f"""
     select practice_id, month, patient_id, claim_id, line_id, procedure_code, expected_payment, paid_amount, difference_amount
     from claim_line_payments where difference_amount < 0 and {_here(month=False)}
-    order by difference_amount, practice_id, claim_id, line_id limit 50
+    order by difference_amount, practice_id, claim_id, line_id limit {MOST_ROWS}
     """,
     frozenset({"claim_line_payments"}),
 )
@@ -343,7 +347,7 @@ NOT_POSTED = Query(
     from answer_files
     where (outcome in ('held', 'quarantined') or transactions_held > 0 or transactions_quarantined > 0)
         and (practice_id is null or {_here(month=False)})
-    order by file_id desc limit 50
+    order by file_id desc limit {MOST_ROWS}
     """,
     frozenset({"answer_files"}),
 )
@@ -352,7 +356,7 @@ REMITTANCES = Query(
     f"""
     select practice_id, payment_on, payer, check_number, status, total_amount, posted_amount, unmatched_amount, provider_adjustment_amount, held_amount
     from remittances where {_here(month=False)} or list_contains(practice_ids, $practice::varchar)
-    order by status = 'posted', payment_on desc, check_number limit 100
+    order by status = 'posted', payment_on desc, check_number limit {MOST_ROWS}
     """,
     frozenset({"remittances"}),
 )
@@ -386,7 +390,7 @@ QUARANTINE = Query(
     "quarantine",
     f"""
     select table_name, column_name, reason, count(*) as rows, count(distinct practice_id) as practices, max(extract_date) as last_night
-    from quarantine where line_number > 0 and {_here(month=False)} group by all order by rows desc, table_name, reason limit 100
+    from quarantine where line_number > 0 and {_here(month=False)} group by all order by rows desc, table_name, reason limit {MOST_ROWS}
     """,
 )
 HOLDS = Query(
@@ -394,7 +398,7 @@ HOLDS = Query(
     f"""
     select practice_id, extract_date, table_name, kind, coalesce(nullif(measure, ''), kind) as measure, explanation, count(*) as holds,
         bool_and(is_accepted) as is_accepted
-    from close_holds where {_here(month=False)} group by all order by is_accepted, extract_date desc, practice_id, table_name, measure limit 100
+    from close_holds where {_here(month=False)} group by all order by is_accepted, extract_date desc, practice_id, table_name, measure limit {MOST_ROWS}
     """,
     frozenset({"close_holds"}),
 )
@@ -403,7 +407,7 @@ DRIFT = Query(
     f"""
     select extract_date, practice_id, table_name, measure, is_harmful, explanation
     from extract_drift where measure <> 'rejected_file' and {_here(month=False)}
-    order by extract_date desc, is_harmful desc, practice_id, table_name, measure, column_name limit 100
+    order by extract_date desc, is_harmful desc, practice_id, table_name, measure, column_name limit {MOST_ROWS}
     """,
     frozenset({"extract_drift"}),
 )
@@ -434,7 +438,7 @@ FAILED_FILES = Query(
     from failed
     left join reasons
         on failed.practice_id = reasons.practice_id and failed.extract_date = reasons.extract_date and failed.table_name = reasons.table_name
-    order by is_mended, failed.extract_date desc, failed.practice_id, failed.table_name limit 100
+    order by is_mended, failed.extract_date desc, failed.practice_id, failed.table_name limit {MOST_ROWS}
     """,
 )
 

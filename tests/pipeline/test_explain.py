@@ -50,6 +50,7 @@ def one_of(home, where):
         "decision = 'claimed' and list_contains(flags, 'staff_overlap')",
         "decision = 'claimable'",
         "decision = 'held' and reason = 'undocumented_time'",
+        "decision = 'held' and reason = 'unresolved_time'",
         "decision = 'not_claimable' and reason = 'below_threshold'",
         "decision = 'not_claimable' and reason = 'no_initiating_visit'",
     ],
@@ -72,6 +73,15 @@ def test_a_story_adds_up_and_points_at_landed_rows(demo, where):
     }
     assert {(e["entry_id"], p["disposition"]): p["seconds"] for e in story["entries"] for p in e["seconds"]} == ledger
     assert story["minutes"]["logged_seconds"] == sum(s for (_, d), s in ledger.items() if d != "voided")
+    in_question = rows(
+        home,
+        "select item_id, detail from worklist where kind in ('staff_overlap', 'runaway_timer') "
+        f"and practice_id = '{row['practice_id']}' and patient_id = '{row['patient_id']}' and month = '{row['month']}' order by item_id",
+    )
+    assert [item["item_id"] for item in story["unresolved"]] == [item["item_id"] for item in in_question]
+    assert in_question or row["reason"] != "unresolved_time"
+    said = " ".join(explain(home, row, "--live").split())
+    assert all(" ".join(item["detail"].split()) in said for item in in_question)
     chosen = [track for track in story["candidates"] if track["is_chosen"]]
     if row["track"]:
         assert chosen[0]["allowed_amount"] == f"{row['allowed_amount']:.2f}"

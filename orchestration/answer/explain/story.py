@@ -84,6 +84,7 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
         "minutes": {name: minutes[name] for name in minutes if name not in ("practice_id", "patient_id", "month")},
         "entries": entries,
         "undocumented": items,
+        "unresolved": _unresolved(source, key),
         "track_policy": source.practice["track_policy"],
         "service_date_policy": source.practice["service_date_policy"],
         "candidates": _candidates(source, practice_id, evidence, decision),
@@ -392,6 +393,19 @@ def _arithmetic(price: Row) -> str:
     return (
         f"({price['work_rvu']} x {price['work_gpci']} + {price['practice_expense_rvu']} x {price['pe_gpci']} + "
         f"{price['malpractice_rvu']} x {price['malpractice_gpci']}) x {price['conversion_factor']}{share} = {price['unit_amount']}"
+    )
+
+
+def _unresolved(source: Source, key: list[Any]) -> list[Row]:
+    """Items of the work list for time that is in question: overlapping entries of a member and timers that ran too long. A packet has no work list."""
+    if source.packet is not None:
+        return []
+    return source.rows(
+        """
+        select item_id, kind, minutes, dollars_at_stake, detail, last_day from worklist
+        where practice_id = ? and patient_id = ? and month = ? and kind in ('staff_overlap', 'runaway_timer') order by item_id
+        """,
+        key,
     )
 
 

@@ -190,6 +190,11 @@ def _minutes(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
             "yellow",
             f"  to mend by {item['due_on']}: {item['kind']} {item['subject']}, {item['minutes']} minutes, {dollars(item['dollars_at_stake'])} at stake",
         )
+    for item in story["unresolved"]:
+        yield (
+            "yellow",
+            f"  to resolve by {item['last_day']}: {item['item_id']}, {dollars(item['dollars_at_stake'])} at most: {item['detail']}",
+        )
     if story["next_unit"]:
         missing = story["next_unit"]
         yield "", f"  next unit: {missing['minutes_missing']} minutes missing; {missing['undocumented_minutes']} lie undocumented"

@@ -24,7 +24,10 @@ def show(view: View) -> None:
             "Eligible": (look.whole(total["eligible"]), "Medicare Part B, no Medicare Advantage, two or more chronic conditions."),
             "Enrolled": (look.whole(total["enrolled"]), "A documented consent in force."),
             "Minutes": (look.whole(total["credited_minutes"]), "Credited minutes: those that may be billed."),
-            "Claimed": (look.money(total["claimed_amount"]), "Went out in a claim file."),
+            "Claimed": (
+                look.money(total["claimed_amount"]),
+                "Went out in a claim file, as it was claimed. What is worth another sum by now: Claims and denials, changes after the close.",
+            ),
             "Claimable": (look.money(total["claimable_amount"]), "The next close would claim it."),
             "In progress": (look.money(total["in_progress_amount"]), "Reached already, but the month is not over."),
             "Held": (look.money(total["held_amount"]), "Waits until time in question is documented or resolved."),
