@@ -343,9 +343,9 @@ UNDERPAID = Query(
 NOT_POSTED = Query(
     "not_posted",
     f"""
-    select practice_id, array_to_string(kinds, ', ') as kinds, outcome, reason, held_amount, sha256
+    select practice_id, array_to_string(kinds, ', ') as kinds, outcome, coalesce(reason, first_fault) as reason, held_amount, sha256
     from answer_files
-    where (outcome in ('held', 'quarantined') or transactions_held > 0 or transactions_quarantined > 0)
+    where (outcome in ('held', 'quarantined') or transactions_held > 0 or transactions_quarantined > 0 or envelope_faults > 0)
         and (practice_id is null or {_here(month=False)})
     order by file_id desc limit {MOST_ROWS}
     """,

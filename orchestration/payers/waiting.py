@@ -15,8 +15,8 @@ from orchestration.practices import Practice
 
 @dataclass(frozen=True)
 class Waiting:
-    """`unread`: files of the newest batch that cannot be read, in whole or in part; `held`: files of any batch with payments that wait, and their dollars;
-    `is_new`: some of it is of the newest batch."""
+    """`unread`: files of the newest batch that cannot be read, in whole or in part (cut off, or with something between the transactions); `held`: files of
+    any batch with payments that wait, and their dollars; `is_new`: some of it is of the newest batch."""
 
     unread: int = 0
     held: int = 0
@@ -29,7 +29,7 @@ _WAITING = """
     with files as (
         select
             practice_id, held_amount, file_id >= $first_file_id as is_newest, transactions_held > 0 as is_held,
-            is_newest and (outcome = 'quarantined' or transactions_quarantined > 0) as is_unread
+            is_newest and (outcome = 'quarantined' or transactions_quarantined > 0 or envelope_faults > 0) as is_unread
         from answer_files
     )
 
@@ -47,7 +47,7 @@ def waiting(house: House) -> Waiting:
     newest = max((record.file_id for record in taken), default=0)
     first = newest - newest % FILE_IDS_A_BATCH  # of the newest batch
     if not house.marts.exists():
-        unread = sum(record.outcome == "quarantined" and record.file_id >= first for record in taken)
+        unread = sum(record.file_id >= first and bool(record.outcome == "quarantined" or record.faults) for record in taken)
         return Waiting(unread, is_new=unread > 0)
     with open_marts(house) as marts:
         row = marts.execute(_WAITING, {"first_file_id": first}).fetchone()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestration.payers.waiting import waiting
 from tests.answers.letters import (
     NORTH,
     SOUTH,
@@ -23,6 +24,7 @@ from tests.answers.letters import (
     paid_in_full,
     remittance,
     taken_back,
+    transaction,
 )
 from tests.answers.office import Office
 
@@ -121,6 +123,12 @@ def test_the_answer_to_a_file_that_was_sent_twice_turns_nothing_back(office):
     assert office.statuses() == {A: "accepted", B: "submitted", C: "submitted", D: "submitted"}
     # 78 says that the other is being processed, 54 that it was.
     office.deliver(file("277", claim_statuses("0000000070001", [(C, "A3:54", "U"), (D, "A8:54", "U")], on="20261006"), number=905))
+    assert office.statuses() == {A: "accepted", B: "submitted", C: "submitted", D: "submitted"}
+    # Another code beside that one says more of it; of a whole batch it is 746.
+    detailed = [(A, "A3:54", "U"), (A, "A3:187", "U"), (B, "A3:187", "U"), (B, "A3:78", "U")]
+    office.deliver(file("277", claim_statuses("0000000070001", detailed, on="20261006"), number=906))
+    for number, status in enumerate(("A3:746:41", "A8:746:41"), 907):
+        office.deliver(file("277", claim_statuses("0000000070001", [], receiver=status, on="20261006"), number=number))
     assert office.statuses() == {A: "accepted", B: "submitted", C: "submitted", D: "submitted"}
     office.deliver(file("277", claim_statuses("0000000070001", [(B, "A3:21", "U")], on="20261007"), number=904))
     assert office.statuses()[B] == "rejected"
@@ -254,6 +262,53 @@ def test_a_claim_that_was_turned_back_and_sent_anew_stays_in_the_history_with_it
     lines = office.see("select claim_id, status, paid_amount, difference_amount from claim_line_payments order by line_id")
     assert {(row["claim_id"], row["status"]) for row in lines} == {(A, "rejected"), (B, "open")}
     assert {(row["paid_amount"], row["difference_amount"]) for row in lines} == {(Decimal("0.00"), None)}
+
+
+@pytest.mark.parametrize("loss", ["cut off behind its first transaction", "no interchange", "an ISA cut short", "no GS", None])
+def test_a_file_of_which_a_part_could_not_be_read_is_posted_and_said_to_be_asked_for_again(office, loss):
+    good = file("835", remittance(paid_in_full(A)))
+    second = file("835", remittance(paid_in_full(B), check="EFT2"), number=901)
+    body = "".join(f"{segment}~\n" for segment in transaction("835", remittance(paid_in_full(B), check="EFT2"), 2))
+    office.deliver(
+        {
+            None: good + second,
+            "cut off behind its first transaction": good[: good.index("GE*")],
+            "no interchange": f"{good}end of transmission\n{second}",
+            "an ISA cut short": good + second.replace(" " * 10, " ", 1),
+            "no GS": good.replace("IEA*", f"{body}IEA*"),
+        }[loss]
+    )
+    found = office.see("select outcome, envelope_faults > 0 as is_damaged, first_fault is not null as is_told from answer_files")
+    assert found == [{"outcome": "posted", "is_damaged": loss is not None, "is_told": loss is not None}]
+    assert office.statuses()[A] == "paid" and office.statuses()[B] == ("submitted" if loss else "paid")
+    told = waiting(office.house)
+    assert (told.unread, told.is_new) == (int(loss is not None), loss is not None)
+
+
+@pytest.mark.parametrize(
+    ("first", "is_one_file"),
+    [
+        ([denied(A, "CO", "50")], False),
+        ([denied(A, "PR", "1")], False),
+        ([paid_in_full(A), taken_back(paid_in_full(A)), denied(A, "CO", "B20", number="2")], False),
+        ([denied(A, "CO", "50")], True),
+    ],
+    ids=["denied", "left to the patient", "paid and corrected to a denial", "one file"],
+)  # fmt: skip
+def test_a_claim_that_was_processed_is_not_sent_again_whatever_a_later_answer_says(office, first, is_one_file):
+    later = denied(A, "CO", "16", "MA130", ("N290",), number="9")
+    if is_one_file:
+        office.deliver(file("835", remittance(*first, later)))
+    else:
+        office.deliver(file("835", remittance(*first)))
+        office.deliver(file("835", remittance(later, check="EFT2", on="20261101"), number=901))
+    assert office.claim(A)["status"] == "denied"
+
+
+def test_a_duplicate_of_a_claim_that_was_turned_back_leaves_it_turned_back(office):
+    office.deliver(file("835", remittance(denied(A, "CO", "16", "MA130", ("N290",)))))
+    office.deliver(file("835", remittance(denied(A, "CO", "18", number="2"), check="EFT2", on="20261101"), number=901))
+    assert office.claim(A)["status"] == "rejected"
 
 
 def test_a_payment_after_a_rejection_wins_and_an_unprocessable_answer_to_a_paid_claim_takes_nothing_back(office):

@@ -79,6 +79,7 @@ select
     cast(coalesce(counted.transactions_other, 0) as bigint) as transactions_other,
     cast(coalesce(len(files.faults), 0) + coalesce(counted.transaction_faults, 0) as bigint) as faults,
     coalesce(files.faults[1], counted.first_fault) as first_fault,
+    cast(coalesce(len(files.faults), 0) as bigint) as envelope_faults,
     cast(coalesce(claims.claims_unmatched, 0) as bigint) as claims_unmatched,
     cast(coalesce(claims.claims_amount, 0) as decimal(12, 2)) as claims_amount,
     cast(coalesce(claims.posted_amount, 0) as decimal(12, 2)) as posted_amount,

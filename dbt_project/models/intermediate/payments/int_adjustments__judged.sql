@@ -1,4 +1,5 @@
 -- The adjustments of what stands, line by line, by the first rule for their reason: what remark codes of the line and its claim say first.
+-- `is_told`: of the decision that the line is told by; those behind it only say whether anything of the claim was ever processed.
 -- A line that the first decision of its claim does not name is told by the next one that does: the payer may have split the claim.
 with named as (
     select
@@ -26,7 +27,8 @@ adjustments as (
         entries.reason_code,
         entries.amount,
         standing.payment_on as paid_on,
-        standing.paid_amount as standing_paid_amount
+        standing.paid_amount as standing_paid_amount,
+        standing.place = coalesce(named.place, 1) as is_told
     from {{ ref('int_claims__standing') }} as standing
     inner join {{ ref('int_line_postings') }} as entries
         on
@@ -34,7 +36,7 @@ adjustments as (
             and standing.transaction_id = entries.transaction_id
             and standing.claim_position = entries.claim_position
     left join named on entries.claim_id = named.claim_id and entries.line_id = named.line_id
-    where entries.entry = 'adjustment' and standing.place = coalesce(named.place, 1)
+    where entries.entry = 'adjustment'
 ),
 
 remarks as (
@@ -58,7 +60,9 @@ explained as (
         rules.fix,
         rules.is_appealable,
         row_number() over (
-            partition by adjustments.claim_id, adjustments.line_id, adjustments.group_code, adjustments.reason_code
+            partition by
+                adjustments.claim_id, adjustments.line_id, adjustments.group_code, adjustments.reason_code, adjustments.transaction_id,
+                adjustments.claim_position
             order by rules.precedence nulls last, rules.group_code nulls last, rules.remark_code
         ) = 1 as is_first
     from adjustments
@@ -72,13 +76,14 @@ explained as (
 ),
 
 -- A claim of which anything was processed (paid, left to the patient, denied for a reason of its own) was not turned back unprocessed: it does not go
--- out again, whatever is said of its other lines.
+-- out again, whatever is said of its other lines, or of all of them in a later answer. (That a claim is a duplicate of one that was turned back says
+-- nothing of it.)
 processed as (
     select claim_id
     from explained
     where is_first
     group by claim_id
-    having bool_or(standing_paid_amount > 0 or kind in ('denial', 'duplicate') or (kind = 'normal' and group_code = 'PR' and amount > 0))
+    having bool_or(standing_paid_amount > 0 or kind = 'denial' or (kind = 'duplicate' and is_told) or (kind = 'normal' and group_code = 'PR' and amount > 0))
 )
 
 select
@@ -97,6 +102,7 @@ select
     coalesce(explained.is_appealable, true) as is_appealable
 from explained
 left join processed on explained.claim_id = processed.claim_id
+where explained.is_told
 qualify
     row_number() over (
         partition by explained.claim_id, explained.line_id, explained.group_code, explained.reason_code

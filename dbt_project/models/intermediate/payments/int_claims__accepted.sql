@@ -3,7 +3,9 @@ with statuses as (
     select
         statuses.*,
         transactions.interchange_on,
-        coalesce(exact.outcome, categories.outcome, 'none') as outcome
+        coalesce(exact.outcome, categories.outcome, 'none') as outcome,
+        -- The payer has it already: another code beside that one says more of it, and turns nothing back.
+        coalesce(exact.outcome = 'none', false) as is_duplicate
     from {{ ref('stg_payer_statuses') }} as statuses
     inner join {{ ref('stg_answer_transactions') }} as transactions on statuses.transaction_id = transactions.transaction_id
     left join {{ ref('rule_claim_status_categories') }} as categories
@@ -24,7 +26,7 @@ of_batches as (
         * exclude (submitter_ids),
         unnest(submitter_ids) as submitter_id
     from statuses
-    where level <> 'claim' and outcome = 'rejected'
+    where level <> 'claim' and (outcome = 'rejected' or is_duplicate)
 ),
 
 of_claims as (
@@ -36,6 +38,7 @@ of_claims as (
         statuses.interchange_on,
         statuses.status_on,
         statuses.outcome,
+        statuses.is_duplicate,
         statuses.category_code,
         statuses.status_code
     from statuses
@@ -50,6 +53,7 @@ of_claims as (
         of_batches.interchange_on,
         of_batches.status_on,
         of_batches.outcome,
+        of_batches.is_duplicate,
         of_batches.category_code,
         of_batches.status_code
     from of_batches
@@ -68,7 +72,7 @@ judged as (
         level_rank,
         max(interchange_on) as interchange_on,
         max(status_on) as status_on,
-        case when bool_or(outcome = 'rejected') then 'rejected' when bool_or(outcome = 'accepted') then 'accepted' else 'none' end as outcome,
+        case when bool_or(outcome = 'rejected') and not bool_or(is_duplicate) then 'rejected' when bool_or(outcome = 'accepted') then 'accepted' else 'none' end as outcome,
         list_sort(
             list(distinct category_code || coalesce(':' || status_code, '')) filter (where outcome = 'rejected')
         ) as rejection_codes
