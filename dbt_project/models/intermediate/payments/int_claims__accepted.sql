@@ -72,7 +72,11 @@ judged as (
         level_rank,
         max(interchange_on) as interchange_on,
         max(status_on) as status_on,
-        case when bool_or(outcome = 'rejected') and not bool_or(is_duplicate) then 'rejected' when bool_or(outcome = 'accepted') then 'accepted' else 'none' end as outcome,
+        case
+            when bool_or(outcome = 'rejected') and not bool_or(is_duplicate) then 'rejected'
+            when bool_or(outcome = 'accepted') then 'accepted'
+            else 'none'
+        end as outcome,
         list_sort(
             list(distinct category_code || coalesce(':' || status_code, '')) filter (where outcome = 'rejected')
         ) as rejection_codes
