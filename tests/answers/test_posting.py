@@ -582,6 +582,18 @@ def assert_each_cent_is_accounted_for(office):
     )
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_a_reversal_and_the_decision_behind_it_may_come_in_two_parts_under_one_number_of_the_payer(office, order):
+    office.deliver(file("835", remittance(paid_in_full(A), check="EFT0", on="20261013")))
+    paying = file("835", remittance(paid_in_full(B), paid_in_full(C), taken_back(paid_in_full(A)), total="91.39"), number=901)
+    denying = file("835", remittance(denied(A, "CO", "50", number=paid_in_full(A).number), total="91.39"), number=902)
+    for one in order:
+        office.deliver((paying, denying)[one])
+    assert (office.claim(A)["status"], office.claim(A)["denial_codes"], office.claim(A)["paid_amount"]) == ("denied", ["CO-50"], 0)
+    assert {office.claim(one)["status"] for one in (B, C)} == {"paid"}
+    assert {row["status"] for row in office.see("select status from remittances")} == {"posted"}
+
+
 def test_a_part_that_pays_nothing_waits_for_its_payment(office):
     office.deliver(file("835", DENIALS))
     office.deliver(file("835", MONEY[0], number=901))

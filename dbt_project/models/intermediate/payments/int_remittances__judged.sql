@@ -1,7 +1,19 @@
 -- Which 835s may be posted. A payment is named by payer and check; what it says must add up to what it pays (BPR02), by itself or, where a
 -- clearinghouse split it, together with its other parts. What was posted stays posted: a later file with the same check and other contents waits.
 -- A part that comes to nothing (the denials by themselves) adds nothing to the total: it is posted with its payment, whichever of the two came first.
-with paid as (
+with claim_payments as (
+    select
+        payments.*,
+        coalesce(statuses.kind = 'reversal', false) as is_reversal
+    from {{ ref('stg_claim_payments') }} as payments
+    inner join {{ ref('stg_remittances') }} as remittances on payments.transaction_id = remittances.transaction_id
+    left join {{ ref('rule_remittance_claim_statuses') }} as statuses
+        on
+            payments.claim_status_code = statuses.claim_status_code
+            and {{ in_force('statuses', 'remittances.payment_on') }}
+),
+
+paid as (
     select
         transaction_id,
         sum(paid_amount) as paid_amount,
@@ -86,13 +98,14 @@ part_claims as (
         claims.payer_claim_number,
         claims.content_sha256,
         claims.occurrence,
+        claims.is_reversal,
         claims.paid_amount,
         row_number() over (
             partition by remittances.check_key, remittances.payment_on, remittances.total_amount, claims.content_sha256, claims.occurrence
             order by remittances.comes_to_nothing, remittances.transaction_id
         ) = 1 as is_new
     from remittances
-    inner join {{ ref('stg_claim_payments') }} as claims on remittances.transaction_id = claims.transaction_id
+    inner join claim_payments as claims on remittances.transaction_id = claims.transaction_id
     where remittances.out_of_balance_amount <> 0
 ),
 
@@ -298,9 +311,10 @@ posted_contents as (
         claims.claim_id,
         claims.payer_claim_number,
         claims.content_sha256,
-        claims.occurrence
+        claims.occurrence,
+        claims.is_reversal
     from whole
-    inner join {{ ref('stg_claim_payments') }} as claims on whole.transaction_id = claims.transaction_id
+    inner join claim_payments as claims on whole.transaction_id = claims.transaction_id
     where whole.is_posted
 ),
 
@@ -313,7 +327,8 @@ elsewhere as (
     group by part_claims.transaction_id
 ),
 
--- What comes to nothing and decides a claim otherwise than its check does: the same check with other contents.
+-- What comes to nothing and decides a claim otherwise than its check does: the same check with other contents. What takes a decision back under the
+-- payer's number and the new one are no two words for one.
 otherwise as (
     select distinct nothing_claims.transaction_id
     from nothing_claims
@@ -323,6 +338,7 @@ otherwise as (
             claim_id,
             payer_claim_number,
             content_sha256,
+            is_reversal,
             cast(null as bigint) as said_at
         from posted_contents
         union all
@@ -331,6 +347,7 @@ otherwise as (
             claim_id,
             payer_claim_number,
             content_sha256,
+            is_reversal,
             cast(null as bigint) as said_at
         from complete_claims
         union all
@@ -339,6 +356,7 @@ otherwise as (
             earlier.claim_id,
             earlier.payer_claim_number,
             earlier.content_sha256,
+            earlier.is_reversal,
             earlier.transaction_id as said_at
         from nothing_claims as earlier
     ) as said
@@ -346,6 +364,7 @@ otherwise as (
             nothing_claims.check_key = said.check_key
             and nothing_claims.claim_id = said.claim_id
             and nothing_claims.payer_claim_number is not distinct from said.payer_claim_number
+            and nothing_claims.is_reversal = said.is_reversal
             and nothing_claims.content_sha256 <> said.content_sha256
             and (said.said_at is null or said.said_at < nothing_claims.transaction_id)
 ),
