@@ -582,6 +582,22 @@ def assert_each_cent_is_accounted_for(office):
     )
 
 
+def test_a_payment_that_comes_once_more_with_other_words_around_its_claims_is_repeated_and_one_that_says_more_is_not(office):
+    told = remittance(paid_in_full(A), denied(B, "CO", "B20"))
+    again = [
+        "DTM*405*20261025" if one.startswith("DTM*405") else one for one in remittance(denied(B, "CO", "B20"), paid_in_full(A))
+    ]
+    office.deliver(file("835", told))
+    office.deliver(file("835", again, number=901))
+    assert [tuple(row.values()) for row in office.see("select outcome, held_amount from answer_files order by file_id")] == [
+        ("posted", Decimal("0.00")), ("repeated", Decimal("0.00")),
+    ]  # fmt: skip
+    assert [row["status"] for row in office.see("select status from remittances")] == ["posted"]
+    office.deliver(file("835", remittance(paid_in_full(A), denied(B, "CO", "50")), number=902))
+    assert office.see("select outcome from answer_files order by file_id")[-1]["outcome"] == "held"
+    assert (office.claim(A)["paid_amount"], office.claim(B)["denial_codes"]) == (Decimal("91.39"), ["CO-B20"])
+
+
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_reversal_and_the_decision_behind_it_may_come_in_two_parts_under_one_number_of_the_payer(office, order):
     office.deliver(file("835", remittance(paid_in_full(A), check="EFT0", on="20261013")))

@@ -318,6 +318,39 @@ posted_contents as (
     where whole.is_posted
 ),
 
+-- The same payment once more, in other words around its claims (a date of production, a telephone number, another order): it says nothing new.
+said_again as (
+    select again.transaction_id
+    from (
+        select
+            whole.*,
+            claims.content_sha256 as claim_sha256,
+            claims.occurrence
+        from whole
+        inner join claim_payments as claims on whole.transaction_id = claims.transaction_id
+        where not whole.is_posted
+    ) as again
+    left join (
+        select distinct
+            whole.check_key,
+            whole.payment_on,
+            whole.total_amount,
+            claims.content_sha256 as claim_sha256,
+            claims.occurrence
+        from whole
+        inner join claim_payments as claims on whole.transaction_id = claims.transaction_id
+        where whole.is_posted
+    ) as posted
+        on
+            again.check_key = posted.check_key
+            and again.payment_on = posted.payment_on
+            and again.total_amount = posted.total_amount
+            and again.claim_sha256 = posted.claim_sha256
+            and again.occurrence = posted.occurrence
+    group by again.transaction_id
+    having bool_and(posted.check_key is not null)
+),
+
 elsewhere as (
     select
         part_claims.transaction_id,
@@ -421,14 +454,15 @@ outcomes as (
 )
 
 select
-    transaction_id,
-    'R' || upper(left(content_sha256, 15)) as remittance_id,
-    check_key,
-    total_amount,
-    case when is_posted then 'posted' else 'conflicting' end as outcome,
+    whole.transaction_id,
+    'R' || upper(left(whole.content_sha256, 15)) as remittance_id,
+    whole.check_key,
+    whole.total_amount,
+    case when whole.is_posted then 'posted' when said_again.transaction_id is not null then 'repeated' else 'conflicting' end as outcome,
     false as is_part,
     cast(0 as decimal(12, 2)) as out_of_balance_amount
 from whole
+left join said_again on whole.transaction_id = said_again.transaction_id
 union all
 select
     transaction_id,
