@@ -85,11 +85,12 @@ def print_close(rows: list[dict[str, Any]]) -> None:
             totals = row["totals"]
             # A first version is written without a claim as well, a further one is not.
             is_new = row["version"] == 1 or totals["claims"]
-            out.print(
-                f"{row['practice_id']} {row['month']}: "
-                + (f"proposed v{row['version']}, {totals['claims']} claims, " if is_new else "nothing new to close, ")
-                + (f"${totals['allowed_amount']} allowed, {totals['held']} held" if is_new else f"{totals['held']} held")
+            said = (
+                f"proposed v{row['version']}, {totals['claims']} claims, ${totals['allowed_amount']} allowed"
+                if is_new
+                else "nothing new to close"
             )
+            out.print(f"{row['practice_id']} {row['month']}: {said}, {totals['held']} held")
             for patient_id, why in row["held"].items():
                 detail = f" ({why['detail']})" if why["detail"] else ""
                 out.print(f"   held {patient_id}: {why['reason']}{detail}, ${why['dollars_at_stake']} at stake")

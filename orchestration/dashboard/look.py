@@ -11,10 +11,12 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from orchestration.dashboard import queries
+
 BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#767676"
 INK = "#1a1a1a"
 # A longer table is cut, and says so: what is needed whole can be downloaded or asked of marts.duckdb.
-LONGEST_TABLE = 200
+LONGEST_TABLE = queries.MOST_ROWS - 1
 
 CSS = """
 <style>
@@ -132,7 +134,7 @@ def table(frame: pd.DataFrame, columns: Mapping[str, tuple[str, Callable[[Any], 
         for row in shown.to_dict("records")
     )
     # A query that gives one row more than are shown has been cut itself (queries.MOST_ROWS).
-    of = "rows; there are more" if len(frame) == LONGEST_TABLE + 1 else f"of {len(frame):,} rows"
+    of = "rows; there are more" if len(frame) == queries.MOST_ROWS else f"of {len(frame):,} rows"
     note = f"<caption>The first {len(shown):,} {of}.</caption>" if len(frame) > len(shown) else ""
     st.html(f'<div class="wide"><table class="ccm">{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
 

@@ -10,10 +10,13 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 import yaml
 
-from orchestration.dashboard import queries
+from orchestration.command.closes import print_close
+from orchestration.command.common import out
+from orchestration.dashboard import look, queries
 from orchestration.dashboard.marts import open_marts
 from orchestration.house import House
 from tests.pipeline.homes import ccm, copy, rows
@@ -72,6 +75,42 @@ def test_the_close_calendar_counts_a_claim_that_was_turned_back_and_went_out_aga
     stands = standing(home)
     assert ("bayview", "2026-07") in stands
     assert {key: (row["claims"], row["claimed_amount"]) for key, row in shown.items()} == stands
+
+
+@pytest.mark.parametrize(
+    ("rows_found", "caption"), [(200, None), (201, "The first 200 rows; there are more."), (250, "The first 200 of 250 rows.")]
+)
+def test_a_table_that_is_cut_says_so(monkeypatch, rows_found, caption):
+    shown: list[str] = []
+    monkeypatch.setattr(look.st, "html", shown.append)
+    look.table(pd.DataFrame({"place": range(rows_found)}), {"place": ("Place", look.whole)})
+    assert shown[0].count("<tr>") == 201  # the header's is one of them
+    assert (caption in shown[0]) if caption else "caption" not in shown[0]
+
+
+@pytest.mark.parametrize(
+    ("version", "claims", "said"),
+    [
+        (1, 0, "proposed v1, 0 claims, $0.00 allowed, 3 held"),
+        (2, 0, "nothing new to close, 3 held"),
+        (2, 1, "proposed v2, 1 claims, $66.13 allowed, 3 held"),
+    ],
+)
+def test_a_proposal_with_nothing_new_says_so_but_for_the_first(version, claims, said):
+    totals = {"claims": claims, "allowed_amount": "66.13" if claims else "0.00", "held": 3}
+    row = {
+        "practice_id": "p",
+        "month": "2026-10",
+        "outcome": "proposed",
+        "version": version,
+        "totals": totals,
+        "held": {},
+        "changes": {},
+        "proposal": "001.json",
+    }
+    with out.capture() as printed:
+        print_close([row])
+    assert printed.get().startswith(f"p 2026-10: {said}")
 
 
 @pytest.fixture

@@ -308,6 +308,8 @@ whole as (
 posted_contents as (
     select distinct
         whole.check_key,
+        whole.payment_on,
+        whole.total_amount,
         claims.claim_id,
         claims.payer_claim_number,
         claims.content_sha256,
@@ -320,34 +322,18 @@ posted_contents as (
 
 -- The same payment once more, in other words around its claims (a date of production, a telephone number, another order): it says nothing new.
 said_again as (
-    select again.transaction_id
-    from (
-        select
-            whole.*,
-            claims.content_sha256 as claim_sha256,
-            claims.occurrence
-        from whole
-        inner join claim_payments as claims on whole.transaction_id = claims.transaction_id
-        where not whole.is_posted
-    ) as again
-    left join (
-        select distinct
-            whole.check_key,
-            whole.payment_on,
-            whole.total_amount,
-            claims.content_sha256 as claim_sha256,
-            claims.occurrence
-        from whole
-        inner join claim_payments as claims on whole.transaction_id = claims.transaction_id
-        where whole.is_posted
-    ) as posted
+    select whole.transaction_id
+    from whole
+    inner join claim_payments as claims on whole.transaction_id = claims.transaction_id
+    left join posted_contents as posted
         on
-            again.check_key = posted.check_key
-            and again.payment_on = posted.payment_on
-            and again.total_amount = posted.total_amount
-            and again.claim_sha256 = posted.claim_sha256
-            and again.occurrence = posted.occurrence
-    group by again.transaction_id
+            whole.check_key = posted.check_key
+            and whole.payment_on = posted.payment_on
+            and whole.total_amount = posted.total_amount
+            and claims.content_sha256 = posted.content_sha256
+            and claims.occurrence = posted.occurrence
+    where not whole.is_posted
+    group by whole.transaction_id
     having bool_and(posted.check_key is not null)
 ),
 
