@@ -13,7 +13,7 @@ with claims as (
         coalesce(statuses.is_denial, false) as is_denial,
         judged.outcome = 'posted' and judged.is_part and row_number() over (
             partition by judged.remittance_id, judged.outcome, payments.content_sha256, payments.occurrence
-            order by payments.transaction_id
+            order by judged.is_part, payments.transaction_id
         ) > 1 as is_repeated
     from {{ ref('stg_claim_payments') }} as payments
     inner join {{ ref('int_remittances__judged') }} as judged on payments.transaction_id = judged.transaction_id
