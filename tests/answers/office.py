@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +81,22 @@ class Office:
 
 def load_rules(con: duckdb.DuckDBPyConnection, sql: str) -> None:
     """The rule seeds that this SQL reads, with the types that dbt gives them."""
+    for name, seed in _seeds().items():
+        if name in sql:
+            con.execute(f"create table rules.{name} as {seed}")
+
+
+@cache
+def _seeds() -> dict[str, str]:
+    """The SQL that reads each seed."""
+    found = {}
     for yml in DBT_PROJECT.glob("seeds/*/_*.yml"):
         for seed in yaml.safe_load(yml.read_text())["seeds"]:
-            if seed["name"] not in sql:
-                continue
             path = next(DBT_PROJECT.glob(f"seeds/*/{seed['name']}.csv"))
             typed = (seed.get("config") or {}).get("column_types", {})
             with path.open(encoding="utf-8", newline="") as handle:
                 columns = next(csv.reader(handle))
             types = ", ".join(f"'{name}': '{typed[name]}'" for name in columns if name in typed)
             given = f", types = {{{types}}}" if types else ""
-            con.execute(f"create table rules.{seed['name']} as select * from read_csv('{path}', header = true{given})")
+            found[seed["name"]] = f"select * from read_csv('{path}', header = true{given})"
+    return found

@@ -123,6 +123,7 @@ def lines_of(packet):
         return list(csv.DictReader(handle))
 
 
+@pytest.mark.long
 def test_what_a_999_turns_back_goes_out_again_as_a_new_claim_and_what_was_denied_does_not(next_night, tmp_path):
     home = House(copy(next_night, tmp_path / "home"))
     content = yaml.safe_load(home.practices_yaml.read_text())

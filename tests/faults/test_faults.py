@@ -64,9 +64,10 @@ def undisturbed(next_night, tmp_path_factory):
     return packet(home), steps
 
 
-def test_a_close_killed_at_any_durable_step_is_finished_by_the_next_one_with_the_same_bytes(next_night, undisturbed, tmp_path):
+@pytest.mark.parametrize("at", ["the last", pytest.param("every kind of", marks=pytest.mark.long)])
+def test_a_close_killed_at_any_durable_step_is_finished_by_the_next_one_with_the_same_bytes(next_night, undisturbed, tmp_path, at):
     expected, steps = undisturbed
-    for number in sorted({1, 3, steps // 2, steps - 1, steps}):
+    for number in sorted({steps // 2, steps} if at == "the last" else {1, 3, steps // 2, steps - 1, steps}):
         home = closable(next_night, tmp_path / str(number))
         done = harness.struck(home, f"write:{number}", CLOSE)
         assert done.code == -9, (number, done.err)
@@ -220,6 +221,7 @@ def test_a_night_with_nothing_new_judges_what_a_broken_off_one_did_not(next_nigh
     assert is_judged(house)
 
 
+@pytest.mark.long
 def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_night, undisturbed, tmp_path):
     home = copy(next_night, tmp_path / "home")
     commands = [

@@ -105,6 +105,7 @@ def made(instance, ran):
     return {record.event_log_entry.dagster_event.asset_key.to_user_string() for record in found}
 
 
+@pytest.mark.long
 def test_a_night_with_nothing_new_leaves_every_check_as_it_stands_and_writes_nothing(home, instance, definitions, first):
     assert "marts/undocumented_time" in made(instance, first)
     before, written = said(definitions, instance), stamps(home)
@@ -119,6 +120,7 @@ def test_a_night_with_nothing_new_leaves_every_check_as_it_stands_and_writes_not
     assert stamps(home) == written
 
 
+@pytest.mark.long
 def test_a_single_asset_that_is_run_from_the_page_with_nothing_new_keeps_its_checks_and_those_of_the_others(
     instance, definitions, first
 ):

@@ -137,6 +137,7 @@ def test_a_waiver_needs_an_approver_and_no_proposal_takes_one(demo):
     assert "needs the name of a person" in ccm("close", "--month", "2026-10", home=home).err
 
 
+@pytest.mark.long
 def test_what_became_claimable_after_its_months_close_is_on_the_work_list_until_a_further_close_sends_it(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home", landed=False)
     months = "select practice_id, patient_id, month, allowed_amount from patient_month_decisions where decision = 'claimable'"

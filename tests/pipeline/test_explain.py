@@ -48,11 +48,11 @@ def one_of(home, where):
     "where",
     [
         "decision = 'claimed' and list_contains(flags, 'staff_overlap')",
-        "decision = 'claimable'",
-        "decision = 'held' and reason = 'undocumented_time'",
+        pytest.param("decision = 'claimable'", marks=pytest.mark.long),
+        pytest.param("decision = 'held' and reason = 'undocumented_time'", marks=pytest.mark.long),
         "decision = 'held' and reason = 'unresolved_time'",
         "decision = 'not_claimable' and reason = 'below_threshold'",
-        "decision = 'not_claimable' and reason = 'no_initiating_visit'",
+        pytest.param("decision = 'not_claimable' and reason = 'no_initiating_visit'", marks=pytest.mark.long),
     ],
 )
 def test_a_story_adds_up_and_points_at_landed_rows(demo, where):
@@ -140,13 +140,12 @@ def test_what_changed_after_a_claim_went_out_is_told_live_and_with_its_packet(de
     assert set(changes) == {"reopen", "refund"}
     for kind, change in changes.items():
         owed = f"{kind} of {dollars(abs(change['amount_now'] - change['claimed_amount']))}"
-        for how in ((), ("--live",)):
+        page = tmp_path / f"{kind}.html"
+        for how in (("--html", str(page)), ("--live",)):
             (told,) = [line for line in explain(home, change, *how).splitlines() if line.startswith("changed since:")]
             assert f"; {owed}, found on {change['found_on']}" in told and all(
                 code in told for code in change["claimed_codes"] + change["reasons"]
             )
-        page = tmp_path / f"{kind}.html"
-        explain(home, change, "--html", str(page))
         assert f"; {owed}, found on {change['found_on']}" in page.read_text()
         assert json.loads(explain(home, change, "--json"))["changed_since"]["due_on"] == f"{change['due_on']}"
     unchanged = one_of(

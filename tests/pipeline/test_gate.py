@@ -160,7 +160,8 @@ def test_practices_asked_about_together_are_ruled_on_as_each_alone(home):
         assert any(reason in one for one in refusals), reason
 
 
-def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other(home):
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other(home, every):
     house, inputs = home
     practices = load_practices(house.practices_yaml)
     manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text())
@@ -177,7 +178,7 @@ def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other
     clean = house.warehouse.read_bytes()
     before = verdicts.load(house, "dbt")
     try:
-        for node in tests:
+        for node in tests[::every]:
             sql = compiled[node["alias"]] if node["alias"] in compiled else compiled[node["name"]]
             with duckdb.connect(str(house.warehouse)) as con:
                 con.execute(breaking_sql(node))
@@ -195,14 +196,15 @@ def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other
         verdicts.save(house, "dbt", inputs, before.findings)
 
 
-def test_every_great_expectations_rule_of_every_contract_notices_and_refuses(home):
+@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+def test_every_great_expectations_rule_of_every_contract_notices_and_refuses(home, every):
     from orchestration.contracts import extract_contracts
     from orchestration.judge.expectations import contract_rules, profile, validate
 
     house, inputs = home
     practices = load_practices(house.practices_yaml)
     before = verdicts.load(house, "great_expectations")
-    for table, contract in extract_contracts().items():
+    for table, contract in list(extract_contracts().items())[::every]:
         frame = profile(house, contract, 1)
         assert frame.empty is contract.is_optional  # nobody landed calls
         if contract.is_optional:

@@ -39,6 +39,7 @@ def clear_landing(home: Path) -> None:
     (home / "landing").mkdir()
 
 
+@pytest.mark.long
 def test_a_night_says_what_it_took_in_beside_what_there_is_in_all_and_with_nothing_new_claims_no_deed(
     taken_in: tuple[Path, Ran], home: Path
 ) -> None:
@@ -100,8 +101,9 @@ def without_landing(home: Path) -> None:
     ids=["an empty home", "an empty home with a date", "a date before every night", "such a date with landing cleared"],
 )
 def test_a_night_that_there_is_nothing_for_says_whether_nothing_landed_or_only_nothing_up_to_its_date(
-    home: Path, change: Callable[[Path], None], asked: tuple[str, ...], said: str
+    next_night: Path, tmp_path: Path, change: Callable[[Path], None], asked: tuple[str, ...], said: str
 ) -> None:
+    home = copy(next_night, tmp_path / "home")
     change(home)
     ran = ccm("nightly", *asked, home=home)
     assert ran.code == 1 and said in ran.err, ran.err
