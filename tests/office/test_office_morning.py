@@ -319,9 +319,10 @@ def test_the_waterfall_starts_at_the_revenue_gaps_eligible_patients_and_bills_wh
 
 def test_what_is_reachable_this_month_keeps_within_the_care_teams_minutes(office):
     teams = {row["practice_id"]: row for row in rows(office, "from capacity")}
-    assert teams.keys() == nights(office).keys()
+    newest = nights(office)
+    assert teams.keys() == newest.keys()
     federal = holidays.country_holidays("US")
-    for practice_id, night in nights(office).items():
+    for practice_id, night in newest.items():
         day, left = night, 0
         while (day := day + timedelta(days=1)).month == night.month:
             left += day.weekday() < 5 and day not in federal
@@ -331,7 +332,7 @@ def test_what_is_reachable_this_month_keeps_within_the_care_teams_minutes(office
     for row in plan:
         team = teams[row["practice_id"]]
         assert row["is_reachable"] == (row["minutes_so_far"] <= team["minutes_left"])
-        assert row["month"] == date(nights(office)[row["practice_id"]].year, nights(office)[row["practice_id"]].month, 1)
+        assert row["month"] == newest[row["practice_id"]].replace(day=1)
     for practice_id, team in teams.items():
         own = [row for row in plan if row["practice_id"] == practice_id and row["is_reachable"]]
         assert team["reachable_amount"] == sum(row["allowed_amount"] for row in own)
