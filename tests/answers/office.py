@@ -55,6 +55,7 @@ class Office:
     def see(self, sql: str) -> list[dict[str, Any]]:
         if self._con is None:
             self._con = duckdb.connect()
+            self._con.execute("set threads = 1")  # there is nothing to share
             compiled.prepare(self._con)
             models = compiled.in_order(WANTED)
             load_rules(self._con, " ".join(model.sql for model in models))

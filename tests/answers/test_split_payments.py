@@ -60,7 +60,7 @@ def test_parts_of_which_some_reach_the_total_are_all_posted_in_whatever_order_th
     says = [one for part in parts for one in part]
     total = sum((Decimal(one.paid) for one in says), Decimal(0))
     orders = list(permutations(parts))
-    for place, order in enumerate(orders if len(orders) <= 6 else orders[::5]):
+    for place, order in enumerate(orders[:: 3 if len(orders) <= 6 else 11]):
         office, posted = office_of(tmp_path / str(place)), set()
         for number, part in enumerate(order):
             posted = night(office, remittance(*part, total=str(total)), 901 + number, posted)

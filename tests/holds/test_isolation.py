@@ -37,6 +37,7 @@ def test_a_vile_practice_leaves_every_row_of_another_as_it_was_and_is_named_as_t
     )
 
 
+@pytest.mark.long
 def test_numbers_at_the_ends_of_their_range_stop_nobodys_night(tmp_path):
     well, other = Clinic("beta", 2), Clinic("alpha", 1)
     configure(tmp_path, [well, other])

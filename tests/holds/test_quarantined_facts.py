@@ -94,6 +94,7 @@ def test_the_claims_of_patients_with_quarantined_facts_are_held_by_name_of_the_r
     assert b"rehab" not in files["held.csv"] and b"maybe" not in files["held.csv"]
 
 
+@pytest.mark.long
 def test_no_waiver_and_no_final_day_releases_them(home):
     practices = (home / "practices.yaml").read_text()
     (home / "practices.yaml").write_text(practices + "  close: {first_day: 1, final_day: 2}\n")
@@ -135,6 +136,7 @@ def test_an_accepted_row_goes_out_the_manifest_says_who_accepted_it_and_the_pack
         assert "1-P04" in {row["patient_id"] for row in table(close(home, con)["held.csv"])}
 
 
+@pytest.mark.long
 def test_of_a_patient_who_left_the_last_snapshot_that_had_them_counts(home):
     clinic = Clinic("alpha", 1)
     write(home, "alpha", NEWEST_NIGHT, "patients", [row for row in clinic.panel()["patients"] if row["patient_id"] != clinic.id(6)])
@@ -180,6 +182,7 @@ def test_who_may_be_dead_waits_though_the_last_good_row_says_living(home, tmp_pa
     assert rebuild(accepted).is_same
 
 
+@pytest.mark.long
 def test_a_death_that_can_be_read_holds_the_claim_though_its_row_is_in_quarantine_for_another_fault(home, tmp_path):
     dead = {"deceased_date": "2026-09-15"}
     said_of_death(
@@ -201,6 +204,7 @@ def test_a_death_that_can_be_read_holds_the_claim_though_its_row_is_in_quarantin
     assert rebuild(packet).is_same
 
 
+@pytest.mark.long
 def test_a_row_of_patients_of_which_nothing_can_be_read_may_say_dead_and_waits_or_keeps_the_practice_where_it_is_nobodys(home):
     said_of_death(home, NEWEST_NIGHT, {8: {"birth_date": "1950-01-0\x00"}})
     with build(home, MODELS) as con:
@@ -271,6 +275,7 @@ def of_nobody(con):
     }
 
 
+@pytest.mark.long
 def test_a_row_that_says_an_id_which_is_no_patients_keeps_the_practice_and_not_where_it_could_be_read_or_is_a_patients_first(home):
     stays, coverages = (path_of(home, "alpha", NEWEST_NIGHT, table) for table in ("stays", "coverages"))
     good = stays.read_text()
@@ -307,6 +312,7 @@ def test_a_member_of_whom_a_row_cannot_be_read_keeps_the_practice_until_a_later_
         assert rows(con, "from marts.close_holds where table_name = 'care_team'") == []
 
 
+@pytest.mark.long
 def test_a_later_good_row_says_whether_a_patient_lives(home):
     said_of_death(home, PANEL_NIGHTS[-2], {8: {"deceased_date": "yes"}, 9: {"deceased_date": "yes"}})
     said_of_death(home, NEWEST_NIGHT, {9: {"deceased_date": "2026-09-20"}})

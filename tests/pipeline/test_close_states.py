@@ -84,6 +84,7 @@ def left_of(packet, table):
     return {(row["patient_id"], row[what]) for row in pq.read_table(packet / f"{table}.parquet").to_pylist()}
 
 
+@pytest.mark.long
 def test_a_proposal_writes_nothing_but_itself_and_is_what_the_close_then_sends(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home")
 
@@ -208,6 +209,7 @@ def test_late_facts_about_a_claimed_month_show_as_money_to_reopen_or_refund_and_
         (r["practice_id"], f"{r['month']:%Y-%m}", r["close_version"])
         for r in rows(home, "select practice_id, month, close_version from claims")
     }
+    told: dict[tuple[str, ...], dict[str, dict]] = {}
     for change in changes:
         key = change["practice_id"], f"{change['month']:%Y-%m}"
         packet = next(
@@ -232,9 +234,12 @@ def test_late_facts_about_a_claimed_month_show_as_money_to_reopen_or_refund_and_
                 is_another_day and (change["due_on"] - change["found_on"]).days == 60
             )
         # The row that did it is named.
-        ran = ccm("diff", "--month", key[1], "--from", packet.name, "--practice", key[0], "--json", home=home)
-        assert ran.code == 0, ran.err
-        found = {c["patient_id"]: c for c in json.loads(ran.out)[0]["changes"]}[change["patient_id"]]
+        asked = ("--month", key[1], "--from", packet.name, "--practice", key[0])
+        if asked not in told:
+            ran = ccm("diff", *asked, "--json", home=home)
+            assert ran.code == 0, ran.err
+            told[asked] = {c["patient_id"]: c for c in json.loads(ran.out)[0]["changes"]}
+        found = told[asked][change["patient_id"]]
         assert any(cause.startswith("entry ") and ".csv line " in cause for cause in found["causes"])
         assert float(found["dollars"]) == pytest.approx(float(change["amount_now"] - change["claimed_amount"]))
 

@@ -160,7 +160,7 @@ def test_practices_asked_about_together_are_ruled_on_as_each_alone(home):
         assert any(reason in one for one in refusals), reason
 
 
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.long)])
 def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other(home, every):
     house, inputs = home
     practices = load_practices(house.practices_yaml)
@@ -196,7 +196,7 @@ def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other
         verdicts.save(house, "dbt", inputs, before.findings)
 
 
-@pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.long)])
 def test_every_great_expectations_rule_of_every_contract_notices_and_refuses(home, every):
     from orchestration.contracts import extract_contracts
     from orchestration.judge.expectations import contract_rules, profile, validate

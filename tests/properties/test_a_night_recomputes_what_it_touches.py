@@ -239,6 +239,7 @@ def test_deleted_rows_keep_their_places_until_half_as_many_as_there_are_could_be
     assert max(places) <= 770_000 and places[-1] < max(places)  # and then they were
 
 
+@pytest.mark.long
 def test_what_a_night_changed_is_published_as_if_everything_were(built: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(publication.LARGE, "0")
     publication.publish(built)
