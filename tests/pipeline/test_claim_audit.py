@@ -60,7 +60,6 @@ def test_planted_duplicates_orphans_and_units_above_the_cap_are_found_and_stop_t
     assert stopping and all(finding.stops("hudson") and not finding.stops("prairie") for finding in stopping)
 
 
-@pytest.mark.long
 def test_one_beneficiary_at_two_practices_of_a_tax_id_is_claimed_once(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home")
     content = yaml.safe_load((home / "practices.yaml").read_text())
