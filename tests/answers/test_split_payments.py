@@ -85,6 +85,19 @@ def test_other_claims_for_a_check_that_is_paid_wait_until_they_even_out(tmp_path
     assert {office.claim(one)["status"] for one in NEW[:2]} == {"paid"} and office.claim(BEFORE[3])["status"] == "reopened"
 
 
+def test_a_part_that_comes_once_more_with_another_date_around_its_claims_is_repeated(tmp_path):
+    office, posted = office_of(tmp_path), set()
+    for number, part in enumerate((A, B)):
+        posted = night(office, remittance(part, total="182.78"), 901 + number, posted)
+    again = ["DTM*405*20261025" if one.startswith("DTM*405") else one for one in remittance(A, total="182.78")]
+    assert night(office, again, 903, posted) == posted
+    assert [row["outcome"] for row in office.see("select outcome from answer_files order by file_id")][1:] == [
+        "posted",
+        "posted",
+        "repeated",
+    ]
+
+
 def test_other_words_for_a_claim_of_a_part_do_not_pay_it_twice(tmp_path):
     office, posted = office_of(tmp_path), set()
     reworded = Pay(NEW[0], "170", "91.39", (), number=A.number)

@@ -118,6 +118,7 @@ parts as (
     select
         remittances.*,
         coalesce(told.new_claims, 0) as new_claims,
+        coalesce(told.new_pieces, 0) as new_pieces,
         remittances.total_amount - sum(coalesce(told.amount, 0)) over (
             partition by remittances.payment_key
             order by remittances.transaction_id
@@ -128,6 +129,7 @@ parts as (
         select
             transaction_id,
             count(*) filter (where is_claim) as new_claims,
+            count(*) as new_pieces,
             sum(amount) as amount
         from (
             select
@@ -543,7 +545,9 @@ judged as (
             when parts.comes_to_nothing and complete.completing_transaction_id is not null then 'conflicting'
             when parts.comes_to_nothing then 'waiting'
             when in_other_words.transaction_id is not null or of_another_total.payment_key is not null then 'conflicting'
-            when reaching.transaction_id is not null or evened_out.transaction_id is not null then 'posted'
+            when reaching.transaction_id is not null then 'posted'
+            when parts.new_pieces = 0 and parts.claims > 0 then 'repeated'
+            when evened_out.transaction_id is not null then 'posted'
             when parts.new_claims = 0 and parts.claims > 0 then 'repeated'
             when complete.completing_transaction_id is not null or paid_by_one.transaction_id is not null then 'conflicting'
             else 'waiting'
