@@ -1,0 +1,46 @@
+-- Each 835 with what it says held against what it pays (BPR02). A payment is named by payer, check, date and total.
+with said as (
+    select
+        transaction_id,
+        sum(amount) as amount,
+        count(*) filter (where is_claim) as claims
+    from {{ ref('int_remittance_pieces') }}
+    group by transaction_id
+),
+
+-- Money that an earlier 835 of the same payment said.
+said_before_it as (
+    select distinct transaction_id
+    from (
+        select
+            transaction_id,
+            min(transaction_id) over (partition by payment_key, piece) as first_said_by
+        from {{ ref('int_remittance_pieces') }}
+        where amount <> 0
+    )
+    where first_said_by < transaction_id
+),
+
+heads as (
+    select
+        remittances.transaction_id,
+        transactions.content_sha256,
+        coalesce(remittances.payer_id, '') || '|' || remittances.check_number as check_key,
+        sha256(
+            coalesce(remittances.payer_id, '') || '|' || remittances.check_number || '|' || remittances.payment_on || '|' || remittances.total_amount
+        ) as payment_key,
+        remittances.total_amount,
+        coalesce(said.claims, 0) as claims,
+        remittances.total_amount - coalesce(said.amount, 0) as out_of_balance_amount
+    from {{ ref('stg_remittances') }} as remittances
+    inner join {{ ref('stg_answer_transactions') }} as transactions on remittances.transaction_id = transactions.transaction_id
+    left join said on remittances.transaction_id = said.transaction_id
+)
+
+select
+    heads.*,
+    heads.out_of_balance_amount = 0 as is_whole,
+    -- Whose own sum is nothing comes to nothing only if none of it was said before, and counts once.
+    heads.total_amount <> 0 and heads.out_of_balance_amount = heads.total_amount and said_before_it.transaction_id is null as comes_to_nothing
+from heads
+left join said_before_it on heads.transaction_id = said_before_it.transaction_id
