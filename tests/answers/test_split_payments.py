@@ -98,6 +98,20 @@ def test_a_part_that_comes_once_more_with_another_date_around_its_claims_is_repe
     ]
 
 
+def test_a_whole_file_that_waits_behind_a_part_of_its_own_keeps_no_other_part_waiting(tmp_path):
+    """Its part of 0 is a payment of 0 by itself; found by the property below."""
+    parts = [[A, taken_back(Z), taken_back(W)], [C, taken_back(X)], [B, denied(BEFORE[0], number=W.number)]]
+    whole = remittance(*(one for part in parts for one in part))
+    bodies = [remittance(*part, total="0.00") for part in parts]
+    office, posted = office_of(tmp_path), set()
+    for number, body in enumerate([*bodies[:2], whole, bodies[2]]):
+        posted = night(office, body, 901 + number, posted)
+    assert {claim: office.claim(claim)["status"] for claim in (*NEW[:3], *BEFORE)} == {
+        **dict.fromkeys(NEW[:3], "paid"), BEFORE[0]: "denied", BEFORE[1]: "reopened", BEFORE[2]: "paid", BEFORE[3]: "reopened",
+    }  # fmt: skip
+    assert office.see("select sum(transactions_held) as held from answer_files")[0]["held"] == 0
+
+
 def test_other_words_for_a_claim_of_a_part_do_not_pay_it_twice(tmp_path):
     office, posted = office_of(tmp_path), set()
     reworded = Pay(NEW[0], "170", "91.39", (), number=A.number)

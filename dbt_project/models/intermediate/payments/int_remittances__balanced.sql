@@ -35,12 +35,29 @@ heads as (
     from {{ ref('stg_remittances') }} as remittances
     inner join {{ ref('stg_answer_transactions') }} as transactions on remittances.transaction_id = transactions.transaction_id
     left join said on remittances.transaction_id = said.transaction_id
+),
+
+-- Those that add up by themselves and decide a claim that an earlier one of the check did.
+decides_again as (
+    select distinct transaction_id
+    from (
+        select
+            pieces.transaction_id,
+            min(pieces.transaction_id) over (partition by pieces.check_key, pieces.claim_id, pieces.payer_claim_number, pieces.claim_status_code)
+                as first_decided_by
+        from {{ ref('int_remittance_pieces') }} as pieces
+        inner join heads on pieces.transaction_id = heads.transaction_id
+        where pieces.is_claim and heads.out_of_balance_amount = 0
+    )
+    where first_decided_by < transaction_id
 )
 
 select
     heads.*,
     heads.out_of_balance_amount = 0 as is_whole,
+    decides_again.transaction_id is not null as decides_again,
     -- Whose own sum is nothing comes to nothing only if none of it was said before, and counts once.
     heads.total_amount <> 0 and heads.out_of_balance_amount = heads.total_amount and said_before_it.transaction_id is null as comes_to_nothing
 from heads
 left join said_before_it on heads.transaction_id = said_before_it.transaction_id
+left join decides_again on heads.transaction_id = decides_again.transaction_id

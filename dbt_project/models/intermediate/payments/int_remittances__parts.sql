@@ -79,7 +79,7 @@ completed as (
     from parts
 ),
 
--- Parts of which a file that adds up had said something before they were complete: then it is what was posted.
+-- Parts of which a file that adds up had said something before they were complete: then it is what was posted, unless it waits itself.
 said_before as (
     select distinct completed.payment_key
     from completed
@@ -96,6 +96,7 @@ said_before as (
         and not completed.is_in_other_words
         and pieces.is_claim
         and remittances.is_whole
+        and not remittances.decides_again
 )
 
 select

@@ -1,10 +1,7 @@
 -- 835s that add up by themselves. One that decides a claim of the same check again in other words is not a second payment, and one for other claims
 -- is not what pays a check that is paid.
 with decisions as (
-    select
-        pieces.*,
-        min(pieces.transaction_id) over (partition by pieces.check_key, pieces.claim_id, pieces.payer_claim_number, pieces.claim_status_code)
-            as first_transaction_id
+    select pieces.*
     from {{ ref('int_remittance_pieces') }} as pieces
     inner join {{ ref('int_remittances__balanced') }} as remittances on pieces.transaction_id = remittances.transaction_id
     where pieces.is_claim and remittances.is_whole
@@ -100,14 +97,9 @@ behind_parts as (
 judged as (
     select
         remittances.*,
-        decided.transaction_id is not null or taking_back.transaction_id is not null as is_conflicting,
+        remittances.decides_again or taking_back.transaction_id is not null as is_conflicting,
         behind_parts.transaction_id is not null as is_behind_parts
     from {{ ref('int_remittances__balanced') }} as remittances
-    left join (
-        select distinct transaction_id
-        from decisions
-        where first_transaction_id < transaction_id
-    ) as decided on remittances.transaction_id = decided.transaction_id
     left join taking_back on remittances.transaction_id = taking_back.transaction_id
     left join behind_parts on remittances.transaction_id = behind_parts.transaction_id
     where remittances.is_whole
