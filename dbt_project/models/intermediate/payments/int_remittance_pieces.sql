@@ -3,9 +3,9 @@ with heads as (
     select
         transaction_id,
         payment_on,
-        coalesce(payer_id, '') || '|' || check_number as check_key,
-        sha256(coalesce(payer_id, '') || '|' || check_number || '|' || payment_on || '|' || total_amount) as payment_key
-    from {{ ref('stg_remittances') }}
+        {{ check_key('remittances') }} as check_key,
+        {{ payment_key('remittances') }} as payment_key
+    from {{ ref('stg_remittances') }} as remittances
 )
 
 select

@@ -25,10 +25,8 @@ heads as (
     select
         remittances.transaction_id,
         transactions.content_sha256,
-        coalesce(remittances.payer_id, '') || '|' || remittances.check_number as check_key,
-        sha256(
-            coalesce(remittances.payer_id, '') || '|' || remittances.check_number || '|' || remittances.payment_on || '|' || remittances.total_amount
-        ) as payment_key,
+        {{ check_key('remittances') }} as check_key,
+        {{ payment_key('remittances') }} as payment_key,
         remittances.total_amount,
         coalesce(said.claims, 0) as claims,
         remittances.total_amount - coalesce(said.amount, 0) as out_of_balance_amount
