@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import permutations
+from typing import TypeVar
 
 from orchestration.practices import Practice
 
@@ -67,6 +69,7 @@ class Sent:
 
 
 CAS = tuple[str, str, str]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -209,3 +212,9 @@ def file(
     segments.append(f"IEA*{1 if bodies else 0}*{number:09d}")
     text = "".join(f"{segment}~{end}" for segment in segments)
     return text.translate(str.maketrans("*:~", marks))
+
+
+def orders(files: Sequence[T]) -> list[tuple[T, ...]]:
+    """Every order of up to three files, some of more."""
+    every = list(permutations(files))
+    return every if len(files) <= 3 else every[::5]

@@ -21,6 +21,7 @@ from tests.answers.letters import (
     claim_statuses,
     denied,
     file,
+    orders,
     paid_in_full,
     remittance,
     taken_back,
@@ -526,12 +527,6 @@ DENIALS = remittance(denied(C, number="3"), total="182.78")
 EVENED = remittance(paid_in_full(C, number="3"), total="182.78", plb=[("WO:X", "91.39")])
 DENIALS_TWICE = remittance(denied(C, number="3"), denied(D, number="4"), total="182.78")
 DENIED, PAID = ("denied", Decimal("0.00")), ("paid", Decimal("91.39"))
-
-
-def orders(files):
-    """Both orders of two files, some of more."""
-    every = list(permutations(files))
-    return every if len(files) <= 2 else every[:: len(files)]
 
 
 @pytest.mark.parametrize(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from itertools import permutations
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.answers.letters import Pay, Sent, denied, file, paid_in_full, remittance, taken_back
+from tests.answers.letters import Pay, Sent, denied, file, orders, paid_in_full, remittance, taken_back
 from tests.answers.office import Office
 
 pytestmark = pytest.mark.xdist_group("answers")
@@ -59,8 +58,7 @@ def night(office, body, number, posted):
 def test_parts_of_which_some_reach_the_total_are_all_posted_in_whatever_order_they_come(tmp_path, parts):
     says = [one for part in parts for one in part]
     total = sum((Decimal(one.paid) for one in says), Decimal(0))
-    orders = list(permutations(parts))
-    for place, order in enumerate(orders[:: 3 if len(orders) <= 6 else 11]):
+    for place, order in enumerate(orders(parts)):
         office, posted = office_of(tmp_path / str(place)), set()
         for number, part in enumerate(order):
             posted = night(office, remittance(*part, total=str(total)), 901 + number, posted)

@@ -221,7 +221,6 @@ def test_a_night_with_nothing_new_judges_what_a_broken_off_one_did_not(next_nigh
     assert is_judged(house)
 
 
-@pytest.mark.long
 def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_night, undisturbed, tmp_path):
     home = copy(next_night, tmp_path / "home")
     commands = [

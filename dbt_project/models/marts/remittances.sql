@@ -43,23 +43,15 @@ claims as (
 adjusted as (
     select
         remittance_id,
-        -sum(adjustment_amount) as provider_adjustment_amount
+        sum(amount) as provider_adjustment_amount
     from (
         select
             judged.remittance_id,
-            adjustments.adjustment_amount,
-            row_number() over (
-                partition by judged.remittance_id, adjustments.reason_code, adjustments.adjustment_amount, adjustments.occurrence
-                order by judged.transaction_id
-            ) = 1 as is_new
+            pieces.amount,
+            row_number() over (partition by judged.remittance_id, pieces.piece order by judged.transaction_id) = 1 as is_new
         from judged
-        inner join (
-            select
-                *,
-                row_number() over (partition by transaction_id, reason_code, adjustment_amount order by position) as occurrence
-            from {{ ref('stg_provider_adjustments') }}
-        ) as adjustments on judged.transaction_id = adjustments.transaction_id
-        where judged.outcome = 'posted'
+        inner join {{ ref('int_remittance_pieces') }} as pieces on judged.transaction_id = pieces.transaction_id
+        where judged.outcome = 'posted' and not pieces.is_claim
     )
     where is_new
     group by remittance_id

@@ -1,17 +1,24 @@
 -- Of each 835 whether it is of what reached its payment's total (the first file that adds up to it, or else parts together), or came beside that and
 -- does not come to nothing by itself (a correction beside what it takes back, in two parts): what came beside is posted once it evens out.
-with reaching as (
+with paid_by_one as (
     select
         payment_key,
         transaction_id
     from {{ ref('int_remittances__whole') }}
     where is_payment and total_amount <> 0
+),
+
+reaching as (
+    select
+        payment_key,
+        transaction_id
+    from paid_by_one
     union all
     select
         parts.payment_key,
         parts.transaction_id
     from {{ ref('int_remittances__parts') }} as parts
-    anti join (select payment_key from {{ ref('int_remittances__whole') }} where is_payment and total_amount <> 0) as paid_by_one using (payment_key)
+    anti join paid_by_one on parts.payment_key = paid_by_one.payment_key
     where
         parts.completing_transaction_id = parts.reaching_transaction_id
         and not parts.was_said_before
