@@ -102,6 +102,7 @@ PAGES = (
             Section("rule_condition_groups"),
             Section("rule_condition_prefixes", collapse="icd10_prefix"),
             Section("rule_ccir_chronic_codes", collapse="icd10_code", count_only=True),
+            Section("rule_icd10_categories", collapse="icd10_code"),
             Section("rule_snomed_to_icd10cm", collapse="snomed_code"),
         ),
     ),

@@ -33,6 +33,7 @@ READ_BY_THE_SECOND_OPINION = frozenset(
         "rule_condition_prefixes",
         "rule_condition_groups",
         "rule_ccir_chronic_codes",
+        "rule_icd10_categories",
     }
 )
 

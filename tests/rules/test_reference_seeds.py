@@ -25,6 +25,7 @@ KEYS = {
     "rule_condition_groups": ("condition_group",),
     "rule_condition_prefixes": ("condition_group", "icd10_prefix"),
     "rule_ccir_chronic_codes": ("icd10_code",),
+    "rule_icd10_categories": ("icd10_code",),
     "rule_snomed_to_icd10cm": ("snomed_code",),
 }
 YEARS = ("2024", "2025", "2026")
@@ -514,6 +515,18 @@ def test_ccir_holds_the_whole_chronic_list_once():
     codes = [row["icd10_code"] for row in rows("rule_ccir_chronic_codes")]
     assert len(codes) == len(set(codes)) == 12_934
     assert all(re.fullmatch(r"[A-Z]\d[0-9A-Z]{1,5}", code) for code in codes)
+
+
+def test_categories_are_no_codes_and_since_when_that_is_known():
+    found = {row["icd10_code"]: row["effective_from"] for row in rows("rule_icd10_categories")}
+    chronic = {row["icd10_code"] for row in rows("rule_ccir_chronic_codes")}
+    assert len(rows("rule_icd10_categories")) == len(found) == 1_127
+    always = {code for code, since in found.items() if since == "2015-10-01"}
+    assert {"E11", "I50", "J44", "M199", "F32"} <= always and not always & chronic
+    # A code once, a category by the list of April 2026.
+    assert found.keys() - always == {code for code, since in found.items() if since == "2026-04-01"} >= {"N183", "G35", "I481"}
+    assert not {"I10", "E119", "N1830", "I509", "C61", "G309"} & found.keys()
+    assert all(groups(category) or ccir(category) for category in found), "nobody would put it on a claim"
 
 
 def test_snomed_map_gives_one_code_to_a_concept():

@@ -288,16 +288,20 @@ class Judge:
 
     # ---- A1
 
-    def condition_groups(self, patient_id: str, month: date) -> list[str]:
+    def problem_list(self, patient_id: str, month: date) -> set[str]:
+        """The codes that are active on it, as they are written there."""
         day = min(last_of_month(month), self.newest_night)
-        groups: set[str] = set()
+        codes: set[str] = set()
         for row in self.of("conditions", patient_id):
             listed_on = row["recorded_date"] or row["onset_date"]
             is_listed = listed_on is None or listed_on <= day
             is_resolved = row["resolved_date"] <= day if row["resolved_date"] else row["clinical_status"] == "resolved"
             if is_listed and not is_resolved:
-                groups |= self.reference.chronic_groups(row["icd10_code"])
-        return sorted(groups)
+                codes.add(row["icd10_code"])
+        return codes
+
+    def condition_groups(self, patient_id: str, month: date) -> list[str]:
+        return sorted({group for code in self.problem_list(patient_id, month) for group in self.reference.chronic_groups(code)})
 
     def eligibility_reason(self, patient_id: str, month: date) -> str:
         days = days_of_month(month)

@@ -244,6 +244,10 @@ class Office:
         yield from self._plan_kinds(patient_id, month, passes)
         if verdict.is_captured:
             yield "claim_error", False
+            codes = self.judge.problem_list(patient_id, month)
+            listed = {code for code in codes if self.judge.reference.chronic_groups(code)} or codes
+            if any(self.judge.reference.is_category(code, last_of_month(month)) for code in listed):
+                yield "diagnosis_category", verdict.decision != "claimed" and len(listed) <= 12
         if verdict.decision == "claimable":  # where its month has been closed: tests/properties/staging.py
             yield "late_claim", False
         if verdict.decision == "claimed":

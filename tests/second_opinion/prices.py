@@ -30,6 +30,7 @@ class Reference:
         groups = self._read(seeds, "rule_condition_groups")
         self.acute_groups = {r["condition_group"] for r in groups if r["is_acute"].lower() == "true"}
         self.ccir_chronic = {r["icd10_code"] for r in self._read(seeds, "rule_ccir_chronic_codes")}
+        self.categories = {r["icd10_code"]: r["effective_from"] for r in self._read(seeds, "rule_icd10_categories")}
         self._groups_of_code: dict[str, set[str]] = {}
         self._price: dict[tuple[Any, ...], Decimal | None] = {}
 
@@ -48,6 +49,10 @@ class Reference:
                 named = {code[:3]}
             self._groups_of_code[code] = named - self.acute_groups
         return self._groups_of_code[code]
+
+    def is_category(self, icd10_code: str, day: date) -> bool:
+        """Whether a code has codes below it, so that no payer takes it."""
+        return self.categories.get(icd10_code.strip().replace(".", "").upper(), "9999") <= day.isoformat()
 
     @staticmethod
     def _on(rows: list[dict[str, str]], day: date) -> dict[str, str] | None:

@@ -88,7 +88,7 @@ WORKLIST_KINDS = [
     *ITEM_KINDS,
     *words(
         "near_threshold no_time_yet missing_care_plan missing_initiating_visit undocumented_consent eligible_not_contacted "
-        "stalled_outreach staff_overlap runaway_timer denied_claim care_plan_review_due care_plan_copy_missing claim_error "
+        "stalled_outreach staff_overlap runaway_timer denied_claim care_plan_review_due care_plan_copy_missing claim_error diagnosis_category "
         "late_claim unanswered_claim refund_due reopening_due"
     ),
 ]

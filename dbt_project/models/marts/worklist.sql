@@ -69,7 +69,7 @@ service_dates as (
             codes.practice_id = items.practice_id
             and codes.patient_id = items.patient_id
             and codes.month = items.month
-            and items.kind in ('claim_error', 'late_claim', 'rejected_claim')
+            and items.kind in ('claim_error', 'diagnosis_category', 'late_claim', 'rejected_claim')
     group by codes.practice_id, codes.patient_id, codes.month
 ),
 

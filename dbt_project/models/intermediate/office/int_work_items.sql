@@ -42,6 +42,26 @@ denied_lines as (
     group by practice_id, claim_id
 ),
 
+-- Diagnoses that a claim would carry and no payer takes, as there are codes below them.
+categories as (
+    select
+        diagnoses.practice_id,
+        diagnoses.patient_id,
+        diagnoses.month,
+        string_agg(diagnoses.icd10_code, ', ' order by diagnoses.icd10_code) as icd10_codes
+    from (
+        select
+            practice_id,
+            patient_id,
+            month,
+            unnest(icd10_codes) as icd10_code
+        from {{ ref('int_claim_diagnoses') }}
+    ) as diagnoses
+    inner join {{ ref('rule_icd10_categories') }} as categories
+        on diagnoses.icd10_code = categories.icd10_code and {{ in_force('categories', month_end('diagnoses.month')) }}
+    group by diagnoses.practice_id, diagnoses.patient_id, diagnoses.month
+),
+
 found as (
     select
         practice_id,
@@ -121,6 +141,23 @@ found as (
     from stages
     inner join care_plans using (practice_id, patient_id)
     where stages.is_newest_month and stages.is_eligible and stages.has_documented_consent and care_plans.copy_given_on is null
+    union all
+    select
+        stages.practice_id,
+        stages.patient_id,
+        stages.month,
+        'diagnosis_category' as kind,
+        stages.patient_id as subject_id,
+        null as member_id,
+        null as minutes,
+        stages.allowed_amount as dollars,
+        categories.icd10_codes as fact
+    from stages
+    inner join categories using (practice_id, patient_id, month)
+    -- Why the payer turned a claim back is said by that item.
+    anti join (select practice_id, patient_id, month from {{ ref('claims') }} where status = 'rejected') as rejected
+        on stages.practice_id = rejected.practice_id and stages.patient_id = rejected.patient_id and stages.month = rejected.month
+    where stages.decision = 'claimable' or stages.reason = 'month_open'
     union all
     select practice_id, patient_id, month, 'coverage_conflict', subject || ':' || patient_id as subject_id, null, null, null, fact
     from {{ ref('int_coverage_conflicts') }}
