@@ -242,6 +242,11 @@ def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work
         assert ccm("nightly", home=tmp_path).code == 0
         denied = [row["detail"] for row in rows(tmp_path, "select detail from worklist where kind = 'denied_claim'")]
         assert [detail.partition("Still possible: ")[2] for detail in denied] == ([ways] if ways else [])
+    # One that says nothing of why.
+    denial = remittance(Pay(third, charge, "0", status="4"), check="EFT3", on="20271110")
+    respond(tmp_path, file("835", denial, submitter=submitter, on="271110"))
+    (item,) = rows(tmp_path, "select detail from worklist where kind = 'denied_claim'")
+    assert str(item["detail"]).startswith("The payer denied it (without a reason code).")
 
 
 @pytest.mark.long

@@ -171,7 +171,7 @@ found as (
         null as member_id,
         null as minutes,
         case claims.status when 'denied' then stages.allowed_amount else lines.denied_amount end as dollars,
-        array_to_string(claims.denial_codes, ', ') as fact
+        coalesce(nullif(array_to_string(claims.denial_codes, ', '), ''), 'without a reason code') as fact
     from {{ ref('claims') }} as claims
     inner join stages using (practice_id, patient_id, month)
     left join denied_lines as lines on claims.practice_id = lines.practice_id and claims.claim_id = lines.claim_id
@@ -186,7 +186,7 @@ found as (
         null as member_id,
         null as minutes,
         stages.allowed_amount as dollars,
-        array_to_string(claims.rejection_codes || claims.denial_codes, ', ') as fact
+        coalesce(nullif(array_to_string(claims.rejection_codes || claims.denial_codes, ', '), ''), 'without a reason code') as fact
     from {{ ref('claims') }} as claims
     inner join stages using (practice_id, patient_id, month)
     -- What is held has its own item.
