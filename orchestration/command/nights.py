@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,6 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
 from orchestration.house import House, HouseError, sweep
 from orchestration.practices import Practice, load_practices
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None, full: bool, pipeline: Any = None) -> Any:
@@ -101,6 +104,8 @@ def nightly(
         out.print(f"Not taken in {line}", style="yellow")
     for line in summary["dated_ahead"]:
         out.print(f"Ahead of this machine's clock {line}", style="yellow")
+    for line in summary["charged_below_allowed"]:
+        out.print(f"Charged below the fee schedule {line}", style="yellow")
     for line in summary["failed_checks"]:
         out.print(f"Check failed {line}", style="red")
     for line in summary["held_until_accepted"]:
@@ -184,6 +189,20 @@ def _counts(of: dict[str, Any]) -> str:
     )
 
 
+def _charged_below(marts: duckdb.DuckDBPyConnection) -> list[str]:
+    """Fees of practices below what Medicare allows, of what has yet to be claimed: it pays the lesser of the two (42 CFR 414.21)."""
+    rows = marts.execute(
+        """
+        select practice_id, procedure_code, min(charge_amount / units), max(allowed_amount / units), sum(allowed_amount - charge_amount)
+        from claimable_codes where decision <> 'claimed' and charge_amount < allowed_amount group by all order by all
+        """
+    ).fetchall()
+    return [
+        f"{practice_id} {code}: ${fee:.2f} where up to ${allowed:.2f} is allowed, ${lost:,.2f} given away in months that have yet to be claimed"
+        for practice_id, code, fee, allowed, lost in rows
+    ]
+
+
 def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:
     from orchestration.deliver.fetch import faults
     from orchestration.engine import open_marts
@@ -223,6 +242,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             where kind = 'drift' and not is_accepted order by practice_id, extract_date, table_name, measure, column_name
             """
         ).fetchall()
+        cheap = _charged_below(marts)
         hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
     months = verdicts.load(house, "great_expectations_months")
     overdue = [f.detail for f in (months.findings if months else ()) if not f.passed and f.severity == "error"]
@@ -242,6 +262,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             for name, night in nights
             if name in practices and is_ahead(practices[name], night, datetime.now(UTC))
         ],
+        "charged_below_allowed": cheap,
         "packets_lost": [name for name in packets_lost(house) if name.partition("/")[0] in practices],
         "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],
         "failed_checks": verdicts.failed(house),

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import duckdb
 from packaging.requirements import Requirement
 
+from orchestration.close.x12.codes import CODES
 from orchestration.discretion import defect
 from orchestration.engine import Damaged, is_damage, open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
@@ -110,6 +111,14 @@ def _configured(house: House, practices: dict[str, Practice]) -> Iterator[Diagno
     except HouseError as error:
         yield Diagnosis("practices.yaml", "bad", str(error), "correct it: no night and no close runs without it")
         return
+    strange = [f"{name}: {few(codes)}" for name, one in sorted(practices.items()) if (codes := sorted(one.charges.keys() - CODES))]
+    if strange:
+        yield Diagnosis(
+            "charges",
+            "warning",
+            f"{few(strange)}: no code of care management",
+            "correct what is mistyped; fees of other services are not used",
+        )
     if any(practice.mappings for practice in practices.values()):
         troubles = choices(house, practices).troubles()
         for practice_id, said in troubles.items():

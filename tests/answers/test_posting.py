@@ -177,6 +177,16 @@ def test_a_payment_is_posted_line_by_line_with_its_adjustments_and_held_against_
     assert lines[0]["adjustment_codes"] == ["CO-253", "CO-45", "PR-2"] and not lines[0]["is_shared"]
 
 
+def test_of_a_fee_below_the_fee_schedule_no_more_is_expected_than_medicare_pays_of_the_fee(tmp_path):
+    cheap = Sent(A, lines=(Line("99490", "50.00", "66.13"), Line("99439", "75.00", "50.44")))
+    office = Office(tmp_path, [cheap])
+    full = paid_in_full(A).lines[1]
+    base = (f"{A}01", "99490", "50", "39.20", (("CO", "253", ".8"), ("PR", "2", "10")), ())
+    office.deliver(file("835", remittance(Pay(A, "125", "78.74", (base, full)))))
+    lines = office.see("select expected_payment, difference_amount from claim_line_payments order by line_id")
+    assert [tuple(line.values()) for line in lines] == [(Decimal("51.85"), Decimal("0.00")), (Decimal("39.54"), Decimal("0.00"))]
+
+
 def test_what_the_deductible_takes_is_paid_by_the_patient_and_no_denial(office):
     line = ((f"{A}01", "99490", "95", "0", (("CO", "45", "28.87"), ("PR", "1", "66.13")), ()),)
     office.deliver(

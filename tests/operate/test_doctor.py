@@ -16,6 +16,7 @@ from orchestration.command.common import app
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.operate import doctor
 from orchestration.operate.tidy import tidy
+from tests.holds.clinic import Clinic, configure
 
 NAME = "Doe, Jane"
 
@@ -55,6 +56,14 @@ def test_an_impossible_date_of_practices_yaml_is_one_finding_among_the_others(ho
     assert found["practices.yaml"].state == "bad"
     assert "practice lakeside, key attestations.access_24_7: " in found["practices.yaml"].said
     assert found.keys() >= {"versions", "disk", "lake", "closes", "records", "backup"}
+
+
+def test_a_fee_of_a_code_that_is_not_billed_here_is_told(house):
+    configure(house.root, [Clinic("alpha", 1, settings={"charges": {"99490": 95.0, "99940": 95.0}}), Clinic("beta", 2)])
+    [charges] = [one for one in doctor.examine(house) if one.question == "charges"]
+    assert (charges.state, charges.said) == ("warning", "alpha: 99940: no code of care management")
+    configure(house.root, [Clinic("alpha", 1, settings={"charges": {"99490": 95.0}})])
+    assert not [one for one in doctor.examine(house) if one.question == "charges"]
 
 
 def test_the_frames_of_a_defect_are_in_the_home_that_the_command_was_given(house, tmp_path, monkeypatch, capsys):

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from orchestration.command.nights import _charged_below
 from tests.holds.clinic import FIRST_NIGHT, Clinic, configure
 from tests.pipeline.homes import Ran, ccm, copy
 from tests.properties.staging import same_marts
@@ -107,3 +109,22 @@ def test_a_night_that_there_is_nothing_for_says_whether_nothing_landed_or_only_n
     change(home)
     ran = ccm("nightly", *asked, home=home)
     assert ran.code == 1 and said in ran.err, ran.err
+
+
+def test_a_fee_below_what_medicare_allows_is_told_with_what_it_gives_away() -> None:
+    with duckdb.connect() as marts:
+        marts.execute(
+            """
+            create table claimable_codes as select * from (values
+                ('alpha', '99490', 'claimable', 1, 55.00::decimal(12, 2), 64.81::decimal(12, 2)),
+                ('alpha', '99439', 'claimable', 2, 80.00::decimal(12, 2), 98.86::decimal(12, 2)),
+                ('alpha', '99439', 'held', 1, 40.00::decimal(12, 2), 49.43::decimal(12, 2)),
+                ('alpha', '99487', 'claimed', 1, 10.00::decimal(12, 2), 144.29::decimal(12, 2)),
+                ('beta', '99490', 'claimable', 1, 64.81::decimal(12, 2), 64.81::decimal(12, 2))
+            ) as codes (practice_id, procedure_code, decision, units, charge_amount, allowed_amount)
+            """
+        )
+        assert _charged_below(marts) == [
+            "alpha 99439: $40.00 where up to $49.43 is allowed, $28.29 given away in months that have yet to be claimed",
+            "alpha 99490: $55.00 where up to $64.81 is allowed, $9.81 given away in months that have yet to be claimed",
+        ]

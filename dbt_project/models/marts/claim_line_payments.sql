@@ -89,7 +89,8 @@ select
             when is_answered and not is_rejected
                 then
                     paid_amount
-                    - {{ medicare_pays('greatest(allowed_amount - deductible_amount, 0)', 'service_date') }}
+                    -- Of a fee below the fee schedule's amount no more than of the fee (42 CFR 414.21).
+                    - {{ medicare_pays('greatest(least(allowed_amount, charge_amount) - deductible_amount, 0)', 'service_date') }}
         end as decimal(12, 2)
     ) as difference_amount,
     adjustment_codes,
