@@ -36,7 +36,7 @@ class Notice:
 
 
 class Channel(Protocol):
-    """A way to the office. `send` raises OSError or HouseError when the notice could not be delivered."""
+    """A way to the office. `send` raises when the notice could not be delivered; a HouseError says why."""
 
     def send(self, notice: Notice, to: Iterable[str]) -> None: ...
 
@@ -128,7 +128,9 @@ def tell(house: House, practices: Mapping[str, Practice], notice: Notice) -> int
         try:
             channel.send(notice, to)
             delivered += 1
-        except (OSError, HouseError) as error:
+        except Exception as error:
+            # Whatever a server answers or a secret looks like: what the notice is about is done, and must not be undone by it. Its text may quote
+            # the notice or the secret.
             LOG.warning(
                 "a notice (%s) was not delivered: %s", notice.kind, error if isinstance(error, HouseError) else type(error).__name__
             )

@@ -118,8 +118,8 @@ def _known_localities() -> frozenset[tuple[str, str, str]]:
 
 @cache
 def _time_zones() -> frozenset[str]:
-    """Read once: each asking goes through every file of the machine's zones."""
-    return frozenset(available_timezones())
+    """Read once: each asking goes through every file of the machine's zones. Two of them are no zones of any place, and DuckDB has none of that name."""
+    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 class _Strict(BaseModel):

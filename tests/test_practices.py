@@ -56,6 +56,7 @@ def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
     [
         ({"npi": "1234567890"}, "npi", "Luhn"),
         ({"time_zone": "America/Springfield"}, "time_zone", "IANA"),
+        ({"time_zone": "localtime"}, "time_zone", "IANA"),
         ({"locality": "98"}, "locality", "GPCI"),
         ({"colour": "blue"}, "colour", "no known key"),
         ({"mac": 6102}, "mac", "quoted"),

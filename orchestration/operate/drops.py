@@ -63,7 +63,7 @@ def is_ahead(practice: Practice, night: date, now: datetime) -> bool:
 
 def _is_complete(house: House, practice: Practice, night: date, now: datetime) -> bool:
     try:
-        marked, written, newest = (_times_on_disk if house.landing_url is None else _times_in_storage)(house, practice, night)
+        marked, written, newest = (_times_on_disk if house.landing_url is None else _times_in_storage)(house, practice, night, now)
     except OSError:
         return False  # taken away or not to be read now: asked again by the next tick
     except StorageError as error:
@@ -84,17 +84,18 @@ def is_complete(marked: float | None, written: float, newest: float, quiet_minut
 # anything of it was last touched.
 
 
-def _times_on_disk(house: House, practice: Practice, night: date) -> tuple[float | None, float, float]:
+def _times_on_disk(house: House, practice: Practice, night: date, now: datetime) -> tuple[float | None, float, float]:
     folder = house.landing / practice.practice_id / night.isoformat()
     with os.scandir(folder) as entries:
         stats = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
     mark = stats.pop(COMPLETE, None)
-    # The folder's own time tells of a file that was moved in with an old time of its own.
-    newest = max([folder.stat().st_mtime, *(max(s.st_mtime, s.st_ctime) for s in stats.values())])
-    return mark.st_mtime if mark else None, max((s.st_mtime for s in stats.values()), default=0.0), newest
+    # When they came here: their own times may be the sender's, of another clock, and a mark that was copied before its files has a later one than they do.
+    written = max((s.st_ctime for s in stats.values()), default=0.0)
+    own = [time for s in (folder.stat(), *stats.values()) if (time := s.st_mtime) <= now.timestamp()]
+    return mark.st_ctime if mark else None, written, max([folder.stat().st_ctime, written, *own])
 
 
-def _times_in_storage(house: House, practice: Practice, night: date) -> tuple[float | None, float, float]:
+def _times_in_storage(house: House, practice: Practice, night: date, _: datetime) -> tuple[float | None, float, float]:
     assert house.landing_url is not None
     below = f"{practice.practice_id}/{night}/"
     times = {one.name.removeprefix(below): one.modified_ns / 1e9 for one in listed(Prefix.of(house.landing_url), below)}

@@ -89,7 +89,8 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
     waiting = [(path.relative_to(house.inbox).as_posix(), path.stat()) for path in pending(house) if path.exists()]
     if not waiting:
         yield dg.SkipReason("nothing new in inbox/")
-    elif time.time() - max(stat.st_mtime for _, stat in waiting) < INBOX_SECONDS:
+    # When it came here: a file's own time may be of another clock, and ahead of this one.
+    elif time.time() - max(stat.st_ctime for _, stat in waiting) < INBOX_SECONDS:
         yield dg.SkipReason(f"{len(waiting)} files in inbox/, the newest written less than {INBOX_SECONDS} seconds ago")
     else:
         # The same files are tried once: what is wrong with them is in the run, not in another try.

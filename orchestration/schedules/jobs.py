@@ -69,7 +69,7 @@ def schedules(practices: dict[str, Practice]) -> list[dg.ScheduleDefinition]:
 
 
 def _slug(zone: str) -> str:
-    return zone.lower().replace("/", "_").replace("-", "_").replace("+", "_")
+    return zone.lower().replace("/", "_").replace("-", "_").replace("+", "_plus_")
 
 
 def _practices_in(zone: str) -> list[Practice]:
@@ -127,18 +127,20 @@ def month_end_requests(house: House, practices: list[Practice], month: date, tod
     """One run for the practices whose month is due (ADR 17): a close where a standing approver lets the schedule write claims, else a proposal, which
     waits for `ccm close --approved-by` or an approver's name in the launchpad.
 
-    Daily in the following month until it is closed, and for a standing approver until some days behind the final day: what was held may have been
-    documented since, what was proposed may have changed, and what the final day releases goes out once the practice's nights have come that far.
+    Daily until it is closed, in the following month and until some days behind the final day, and for a standing approver until then in any case: what was
+    held may have been documented since, what was proposed may have changed, and what the final day releases goes out once the practice's nights have come
+    that far.
     """
     due = []
     for practice in practices:
         if today < practice.first_close_day(month):
             continue
+        is_awaited = today <= practice.final_close_day(month) + BEHIND_THE_FINAL_DAY
         if versions(house, practice.practice_id, month):
             # Without a standing approver the supplement is the approver's: `ccm status` and the work list say what became claimable.
-            if practice.close.standing_approver and today <= practice.final_close_day(month) + BEHIND_THE_FINAL_DAY:
+            if practice.close.standing_approver and is_awaited:
                 due.append(practice.practice_id)
-        elif month_before(today) == month:
+        elif is_awaited or month_before(today) == month:
             due.append(practice.practice_id)
     if not due:
         yield dg.SkipReason(f"nothing is due for {month:%Y-%m}")

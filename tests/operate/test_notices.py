@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from datetime import date
 
 import pytest
@@ -79,6 +80,25 @@ def test_a_notice_that_cannot_be_delivered_stops_nothing_and_is_logged_without_i
     )
     assert tell(house, practices, Notice("test", (), "subject", ("the text",))) == 0
     assert "ConnectionRefusedError" in caplog.text and "the webhook answered 500" in caplog.text and "the text" not in caplog.text
+
+
+def test_a_server_that_speaks_no_http_and_a_secret_that_fits_in_no_header_stop_nothing_and_are_not_quoted(tmp_path, caplog):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer():
+            with server.accept()[0] as client:
+                client.recv(65536)
+                client.sendall(b"220 no web server\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+        house, practices = configured(tmp_path / "a", {"webhook": {"url": url}})
+        assert tell(house, practices, Notice("test", (), "subject", ("the text",))) == 0
+    (tmp_path / "token").write_text("two\nlines")
+    house, practices = configured(tmp_path / "b", {"webhook": {"url": url, "token_file": str(tmp_path / "token")}})
+    assert tell(house, practices, Notice("test", (), "subject", ())) == 0
+    assert "BadStatusLine" in caplog.text and "ValueError" in caplog.text
+    assert "two" not in caplog.text and "no web server" not in caplog.text
 
 
 def test_without_settings_nothing_is_sent_and_nothing_fails(tmp_path):

@@ -119,6 +119,32 @@ def test_a_night_without_a_mark_starts_once_nothing_changes_and_another_practice
     assert "nothing new" in tick(sensors.landing_sensor).skip_message
 
 
+def test_a_mark_that_was_copied_before_its_files_with_a_time_of_its_own_marks_nothing_complete(house, practices, monkeypatch):
+    just_now = datetime.now(UTC) + timedelta(seconds=5)
+    monkeypatch.setattr(sensors, "now", lambda: just_now)
+    name, night = next(iter(practices)), nights(just_now)
+    mark = house.landing / name / night / "_SUCCESS"
+    mark.parent.mkdir(parents=True)
+    mark.touch()
+    (mark.parent / "care_team.csv").write_text("member_id,name,credential\nm1,Jane Doe,RN\n")
+    stamp = just_now.timestamp() - 3600
+    os.utime(mark, (stamp, stamp))
+    os.utime(mark.parent / "care_team.csv", (stamp - 60, stamp - 60))
+    assert f"still dropping: {name}" in tick(sensors.landing_sensor).skip_message
+
+
+def test_a_file_with_a_time_ahead_of_the_clock_keeps_no_night_and_no_answer_waiting(house, practices, quiet, monkeypatch):
+    name, stamp = next(iter(practices)), (quiet + timedelta(days=365)).timestamp()
+    os.utime(drop(house, name, nights(quiet)), (stamp, stamp))
+    assert tick(sensors.landing_sensor).run_requests
+    answer = house.inbox / "answer.835"
+    answer.write_text("ISA")
+    os.utime(answer, (stamp, stamp))
+    assert "written less than" in tick(sensors.inbox_sensor).skip_message
+    monkeypatch.setattr(sensors.time, "time", quiet.timestamp)
+    assert tick(sensors.inbox_sensor).run_requests
+
+
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED])
 def test_drops_that_are_complete_while_a_night_has_yet_to_end_are_asked_for_together_behind_it(
     house, practices, quiet, monkeypatch, status

@@ -6,7 +6,7 @@ import importlib
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import dagster as dg
 import pytest
@@ -187,12 +187,22 @@ def test_a_standing_approvers_month_is_asked_for_until_its_nights_have_come_to_t
     late = practices["hudson"].model_copy(update={"close": practices["hudson"].close.model_copy(update={"final_day": 28})})
     (request,) = month_end_requests(house, [late], date(2026, 10, 1), date(2026, 12, 7))
     assert isinstance(request, dg.RunRequest)
+    # Nothing of it closed at all (its nights came late): it is asked for as long.
+    closed.clear()
+    for day, asked in {date(2026, 12, 8): True, date(2026, 12, 9): False}.items():
+        (request,) = month_end_requests(house, [late], date(2026, 10, 1), day)
+        assert isinstance(request, dg.RunRequest) == asked, day
+    closed.add("hudson")
     # And the schedule does ask for the month before the last.
     schedule = definitions[0].defs.resolve_schedule_def("month_end_america_new_york")
     monkeypatch.setattr(jobs, "load_practices", lambda _path: {"hudson": late})
     tick = datetime(2026, 12, 7, 5, 0, tzinfo=ZoneInfo("America/New_York"))
     keys = [one.partition_key for one in schedule.evaluate_tick(context(definitions, tick)).run_requests]
     assert keys == ["2026-10|hudson", "2026-11|hudson"]
+
+
+def test_no_two_time_zones_have_a_schedule_in_common():
+    assert len({jobs._slug(zone) for zone in available_timezones()}) == len(available_timezones())
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Guam", "Pacific/Honolulu", "America/Puerto_Rico", "America/Chicago"])
