@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
@@ -126,9 +127,10 @@ def test_a_mark_that_was_copied_before_its_files_with_a_time_of_its_own_marks_no
     mark = house.landing / name / night / "_SUCCESS"
     mark.parent.mkdir(parents=True)
     mark.touch()
-    (mark.parent / "care_team.csv").write_text("member_id,name,credential\nm1,Jane Doe,RN\n")
     stamp = just_now.timestamp() - 3600
     os.utime(mark, (stamp, stamp))
+    time.sleep(0.05)  # the system's clock for files ticks every few milliseconds
+    (mark.parent / "care_team.csv").write_text("member_id,name,credential\nm1,Jane Doe,RN\n")
     os.utime(mark.parent / "care_team.csv", (stamp - 60, stamp - 60))
     assert f"still dropping: {name}" in tick(sensors.landing_sensor).skip_message
 
