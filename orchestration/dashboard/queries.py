@@ -155,11 +155,17 @@ BENCHMARK = Query(
     from enrollment_benchmark where {_here(month=False)} order by practice_id, month
     """,
 )
+# A practice's projection begins behind its own newest month. Of several the months that all have, but for those that ended before the newest began.
 PROJECTION = Query(
     "projection",
     f"""
+    with here as (from enrollment_projection where {_here(month=False)}),
+    spans as (select practice_id, min(month) as first_month, max(month) as last_month from here group by all),
+    counted as (from spans where last_month >= (select max(first_month) from spans))
     select month, basis, sum(enrolled)::bigint as enrolled, sum(monthly_revenue) as monthly_revenue
-    from enrollment_projection where {_here(month=False)} group by all order by month, basis
+    from here semi join counted on here.practice_id = counted.practice_id
+    where month between (select max(first_month) from counted) and (select min(last_month) from counted)
+    group by all order by month, basis
     """,
 )
 REVENUE_TABLE = Query(

@@ -57,6 +57,38 @@ def test_what_a_month_claimed_is_what_its_claim_files_say_and_not_what_it_would_
     assert {key: dollars for key, dollars in shown.items() if dollars} == stands
 
 
+def test_what_is_held_is_the_same_on_every_page_and_an_open_month_holds_nothing_by_being_open(demo):
+    home, _ = demo
+    assert rows(home, "from patient_month_decisions where reason = 'month_open'")
+    with open_marts(House(home)) as marts:
+        headline = {(row["practice_id"], row["month"]): (row["held"], row["held_amount"]) for row in marts.rows(queries.HEADLINE)}
+        calendar = {(row["practice_id"], row["month"]): (row["held"], row["held_amount"]) for row in marts.rows(queries.CLOSES)}
+    assert {key: held for key, held in calendar.items() if calendar[key] != headline[key]} == {}
+
+
+def projected(*practices: tuple[str, str, int]) -> list[tuple[str, int]]:
+    """(month, enrolled of all) as the page asks for it; of each practice its first month ahead and how many it has in each of two years."""
+    with duckdb.connect() as con:
+        con.execute(
+            "create table enrollment_projection (practice_id varchar, month date, basis varchar, enrolled bigint, monthly_revenue decimal(12, 2))"
+        )
+        for name, first, enrolled in practices:
+            con.execute(
+                "insert into enrollment_projection select ?, (?::date + to_months(n::int))::date, 'pace', ?, 10 from range(24) as months (n)",
+                [name, first, enrolled],
+            )
+        found = con.execute(queries.PROJECTION.sql, {"practice": None}).fetchall()
+    return [(f"{month:%Y-%m}", enrolled) for month, _, enrolled, _ in found]
+
+
+def test_a_projection_of_several_practices_has_the_months_that_all_of_them_have():
+    of_two = projected(("a", "2026-11-01", 40), ("b", "2026-12-01", 60))
+    assert of_two[0] == ("2026-12", 100) and of_two[-1] == ("2028-10", 100) and {enrolled for _, enrolled in of_two} == {100}
+    # One whose last night is years old has no month in common with the others, and is no part of what is ahead.
+    of_three = projected(("a", "2026-11-01", 40), ("b", "2026-12-01", 60), ("gone", "2023-02-01", 500))
+    assert of_three == of_two
+
+
 @pytest.mark.long
 def test_the_close_calendar_counts_a_claim_that_was_turned_back_and_went_out_again_once(demo, tmp_path):
     home = copy(demo[0], tmp_path / "home")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from x12sdk.io import X12ModelReader
 
+from orchestration.house import PROJECT_ROOT
 from tests.pipeline.homes import ccm, copy, rows
 
 pytestmark = pytest.mark.xdist_group("demo")
@@ -30,6 +31,16 @@ def test_the_demo_says_per_practice_and_month_what_is_claimable_held_and_at_stak
     assert len(files) >= 12
     for path in files:
         assert str(path) in ran.out.replace("\n", "")
+
+
+def test_what_the_readme_says_the_demo_prints_is_what_it_prints(demo):
+    """But for the paths and the seconds."""
+    _, ran = demo
+    readme = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
+    told = readme.partition("## What `make demo` printed")[2].partition("```")[2].partition("```")[0].splitlines()
+    said = {line.rstrip() for line in ran.out.splitlines()}
+    figures = [line.rstrip() for line in told if line.startswith(("│", "Claims:", "Remittances:")) or " closed v" in line]
+    assert len(figures) > 20 and [line for line in figures if line not in said] == []
 
 
 @pytest.mark.parametrize("every", [6, pytest.param(1, marks=pytest.mark.long)])

@@ -3,10 +3,12 @@ with short as (
     select
         short.*,
         capacity.minutes_left,
-        cast(short.unit_amount / short.minutes_to_first_unit as decimal(12, 4)) as dollars_per_minute
+        -- What no release of the fee schedule covers yet is care that is due all the same.
+        coalesce(short.unit_amount, 0) as allowed_amount,
+        cast(coalesce(short.unit_amount, 0) / short.minutes_to_first_unit as decimal(12, 4)) as dollars_per_minute
     from {{ ref('int_patient_months__short') }} as short
     inner join {{ ref('int_practices__capacity') }} as capacity on short.practice_id = capacity.practice_id and short.month = capacity.month
-    where short.unit_amount > 0 and short.minutes_to_first_unit > 0
+    where short.minutes_to_first_unit > 0
 ),
 
 ranked as (
@@ -16,7 +18,7 @@ ranked as (
         sum(minutes_to_first_unit) over in_order as minutes_so_far
     from short
     window in_order as (
-        partition by practice_id order by dollars_per_minute desc, patient_id rows between unbounded preceding and current row
+        partition by practice_id order by dollars_per_minute desc, minutes_to_first_unit, patient_id rows between unbounded preceding and current row
     )
 )
 
@@ -28,7 +30,7 @@ select
     procedure_code,
     cast(credited_minutes as bigint) as credited_minutes,
     cast(minutes_to_first_unit as bigint) as minutes_to_go,
-    cast(unit_amount as decimal(12, 2)) as allowed_amount,
+    cast(allowed_amount as decimal(12, 2)) as allowed_amount,
     dollars_per_minute,
     cast(minutes_so_far as bigint) as minutes_so_far,
     minutes_so_far <= minutes_left as is_reachable

@@ -25,8 +25,8 @@ decisions as (
     select
         practice_id,
         month,
-        count(*) filter (where decision = 'held') as held,
-        sum(allowed_amount) filter (where decision = 'held') as held_amount,
+        count(*) filter (where decision = 'held' and reason <> 'month_open') as held,
+        sum(allowed_amount) filter (where decision = 'held' and reason <> 'month_open') as held_amount,
         count(*) filter (where decision = 'claimable') as claimable,
         sum(allowed_amount) filter (where decision = 'claimable') as claimable_amount
     from {{ ref('int_decisions') }}

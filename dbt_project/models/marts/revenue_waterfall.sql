@@ -23,7 +23,7 @@ steps as (
     select practice_id, month, 'enrolled', enrolled, enrolled * base_code_amount
     from {{ ref('int_months__enrolled') }}
     union all
-    select practice_id, month, 'earned', count(*) filter (where allowed_amount > 0), sum(allowed_amount)
+    select practice_id, month, 'earned', count(*) filter (where track is not null), sum(allowed_amount)
     from {{ ref('int_decisions') }}
     where decision <> 'not_claimable'
     group by practice_id, month

@@ -61,6 +61,7 @@ def _benchmark(view: View) -> None:
         st.info("No month yet.")
         return
     by_month = rows.groupby("month").agg(
+        practices=("practice_id", "nunique"),
         eligible=("eligible_patients", "sum"),
         enrolled=("enrolled_patients", "sum"),
         waiting=("waiting_patients", "sum"),
@@ -73,6 +74,7 @@ def _benchmark(view: View) -> None:
         by_month,
         {
             "month": ("Month", look.month),
+            **({} if view.practice else {"practices": ("Practices", look.whole)}),
             "share": ("Enrolled", look.share),
             "national": ("Nationally", look.share),
             "waiting": ("Waiting", look.whole),
