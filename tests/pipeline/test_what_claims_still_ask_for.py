@@ -40,7 +40,8 @@ TABLES = """
     );
     create table marts.post_close_changes (
         practice_id varchar, patient_id varchar, month date, claim_id varchar, kind varchar, claimed_amount decimal(12, 2), amount_now decimal(12, 2),
-        claimed_codes varchar[], codes_now varchar[], claimed_service_date date, service_date_now date, due_on date, latest_due_on date
+        claimed_codes varchar[], codes_now varchar[], claimed_service_date date, service_date_now date, due_on date, latest_due_on date,
+        reasons varchar[]
     );
     -- Another claim of the practice has been paid: its payer's answers are brought.
     insert into marts.claims values ('p', 'other', date '2026-10-01', 'O', 'paid', date '2026-11-05', date '2026-11-20');
@@ -89,12 +90,14 @@ class Desk:
                 "insert into intermediate.int_work_items values (?, ?, ?, 'denied_claim', ?, ?, 'CO-151')", [*of, worth]
             )
 
-    def change(self, kind: str, now: list[str], amount: Decimal, day: date = date(2026, 10, 31)) -> None:
+    def change(
+        self, kind: str, now: list[str], amount: Decimal, day: date = date(2026, 10, 31), reasons: tuple[str, ...] = ()
+    ) -> None:
         """What may be billed by what is known now."""
         self.con.execute(
             "insert into marts.post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, 114, ?, ?, ?, date '2026-10-31', ?, "
-            "date '2027-02-01', date '2027-11-20')",
-            [kind, amount, CODES, now, day],
+            "date '2027-02-01', date '2027-11-20', ?)",
+            [kind, amount, CODES, now, day, list(reasons)],
         )
 
     def asks(self) -> dict[str, Decimal]:
@@ -108,7 +111,7 @@ class Desk:
 def desk(tmp_path):
     con = duckdb.connect()
     compiled.prepare(con)
-    for name in ("rule_limits", "rule_office_limits", "rule_aging_buckets"):
+    for name in ("rule_limits", "rule_office_limits", "rule_aging_buckets", "rule_decision_reasons"):
         load(con, "rules", next(SEEDS.rglob(f"{name}.csv")))
     con.execute(TABLES)
     return Desk(con, tmp_path)
@@ -131,6 +134,24 @@ def test_a_refund_is_asked_for_until_no_more_is_paid_than_may_be_billed_now_and_
         "update marts.claim_line_payments set paid_amount = 0, difference_amount = -38.42 where procedure_code = '99439'"
     )
     assert desk.asks() == {}
+
+
+@pytest.mark.parametrize(
+    ("reasons", "is_said"),
+    [
+        (("no_initiating_visit",), True),
+        (("no_initiating_visit", "practitioner_not_eligible"), True),
+        (("deceased", "no_initiating_visit"), False),  # the day of a death is one
+        ((), False),
+    ],
+)
+def test_a_refund_for_nothing_but_what_the_panel_says_as_of_now_asks_to_look_before_paying_back(desk, reasons, is_said):
+    desk.claim("paid", WHOLE)
+    desk.change("refund", [], Decimal(0), reasons=reasons)
+    assert desk.asks() == {"refund_due": Decimal(-114)}
+    ((fact, fix),) = desk.con.execute("select fact, fix from intermediate.int_claims__unsettled where claim_id = 'C'").fetchall()
+    assert fact == "99439 x 1, 99490 x 1 claimed, nothing may be" + (f": {', '.join(reasons)}" if reasons else "")
+    assert ("before you pay back" in (fix or "")) == is_said
 
 
 @pytest.mark.parametrize("status", ["reopened", "denied"])

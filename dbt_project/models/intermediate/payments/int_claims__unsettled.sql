@@ -73,6 +73,23 @@ decided as (
     from noticed
 ),
 
+-- How many of a change's reasons are the panel's as of now.
+todays as (
+    select
+        changes.practice_id,
+        changes.claim_id,
+        count(*) as reasons
+    from (
+        select
+            practice_id,
+            claim_id,
+            unnest(reasons) as reason
+        from {{ ref('post_close_changes') }}
+    ) as changes
+    semi join (select reason from {{ ref('rule_decision_reasons') }} where is_of_today) as rules on changes.reason = rules.reason
+    group by changes.practice_id, changes.claim_id
+),
+
 -- Claims that were denied, and claims that were paid less than the fee schedule says for no reason that the payer gave.
 disputed as (
     select
@@ -219,12 +236,17 @@ select
     || ' claimed, '
     || case when len(changes.codes_now) = 0 then 'nothing' else array_to_string(changes.codes_now, ', ') end
     || case when changes.claimed_service_date <> changes.service_date_now then ' on ' || cast(changes.service_date_now as text) else '' end
-    || ' may be' as fact,
+    || ' may be'
+    || case when len(changes.reasons) > 0 then ': ' || array_to_string(changes.reasons, ', ') else '' end as fact,
     null as cause,
-    null as fix,
+    case
+        when todays.reasons = len(changes.reasons)
+            then ' The panel says so as of now and may have said otherwise when the claim went out: see what changed (ccm diff) before you pay back.'
+    end as fix,
     null as ways
 from {{ ref('post_close_changes') }} as changes
 inner join claims on changes.practice_id = claims.practice_id and changes.claim_id = claims.claim_id
+left join todays on changes.practice_id = todays.practice_id and changes.claim_id = todays.claim_id
 where
     case changes.kind
         -- Paid back, taken back or never paid by a payer that has decided: nothing is owed.
