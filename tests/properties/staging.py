@@ -168,7 +168,11 @@ def close(home: Path, month: date, opinion: Opinion) -> list[str]:
     # Rows that could not be read are no part of the opinion: whose they are is the product's own word (tests/holds).
     hidden = {
         (row["practice_id"], row["patient_id"])
-        for row in rows_of(home, "select practice_id, patient_id from close_holds where holds_what = 'claim' and not is_accepted")
+        for row in rows_of(
+            home,
+            "select practice_id, patient_id from close_holds where holds_what = 'claim' and not is_accepted "
+            f"and coalesce(last_month_held, date '{month}') >= '{month}'",
+        )
     }
     expected = {
         line({**row, "service_date": row["service_date"].isoformat()})
