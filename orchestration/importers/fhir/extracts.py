@@ -69,7 +69,8 @@ from targets t left join last_step l using (id) where t.type = 'Patient';
 
 # Since when what is over by its state alone is over. `first_at`: of the earliest version from which on all say that it is over (a server may stamp such a
 # resource anew whenever it likes); `is_told`: that version has a lastUpdated of its own, and one before it was in force, so that it is the day;
-# `seen_at`: when one before it was last seen in force. A folder that knows no version in force, or only when an export ran, does not say the day.
+# `seen_at`: when one before it was last seen in force; `exported_at`: of the export that brought it. A folder that knows no version in force, or only
+# when an export ran, does not say the day.
 def _endings(resource_type: str, is_over: str, never_in_force: str = "false") -> str:
     return f"""
 create table ends_{resource_type} as
@@ -84,7 +85,7 @@ last_before as (
     from every group by id
 )
 select e.id, coalesce(e.last_updated, e.exported_at) as first_at, case when b.seen_at is not null then least(b.seen_at, first_at) end as seen_at,
-    e.last_updated is not null and b.seen_at is not null as is_told
+    e.last_updated is not null and b.seen_at is not null as is_told, e.exported_at
 from every e join last_before b using (id)
 where e.is_over and e.place < coalesce(b.place, 9223372036854775807)
 qualify row_number() over (partition by e.id order by e.place desc) = 1;
@@ -189,7 +190,17 @@ create macro is_told(visit) as visit.is_real or (visit.is_newest and (visit.is_d
 """
 
 # The billing practitioner: the patient's general practitioner, else primary care in a care team, else whom they saw most often.
-_PATIENTS = """
+# Who is gone leaves the panel once the months of before can be closed: until the end of the month after, and of that in which an export first said so, they
+# are landed with the newest facts, or a claim would be made on what the snapshots of before say. Of the dead that holds for as long as the folder knew
+# them alive or a claim can be filed; those whom it did not know, with no day, give nothing but the row that is quarantined.
+_PATIENTS = (
+    """
+create macro is_elsewhere(ref) as has_own() and coalesce(ref in (
+    select t.ref from organization_refs t where t.organization_id not in (select o.organization_id from own_organizations o)
+), false);
+"""
+    + _endings("Patient", "(coalesce(active = 'false', false) or is_elsewhere(organization_ref))")
+    + """
 create table judged_CareTeam as
 select c.id, p.patient_id,
     (
@@ -220,27 +231,33 @@ seen as (
 ),
 usual as (select patient_id, arg_max(member_id, (visits, last_day, member_id)) as member_id from seen group by all),
 placed as (
-    select p.*, t.organization_id, o.organization_id is not null as is_own,
+    select p.* replace (coalesce(p.is_dead, false) as is_dead), e.seen_at is not null as was_here, day_of(p.deceased_at) as died_on,
+        coalesce(p.active = 'false', false) as is_inactive, is_elsewhere(p.organization_ref) as is_elsewhere,
+        -- on a day that nobody says: when they were last seen as the practice's own
+        case when e.is_told then day_at(e.first_at) else day_at(e.seen_at) end as gone_on,
+        greatest(last_day(ended_at(e.exported_at)), last_day(ended_at(e.first_at) + interval 1 month)) as landed_until,
         (
             select arg_min(m.member_id, a.ord)
             from unnest(p.general_practitioner_refs) with ordinality as a (ref, ord)
             join member_refs r on r.ref = a.ref join members m using (member_id)
         ) as general_practitioner
-    from Patient p
-    left join organization_refs t on t.ref = p.organization_ref
-    left join own_organizations o using (organization_id)
+    from Patient p left join ends_Patient e on e.id = p.id
     where not p.is_deleted
 )
 select p.*, coalesce(p.general_practitioner, team.member_id, usual.member_id) as billing_practitioner_id,
     case
         when p.replaced_by_ref in (select ref from patient_refs) then 'replaced by another record of the same person'
-        when p.active = 'false' then 'no longer active'
-        when has_own() and p.organization_id is not null and not p.is_own then 'of another organization'
+        when p.was_here and (p.is_dead or getvariable('night') <= p.landed_until) then null
+        when p.is_dead and not p.is_elsewhere and coalesce(p.died_on, ended_at(p.changed_at)) >= getvariable('night') - interval 1 year then null
+        when p.is_inactive then 'no longer active'
+        when p.is_elsewhere then 'of another organization'
     end as reason
 from placed p left join team on team.patient_id = p.id left join usual on usual.patient_id = p.id;
 
-create table panel as select id as patient_id, mbi from judged_Patient where reason is null;
+create table panel as select id as patient_id, mbi, gone_on from judged_Patient
+where reason is null and not (is_inactive and is_dead and died_on is null and not was_here);
 """
+)
 
 _FACTS = f"""
 create table judged_Coverage as
@@ -339,7 +356,7 @@ select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) a
             where f.patient_id = n.patient_id and f.program = program_of(c.words) and f.refused_on is null limit 1),
         end_of(c.period_end, case when c.status = 'inactive'
             -- since when nobody says: in force for no longer than it was seen in force, or not beyond its own day
-            then over_on(c.said, e, greatest(day_of(c.consented), day_at(e.seen_at))) else c.said end)
+            then least(over_on(c.said, e, greatest(day_of(c.consented), day_at(e.seen_at))), n.gone_on) else least(c.said, n.gone_on) end)
     ) as revoked_on,
     c.status = 'inactive' and not is_said(c.said, e) and not e.is_told as is_end_unsaid,
     case
@@ -661,6 +678,9 @@ def unmapped(con: duckdb.DuckDBPyConnection) -> list[Unmapped]:
 _LACKING = """
 select 'Patient' as what, 'no practitioner of the practice is known for them: landed without one, to be quarantined' as reason, count(*) as n
 from judged_Patient where reason is null and billing_practitioner_id is null
+union all
+select 'Patient', 'no longer active, or of another organization: landed once more, for the months of before; consents are over on that day', count(*)
+from judged_Patient where reason is null and (is_inactive or is_elsewhere)
 union all
 select 'Patient', 'dead, but the day is not said: landed without one, to be quarantined', count(*)
 from judged_Patient where reason is null and is_dead and day_of(deceased_at) is null
