@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from fhir_export import (
+    ACT,
     CPT,
     ICD,
     MBI,
@@ -165,6 +166,71 @@ def test_a_payer_that_nobody_knows_is_landed_to_be_quarantined_unless_it_pays_af
 def test_a_plan_of_part_c_is_one_by_the_names_that_such_plans_have(tmp_path, name):
     house, _ = run(tmp_path, [coverage("ma", "p1", kind={"text": name}, payor=[{"display": name}])])
     assert [row["coverage_type"] for row in landed(house, "coverages")] == ["medicare_advantage"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payer"),
+    [(concept(text="Medicare"), "Kaiser Foundation Health Plan"), (concept(text="Medicare"), "Molina Healthcare"),
+     (concept(text="Medicare"), "WellCare Health Plans"), (concept(text="Medicare"), "Devoted Health"), (concept(text="Medicare"), "Clover Health"),
+     (concept(text="Medicare"), "Alignment Health Plan"), (concept(text="Medicare"), "HealthSpring"), (concept(SOPT, "1"), "SCAN Health Plan"),
+     (concept(ACT, "HMO"), "Medicare - Local Plan"), (concept(ACT, "PPO"), "Medicare"), (concept(ACT, "POS"), "Medicare"),
+     (concept(SOPT, "123"), "CMS")],
+)  # fmt: skip
+def test_medicare_through_a_private_insurer_is_a_plan_of_part_c(tmp_path, kind, payer):
+    house, _ = run(tmp_path, [coverage("ma", "p1", kind=kind, payor=[{"display": payer}])])
+    assert [row["coverage_type"] for row in landed(house, "coverages")] == ["medicare_advantage"]
+
+
+@pytest.mark.parametrize(
+    "payer", ["Railroad Medicare", "Palmetto GBA", "NGS Medicare", "First Coast Service Options", "Noridian JE Part B", "CMS"]
+)
+def test_medicare_through_its_own_contractor_is_original_medicare(tmp_path, payer):
+    house, _ = run(tmp_path, [coverage("ab", "p1", kind=concept(text="Medicare"), payor=[{"display": payer}])])
+    assert "medicare_advantage" not in {row["coverage_type"] for row in landed(house, "coverages")}
+    assert "medicare_part_b" in {row["coverage_type"] for row in landed(house, "coverages")}
+
+
+def test_the_hospice_benefit_of_medicare_is_no_part_b_and_waits(tmp_path):
+    people = ("coded", "said", "long")
+    house, report = run(tmp_path, [
+        *(patient(key) for key in people), coverage("coded", "coded", kind=concept(SOPT, "13", "Medicare Hospice"), order=2),
+        coverage("said", "said", kind=concept(text="Medicare Hospice Benefit")),
+        coverage("long", "long", kind=concept(SOPT, "13"), period={"start": "2020-01-01", "end": "2025-06-30"}),
+    ])  # fmt: skip
+    kinds = {(row["patient_id"], row["coverage_type"]) for row in landed(house, "coverages")}
+    assert kinds == {("coded", "hospice"), ("said", "hospice")}  # no kind of the contract: taking in quarantines it
+    assert (
+        report.count("Coverage", "the Medicare hospice benefit, no kind of the contract: landed as it is, to be quarantined") == 2
+    )
+    assert report.count("Coverage", "hospice, over for a year") == 1
+
+
+def test_a_private_plan_beside_medicare_waits_where_nobody_says_which_of_them_pays_first(tmp_path):
+    plan, over = {"kind": concept(ACT, "EHCPOL"), "payor": [{"display": "Aetna"}]}, {"start": "2020-01-01", "end": "2025-06-30"}
+    people = ("unsaid", "after", "first", "second", "over", "alone", "advantage", "lapsed")
+    house, report = run(tmp_path, [
+        *(patient(key) for key in people), *(coverage(f"{key}-ab", key) for key in ("unsaid", "first", "second", "over")),
+        coverage("after-ab", "after", order=1), *(coverage(key, key, **plan) for key in ("unsaid", "after", "alone", "advantage")),
+        coverage("first", "first", order=1, **plan), coverage("second", "second", order=2, **plan), coverage("over", "over", period=over, **plan),
+        coverage("advantage-ma", "advantage", kind=concept(SOPT, "111")),
+        # what Medicare said of a time long over says nothing of today
+        coverage("lapsed-ab", "lapsed", order=1, period=over), coverage("lapsed-ab2", "lapsed", order=2), coverage("lapsed", "lapsed", **plan),
+    ])  # fmt: skip
+    orders = {row["patient_id"]: row["priority"] for row in landed(house, "coverages") if row["coverage_type"] == "commercial"}
+    assert orders == {
+        "unsaid": "order not said", "after": "", "first": "1", "second": "2", "over": "", "alone": "", "advantage": "", "lapsed": "order not said",
+    }  # fmt: skip
+    reason = "a private plan beside Medicare, but not which of them pays first (order): landed without it, to be quarantined"
+    assert report.count("Coverage", reason) == 2
+
+
+def test_plans_for_teeth_and_what_supplements_medicare_are_so_by_their_codes(tmp_path):
+    house, report = run(tmp_path, [
+        coverage("ab", "p1"), coverage("gap", "p1", kind=concept(SOPT, "523"), payor=[{"display": "Aetna"}]),
+        coverage("teeth", "p1", kind=concept(SOPT, "561"), payor=[{"display": "Aetna"}]),
+    ])  # fmt: skip
+    assert {row["coverage_type"] for row in landed(house, "coverages")} == {"medicare_part_a", "medicare_part_b", "medigap"}
+    assert report.count("Coverage", "covers no care that is billed here") == 1
 
 
 def test_every_payer_is_heard_contained_ones_too_and_those_that_cannot_be_found_are_counted(tmp_path):

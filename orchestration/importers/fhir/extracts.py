@@ -266,28 +266,37 @@ with named as (
         select string_agg(o.name, ' ' order by a.ord)
         from unnest(c.payor_refs) with ordinality as a (ref, ord)
         join organization_refs t on t.ref = a.ref join Organization o on o.id = t.organization_id
-    ))) as said
+    ))) as given
     from Coverage c where not c.is_deleted
+),
+known as (select *, coverage_of(concat_ws(' insurer:', given, insurer_of(given))) as kinds from named),
+judged as (
+    select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, c.kinds,
+        -- cancelled on a day that nobody says: what pays ended on the first day possible, what forbids a claim on the last
+        end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, ended_at(e.first_at))
+            else day_until(c.period_end) end) as termination_date,
+        end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, greatest(day_of(c.period_start), day_at(e.seen_at)))
+            else day_until(c.period_end) end) as paid_until,
+        c.status = 'cancelled' and not is_said(day_until(c.period_end), e) and not e.is_told as is_end_unsaid,
+        -- of what has been over for a year no month can be filed any more
+        coalesce(try_cast(termination_date as date) < getvariable('night') - interval 1 year, false) as is_long_over,
+        case
+            when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
+            when coalesce(c.kinds, '') = 'none' then 'covers no care that is billed here'
+            -- what nobody knows and may pay before Medicare, or in its place, waits; what pays after it takes nothing away
+            when c.kinds is null and c.priority > 1 then 'type and payer that fhir_words.csv does not know, paying after another'
+            when c.kinds is null and is_long_over then 'type and payer that fhir_words.csv does not know, over for a year'
+            when c.kinds = 'hospice' and is_long_over then 'hospice, over for a year'
+            else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
+        end as reason
+    from known c left join ends_Coverage e on e.id = c.id
+    left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id
 )
-select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, coverage_of(c.said) as kinds,
-    -- cancelled on a day that nobody says: what pays ended on the first day possible, what forbids a claim on the last
-    end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, ended_at(e.first_at))
-        else day_until(c.period_end) end) as termination_date,
-    end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, greatest(day_of(c.period_start), day_at(e.seen_at)))
-        else day_until(c.period_end) end) as paid_until,
-    c.status = 'cancelled' and not is_said(day_until(c.period_end), e) and not e.is_told as is_end_unsaid,
-    case
-        when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
-        when coalesce(coverage_of(c.said), '') = 'none' then 'covers no care that is billed here'
-        -- what nobody knows and may pay before Medicare, or in its place, waits; what pays after it takes nothing away, and of what has been over for a
-        -- year no month can be filed any more
-        when coverage_of(c.said) is null and c.priority > 1 then 'type and payer that fhir_words.csv does not know, paying after another'
-        when coverage_of(c.said) is null and try_cast(termination_date as date) < getvariable('night') - interval 1 year
-            then 'type and payer that fhir_words.csv does not know, over for a year'
-        else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
-    end as reason
-from named c left join ends_Coverage e on e.id = c.id
-left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id;
+-- beside Medicare a private plan of which nobody says whether it pays first may do so, and waits
+select *, reason is null and kinds = 'commercial' and priority is null and not is_long_over
+    and coalesce(min(case when kinds like '%medicare_part_b%' and reason is null and not is_long_over then coalesce(priority, 0) <> 1 end)
+        over (partition by patient_id), false) as is_order_unsaid
+from judged;
 
 create table judged_Condition as
 with crosswalk as (
@@ -548,7 +557,7 @@ EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
         with kinds as (select *, unnest(string_split(coalesce(kinds, ''), ';')) as coverage_type from judged_Coverage where reason is null)
         select patient_id, coverage_type,
             case when coverage_type in ('medicare_part_a', 'medicare_part_b') then coalesce(mbi, member_id) else member_id end as member_id,
-            priority, day_of(period_start) as effective_date,
+            case when is_order_unsaid then 'order not said' else cast(priority as varchar) end as priority, day_of(period_start) as effective_date,
             case when coverage_type in ('medicare_part_a', 'medicare_part_b') then paid_until else termination_date end as termination_date
         from kinds order by patient_id, coverage_type, effective_date, id""",
     ),
@@ -729,6 +738,12 @@ select 'references', 'to a practitioner who is not in the export, or cannot be r
 union all
 select 'Coverage', 'type and payer that fhir_words.csv does not know: landed without a kind, to be quarantined', count(*)
 from judged_Coverage where reason is null and kinds is null
+union all
+select 'Coverage', 'a private plan beside Medicare, but not which of them pays first (order): landed without it, to be quarantined', count(*)
+from judged_Coverage where is_order_unsaid
+union all
+select 'Coverage', 'the Medicare hospice benefit, no kind of the contract: landed as it is, to be quarantined', count(*)
+from judged_Coverage where reason is null and kinds = 'hospice'
 union all
 select 'references', 'to a payer who is not in the export, or cannot be resolved', count(*) from (
     select unnest(list_concat(payor_refs, lost_payors)) as ref from Coverage where not is_deleted
