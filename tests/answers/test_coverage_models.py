@@ -157,8 +157,8 @@ def test_part_b_that_a_whole_answer_leaves_out_is_denied_for_the_month_of_the_an
 
 
 def test_a_coverage_that_is_inactive_without_an_insurance_type_is_no_part_b_from_its_day_on(tmp_path):
-    for code in ("6", "7", "8"):
-        con = decided(tmp_path / code, Answer((Member(benefits=(f"EB*{code}**30|DTP*291*D8*20261011",)),)))
+    for place, benefit in enumerate(("EB*6**30", "EB*7**30", "EB*8**30", "EB*6", "EB*7", "EB*8")):
+        con = decided(tmp_path / str(place), Answer((Member(benefits=(f"{benefit}|DTP*291*D8*20261011",)),)))
         assert [days(con, month)["part_b_days"] for month in MONTHS] == [(1 << 30) - 1, (1 << 10) - 1, 0]
         said = "part b: the panel says 2013-03-01 on, the payer none 2026-10-11 on (271 of 2026-11-02)"
         assert facts(con) == [("part_b", 10, said), ("part_b", 11, said)]

@@ -29,7 +29,7 @@ meant as (
     inner join {{ ref('rule_benefit_codes') }} as rules
         on
             answers.benefit_code = rules.benefit_code
-            and rules.service_type in ('*', answers.service_type)
+            and rules.service_type in ('*', coalesce(answers.service_type, 'none'))
             and rules.insurance_type in ('*', coalesce(answers.insurance_type, 'none'))
             and {{ in_force('rules', 'answers.answered_on') }}
     qualify row_number() over (partition by answers.transaction_id, answers.position order by rules.precedence, rules.meaning) = 1
