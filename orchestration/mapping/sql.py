@@ -171,7 +171,7 @@ def _in_its_place(contract: ExtractContract, column: Column, texts: dict[str, st
     elif column.kind == "instant":
         head = f"left({text}, 19)"
         is_read = (
-            f"coalesce(try_cast({head} as timestamp)::varchar = replace({head}, 'T', ' ') "
+            f"coalesce(isfinite(try_cast({head} as timestamp)) and try_cast({head} as timestamp)::varchar = replace({head}, 'T', ' ') "
             f"and regexp_full_match(substr({text}, 20), '(Z|[+-][0-9]{{2}}:?[0-9]{{2}})?'), false)"
         )
     elif column.kind == "date":

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import product
 from typing import Any
 
 import pyarrow as pa
@@ -52,6 +53,14 @@ _is_code = re.compile(r"[A-Z0-9]{1,3}").fullmatch
 class _Period:
     starts_on: date | None = None
     ends_on: date | None = None
+    qualifiers: set[str] = field(default_factory=set)  # DTP01 of its dates
+
+
+@dataclass
+class _Dates:
+    """The periods of a plan or benefit: a DTP01 that comes again is of the next one, others say more of the same."""
+
+    periods: list[_Period] = field(default_factory=list)
 
     def take(self, dtp: Segment, where: str) -> None:
         """A DTP of a plan or benefit. NotReadableError where its dates are none: an open end would say more than the payer did."""
@@ -60,12 +69,16 @@ class _Period:
             return
         first, _, last = text.partition("-") if form == "RD8" else (text, "", "")
         days = [_day(one, where) for one in (first, last) if one]
+        period = next((one for one in self.periods if qualifier not in one.qualifiers), None)
+        if period is None:
+            self.periods.append(period := _Period())
+        period.qualifiers.add(qualifier)
         if form == "RD8" and len(days) == 2 and days[1] >= days[0]:
-            self.starts_on, self.ends_on = days
+            period.starts_on, period.ends_on = days
         elif form == "D8" and qualifier in _ENDS:
-            self.ends_on = days[0]
+            period.ends_on = days[0]
         elif form == "D8":
-            self.starts_on = days[0]
+            period.starts_on = days[0]
         else:
             raise NotReadableError(f"{where} has no dates that can be read")
 
@@ -73,12 +86,13 @@ class _Period:
 @dataclass
 class _Subscriber:
     position: int
+    receiver_npi: str | None
     member_id: str = ""
-    period: _Period = field(default_factory=_Period)
+    dates: _Dates = field(default_factory=_Dates)
     deceased_on: date | None = None
     rejects: list[str] = field(default_factory=list)
     benefits: list[dict[str, Any]] = field(default_factory=list)
-    periods: list[_Period] = field(default_factory=list)  # of each benefit
+    benefit_dates: list[_Dates] = field(default_factory=list)  # of each benefit
     said: list[str] = field(default_factory=list)
 
 
@@ -121,7 +135,7 @@ def coverage_answers(transaction: Transaction, transaction_id: int) -> tuple[lis
         head = {
             "transaction_id": transaction_id,
             "subscriber_position": subscriber.position,
-            "receiver_npi": reader.receiver_npi,
+            "receiver_npi": subscriber.receiver_npi,
             "submitter_ids": receivers,
             "beneficiary_key": member_key(subscriber.member_id) if subscriber.member_id else None,
             "content_sha256": hashlib.sha256("\n".join([*receivers, str(answered_on), *subscriber.said]).encode()).hexdigest(),
@@ -133,17 +147,16 @@ def coverage_answers(transaction: Transaction, transaction_id: int) -> tuple[lis
 
 
 def _rows(subscriber: _Subscriber) -> Iterator[dict[str, Any]]:
-    for benefit, period in zip(subscriber.benefits, subscriber.periods, strict=True):
-        has_own = period.starts_on is not None or period.ends_on is not None
-        dated = period if has_own else subscriber.period
-        for service_type in benefit["service_types"]:
+    for benefit, dates in zip(subscriber.benefits, subscriber.benefit_dates, strict=True):
+        periods = dates.periods or subscriber.dates.periods or [_Period()]
+        for service_type, period in product(benefit["service_types"], periods):
             yield {
                 "benefit_code": benefit["benefit_code"],
                 "service_type": service_type,
                 "insurance_type": benefit["insurance_type"],
                 "plan_id": benefit["plan_id"],
-                "starts_on": dated.starts_on,
-                "ends_on": dated.ends_on,
+                "starts_on": period.starts_on,
+                "ends_on": period.ends_on,
             }
     if subscriber.deceased_on:
         yield {"deceased_on": subscriber.deceased_on}
@@ -175,8 +188,10 @@ class _Reader:
             self.answered_on = _day(text, "BHT04") if text else None
         elif name == "HL":
             self.level, self.is_within = at(segment, 3), False
-            if self.level == "22":
-                self.subscribers.append(_Subscriber(len(self.subscribers) + 1))
+            if self.level == "21":
+                self.receiver_npi = None
+            elif self.level == "22":
+                self.subscribers.append(_Subscriber(len(self.subscribers) + 1, self.receiver_npi))
             elif self.level == "23":
                 self.dependents += 1
                 if self.dependents == 1:
@@ -207,11 +222,11 @@ class _Reader:
             one.benefits.append(
                 {"benefit_code": at(segment, 1), "service_types": types, "insurance_type": insurance, "plan_id": None}
             )
-            one.periods.append(_Period())
+            one.benefit_dates.append(_Dates())
         elif name == "DTP" and at(segment, 1) == _DEATH:
             one.deceased_on = _day(at(segment, 3), where)
         elif name == "DTP":
-            (one.periods[-1] if one.periods else one.period).take(segment, where)
+            (one.benefit_dates[-1] if one.benefit_dates else one.dates).take(segment, where)
         elif name == "REF" and one.benefits and at(segment, 1) in ("18", "6P"):
             one.benefits[-1]["plan_id"] = at(segment, 2)[:50] or None
         elif name == "AAA" and _is_code(at(segment, 3)):

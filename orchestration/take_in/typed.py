@@ -103,7 +103,8 @@ def judging(contract: ExtractContract, source: str) -> str:
         # DuckDB reads many forms as a timestamp; the round trip proves that it is this one.
         stamps.append(f"try_cast({head} as timestamp) as {stamp}")
         is_tail = f"({tail} = '' or {tail} = 'Z' or regexp_full_match({tail}, '{_TAIL}'))"
-        is_long = f"{stamp}::varchar = replace({head}, 'T', ' ') and {is_tail}"
+        # infinity is one, too, for DuckDB, and makes that round trip
+        is_long = f"isfinite({stamp}) and {stamp}::varchar = replace({head}, 'T', ' ') and {is_tail}"
         short = f"left({c}, 10) || ' ' || substr({c}, 12, 5) || ':00'"
         times.append(
             f"case when {exact} is not null then {exact} when {is_long} then {stamp} when regexp_full_match({c}, '{_SHORT}') "

@@ -18,9 +18,9 @@ class Member:
     dates: tuple[str, ...] = ()
     rejects: tuple[str, ...] = ()
 
-    def segments(self, number: int) -> list[str]:
+    def segments(self, number: int, receiver: int = 2) -> list[str]:
         found = [
-            f"HL*{number}*2*22*0",
+            f"HL*{number}*{receiver}*22*0",
             f"TRN*2*TRACE{number}*9SENDER001",
             f"NM1*IL*1*ZEBRA*ANN****MI*{self.mbi}",
             "N3*1 MAIN ST",
@@ -40,6 +40,7 @@ class Answer:
     npi: str = "1234567893"
     submitter: str = "NORTH01"
     payer_rejects: tuple[str, ...] = ()
+    others: tuple[tuple[str, tuple[Member, ...]], ...] = ()  # further information receivers: NM108 and NM109, subscribers
 
     def text(self, number: int = 41, *, is_judged: bool = True) -> str:
         """The file. x12sdk knows no AAA03 of the 2100C loop beyond those of 2100B (75, subscriber not found, is not among them): such are not judged."""
@@ -47,9 +48,13 @@ class Answer:
         body += [f"AAA*Y**{code}*R" for code in self.payer_rejects]
         body += ["NM1*PR*2*CMS*****PI*CMS"]
         if not self.payer_rejects:
-            body += ["HL*2*1*21*1", f"NM1*1P*2*CLINIC*****XX*{self.npi}"]
-            for place, member in enumerate(self.members, 3):
-                body += member.segments(place)
+            level = 1
+            for named, members in ((f"XX*{self.npi}", self.members), *self.others):
+                receiver = level = level + 1
+                body += [f"HL*{receiver}*1*21*1", f"NM1*1P*2*CLINIC*****{named}"]
+                for member in members:
+                    level += 1
+                    body += member.segments(level, receiver)
         segments = [
             f"ISA*00*{'':10}*00*{'':10}*ZZ*{'CMS':15}*ZZ*{self.submitter:15}*{self.on[2:]}*0900*^*00501*{number:09d}*0*T*:",
             f"GS*HB*CMS*{self.submitter}*{self.on}*0900*{number}*X*005010X279A1",

@@ -42,6 +42,36 @@ def test_benefits_have_their_own_period_else_the_subscribers():
     }  # fmt: skip
 
 
+def test_every_period_of_a_benefit_is_a_row_of_its_own():
+    member = Member(
+        benefits=("EB*R**30^98*HN|DTP*290*RD8*20260901-20261031|DTP*290*RD8*20270101-20271231",
+                  "EB*X**45**26|DTP*292*RD8*20260901-20261102|DTP*292*D8*20261201",
+                  "EB*1**30*QM|DTP*348*D8*20250101|DTP*349*D8*20251231|DTP*348*D8*20260301|DTP*349*D8*20260930", "EB*1**30*MB"),
+        dates=("DTP*356*D8*20140101", "DTP*357*D8*20191231", "DTP*356*D8*20210101"),
+    )  # fmt: skip
+    autumn, next_year = (date(2026, 9, 1), date(2026, 10, 31)), (date(2027, 1, 1), date(2027, 12, 31))
+    assert told(Answer((member,))) == [
+        *(("R", service, "HN", *period) for service in ("30", "98") for period in (autumn, next_year)),
+        ("X", "45", None, date(2026, 9, 1), date(2026, 11, 2)), ("X", "45", None, date(2026, 12, 1), None),
+        ("1", "30", "QM", date(2025, 1, 1), date(2025, 12, 31)), ("1", "30", "QM", date(2026, 3, 1), date(2026, 9, 30)),
+        ("1", "30", "MB", date(2014, 1, 1), date(2019, 12, 31)), ("1", "30", "MB", date(2021, 1, 1), None),
+    ]  # fmt: skip
+    assert [row["position"] for row in read(Answer((member,)))[0]] == list(range(1, 11))
+
+
+def test_dates_of_another_kind_say_more_of_the_same_period():
+    member = Member(benefits=("EB*1**30*MB|DTP*291*D8*20130301|DTP*349*D8*20261015|DTP*307*RD8*20261001-20261015",))
+    assert told(Answer((member,))) == [("1", "30", "MB", date(2026, 10, 1), date(2026, 10, 15))]
+
+
+def test_each_subscriber_is_answered_to_the_receiver_above():
+    others = (("XX*1992999999", (Member("2EG4TE5MK73"),)), ("FI*123456789", (Member("3EG4TE5MK73"),)))
+    rows, _ = read(Answer((Member(), Member("4EG4TE5MK73")), others=others))
+    assert {(row["subscriber_position"], row["receiver_npi"]) for row in rows} == {
+        (1, "1234567893"), (2, "1234567893"), (3, "1992999999"), (4, None),
+    }  # fmt: skip
+
+
 def test_the_plan_of_another_payer_is_kept():
     # CMS says the contract of a Medicare Advantage plan in REF*18; x12sdk knows none beside EB*R
     rows, _ = read(Answer((Member(benefits=("EB*R**30*HN|REF*18*H1234 001|DTP*290*D8*20260101",)),)), is_judged=False)

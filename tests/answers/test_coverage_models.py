@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from orchestration.transform import compiled
 from tests.answers.coverage import Answer, Member
+from tests.answers.letters import NORTH, SOUTH
 from tests.answers.office import Office, load_rules
 
 MONTHS = (date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1))
@@ -156,8 +157,8 @@ def test_part_b_that_a_whole_answer_leaves_out_is_denied_for_the_month_of_the_an
 
 
 def test_a_coverage_that_is_inactive_without_an_insurance_type_is_no_part_b_from_its_day_on(tmp_path):
-    for code in ("6", "7", "8"):
-        con = decided(tmp_path / code, Answer((Member(benefits=(f"EB*{code}**30|DTP*291*D8*20261011",)),)))
+    for place, benefit in enumerate(("EB*6**30", "EB*7**30", "EB*8**30", "EB*6", "EB*7", "EB*8")):
+        con = decided(tmp_path / str(place), Answer((Member(benefits=(f"{benefit}|DTP*291*D8*20261011",)),)))
         assert [days(con, month)["part_b_days"] for month in MONTHS] == [(1 << 30) - 1, (1 << 10) - 1, 0]
         said = "part b: the panel says 2013-03-01 on, the payer none 2026-10-11 on (271 of 2026-11-02)"
         assert facts(con) == [("part_b", 10, said), ("part_b", 11, said)]
@@ -187,6 +188,34 @@ def test_a_strangers_answer_is_kept_and_is_nobodys(tmp_path):
         "select practice_id, patient_id, count(*) from intermediate.int_coverage_answers__matched group by all"
     ).fetchall() == [("north", None, 2)]
     assert facts(con) == []
+
+
+def test_no_period_of_a_plan_or_a_hospice_is_lost_to_a_later_one(tmp_path):
+    plan = "EB*R**30*HN|DTP*290*RD8*20260901-20261010|DTP*290*RD8*20270101-20271231"
+    hospice = "EB*X**45**26|DTP*292*RD8*20261021-20261025|DTP*292*RD8*20261103-20261130"
+    con = decided(tmp_path, Answer((Member(benefits=(PART_A, PART_B, plan, hospice)),)))
+    assert days(con)["fee_for_service_days"] == OCTOBER & ~((1 << 10) - 1)
+    assert days(con)["hospice_days"] == 0b11111 << 20
+
+
+def test_of_two_receivers_in_one_transaction_each_hears_of_its_own(tmp_path):
+    plan = Member(benefits=(PART_A, PART_B, "EB*R**30*HN|DTP*290*D8*20261001"))
+    for place, answer in enumerate((
+        Answer((plan,), submitter="HOUSE", others=((f"XX*{SOUTH.npi}", (Member("9EG4TE5MK73"),)),)),
+        Answer((Member("9EG4TE5MK73"),), npi=SOUTH.npi, submitter="HOUSE", others=((f"XX*{NORTH.npi}", (plan,)),)),
+    )):  # fmt: skip
+        con = decided(tmp_path / str(place), answer)
+        assert days(con)["fee_for_service_days"] == 0
+        assert con.execute(
+            "select practice_id, patient_id, count(*) from intermediate.int_coverage_answers__matched group by all order by all"
+        ).fetchall() == [("north", "p", 3), ("south", None, 2)]
+
+
+def test_what_a_clearinghouse_answers_to_two_practices_in_the_same_words_is_told_to_both(tmp_path):
+    con = decided(tmp_path, Answer(submitter="HOUSE", npi=SOUTH.npi), Answer(submitter="HOUSE", npi=NORTH.npi))
+    assert con.execute(
+        "select practice_id, patient_id, count(*) from intermediate.int_coverage_answers__matched group by all order by all"
+    ).fetchall() == [("north", "p", 2), ("south", None, 2)]
 
 
 PERIODS = st.lists(st.tuples(st.integers(-20, 45), st.integers(0, 60), st.booleans()), max_size=2)

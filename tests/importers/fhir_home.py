@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import date
 from pathlib import Path
@@ -67,7 +68,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     write_export(
         folder / "bulk" / "2-since",
         [coverage("may-ma", "may", kind=concept(SOPT, "112"), start="2026-10-01", payor=[{"display": "Sunshine Health"}]),
-         person("lee", "2026-11-01T00:00:00Z", active=False), {**stamped, "meta": {"lastUpdated": "2026-11-02T12:00:00Z"}},
+         person("lee", "2026-11-01T00:00:00Z", active=False, deceasedDateTime="2026-10-20"), {**stamped, "meta": {"lastUpdated": "2026-11-02T12:00:00Z"}},
          encounter("hos-stay", "hos", "2026-09-25", kind="HH", type_=concept(text="Hospice care"), status="in-progress", period={"start": "2026-09-25"})],
         manifest="2026-11-04T18:00:00Z", deleted=[deletion("Consent/con-con", "2026-10-20T00:00:00Z")],
     )  # fmt: skip
@@ -112,11 +113,11 @@ def test_the_report_accounts_for_every_resource(landed):
         "lines": 7,
         "older": 1,
         "deleted": 1,
-        "used": 4,
-        "unused": 1,
-    }  # lee's has nobody it is of
-    assert report["resources"]["Patient"] == {"lines": 7, "older": 1, "deleted": 0, "used": 5, "unused": 1}
-    assert lost["Condition"] == 3
+        "used": 5,
+        "unused": 0,
+    }
+    assert report["resources"]["Patient"] == {"lines": 7, "older": 1, "deleted": 0, "used": 6, "unused": 0}
+    assert lost["Condition"] == 1
 
 
 def test_a_night_and_a_close_claim_whom_the_export_lets_claim(landed):
@@ -131,6 +132,7 @@ def test_a_night_and_a_close_claim_whom_the_export_lets_claim(landed):
     assert found == {
         "ann": ("claimed", "already_claimed"), "may": ("not_claimable", "medicare_advantage"), "con": ("not_claimable", "no_consent"),
         "hos": ("not_claimable", "hospice"), "old": ("not_claimable", "consent_revoked"),
+        "lee": ("claimed", "already_claimed"),
     }  # fmt: skip
     # what nobody wrote down of the call would not change the claim: told, not held
     assert rows(home, "select kind, patient_id, member_id, minutes, found_on from undocumented_time") == [
@@ -139,9 +141,13 @@ def test_a_night_and_a_close_claim_whom_the_export_lets_claim(landed):
     assert rows(home, "select calls, calls_without_entry, entries_without_call from call_log") == [
         {"calls": 2, "calls_without_entry": 1, "entries_without_call": 11}
     ]
-    [claimed] = rows(home, "select patient_id, status from claims")
-    assert claimed == {"patient_id": "ann", "status": "submitted"}
+    assert rows(home, "select patient_id, status from claims order by 1") == [
+        {"patient_id": who, "status": "submitted"} for who in ("ann", "lee")
+    ]
     packet = home / "closes" / "clinic" / "2026-10" / "v1"
+    # lee died on the 20th and is no longer active: claimed on the day on which the last minute was reached
+    dates = {line["patient_id"]: line["service_date"] for line in csv.DictReader((packet / "claims.csv").open(encoding="utf-8"))}
+    assert dates == {"ann": "2026-10-31", "lee": "2026-10-13"}
     text = (packet / "claims.837").read_text()
     assert "1EG4TE5MK73" in text and "SV1*HC:99490" in text and "ABK:" in text
     accounted = rows(home, f"select table_name, rows_received, rows_quarantined from row_accounting where extract_date = '{NIGHT}'")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 from fhir_export import (
+    ACT,
     CPT,
     ICD,
     MBI,
@@ -165,6 +166,71 @@ def test_a_payer_that_nobody_knows_is_landed_to_be_quarantined_unless_it_pays_af
 def test_a_plan_of_part_c_is_one_by_the_names_that_such_plans_have(tmp_path, name):
     house, _ = run(tmp_path, [coverage("ma", "p1", kind={"text": name}, payor=[{"display": name}])])
     assert [row["coverage_type"] for row in landed(house, "coverages")] == ["medicare_advantage"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "payer"),
+    [(concept(text="Medicare"), "Kaiser Foundation Health Plan"), (concept(text="Medicare"), "Molina Healthcare"),
+     (concept(text="Medicare"), "WellCare Health Plans"), (concept(text="Medicare"), "Devoted Health"), (concept(text="Medicare"), "Clover Health"),
+     (concept(text="Medicare"), "Alignment Health Plan"), (concept(text="Medicare"), "HealthSpring"), (concept(SOPT, "1"), "SCAN Health Plan"),
+     (concept(ACT, "HMO"), "Medicare - Local Plan"), (concept(ACT, "PPO"), "Medicare"), (concept(ACT, "POS"), "Medicare"),
+     (concept(SOPT, "123"), "CMS")],
+)  # fmt: skip
+def test_medicare_through_a_private_insurer_is_a_plan_of_part_c(tmp_path, kind, payer):
+    house, _ = run(tmp_path, [coverage("ma", "p1", kind=kind, payor=[{"display": payer}])])
+    assert [row["coverage_type"] for row in landed(house, "coverages")] == ["medicare_advantage"]
+
+
+@pytest.mark.parametrize(
+    "payer", ["Railroad Medicare", "Palmetto GBA", "NGS Medicare", "First Coast Service Options", "Noridian JE Part B", "CMS"]
+)
+def test_medicare_through_its_own_contractor_is_original_medicare(tmp_path, payer):
+    house, _ = run(tmp_path, [coverage("ab", "p1", kind=concept(text="Medicare"), payor=[{"display": payer}])])
+    assert "medicare_advantage" not in {row["coverage_type"] for row in landed(house, "coverages")}
+    assert "medicare_part_b" in {row["coverage_type"] for row in landed(house, "coverages")}
+
+
+def test_the_hospice_benefit_of_medicare_is_no_part_b_and_waits(tmp_path):
+    people = ("coded", "said", "long")
+    house, report = run(tmp_path, [
+        *(patient(key) for key in people), coverage("coded", "coded", kind=concept(SOPT, "13", "Medicare Hospice"), order=2),
+        coverage("said", "said", kind=concept(text="Medicare Hospice Benefit")),
+        coverage("long", "long", kind=concept(SOPT, "13"), period={"start": "2020-01-01", "end": "2025-06-30"}),
+    ])  # fmt: skip
+    kinds = {(row["patient_id"], row["coverage_type"]) for row in landed(house, "coverages")}
+    assert kinds == {("coded", "hospice"), ("said", "hospice")}  # no kind of the contract: taking in quarantines it
+    assert (
+        report.count("Coverage", "the Medicare hospice benefit, no kind of the contract: landed as it is, to be quarantined") == 2
+    )
+    assert report.count("Coverage", "hospice, over for a year") == 1
+
+
+def test_a_private_plan_beside_medicare_waits_where_nobody_says_which_of_them_pays_first(tmp_path):
+    plan, over = {"kind": concept(ACT, "EHCPOL"), "payor": [{"display": "Aetna"}]}, {"start": "2020-01-01", "end": "2025-06-30"}
+    people = ("unsaid", "after", "first", "second", "over", "alone", "advantage", "lapsed")
+    house, report = run(tmp_path, [
+        *(patient(key) for key in people), *(coverage(f"{key}-ab", key) for key in ("unsaid", "first", "second", "over")),
+        coverage("after-ab", "after", order=1), *(coverage(key, key, **plan) for key in ("unsaid", "after", "alone", "advantage")),
+        coverage("first", "first", order=1, **plan), coverage("second", "second", order=2, **plan), coverage("over", "over", period=over, **plan),
+        coverage("advantage-ma", "advantage", kind=concept(SOPT, "111")),
+        # what Medicare said of a time long over says nothing of today
+        coverage("lapsed-ab", "lapsed", order=1, period=over), coverage("lapsed-ab2", "lapsed", order=2), coverage("lapsed", "lapsed", **plan),
+    ])  # fmt: skip
+    orders = {row["patient_id"]: row["priority"] for row in landed(house, "coverages") if row["coverage_type"] == "commercial"}
+    assert orders == {
+        "unsaid": "order not said", "after": "", "first": "1", "second": "2", "over": "", "alone": "", "advantage": "", "lapsed": "order not said",
+    }  # fmt: skip
+    reason = "a private plan beside Medicare, but not which of them pays first (order): landed without it, to be quarantined"
+    assert report.count("Coverage", reason) == 2
+
+
+def test_plans_for_teeth_and_what_supplements_medicare_are_so_by_their_codes(tmp_path):
+    house, report = run(tmp_path, [
+        coverage("ab", "p1"), coverage("gap", "p1", kind=concept(SOPT, "523"), payor=[{"display": "Aetna"}]),
+        coverage("teeth", "p1", kind=concept(SOPT, "561"), payor=[{"display": "Aetna"}]),
+    ])  # fmt: skip
+    assert {row["coverage_type"] for row in landed(house, "coverages")} == {"medicare_part_a", "medicare_part_b", "medigap"}
+    assert report.count("Coverage", "covers no care that is billed here") == 1
 
 
 def test_every_payer_is_heard_contained_ones_too_and_those_that_cannot_be_found_are_counted(tmp_path):
@@ -689,6 +755,84 @@ def test_the_dead_without_a_day_are_landed_to_be_quarantined(tmp_path):
         "p1": "", "d": "dead, date not said", "e": "2026-10-01",
     }  # fmt: skip
     assert report.count("Patient") == 1
+
+
+GONE = "no longer active, or of another organization: landed once more, for the months of before; consents are over on that day"
+
+
+def gone(folder: Path, night: str, *later: dict, before: tuple = ()) -> tuple[House, FhirReport]:
+    """Exports of 5 October, of 4 November and of `night` (bare), of patients who are active in the first of them and have a consent."""
+    people = sorted({one["id"] for one in later if one["resourceType"] == "Patient"})
+    charts = [
+        one
+        for key in people
+        for one in (patient(key, "2026-09-01T12:00:00Z"), coverage(f"{key}-ab", key), consent(f"{key}-c", key))
+    ]
+    write_export(folder / "bulk" / "1", [*BASE, *charts, *before], manifest="2026-10-05T12:00:00Z")
+    write_export(folder / "bulk" / "2", later, manifest="2026-11-04T12:00:00Z")
+    house = home(folder)
+    return house, import_fhir(folder / "bulk", house, night=date.fromisoformat(night))
+
+
+def test_who_is_gone_is_landed_with_the_newest_facts_until_the_months_of_before_can_be_closed(tmp_path):
+    left = "2026-10-20T15:00:00Z"
+    elsewhere = of("Organization", "other", name="Other", active=True)
+    own = of("Organization", "own", name="Own", active=True, identifier=[{"system": NPI, "value": CLINIC.configuration()["npi"]}])
+    later = [
+        patient("moved", left, active=False), patient("untold", None, active=False), patient("sold", left, managingOrganization=ref("Organization/other")),
+        coverage("ma", "moved", kind=concept(SOPT, "111"), start="2026-10-01"),
+    ]  # fmt: skip
+    before = (own, elsewhere, patient("never", active=False), patient("theirs", managingOrganization=ref("Organization/other")))
+    for night, landed_ones in (
+        ("2026-11-04", {"p1", "moved", "untold", "sold"}), ("2026-11-30", {"p1", "moved", "untold", "sold"}),
+        ("2026-12-01", {"p1", "untold"}), ("2026-12-31", {"p1", "untold"}), ("2027-01-01", {"p1"}),
+    ):  # fmt: skip
+        house, report = gone(tmp_path / night, night, *later, before=before)
+        day = date.fromisoformat(night)
+        assert {row["patient_id"] for row in landed(house, "patients", day)} == landed_ones, night
+        assert report.count("Patient", GONE) == len(landed_ones) - 1
+        if "moved" in landed_ones:
+            kinds = {(row["patient_id"], row["coverage_type"]) for row in landed(house, "coverages", day)}
+            assert ("moved", "medicare_advantage") in kinds
+            # since when the version says; where it does not, since they were last seen
+            assert {row["consent_id"]: row["revoked_on"] for row in landed(house, "consents", day)} == {
+                "moved-c": "2026-10-20", "sold-c": "2026-10-20", "untold-c": "2026-10-05",
+            }  # fmt: skip
+    assert report.count("Patient", "no longer active") == 3 and report.count("Patient", "of another organization") == 2
+
+
+def test_who_is_gone_from_the_first_export_on_has_never_been_here(tmp_path):
+    house, report = run(tmp_path, [patient("long", active=False), coverage("c", "long")])
+    assert [row["patient_id"] for row in landed(house, "patients")] == ["p1"]
+    assert report.count("Patient", "no longer active") == 1 and report.count("Coverage", "its patient is not landed") == 1
+
+
+def test_a_death_is_landed_though_the_record_is_no_longer_active(tmp_path):
+    newer = "2026-11-02T12:00:00Z"
+    later = [
+        patient("day", newer, active=False, deceasedDateTime="2026-10-20"), patient("bare", newer, active=False, deceasedBoolean=True),
+        patient("alive", newer, active=False, deceasedBoolean=False),
+    ]  # fmt: skip
+    dead = {"day": "2026-10-20", "bare": "dead, date not said"}
+    for night, others in (("2026-11-04", {"p1": "", "alive": ""}), ("2027-06-01", {"p1": ""})):
+        house, _ = gone(tmp_path / night, night, *later)
+        assert {
+            row["patient_id"]: row["deceased_date"] for row in landed(house, "patients", date.fromisoformat(night))
+        } == others | dead
+
+
+def test_a_death_of_which_one_export_alone_tells_is_landed_while_its_claims_can_be_filed(tmp_path):
+    dead = {"active": False, "deceasedBoolean": True}
+    house, report = run(tmp_path, [
+        patient("late", active=False, deceasedDateTime="2025-12"), patient("long", active=False, deceasedDateTime="2025-10-30"),
+        patient("bare", **dead), patient("far", "2025-10-01T12:00:00Z", **dead), *(coverage(f"{key}-ab", key) for key in ("late", "long", "bare")),
+    ])  # fmt: skip
+    assert {row["patient_id"]: row["deceased_date"] for row in landed(house, "patients")} == {
+        "p1": "", "late": "2025-12-01", "bare": "dead, date not said",
+    }  # fmt: skip
+    # of whom nobody knows nothing is landed that could be quarantined as nobody's
+    assert {row["patient_id"] for row in landed(house, "coverages")} == {"late"}
+    assert report.count("Patient", "no longer active") == 2
 
 
 def test_a_diagnosis_of_one_visit_is_on_the_problem_list_only_where_no_condition_says_that_it_is(tmp_path):

@@ -130,6 +130,18 @@ def test_all_that_is_not_kept_takes_back_where_the_mapping_says_so(home):
     ]
 
 
+def test_what_takes_back_with_a_moment_without_end_takes_back_all_the_same(home):
+    columns = "{appointment_id: No, patient_id: Chart, member_id: Who, visit_type: Type, status: State, scheduled_start: Start, "
+    columns += "scheduled_end: End, updated_at: Posted}"
+    home.write("own", f"system: x\ntables:\n  appointments:\n    withdraw: {{State: [gone]}}\n    columns: {columns}\n")
+    line = "1,p1,m1,visit,{},{},2026-02-01T10:15:00Z,2026-02-01T{}:00:00Z\n"
+    lines = line.format("scheduled", "2026-02-01T10:00:00Z", "10") + line.format("gone", "infinity", "11")
+    home.drop("appointments.csv", "No,Chart,Who,Type,State,Start,End,Posted\n" + lines)
+    home.take_in(mapped=home.chosen(appointments="own"))
+    assert reasons(home) == []
+    assert home.ask("select status, scheduled_start from {appointments}") == [("cancelled", datetime(2026, 2, 1, 11))]
+
+
 @pytest.mark.parametrize(
     ("table", "said", "what"),
     [

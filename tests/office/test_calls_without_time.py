@@ -128,6 +128,18 @@ def test_a_call_that_is_said_to_last_for_ages_is_told_and_laid_out_nowhere(tmp_p
     ]  # fmt: skip
 
 
+def test_a_call_longer_than_any_timer_is_believed_is_told_and_has_no_minutes_that_hold_a_claim(tmp_path):
+    calls = [
+        call("off the hook", "2026-10-21T15:00:00Z", 999_999),
+        call("over", "2026-10-22T15:00:00Z", 10_801),
+        call("long", "2026-10-23T15:00:00Z", 10_800),
+    ]
+    assert found(tmp_path, calls) == [
+        ("call_without_time", "long", date(2026, 10, 23), 10_800), ("call_without_time", "off the hook", date(2026, 10, 21), 0),
+        ("call_without_time", "over", date(2026, 10, 22), 0),
+    ]  # fmt: skip
+
+
 def test_a_row_of_the_log_that_is_none_is_quarantined(tmp_path):
     home = Home(tmp_path)
     home.land(

@@ -328,6 +328,10 @@ INSTANTS = {
     "01/15/2026 10:00 AM": None,
     "ünstimmig und so Z ": None,
     "infinity": None,
+    "-infinity": None,
+    "Infinity": None,
+    "infinityZ": None,
+    "epoch": None,
 }
 
 
@@ -338,9 +342,18 @@ def test_instants_are_iso_8601_with_or_without_an_offset(home):
     )
     home.take_in()
     found = dict(home.ask("select outreach_id, attempted_at from {outreach}"))
-    assert {text: found.get(f"o{i}") for i, text in enumerate(INSTANTS)} == {
-        text: datetime.fromisoformat(value) if value else None for text, value in INSTANTS.items()
-    }
+    assert found == {f"o{i}": datetime.fromisoformat(value) for i, value in enumerate(INSTANTS.values()) if value}
+    assert [line for line, _, _ in home.faults()] == [line for line, value in enumerate(INSTANTS.values(), 2) if value is None]
+
+
+@pytest.mark.parametrize("prefix", ["", "\n"], ids=["by DuckDB", "record by record"])
+def test_a_moment_without_end_is_none_and_its_correction_waits_in_quarantine(home, prefix):
+    columns = ("started_at", "ended_at", "recorded_at", "updated_at")
+    rows = [row("time_entries", **{name: text}) for name in columns for text in ("infinity", "-infinity")]
+    home.land("time_entries", prefix + csv_of("time_entries", rows))
+    home.take_in()
+    first = 2 + len(prefix)
+    assert home.faults() == [(first + place, name, "x1") for place, name in enumerate(name for name in columns for _ in range(2))]
 
 
 def test_the_last_good_line_of_a_key_wins_in_a_snapshot(home):

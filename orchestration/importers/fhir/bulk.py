@@ -30,7 +30,7 @@ _DELETED, _ERRORS = ("deleted",), ("error", "errors")
 _LARGEST_MANIFEST = 50_000_000
 _CHANGES = ("Appointment", "Encounter", "Procedure", "Claim")
 """Types of which changes are landed: what an older version said and the newest does not is taken back."""
-_ENDINGS = ("Consent", "Coverage", "Practitioner", "PractitionerRole")
+_ENDINGS = ("Consent", "Coverage", "Patient", "Practitioner", "PractitionerRole")
 """Types of which a state alone may say that something is over: the versions before say since when."""
 
 

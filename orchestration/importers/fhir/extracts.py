@@ -69,7 +69,8 @@ from targets t left join last_step l using (id) where t.type = 'Patient';
 
 # Since when what is over by its state alone is over. `first_at`: of the earliest version from which on all say that it is over (a server may stamp such a
 # resource anew whenever it likes); `is_told`: that version has a lastUpdated of its own, and one before it was in force, so that it is the day;
-# `seen_at`: when one before it was last seen in force. A folder that knows no version in force, or only when an export ran, does not say the day.
+# `seen_at`: when one before it was last seen in force; `exported_at`: of the export that brought it. A folder that knows no version in force, or only
+# when an export ran, does not say the day.
 def _endings(resource_type: str, is_over: str, never_in_force: str = "false") -> str:
     return f"""
 create table ends_{resource_type} as
@@ -84,7 +85,7 @@ last_before as (
     from every group by id
 )
 select e.id, coalesce(e.last_updated, e.exported_at) as first_at, case when b.seen_at is not null then least(b.seen_at, first_at) end as seen_at,
-    e.last_updated is not null and b.seen_at is not null as is_told
+    e.last_updated is not null and b.seen_at is not null as is_told, e.exported_at
 from every e join last_before b using (id)
 where e.is_over and e.place < coalesce(b.place, 9223372036854775807)
 qualify row_number() over (partition by e.id order by e.place desc) = 1;
@@ -189,7 +190,17 @@ create macro is_told(visit) as visit.is_real or (visit.is_newest and (visit.is_d
 """
 
 # The billing practitioner: the patient's general practitioner, else primary care in a care team, else whom they saw most often.
-_PATIENTS = """
+# Who is gone leaves the panel once the months of before can be closed: until the end of the month after, and of that in which an export first said so, they
+# are landed with the newest facts, or a claim would be made on what the snapshots of before say. Of the dead that holds for as long as the folder knew
+# them alive or a claim can be filed; those whom it did not know, with no day, give nothing but the row that is quarantined.
+_PATIENTS = (
+    """
+create macro is_elsewhere(ref) as has_own() and coalesce(ref in (
+    select t.ref from organization_refs t where t.organization_id not in (select o.organization_id from own_organizations o)
+), false);
+"""
+    + _endings("Patient", "(coalesce(active = 'false', false) or is_elsewhere(organization_ref))")
+    + """
 create table judged_CareTeam as
 select c.id, p.patient_id,
     (
@@ -220,27 +231,33 @@ seen as (
 ),
 usual as (select patient_id, arg_max(member_id, (visits, last_day, member_id)) as member_id from seen group by all),
 placed as (
-    select p.*, t.organization_id, o.organization_id is not null as is_own,
+    select p.* replace (coalesce(p.is_dead, false) as is_dead), e.seen_at is not null as was_here, day_of(p.deceased_at) as died_on,
+        coalesce(p.active = 'false', false) as is_inactive, is_elsewhere(p.organization_ref) as is_elsewhere,
+        -- on a day that nobody says: when they were last seen as the practice's own
+        case when e.is_told then day_at(e.first_at) else day_at(e.seen_at) end as gone_on,
+        greatest(last_day(ended_at(e.exported_at)), last_day(ended_at(e.first_at) + interval 1 month)) as landed_until,
         (
             select arg_min(m.member_id, a.ord)
             from unnest(p.general_practitioner_refs) with ordinality as a (ref, ord)
             join member_refs r on r.ref = a.ref join members m using (member_id)
         ) as general_practitioner
-    from Patient p
-    left join organization_refs t on t.ref = p.organization_ref
-    left join own_organizations o using (organization_id)
+    from Patient p left join ends_Patient e on e.id = p.id
     where not p.is_deleted
 )
 select p.*, coalesce(p.general_practitioner, team.member_id, usual.member_id) as billing_practitioner_id,
     case
         when p.replaced_by_ref in (select ref from patient_refs) then 'replaced by another record of the same person'
-        when p.active = 'false' then 'no longer active'
-        when has_own() and p.organization_id is not null and not p.is_own then 'of another organization'
+        when p.was_here and (p.is_dead or getvariable('night') <= p.landed_until) then null
+        when p.is_dead and not p.is_elsewhere and coalesce(p.died_on, ended_at(p.changed_at)) >= getvariable('night') - interval 1 year then null
+        when p.is_inactive then 'no longer active'
+        when p.is_elsewhere then 'of another organization'
     end as reason
 from placed p left join team on team.patient_id = p.id left join usual on usual.patient_id = p.id;
 
-create table panel as select id as patient_id, mbi from judged_Patient where reason is null;
+create table panel as select id as patient_id, mbi, gone_on from judged_Patient
+where reason is null and not (is_inactive and is_dead and died_on is null and not was_here);
 """
+)
 
 _FACTS = f"""
 create table judged_Coverage as
@@ -249,28 +266,37 @@ with named as (
         select string_agg(o.name, ' ' order by a.ord)
         from unnest(c.payor_refs) with ordinality as a (ref, ord)
         join organization_refs t on t.ref = a.ref join Organization o on o.id = t.organization_id
-    ))) as said
+    ))) as given
     from Coverage c where not c.is_deleted
+),
+known as (select *, coverage_of(concat_ws(' insurer:', given, insurer_of(given))) as kinds from named),
+judged as (
+    select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, c.kinds,
+        -- cancelled on a day that nobody says: what pays ended on the first day possible, what forbids a claim on the last
+        end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, ended_at(e.first_at))
+            else day_until(c.period_end) end) as termination_date,
+        end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, greatest(day_of(c.period_start), day_at(e.seen_at)))
+            else day_until(c.period_end) end) as paid_until,
+        c.status = 'cancelled' and not is_said(day_until(c.period_end), e) and not e.is_told as is_end_unsaid,
+        -- of what has been over for a year no month can be filed any more
+        coalesce(try_cast(termination_date as date) < getvariable('night') - interval 1 year, false) as is_long_over,
+        case
+            when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
+            when coalesce(c.kinds, '') = 'none' then 'covers no care that is billed here'
+            -- what nobody knows and may pay before Medicare, or in its place, waits; what pays after it takes nothing away
+            when c.kinds is null and c.priority > 1 then 'type and payer that fhir_words.csv does not know, paying after another'
+            when c.kinds is null and is_long_over then 'type and payer that fhir_words.csv does not know, over for a year'
+            when c.kinds = 'hospice' and is_long_over then 'hospice, over for a year'
+            else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
+        end as reason
+    from known c left join ends_Coverage e on e.id = c.id
+    left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id
 )
-select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, coverage_of(c.said) as kinds,
-    -- cancelled on a day that nobody says: what pays ended on the first day possible, what forbids a claim on the last
-    end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, ended_at(e.first_at))
-        else day_until(c.period_end) end) as termination_date,
-    end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, greatest(day_of(c.period_start), day_at(e.seen_at)))
-        else day_until(c.period_end) end) as paid_until,
-    c.status = 'cancelled' and not is_said(day_until(c.period_end), e) and not e.is_told as is_end_unsaid,
-    case
-        when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
-        when coalesce(coverage_of(c.said), '') = 'none' then 'covers no care that is billed here'
-        -- what nobody knows and may pay before Medicare, or in its place, waits; what pays after it takes nothing away, and of what has been over for a
-        -- year no month can be filed any more
-        when coverage_of(c.said) is null and c.priority > 1 then 'type and payer that fhir_words.csv does not know, paying after another'
-        when coverage_of(c.said) is null and try_cast(termination_date as date) < getvariable('night') - interval 1 year
-            then 'type and payer that fhir_words.csv does not know, over for a year'
-        else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
-    end as reason
-from named c left join ends_Coverage e on e.id = c.id
-left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id;
+-- beside Medicare a private plan of which nobody says whether it pays first may do so, and waits
+select *, reason is null and kinds = 'commercial' and priority is null and not is_long_over
+    and coalesce(min(case when kinds like '%medicare_part_b%' and reason is null and not is_long_over then coalesce(priority, 0) <> 1 end)
+        over (partition by patient_id), false) as is_order_unsaid
+from judged;
 
 create table judged_Condition as
 with crosswalk as (
@@ -339,7 +365,7 @@ select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) a
             where f.patient_id = n.patient_id and f.program = program_of(c.words) and f.refused_on is null limit 1),
         end_of(c.period_end, case when c.status = 'inactive'
             -- since when nobody says: in force for no longer than it was seen in force, or not beyond its own day
-            then over_on(c.said, e, greatest(day_of(c.consented), day_at(e.seen_at))) else c.said end)
+            then least(over_on(c.said, e, greatest(day_of(c.consented), day_at(e.seen_at))), n.gone_on) else least(c.said, n.gone_on) end)
     ) as revoked_on,
     c.status = 'inactive' and not is_said(c.said, e) and not e.is_told as is_end_unsaid,
     case
@@ -531,7 +557,7 @@ EXTRACTS: dict[str, tuple[tuple[str, ...], str]] = {
         with kinds as (select *, unnest(string_split(coalesce(kinds, ''), ';')) as coverage_type from judged_Coverage where reason is null)
         select patient_id, coverage_type,
             case when coverage_type in ('medicare_part_a', 'medicare_part_b') then coalesce(mbi, member_id) else member_id end as member_id,
-            priority, day_of(period_start) as effective_date,
+            case when is_order_unsaid then 'order not said' else cast(priority as varchar) end as priority, day_of(period_start) as effective_date,
             case when coverage_type in ('medicare_part_a', 'medicare_part_b') then paid_until else termination_date end as termination_date
         from kinds order by patient_id, coverage_type, effective_date, id""",
     ),
@@ -662,6 +688,9 @@ _LACKING = """
 select 'Patient' as what, 'no practitioner of the practice is known for them: landed without one, to be quarantined' as reason, count(*) as n
 from judged_Patient where reason is null and billing_practitioner_id is null
 union all
+select 'Patient', 'no longer active, or of another organization: landed once more, for the months of before; consents are over on that day', count(*)
+from judged_Patient where reason is null and (is_inactive or is_elsewhere)
+union all
 select 'Patient', 'dead, but the day is not said: landed without one, to be quarantined', count(*)
 from judged_Patient where reason is null and is_dead and day_of(deceased_at) is null
 union all
@@ -709,6 +738,12 @@ select 'references', 'to a practitioner who is not in the export, or cannot be r
 union all
 select 'Coverage', 'type and payer that fhir_words.csv does not know: landed without a kind, to be quarantined', count(*)
 from judged_Coverage where reason is null and kinds is null
+union all
+select 'Coverage', 'a private plan beside Medicare, but not which of them pays first (order): landed without it, to be quarantined', count(*)
+from judged_Coverage where is_order_unsaid
+union all
+select 'Coverage', 'the Medicare hospice benefit, no kind of the contract: landed as it is, to be quarantined', count(*)
+from judged_Coverage where reason is null and kinds = 'hospice'
 union all
 select 'references', 'to a payer who is not in the export, or cannot be resolved', count(*) from (
     select unnest(list_concat(payor_refs, lost_payors)) as ref from Coverage where not is_deleted

@@ -16,22 +16,42 @@ with appointments as (
     where appointments.is_current and appointments.status = 'completed' and appointments.visit_type = 'ccm_call'
 ),
 
-calls as (
+logged_calls as (
     select
         calls.practice_id,
-        'call_without_time' as kind,
-        calls.call_id as contact_id,
+        calls.call_id,
         calls.patient_id,
         calls.member_id,
         practices.time_zone,
-        calls.started_at as start_at,
-        -- What is said to last longer than ten years is laid out nowhere (int_visits_without_time), and no instant may be that far away.
-        calls.started_at + to_seconds(least(greatest(calls.duration_seconds, 0), {{ longest_laid_out() }})) as end_at,
-        greatest({{ written_seconds('calls.duration_seconds') }}, 0) as elapsed_seconds,
+        calls.started_at,
+        calls.duration_seconds,
         cast({{ local_time('calls.started_at', 'practices.time_zone') }} as date) as local_day
     from {{ ref('stg_calls') }} as calls
     inner join {{ ref('stg_practices') }} as practices on calls.practice_id = practices.practice_id
     where calls.is_current
+),
+
+-- A line that was open for longer than any timer is believed says no length: the call is told, and laid out nowhere (int_visits_without_time).
+believed as (
+    select
+        *,
+        case when duration_seconds between 0 and {{ limit('runaway_timer', 'logged_calls.local_day') }} * 60 then duration_seconds else 0 end as elapsed_seconds
+    from logged_calls
+),
+
+calls as (
+    select
+        practice_id,
+        'call_without_time' as kind,
+        call_id as contact_id,
+        patient_id,
+        member_id,
+        time_zone,
+        started_at as start_at,
+        started_at + to_seconds(elapsed_seconds) as end_at,
+        elapsed_seconds,
+        local_day
+    from believed
 )
 
 select *

@@ -3,6 +3,7 @@
 with received as (
     select distinct
         answers.transaction_id,
+        answers.subscriber_position,
         practices.practice_id
     from {{ ref('stg_coverage_answers') }} as answers
     inner join {{ from_configuration('practices') }} as practices
@@ -28,7 +29,7 @@ meant as (
     inner join {{ ref('rule_benefit_codes') }} as rules
         on
             answers.benefit_code = rules.benefit_code
-            and rules.service_type in ('*', answers.service_type)
+            and rules.service_type in ('*', coalesce(answers.service_type, 'none'))
             and rules.insurance_type in ('*', coalesce(answers.insurance_type, 'none'))
             and {{ in_force('rules', 'answers.answered_on') }}
     qualify row_number() over (partition by answers.transaction_id, answers.position order by rules.precedence, rules.meaning) = 1
@@ -50,6 +51,9 @@ select
     answers.answered_on,
     answers.file_sha256
 from {{ ref('stg_coverage_answers') }} as answers
-inner join received on answers.transaction_id = received.transaction_id
+inner join received
+    on
+        answers.transaction_id = received.transaction_id
+        and answers.subscriber_position = received.subscriber_position
 left join members on received.practice_id = members.practice_id and answers.beneficiary_key = members.beneficiary_key
 left join meant on answers.transaction_id = meant.transaction_id and answers.position = meant.position
