@@ -314,10 +314,13 @@ def _entries(source: Source, key: list[Any], zone: ZoneInfo, files: dict[int, Ro
 
 
 def _local(instant: Any, zone: ZoneInfo) -> str | None:
-    """The wall clock of the practice at a UTC instant, with its offset."""
+    """The wall clock of the practice at a UTC instant, with its offset; as it is where no clock of Python's reaches (a null date of 0001 elsewhere)."""
     if instant is None:
         return None
-    return str(instant.replace(tzinfo=UTC).astimezone(zone).isoformat(sep=" "))
+    try:
+        return str(instant.replace(tzinfo=UTC).astimezone(zone).isoformat(sep=" "))
+    except (OverflowError, TypeError):  # an instant of before the year 1 comes as text
+        return f"{instant} UTC"
 
 
 def _is_in_force(rule: Row, day: date) -> bool:
