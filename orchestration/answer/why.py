@@ -11,6 +11,8 @@ from typing import Any
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from orchestration.answer.explain.source import counted_dispositions, seconds_basis
+from orchestration.close.freeze import thaw
 from orchestration.close.versions import reading
 from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
@@ -54,37 +56,58 @@ def find_line(house: House, reference: str) -> list[ClaimLine]:
 
 
 def lines_of_entry(house: House, practice_id: str, entry_id: str) -> list[dict[str, Any]]:
-    """Every claim line that this time entry's credited seconds support: line ids with the seconds, by close. HouseError when neither a packet nor the
-    published marts know the entry."""
+    """Every claim line that this time entry's seconds support: line ids with the seconds that the claim's track counts, by close. HouseError when neither a
+    packet nor the published marts know the entry."""
     supported = []
     is_known = False
     for manifest in sorted(house.closes_of(practice_id).glob("*/v*/manifest.json")):
         packet, lines = manifest.parent, _lines(manifest.parent)
         with reading(packet):
-            ledger = pq.read_table(packet / "minute_ledger.parquet", columns=["entry_id", "patient_id", "disposition", "seconds"])
-        entry = ledger.filter(pc.field("entry_id") == entry_id)
-        is_known = is_known or entry.num_rows > 0
-        for row in entry.filter(pc.field("disposition") == "credited").to_pylist():
-            supported += [
-                {
-                    "line_id": line.line["line_id"],
-                    "claim_id": line.line["claim_id"],
-                    "month": f"{line.month:%Y-%m}",
-                    "close_version": line.version,
-                    "procedure_code": line.line["procedure_code"],
-                    "units": int(line.line["units"]),
-                    "patient_id": row["patient_id"],
-                    "credited_seconds": row["seconds"],
-                }
-                for line in lines
-                if line.line["patient_id"] == row["patient_id"]
-            ]
+            ledger = pq.read_table(
+                packet / "minute_ledger.parquet", columns=["entry_id", "patient_id", "member_id", "disposition", "seconds"]
+            )
+        entry = ledger.filter(pc.field("entry_id") == entry_id).to_pylist()
+        is_known = is_known or bool(entry)
+        own = [line for line in lines if line.line["patient_id"] in {row["patient_id"] for row in entry}]
+        if not own:
+            continue
+        counted = _counted(packet, own[0], entry)
+        supported += [
+            {
+                "line_id": line.line["line_id"],
+                "claim_id": line.line["claim_id"],
+                "month": f"{line.month:%Y-%m}",
+                "close_version": line.version,
+                "procedure_code": line.line["procedure_code"],
+                "units": int(line.line["units"]),
+                "patient_id": line.line["patient_id"],
+                "credited_seconds": counted.get("credited", 0),
+                "concurrent_seconds": counted.get("concurrent", 0),
+            }
+            for line in own
+            if any(counted.values())
+        ]
     if not is_known and not _is_published(house, practice_id, entry_id):
         raise HouseError(
             f"{practice_id} {entry_id}: no such entry, neither in a close of this practice nor in the published marts; entry ids stand in "
             "minute_ledger, in the time log and in `ccm explain`"
         )
     return supported
+
+
+def _counted(packet: Path, line: ClaimLine, entry: list[dict[str, Any]]) -> dict[str, int]:
+    """Of an entry's rows in a packet's ledger: the seconds by disposition that the track of this line counts."""
+    own = (pc.field("patient_id") == line.line["patient_id"]) & (pc.field("month") == line.month)
+    with reading(packet):
+        (decision,) = pq.read_table(packet / "decisions.parquet").filter(own).to_pylist()
+        (evidence,) = pq.read_table(packet / "patient_month_evidence.parquet").filter(own).to_pylist()
+        bands = thaw((packet / "inputs.zip").read_bytes()).table("rules/rule_bands.parquet").to_pylist()
+    basis = seconds_basis(bands, decision["track"], line.month)
+    counted: dict[str, int] = {}
+    for row in entry:
+        if row["disposition"] in counted_dispositions(basis, row["member_id"] == evidence["billing_practitioner_id"]):
+            counted[row["disposition"]] = counted.get(row["disposition"], 0) + row["seconds"]
+    return counted
 
 
 def _is_published(house: House, practice_id: str, entry_id: str) -> bool:

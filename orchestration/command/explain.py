@@ -10,7 +10,7 @@ import typer
 
 from orchestration.answer.explain import Source, of_marts, of_packet, tell
 from orchestration.answer.explain.source import claimed_in
-from orchestration.answer.explain.text import changed, clock, dollars, lines, said_of
+from orchestration.answer.explain.text import lines
 from orchestration.command.common import Home, Json, app, house_of, out, print_json
 from orchestration.command.months import month_of
 from orchestration.house import HouseError, write_private
@@ -43,11 +43,9 @@ def explain(
     with source as opened:
         story = tell(opened, practice, patient, day)
     if html is not None:
-        from orchestration.answer.pages import render
+        from orchestration.answer.explain.page import page
 
-        write_private(
-            html, render("audit_packet.html.j2", story=story, clock=clock, dollars=dollars, said_of=said_of, changed=changed)
-        )
+        write_private(html, page(story))
     if as_json:
         print_json(story)
         return

@@ -97,5 +97,6 @@ def _entry(house: House, entry_id: str, practice: str | None, as_json: bool) -> 
     for row in supported:
         out.print(
             f"{row['line_id']}: {row['procedure_code']} x {row['units']}, {row['month']} v{row['close_version']}, "
-            f"{row['credited_seconds']} credited seconds of this entry",
+            + ", ".join(f"{row[f'{what}_seconds']} {what} seconds" for what in ("credited", "concurrent") if row[f"{what}_seconds"])
+            + " of this entry"
         )

@@ -12,9 +12,9 @@ import pytest
 
 from orchestration.answer.difference import _where
 from orchestration.answer.explain import of_packet, tell
+from orchestration.answer.explain.page import page as printed_page
 from orchestration.answer.explain.source import claimed_in
-from orchestration.answer.explain.text import changed, clock, dollars, lines, said_of
-from orchestration.answer.pages import render
+from orchestration.answer.explain.text import changed, dollars, lines
 from orchestration.house import House
 from orchestration.mapping.sql import ROWS_OF_A_LINE
 from tests.pipeline.homes import ccm, copy, rows
@@ -205,11 +205,11 @@ def test_facts_of_mapped_files_stand_under_their_table_and_on_the_files_own_line
     facts = [fact for gate in story["gates"] for fact in gate["evidence"] if "landed" in fact]
     assert {"patients", "coverages", "conditions", "consents", "care_plans", "services"} <= {fact["table"] for fact in facts}
     text = "\n".join(line for _, line in lines(story))
-    page = render("audit_packet.html.j2", story=story, clock=clock, dollars=dollars, said_of=said_of, changed=changed)
+    printed = printed_page(story)
     for section in ("coverages", "consents", "care_plans"):
         assert f"\n{section}\n" in text
     for title in ("2. Coverage", "3. Chronic conditions", "5. Consent", "6. Care plan"):
-        assert "none in the extracts" not in page.partition(f"<h2>{title}")[2].partition("</tbody>")[0], title
+        assert "none in the extracts" not in printed.partition(f"<h2>{title}")[2].partition("</tbody>")[0], title
     assert all(fact["landed"]["line"] < ROWS_OF_A_LINE for fact in [*facts, *story["entries"]])
     assert _where({"landed_path": "a.csv", "line_number": ROWS_OF_A_LINE + 2, "sha256": None}) == "a.csv line 2 (sha256 none)"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -10,11 +12,39 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration import access
+from orchestration.close.freeze import parquet
 from orchestration.command.why import why
 from orchestration.house import HouseError
 from tests.holds.clinic import Clinic, configure
 
-LINE = "claim_id,line_id,patient_id,month,procedure_code,units,service_date,charge_amount,allowed_amount\nC1,L1,p1,2026-10-01,99490,1,2026-10-31,95.00,60.00\n"
+HEADER = "claim_id,line_id,patient_id,month,procedure_code,units,service_date,charge_amount,allowed_amount"
+MONTH = date(2026, 10, 1)
+BANDS = Path("dbt_project/seeds/rules/rule_bands.csv")
+# patient, track, code, and of each entry: member, disposition, seconds. D1 bills.
+CLAIMED = [
+    ("p1", "ccm", "99490", {"good": ("N1", "credited", 1200), "bare": ("N1", "undocumented", 1200), "beside": ("D1", "concurrent", 60)}),
+    ("p2", "ccm_practitioner", "99491", {"doctors": ("D1", "concurrent", 1740), "nurses": ("N1", "credited", 1800)}),
+    ("p3", "apcm", "G0557", {"unasked": ("N1", "credited", 600)}),
+]  # fmt: skip
+
+
+def close(packet: Path) -> None:
+    packet.mkdir(parents=True)
+    (packet / "manifest.json").write_text("{}")
+    lines = [f"C-{patient},L-{patient},{patient},{MONTH},{code},1,2026-10-31,95.00,60.00" for patient, _, code, _ in CLAIMED]
+    (packet / "claims.csv").write_text("\n".join([HEADER, *lines, ""]))
+    ledger = [
+        {"entry_id": entry, "patient_id": patient, "member_id": member, "disposition": what, "seconds": seconds}
+        for patient, _, _, entries in CLAIMED
+        for entry, (member, what, seconds) in entries.items()
+    ]
+    own = [
+        {"patient_id": patient, "month": MONTH, "track": track, "billing_practitioner_id": "D1"} for patient, track, *_ in CLAIMED
+    ]
+    for name, rows in (("minute_ledger", ledger), ("decisions", own), ("patient_month_evidence", own)):
+        pq.write_table(pa.Table.from_pylist(rows), packet / f"{name}.parquet")
+    with duckdb.connect() as con, zipfile.ZipFile(packet / "inputs.zip", "w") as inputs:
+        inputs.writestr("rules/rule_bands.parquet", parquet(con.execute(f"from '{BANDS}'").to_arrow_table()))
 
 
 @pytest.fixture(autouse=True)
@@ -29,13 +59,7 @@ def home(tmp_path: Path) -> Path:
     """`alpha` has a packet, `gone` has left practices.yaml and has one too, `beta` has marts alone."""
     configure(tmp_path, [Clinic("alpha", 1), Clinic("beta", 2)])
     for practice_id in ("alpha", "gone"):
-        packet = tmp_path / "closes" / practice_id / "2026-10" / "v1"
-        packet.mkdir(parents=True)
-        (packet / "manifest.json").write_text("{}")
-        (packet / "claims.csv").write_text(LINE)
-        ledger = [("credited", "good"), ("undocumented", "bare")]
-        rows = [{"entry_id": entry, "patient_id": "p1", "disposition": what, "seconds": 1200} for what, entry in ledger]
-        pq.write_table(pa.Table.from_pylist(rows), packet / "minute_ledger.parquet")
+        close(tmp_path / "closes" / practice_id / "2026-10" / "v1")
     with duckdb.connect(str(tmp_path / "marts.duckdb")) as con:
         con.execute(
             "create table time_entry_facts as select * from (values ('alpha', 'later'), ('beta', 'only')) as t(practice_id, entry_id)"
@@ -46,14 +70,18 @@ def home(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("practice", "entry", "said"),
     [
-        ("alpha", "good", "L1: 99490 x 1, 2026-10 v1, 1200 credited seconds"),
-        ("gone", "good", "L1: 99490 x 1, 2026-10 v1, 1200 credited seconds"),
+        ("alpha", "good", "L-p1: 99490 x 1, 2026-10 v1, 1200 credited seconds"),
+        ("gone", "good", "L-p1: 99490 x 1, 2026-10 v1, 1200 credited seconds"),
         ("alpha", "bare", "supports no claim line"),
+        ("alpha", "beside", "supports no claim line"),
+        ("alpha", "doctors", "L-p2: 99491 x 1, 2026-10 v1, 1740 concurrent seconds"),
+        ("alpha", "nurses", "supports no claim line"),
+        ("alpha", "unasked", "supports no claim line"),
         ("alpha", "later", "supports no claim line"),
         ("beta", "only", "supports no claim line"),
     ],
 )
-def test_an_entry_of_a_packet_or_of_the_marts_is_told_with_the_lines_it_supports(
+def test_an_entry_is_told_with_the_lines_whose_track_counts_its_seconds(
     home: Path, practice: str, entry: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     why(entry, entry=True, practice=practice, home=home, as_json=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import calendar
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -102,6 +103,25 @@ def since(source: Source) -> Iterator[Source | None]:
             except (HouseError, duckdb.Error):
                 live = None  # `ccm doctor` names them; the packet is told without
         yield live
+
+
+def is_in_force(rule: Row, day: date) -> bool:
+    """Whether the dated rule row holds on the day. In a packet of an earlier release a rule may have no dates."""
+    return (rule.get("effective_from") or date.min) <= day <= (rule.get("effective_to") or date.max)
+
+
+def seconds_basis(rule_bands: Iterable[Row], track: str | None, month: date) -> str | None:
+    """Whose seconds the track counts (rule_bands): 'credited' or 'practitioner'. None where it counts none (apcm) or there is no track."""
+    last_day = month.replace(day=calendar.monthrange(month.year, month.month)[1])
+    found = {row["seconds_basis"] for row in rule_bands if row["track"] == track and is_in_force(row, last_day)}
+    return found.pop() if found else None
+
+
+def counted_dispositions(basis: str | None, is_practitioner: bool) -> tuple[str, ...]:
+    """The dispositions whose seconds of an entry make the claim. The practitioner's own count whole: that another's run beside them takes nothing of them."""
+    if basis == "practitioner":
+        return ("credited", "concurrent") if is_practitioner else ()
+    return ("credited",) if basis else ()
 
 
 def claimed_in(house: House, practice_id: str, patient_id: str, month: date) -> Path | None:

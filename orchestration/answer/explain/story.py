@@ -10,7 +10,16 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from orchestration.answer.explain.source import Row, Source, claim_lines, held_row, since
+from orchestration.answer.explain.source import (
+    Row,
+    Source,
+    claim_lines,
+    counted_dispositions,
+    held_row,
+    is_in_force,
+    seconds_basis,
+    since,
+)
 from orchestration.house import HouseError
 from orchestration.mapping.sql import line_of
 
@@ -53,7 +62,8 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
     files = _files(source, practice_id)
     facts = _facts(source, practice_id, patient_id, month, evidence, files)
     zone = ZoneInfo(source.practice["time_zone"])
-    entries = _entries(source, key, zone, files)
+    basis = seconds_basis(source.rows("select * from rule_bands"), decision["track"], month)
+    entries = _entries(source, key, zone, files, basis, evidence["billing_practitioner_id"])
     items = source.rows(
         """
         select item_id, kind, entry_id, appointment_id, member_id, minutes, dollars_at_stake, due_on from undocumented_time
@@ -269,8 +279,10 @@ def _gates(
     return gates
 
 
-def _entries(source: Source, key: list[Any], zone: ZoneInfo, files: dict[int, Row]) -> list[dict[str, Any]]:
-    """Each entry with its seconds of the month by disposition, in the order of the clock."""
+def _entries(
+    source: Source, key: list[Any], zone: ZoneInfo, files: dict[int, Row], basis: str | None, practitioner_id: str | None
+) -> list[dict[str, Any]]:
+    """Each entry with its seconds of the month by disposition, and whether the chosen track counts them, in the order of the clock."""
     parts: dict[str, list[dict[str, Any]]] = {}
     for row in source.rows(
         """
@@ -287,6 +299,7 @@ def _entries(source: Source, key: list[Any], zone: ZoneInfo, files: dict[int, Ro
     )
     entries = []
     for row in rows:
+        counted = counted_dispositions(basis, row["member_id"] == practitioner_id)
         entries.append(
             {
                 "entry_id": row["entry_id"],
@@ -307,7 +320,7 @@ def _entries(source: Source, key: list[Any], zone: ZoneInfo, files: dict[int, Ro
                 "versions": row["versions"],
                 "first_landed_on": row["first_landed_on"],
                 "landed": _landed(row, files),
-                "seconds": parts[row["entry_id"]],
+                "seconds": [part | {"is_counted": part["disposition"] in counted} for part in parts[row["entry_id"]]],
             }
         )
     return entries
@@ -323,11 +336,6 @@ def _local(instant: Any, zone: ZoneInfo) -> str | None:
         return f"{instant} UTC"
 
 
-def _is_in_force(rule: Row, day: date) -> bool:
-    # In a packet of an earlier release a rule may have no dates.
-    return (rule.get("effective_from") or date.min) <= day <= (rule.get("effective_to") or date.max)
-
-
 def _candidates(source: Source, practice_id: str, evidence: Row, decision: Row) -> list[dict[str, Any]]:
     """The tracks that the minutes reach, in the order of the practice's policy, each code with the arithmetic of its price."""
     share = evidence["payment_share"] if evidence["payment_share"] is not None else Decimal("1.00")
@@ -339,7 +347,7 @@ def _candidates(source: Source, practice_id: str, evidence: Row, decision: Row) 
             "select * from rule_track_choice where track_policy = ? and program = ? and track = ?",
             [source.practice["track_policy"], evidence["program"], code["track"]],
         )
-        (rule,) = (rule for rule in rules if _is_in_force(rule, last_day))  # int_tracks__chosen joins it
+        (rule,) = (rule for rule in rules if is_in_force(rule, last_day))  # int_tracks__chosen joins it
         basis = "national amount" if rule["amount_basis"] == "national" else "practice's own amount"
         track = tracks.setdefault(
             code["track"],

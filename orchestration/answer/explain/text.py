@@ -184,7 +184,8 @@ def _minutes(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         )
         for part in entry["seconds"]:
             style = "green" if part["disposition"] == "credited" else "yellow"
-            yield style, f"      {clock(part['seconds']):>8}  {part['disposition']}: {part['meaning']} [{part['citation']}]"
+            said = f"{part['disposition']}: {part['meaning']} [{part['citation']}]{of_track(story['track'], part)}"
+            yield style, f"      {clock(part['seconds']):>8}  {said}"
     for item in story["undocumented"]:
         yield (
             "yellow",
@@ -198,6 +199,13 @@ def _minutes(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if story["next_unit"]:
         missing = story["next_unit"]
         yield "", f"  next unit: {missing['minutes_missing']} minutes missing; {missing['undocumented_minutes']} lie undocumented"
+
+
+def of_track(track: str | None, part: dict[str, Any]) -> str:
+    """'  <- track ccm counts them' of an entry's seconds; nothing where no track could."""
+    if track is None or not (part["is_counted"] or part["disposition"] == "credited"):
+        return ""
+    return f"  <- track {track} {'counts them' if part['is_counted'] else 'does not count them'}"
 
 
 def _money(story: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,15 @@
+"""The story as one printable page, the audit packet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestration.answer.explain.text import changed, clock, dollars, of_track, said_of
+from orchestration.answer.pages import render
+
+
+def page(story: dict[str, Any]) -> str:
+    """Self-contained HTML, everything in it escaped."""
+    return render(
+        "audit_packet.html.j2", story=story, clock=clock, dollars=dollars, said_of=said_of, changed=changed, of_track=of_track
+    )
