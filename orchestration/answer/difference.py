@@ -12,7 +12,10 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from orchestration.answer.claimed import changes_since, claims_that_stand, reasons_kept_back, waiver_of
 from orchestration.answer.explain.source import Row, Source
+from orchestration.answer.explain.story import subject_of
+from orchestration.answer.explain.text import changed
 from orchestration.mapping.sql import line_of
 from orchestration.practices import next_month
 
@@ -55,30 +58,34 @@ class Difference:
 
 
 def compare(before: Source, after: Source, practice_id: str, month: date) -> Difference:
-    """Patient-months whose decision, reason, minutes, codes or amount differ, each with what did it."""
+    """Patient-months whose decision, reason, minutes, codes, amount or claim differ, each with what did it."""
     old, new = _patient_months(before, practice_id, month), _patient_months(after, practice_id, month)
     pairs = {patient_id: (old.get(patient_id, _NONE), new.get(patient_id, _NONE)) for patient_id in sorted(old.keys() | new.keys())}
     claimed = [patient_id for patient_id, (one, other) in pairs.items() if _went_out(one, other)]
     differing = [patient_id for patient_id, (one, other) in pairs.items() if one != other and patient_id not in set(claimed)]
     entries = _entries(before, after, practice_id, month)
     facts = _facts(before, after, practice_id, month, differing)
+    visits = _visits(before, after, practice_id, month)
+    practitioners = _practitioners(before, after, practice_id, month)
     rules = tuple(_rules(before, after))
     settings = tuple(_settings(before.practice, after.practice))
     nights = _night(before, practice_id, month), _night(after, practice_id, month)
+    past = _passed(before, after, nights, month)
+    still = [_still_in_question(source, practice_id, month) for source in (before, after)]
     changes = []
     for patient_id in differing:
         one, other = pairs[patient_id]
-        causes = [*entries.get(patient_id, ()), *facts.get(patient_id, ())]
+        causes = [cause for found in (entries, visits, practitioners, facts) for cause in found.get(patient_id, ())]
         # What a close, a payer or a night's passing did, it did whatever else of the patient changed.
-        states = _claiming(before, after, one, other)
-        if _is_released(before, after, (one["decision"], other["decision"]), nights, month):
+        states = _claiming(before, after, one, other, practice_id, month)
+        if _is_released(one, other, past, [patient_id in side for side in still]):
             states += _elsewhere(nights)
         # What no row of the patient explains was done by the passing of nights, a rule, a setting or another patient's row.
         if not causes and not (states and _is_same_work(one, other)):
             waited = "held" in (one["decision"], other["decision"]) and nights[0] != nights[1]
             causes = _elsewhere(nights) if waited else [*rules, *settings] or _elsewhere(nights)
-        causes = list(dict.fromkeys([*causes, *states]))
-        changes.append(Change(patient_id, one, other, tuple(causes)))
+        owed = [row["change"] for row in (one, other) if row["change"]]
+        changes.append(Change(patient_id, one, other, tuple(dict.fromkeys([*causes, *states, *owed]))))
     return Difference(
         practice_id, month, before.name, after.name, tuple(changes), len(claimed), rules, settings, nights,
         _totals(old.values(), new.values()),
@@ -87,23 +94,45 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
 
 def _went_out(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """A claim that went out as it was drafted: no difference but that a close claimed it."""
-    return one["decision"] == "claimable" and other["decision"] == "claimed" and _is_same_work(one, other)
+    is_claimed = one["decision"] == "claimable" and other["decision"] == "claimed" and one["claim_id"] == other["claim_id"]
+    return is_claimed and other["change"] is None and _is_same_work(one, other)
 
 
 def _is_same_work(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether minutes, track, codes and amount are the same, whatever is decided of them."""
-    return all(one[name] == other[name] for name in one if name not in ("decision", "reason"))
+    """Whether minutes, track, codes and amount are the same, whatever is decided and claimed of them."""
+    return all(one[name] == other[name] for name in ("track", "allowed_amount", "credited_seconds", "codes"))
 
 
-def _claiming(before: Source, after: Source, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """What a claim that went out, or came back, did. Nothing but a rejection takes a claim back (rules.md A5)."""
-    if (one["decision"] == "claimed") == (other["decision"] == "claimed"):
-        return []
-    if other["decision"] == "claimed":
-        return ["a close claimed it"] if _age(before) < _age(after) else ["the payer had not yet turned its claim back"]
-    if _age(before) < _age(after):
-        return ["the payer turned its claim back unprocessed, so that it may go out again"]
-    return [f"{after.name} is of before a close claimed it"]
+def _claiming(
+    before: Source, after: Source, one: Mapping[str, Any], other: Mapping[str, Any], practice_id: str, month: date
+) -> list[str]:
+    """What a close that kept the claim back or sent it did, or a payer that turned it back. Nothing but a rejection takes a claim back (rules.md A5)."""
+    said = []
+    is_forward = _age(before) < _age(after)
+    if one["claim_id"] != other["claim_id"]:
+        earlier, later = (one, other) if is_forward else (other, one)
+        if later["claim_id"] is None:
+            said.append(
+                "the payer turned its claim back unprocessed, so that it may go out again"
+                if is_forward
+                else "the payer had not yet turned its claim back"
+            )
+        else:
+            version = later["close_version"]
+            is_held = "held" in (one["decision"], other["decision"])
+            waiver = waiver_of(before.house, practice_id, month, version) if is_held else None
+            anew = f" anew, the payer had turned {earlier['claim_id']} back unprocessed" if earlier["claim_id"] else ""
+            said.append(
+                f"v{version} claimed it{anew}{f' under the waiver: {waiver}' if waiver else ''}"
+                if is_forward
+                else f"{after.name} is of before v{version} claimed it{anew}"
+            )
+    elif one["decision"] == "claimed" != other["decision"] and not is_forward:
+        said.append(f"{after.name} is of before a close claimed it")
+    for source, row in ((before, one), (after, other)):
+        if row["kept_back"] and one["kept_back"] != other["kept_back"]:
+            said.append(f"{source.name}: the close kept it back, {row['kept_back']}")
+    return said
 
 
 def _age(source: Source) -> float:
@@ -111,26 +140,47 @@ def _age(source: Source) -> float:
     return float("inf") if source.packet is None else float(source.manifest["version"])
 
 
-def _is_released(
-    before: Source, after: Source, decisions: tuple[str | None, str | None], nights: tuple[date, date], month: date
-) -> bool:
-    """Whether a night between the two ended the month, or the time for which something of it is held (rules.md A6b)."""
-    if "held" not in decisions:
-        return False
+def _passed(before: Source, after: Source, nights: tuple[date, date], month: date) -> tuple[bool, bool]:
+    """Whether a night between the two ended the month, and the time for which something of it is held (rules.md A6b)."""
     first_day = next_month(month)
-    past = [
-        (night >= first_day, night >= first_day + timedelta(days=int(source.practice["close"]["final_day"]) - 1))
+    is_over = [night >= first_day for night in nights]
+    is_final = [
+        night >= first_day + timedelta(days=int(source.practice["close"]["final_day"]) - 1)
         for source, night in zip((before, after), nights, strict=True)
     ]
-    return past[0] != past[1]
+    return is_over[0] != is_over[1], is_final[0] != is_final[1]
+
+
+def _is_released(one: Mapping[str, Any], other: Mapping[str, Any], past: tuple[bool, bool], still: list[bool]) -> bool:
+    """Whether the night's passing let go what one side holds: the month ended, or the final day came and its time is in question as it was."""
+    if (one["decision"] == "held") == (other["decision"] == "held"):
+        return False
+    reason = (one if one["decision"] == "held" else other)["reason"]
+    return past[0] if reason == "month_open" else past[1] and all(still)
+
+
+def _still_in_question(source: Source, practice_id: str, month: date) -> set[str]:
+    """Patients with undocumented time that would change a claim, or with unresolved time, whatever day it is."""
+    rows = source.rows(
+        """
+        select patient_id from undocumented_time where practice_id = ? and month = ? and dollars_at_stake <> 0
+        union
+        select patient_id from minute_ledger
+        where practice_id = ? and month = ? and disposition in ('staff_overlap', 'runaway_timer') and seconds > 0
+        """,
+        [practice_id, month, practice_id, month],
+    )
+    return {row["patient_id"] for row in rows}
 
 
 _NONE: Mapping[str, Any] = {
-    "decision": None, "reason": None, "track": None, "allowed_amount": Decimal(0), "credited_seconds": 0, "codes": [],
+    "decision": None, "reason": None, "track": None, "allowed_amount": Decimal(0), "credited_seconds": 0, "codes": [], "claim_id": None,
+    "close_version": None, "kept_back": None, "change": None,
 }  # fmt: skip
 
 
 def _patient_months(source: Source, practice_id: str, month: date) -> dict[str, Row]:
+    """What each patient-month comes to, and its claim. Where a claim that went out no longer stands, its codes and amount are what may be claimed now."""
     rows = source.rows(
         """
         select decisions.patient_id, decisions.decision, decisions.reason, decisions.track, decisions.allowed_amount, minutes.credited_seconds,
@@ -145,7 +195,26 @@ def _patient_months(source: Source, practice_id: str, month: date) -> dict[str, 
         """,
         [practice_id, month],
     )
-    return {row.pop("patient_id"): row for row in rows}
+    found = {row.pop("patient_id"): row for row in rows}
+    claims, owed = claims_that_stand(source, practice_id, month), changes_since(source, practice_id, month)
+    kept = reasons_kept_back(source, practice_id, month, found)
+    # Of a patient-month that no extract speaks of any more the claim is left.
+    for patient_id in claims.keys() | found.keys():
+        row, claim, back, change = (
+            found.setdefault(patient_id, {**_NONE}),
+            claims.get(patient_id),
+            kept.get(patient_id),
+            owed.get(patient_id),
+        )
+        row |= {
+            "claim_id": claim and claim["claim_id"],
+            "close_version": claim and claim["close_version"],
+            "kept_back": back and f"{back['reason']}: {back['detail']}",
+            "change": change and changed(change),
+        }
+        if change:
+            row |= {"codes": change["codes_now"], "allowed_amount": change["amount_now"]}
+    return found
 
 
 def _entries(before: Source, after: Source, practice_id: str, month: date) -> dict[str, list[str]]:
@@ -184,6 +253,38 @@ def _seconds(row: Row) -> str:
 
 def _where(row: Row) -> str:
     return f"{row['landed_path']} line {line_of(row['line_number'])} (sha256 {(row['sha256'] or 'none')[:12]})"
+
+
+def _visits(before: Source, after: Source, practice_id: str, month: date) -> dict[str, list[str]]:
+    """Appointments and calls without time that only one side has: they are no facts, and stand in their items."""
+    sql = """
+        select patient_id, item_id, kind, entry_id, appointment_id, minutes from undocumented_time
+        where practice_id = ? and month = ? and entry_id is null order by item_id
+    """
+    old, new = ({row["item_id"]: row for row in source.rows(sql, [practice_id, month])} for source in (before, after))
+    found: dict[str, list[str]] = {}
+    for item_id in sorted(old.keys() ^ new.keys()):
+        row = old.get(item_id) or new[item_id]
+        said = f"{row['kind']} {subject_of(row, month)} is {'gone' if item_id in old else 'new'}: {row['minutes']} minutes"
+        found.setdefault(row["patient_id"], []).append(said)
+    return found
+
+
+_OF_A_PRACTITIONER = ("practitioner_credential", "practitioner_npi", "payment_share")
+
+
+def _practitioners(before: Source, after: Source, practice_id: str, month: date) -> dict[str, list[str]]:
+    """What the care team says otherwise of the same billing practitioner."""
+    sql = "select * from patient_month_evidence where practice_id = ? and month = ?"
+    old, new = ({row["patient_id"]: row for row in source.rows(sql, [practice_id, month])} for source in (before, after))
+    found = {}
+    for patient_id in old.keys() & new.keys():
+        one, other = old[patient_id], new[patient_id]
+        changed_columns = [name for name in _OF_A_PRACTITIONER if one[name] != other[name]]
+        if one["billing_practitioner_id"] == other["billing_practitioner_id"] and changed_columns:
+            said = ", ".join(f"{name} {one[name]} -> {other[name]}" for name in changed_columns)
+            found[patient_id] = [f"care_team {one['billing_practitioner_id']}: {said}"]
+    return found
 
 
 def _facts(before: Source, after: Source, practice_id: str, month: date, patients: list[str]) -> dict[str, list[str]]:
@@ -281,6 +382,7 @@ def _totals(old: Iterable[Row], new: Iterable[Row]) -> dict[str, tuple[Any, Any]
     def sums(rows: Iterable[Row]) -> dict[str, Any]:
         kept = list(rows)
         return {
+            "claims": sum(row["claim_id"] is not None for row in kept),
             "patient-months with a code": sum(bool(row["codes"]) for row in kept),
             "credited minutes": sum(row["credited_seconds"] for row in kept) // 60,
             "allowed": sum((row["allowed_amount"] or Decimal(0) for row in kept), Decimal(0)),

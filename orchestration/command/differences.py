@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -112,9 +113,19 @@ def _print(difference: Difference) -> None:
     for change in difference.changes:
         one, other = change.before, change.after
         out.print(
-            f"  {change.patient_id}: {one['decision']} ({one['reason']}) -> {other['decision']} ({other['reason']}), "
+            f"  {change.patient_id}: {_decided(one)} -> {_decided(other)}, "
             f"{one['credited_seconds'] // 60} -> {other['credited_seconds'] // 60} minutes, "
-            f"{', '.join(one['codes']) or 'no code'} -> {', '.join(other['codes']) or 'no code'}, {change.dollars:+.2f} dollars",
+            f"{', '.join(one['codes']) or 'no code'} -> {', '.join(other['codes']) or 'no code'}, {change.dollars:+.2f} dollars"
+            + (
+                f", claim {one['claim_id'] or 'none'} -> {other['claim_id'] or 'none'}"
+                if one["claim_id"] != other["claim_id"]
+                else ""
+            ),
         )
         for cause in change.causes:
             out.print(f"      {cause}")
+
+
+def _decided(row: Mapping[str, Any]) -> str:
+    back = f", kept back as {row['kept_back'].partition(':')[0]}" if row["kept_back"] else ""
+    return f"{row['decision']} ({row['reason']}{back})"

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from orchestration.answer.explain.source import Source
-from orchestration.answer.explain.story import _answers_since, _kept_back, answers
+from orchestration.answer.explain.story import _answers_since, answers, kept_back
 from orchestration.answer.explain.text import _answer
 from orchestration.house import House
 from tests.answers.letters import Sent, claim_statuses, denied, file, paid_in_full, remittance
@@ -111,9 +111,9 @@ def test_a_claim_that_the_newest_close_keeps_back_says_so_and_why(tmp_path, name
     closed(house, **{"held": "", name: row})
     con = duckdb.connect()
     con.execute(HIDDEN.format(is_accepted))
-    kept = _kept_back(Source(house, con, {}, "marts.duckdb"), KEY, CLAIMABLE)
+    kept = kept_back(Source(house, con, {}, "marts.duckdb"), KEY, CLAIMABLE)
     _, _, reason, detail, dollars = row.split(",")
     assert kept == (
         {"close_version": 1, "reason": reason, "detail": detail, "dollars_at_stake": Decimal(dollars)} if is_kept else None
     )
-    assert _kept_back(Source(house, con, {}, "marts.duckdb"), KEY, {"decision": "not_claimable"}) is None
+    assert kept_back(Source(house, con, {}, "marts.duckdb"), KEY, {"decision": "not_claimable"}) is None

@@ -72,9 +72,7 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
         key,
     )
     for item in items:
-        # A call has no column of its own: the item's id has it.
-        of_call = item["item_id"].removeprefix(f"{item['kind']}:").removesuffix(f":{month:%Y-%m}")
-        item["subject"] = item["entry_id"] or item["appointment_id"] or of_call
+        item["subject"] = subject_of(item, month)
     return {
         "practice_id": practice_id,
         "patient_id": patient_id,
@@ -113,13 +111,20 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
             "attestations": source.practice["attestations"],
         },
         "claim": _claim(source, key),
-        "kept_back": _kept_back(source, key, decision),
+        "kept_back": kept_back(source, key, decision),
         "answers": answers(source, key),
         "answers_since": _answers_since(source, key),
         "changed_since": _changed_since(source, key),
         "close": _close(source, patient_id),
         "holds": _holds(source, practice_id, patient_id, month),
     }
+
+
+def subject_of(item: Row, month: date) -> str:
+    """The entry, appointment or call of an item of undocumented time."""
+    # A call has no column of its own: the item's id has it.
+    of_call = item["item_id"].removeprefix(f"{item['kind']}:").removesuffix(f":{month:%Y-%m}")
+    return str(item["entry_id"] or item["appointment_id"] or of_call)
 
 
 def _holds(source: Source, practice_id: str, patient_id: str, month: date) -> list[Row]:
@@ -439,7 +444,7 @@ def _claim(source: Source, key: list[Any]) -> dict[str, Any] | None:
     return claim and {name: claim[name] for name in claim if name not in ("practice_id", "patient_id", "month")}
 
 
-def _kept_back(source: Source, key: list[Any], decision: Row) -> Row | None:
+def kept_back(source: Source, key: list[Any], decision: Row) -> Row | None:
     """Why a close does not send a claim that the rules let through; None where it does. Live: by the newest close of the month."""
     from orchestration.transform.office import held_of
 
@@ -516,7 +521,7 @@ def _answers_since(source: Source, key: list[Any]) -> list[Row] | None:
         return [claim for claim in answers(live, key) if (claim["claim_id"], claim["status"], claim["answered_on"]) not in known]
 
 
-_TOLD_OF_A_CHANGE = (
+TOLD_OF_A_CHANGE = (
     "claim_id", "kind", "claimed_codes", "claimed_service_date", "claimed_amount", "codes_now", "service_date_now", "amount_now", "reasons", "found_on",
     "due_on", "latest_due_on",
 )  # fmt: skip
@@ -531,7 +536,7 @@ def _changed_since(source: Source, key: list[Any]) -> Row | None:
             else None
         )
         # Marts of an earlier release have no dates.
-        return {name: row.get(name) for name in _TOLD_OF_A_CHANGE} if row else None
+        return {name: row.get(name) for name in TOLD_OF_A_CHANGE} if row else None
 
 
 def _close(source: Source, patient_id: str) -> dict[str, Any] | None:
