@@ -30,10 +30,18 @@ def diff(
     from orchestration.close.versions import versions
 
     house, day = house_of(home), month_of(month)
-    known = list(load_practices(house.practices_yaml))
+    configured = list(load_practices(house.practices_yaml))
+    # A practice that has left practices.yaml keeps its closes, and has no marts.
+    closed = {path.parents[2].name for path in house.closes.glob(f"*/{day:%Y-%m}/v*/manifest.json")}
+    left = sorted(closed - set(configured))
+    known = [*configured, *left]
     if practice is not None and practice not in known:
-        raise HouseError(f"--practice {practice}: not in practices.yaml; it has {', '.join(known)}")
+        raise HouseError(f"--practice {practice}: not in practices.yaml; it has {', '.join(configured)}")
     wanted = [practice] if practice else [one for one in known if versions(house, one, day)]
+    if practice is None and "live" in (before, after):
+        for one in [one for one in wanted if one in left]:
+            err.print(f"{one} {month}: left out, it is not in practices.yaml and has no marts; name two versions")
+            wanted.remove(one)
     if not wanted:
         raise HouseError(f"{month}: no practice has closed it; `ccm status` shows which months are closed")
     named = {number for number in map(_number, (before, after)) if number is not None}
