@@ -40,6 +40,27 @@ billed as (
     where kind = 'reason'
 ),
 
+-- Months that the undocumented time alone brings to the codes that overlaps and runaway timers would bring them to: nothing of those is to be resolved.
+documented_alone as (
+    select
+        documented.practice_id,
+        documented.patient_id,
+        documented.month,
+        'resolved' as scenario
+    from {{ ref('int_tracks__chosen') }} as documented
+    inner join {{ ref('int_tracks__chosen') }} as resolved
+        on
+            documented.practice_id = resolved.practice_id
+            and documented.patient_id = resolved.patient_id
+            and documented.month = resolved.month
+    where
+        documented.scenario = 'documented'
+        and documented.place = 1
+        and resolved.scenario = 'resolved'
+        and resolved.place = 1
+        and cast(documented.codes as varchar) = cast(resolved.codes as varchar)
+),
+
 -- Each branch has each patient-month once.
 findings as (
     select practice_id, patient_id, month, reason
@@ -88,6 +109,12 @@ findings as (
         case changes.scenario when 'documented' then 'undocumented_time' else 'unresolved_time' end
     from {{ ref('int_scenario_changes') }} as changes
     inner join basis using (practice_id, patient_id, month)
+    anti join documented_alone
+        on
+            changes.practice_id = documented_alone.practice_id
+            and changes.patient_id = documented_alone.patient_id
+            and changes.month = documented_alone.month
+            and changes.scenario = documented_alone.scenario
     where
         changes.changes_claim
         and basis.newest_night
