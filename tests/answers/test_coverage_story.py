@@ -29,9 +29,9 @@ def told(con: duckdb.DuckDBPyConnection, packet: Path | None, *findings: str) ->
     source = Source(House(Path("nowhere")), con, {}, "marts.duckdb", packet)
     gates = story._gates(
         source, {"findings": findings, "newest_night": None, "billing_practitioner_id": None, "practitioner_credential": None, "practitioner_npi": None},
-        {"reason": findings[0]}, {}, [], {"credited_minutes": 0}, story._answers(source, KEY),
+        {"reason": findings[0]}, {}, [], {"credited_minutes": 0}, story._answers(source, KEY), {},
     )  # fmt: skip
-    lines = [line for _, line in text._gates({"gates": gates, "days": {}, "month": "2026-10"})]
+    lines = [line for _, line in text._gates({"gates": gates, "days": {}, "month": "2026-10", "coverage_answers": []})]
     return [lines[place - 1].split()[1] + ": " + line.strip() for place, line in enumerate(lines) if "the payer says" in line]
 
 
@@ -48,4 +48,37 @@ def test_under_a_gate_that_applies_stands_what_the_payer_says_and_in_which_answe
             "no_part_b: the payer says part a 2013-03-01 to ...  [271 of 2026-11-02, sha256 abababababab]"
         ]
         assert told(con, None, "below_threshold") == []
-        assert told(con, tmp_path, "medicare_advantage") == []  # a packet shows what it showed
+
+
+DIED = "the payer says deceased 2026-10-10  [271 of 2026-11-02, sha256 cdcdcdcdcdcd]"
+
+
+def test_a_packet_shows_what_the_payers_had_said_by_its_close(tmp_path):
+    with duckdb.connect() as con:
+        con.execute(
+            """
+            create table coverage_answers as select 'north' as practice_id, 'p' as patient_id, 'deceased' as meaning, true as is_covered,
+                date '2026-10-10' as starts_on, null::date as ends_on, date '2026-11-02' as answered_on, repeat('cd', 32) as file_sha256
+            """
+        )
+        said = story._answers(Source(House(Path("nowhere")), con, {}, "v1", tmp_path), KEY)
+    assert text.said_of_coverage(said) == [DIED]
+
+
+def test_what_a_payer_says_of_days_inside_the_month_stands_under_its_days_and_its_flags():
+    answers = [
+        {
+            "meaning": meaning, "is_covered": True, "starts_on": date(2026, 10, 10), "ends_on": None, "answered_on": date(2026, 11, 2),
+            "file_sha256": "cd" * 32,
+        }
+        for meaning in ("deceased", "home_health")
+    ]  # fmt: skip
+    with duckdb.connect() as con:
+        con.execute("create table rule_flags as select 'after_death_time' as flag, 'Time after death' as meaning, 'R' as citation")
+        (flag,) = story._flags(Source(House(Path("nowhere")), con, {}, "marts.duckdb"), ["after_death_time"], answers)
+    assert text.said_of_coverage(flag["answers"]) == [DIED]
+    told = [
+        line
+        for _, line in text._gates({"gates": [], "days": {"alive": "1-10"}, "month": "2026-10", "coverage_answers": answers[:1]})
+    ]
+    assert told[-2:] == ["  alive: 1-10", f"  {DIED}"]

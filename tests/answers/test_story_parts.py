@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
 
-from orchestration.answer.explain.source import counted_dispositions
-from orchestration.answer.explain.story import _local
-from orchestration.answer.explain.text import of_track
+from orchestration.answer.explain.source import Source, counted_dispositions
+from orchestration.answer.explain.story import _local, _nearest
+from orchestration.answer.explain.text import _shown_facts, of_track
+from orchestration.house import House
+from tests.answers.office import load_rules
 
 CHICAGO = ZoneInfo("America/Chicago")
 
@@ -54,3 +58,60 @@ def test_the_story_of_a_claim_says_which_seconds_its_track_counts(basis: str | N
             else ""
         )
     assert of_track(None, {"disposition": "credited", "is_counted": False}) == "", "no track, no claim"
+
+
+NO_CONSENT, CONSENTED = None, date(2026, 9, 10)
+FACTS = """
+create table patient_facts (practice_id text, patient_id text, table_name text, fact_id text, kind text, starts_on date, ends_on date,
+    is_affirmed boolean, member_id text, condition_groups text[], file_id bigint, line_number bigint);
+insert into patient_facts by position
+    select 'p', 'x', *, [], 1, 2 from (values
+    ('services', 'OLD', '99203 own_practice', date '2024-01-05', null::date, null::boolean, 'D1'),
+    ('services', 'LATE', '99214 own_practice', date '2026-09-20', null, false, 'D1'),
+    ('services', 'OTHERS', '99214 own_practice', date '2026-09-01', null, null, 'D2'),
+    ('services', 'LAB', '80053 own_practice', date '2026-09-02', null, null, 'D1'),
+    ('services', 'AWAY', '99214 other_practice', date '2026-09-02', null, null, null),
+    ('services', 'NEXT', '99214 own_practice', date '2026-10-02', null, true, 'D1'),
+    ('coverages', 'ENDED', 'medicare_part_b', date '2013-03-01', date '2026-05-31', true, null),
+    ('coverages', 'BEFORE', 'medicare_part_b', date '2001-03-01', date '2012-05-31', true, null),
+    ('coverages', 'A', 'medicare_part_a', date '2013-03-01', date '2026-06-30', true, null),
+    ('care_plans', 'COMING', 'last reviewed never', date '2026-10-05', null, false, null));
+"""
+
+
+def nearest(finding: str, consented_on: date | None = NO_CONSENT) -> dict[str, list[str]]:
+    evidence = {"findings": [finding], "consented_on": consented_on, "program": "ccm", "billing_practitioner_id": "D1"}
+    files = {1: {"extract_date": None, "landed_path": "f.csv", "sha256": "ab"}}
+    with duckdb.connect() as con:
+        con.execute("create schema rules")
+        load_rules(con, "rule_initiating_visits rule_programs")
+        con.execute(f"set search_path = 'main,rules'; {FACTS}")
+        source = Source(House(Path("nowhere")), con, {}, "marts.duckdb")
+        found = _nearest(source, ["p", "x", date(2026, 9, 1)], evidence, files)
+    return {fact["fact_id"]: fact["short_of"] for fact in found.get(finding, ())}
+
+
+def test_where_no_visit_qualifies_the_practices_own_are_shown_with_what_each_is_short_of() -> None:
+    assert nearest("no_initiating_visit", CONSENTED) == {
+        "OLD": ["more than 365 days before the consent of 2026-09-10", "of a patient new to the practice, and care management was not discussed at it"],
+        "OTHERS": ["by D2, where D1 bills"],
+        "LATE": ["after the consent of 2026-09-10, and care management was not discussed at it"],
+    }  # fmt: skip
+
+
+def test_without_a_consent_the_months_end_is_what_a_visit_is_held_against() -> None:
+    assert nearest("no_initiating_visit")["OLD"][0] == "more than 365 days before the month's end (there is no consent)"
+
+
+def test_where_a_row_is_missing_the_last_that_ended_and_the_first_that_is_to_come_are_shown() -> None:
+    assert nearest("no_part_b") == {"ENDED": ["ended before the month"]}
+    assert nearest("no_care_plan") == {"COMING": ["begins after the month"]}
+    assert nearest("no_consent") == {} == nearest("below_threshold")
+
+
+def test_what_a_fact_is_short_of_is_told_once_by_the_gate_that_asks_first() -> None:
+    fact = {"table": "services", "fact_id": "S1", "kind": "99214 own_practice", "from": date(2026, 9, 1), "to": None, "affirmed": None,
+        "condition_groups": [], "is_decisive": False, "landed": {"file": "f.csv", "line": 2, "sha256": "ab"}}  # fmt: skip
+    gates = [{"evidence": [fact | {"short_of": ["by D2, where D1 bills"]}]}, {"evidence": [fact | {"short_of": []}]}]
+    (told,) = _shown_facts({"gates": gates})["services"]
+    assert "<- will not do: by D2, where D1 bills" in told

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestration.answer.explain.text import changed, clock, dollars, of_track, said_of
+from orchestration.answer.explain.text import changed, clock, dollars, of_track, said_of, said_of_coverage
 from orchestration.answer.pages import render
 
 
 def page(story: dict[str, Any]) -> str:
     """Self-contained HTML, everything in it escaped."""
-    return render(
-        "audit_packet.html.j2", story=story, clock=clock, dollars=dollars, said_of=said_of, changed=changed, of_track=of_track
-    )
+    said = {
+        "clock": clock,
+        "dollars": dollars,
+        "said_of": said_of,
+        "changed": changed,
+        "of_track": of_track,
+        "said_of_coverage": said_of_coverage,
+    }
+    return render("audit_packet.html.j2", story=story, **said)

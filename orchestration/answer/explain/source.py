@@ -88,6 +88,15 @@ def of_packet(house: House, packet: Path) -> Iterator[Source]:
                 connection.register(Path(name).stem, pq.read_table(io.BytesIO(frozen.files[name])))
             # What the house knew then of the month's earlier claims.
             connection.register("claim_history", frozen.table("history.parquet").rename_columns({"claimed_on": "submitted_on"}))
+            # What the payers' 271s said then; packets of practices that had none have no such file.
+            connection.execute(
+                "create table coverage_answers (practice_id varchar, patient_id varchar, meaning varchar, is_covered boolean, starts_on date, "
+                "ends_on date, answered_on date, file_sha256 varchar)"
+            )
+            if "coverage_answers.parquet" in frozen.files:
+                connection.register("frozen_answers", frozen.table("coverage_answers.parquet"))
+                columns = "practice_id, patient_id, meaning, is_covered, starts_on, ends_on, answered_on, file_sha256"
+                connection.execute(f"insert into coverage_answers by name select {columns} from frozen_answers")
             practice = frozen.json("practice.json")
         yield Source(house, connection, practice, str(packet.relative_to(house.root)), packet, manifest, approval)
 

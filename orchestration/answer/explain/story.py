@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import json
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from datetime import UTC, date, timedelta
 from decimal import Decimal
@@ -42,6 +43,13 @@ _ANSWERED = {
     "hospice": ("hospice",),
     "medicare_secondary": ("other_primary",),
 }
+# The same of what a flag may rest on.
+_ANSWERED_FLAGS = {
+    "after_death_time": ("deceased",),
+    "coverage_ended_time": ("part_a", "part_b", "medicare_advantage"),
+    "facility_time": ("hospice",),
+    "qmb_no_cost_share": ("qmb",),
+}
 
 
 def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict[str, Any]:
@@ -63,6 +71,8 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
     facts = _facts(source, practice_id, patient_id, month, evidence, files)
     zone = ZoneInfo(source.practice["time_zone"])
     basis = seconds_basis(source.rows("select * from rule_bands"), decision["track"], month)
+    said = _answers(source, key)
+    nearest = _nearest(source, key, evidence, files)
     entries = _entries(source, key, zone, files, basis, evidence["billing_practitioner_id"])
     items = source.rows(
         """
@@ -85,9 +95,10 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
         "track": decision["track"],
         "allowed_amount": decision["allowed_amount"],
         "program": evidence["program"],
-        "flags": _flags(source, decision["flags"]),
-        "gates": _gates(source, evidence, decision, facts, items, minutes, _answers(source, key)),
+        "flags": _flags(source, decision["flags"], said),
+        "gates": _gates(source, evidence, decision, facts, items, minutes, said, nearest),
         "days": {said: days_of(evidence[name], month) for name, said in DAY_SETS if evidence[name]},
+        "coverage_answers": said,
         "condition_groups": eligibility["condition_groups"],
         "minutes": {name: minutes[name] for name in minutes if name not in ("practice_id", "patient_id", "month")},
         "entries": entries,
@@ -207,42 +218,121 @@ def _facts(
             is_of_month = month <= row["starts_on"] <= month_end
         if table != "patients" and not is_of_month and row["fact_id"] not in named:
             continue
-        found.setdefault(table, []).append(
-            {
-                "table": table,
-                "fact_id": row["fact_id"],
-                "kind": row["kind"],
-                "from": row["starts_on"],
-                "to": row["ends_on"],
-                "affirmed": row["is_affirmed"],
-                "member_id": row["member_id"],
-                "condition_groups": row["condition_groups"],
-                "is_decisive": row["fact_id"] in named,
-                "landed": _landed(row, files),
-            }
-        )
+        found.setdefault(table, []).append(_fact(row, files, is_decisive=row["fact_id"] in named))
     return found
 
 
-def _flags(source: Source, flags: list[str]) -> list[Row]:
-    return source.rows("select flag, meaning, citation from rule_flags where list_contains(?, flag) order by flag", [flags])
+def _fact(row: Row, files: dict[int, Row], *, is_decisive: bool = False, short_of: Sequence[str] = ()) -> dict[str, Any]:
+    """A row of patient_facts as it is told; `short_of` says why it does not do, where it nearly would."""
+    return {
+        "table": row["table_name"],
+        "fact_id": row["fact_id"],
+        "kind": row["kind"],
+        "from": row["starts_on"],
+        "to": row["ends_on"],
+        "affirmed": row["is_affirmed"],
+        "member_id": row["member_id"],
+        "condition_groups": row["condition_groups"],
+        "is_decisive": is_decisive,
+        "short_of": list(short_of),
+        "landed": _landed(row, files),
+    }
+
+
+_LOOKED_BACK = timedelta(
+    days=3 * 366
+)  # the farthest that any program looks back for a visit (rule_programs), and enough to see the others
+_MOST_VISITS = 10
+_NEAREST = {"no_part_b": ("coverages", "medicare_part_b"), "no_consent": ("consents", None), "no_care_plan": ("care_plans", None)}
+
+
+def _nearest(source: Source, key: list[Any], evidence: Row, files: dict[int, Row]) -> dict[str, list[dict[str, Any]]]:
+    """Of gates that apply for want of a row: the rows that come nearest, and what each is short of. A gate without such a row has none."""
+    month = key[2]
+    month_end = month.replace(day=calendar.monthrange(month.year, month.month)[1])
+    rows = source.rows(
+        "select * from patient_facts where practice_id = ? and patient_id = ? order by starts_on nulls first, fact_id", key[:2]
+    )
+    found: dict[str, list[dict[str, Any]]] = {}
+    for reason in evidence["findings"]:
+        if reason == "no_initiating_visit":
+            found[reason] = _visits(source, evidence, rows, files, month_end)
+        elif reason in _NEAREST:
+            table, kind = _NEAREST[reason]
+            own = [row for row in rows if row["table_name"] == table and kind in (None, row["kind"])]
+            ended = [row for row in own if row["ends_on"] is not None and row["ends_on"] < month]
+            ahead = [row for row in own if row["starts_on"] is not None and row["starts_on"] > month_end]
+            found[reason] = [
+                *(
+                    _fact(row, files, short_of=["ended before the month"])
+                    for row in sorted(ended, key=lambda row: row["ends_on"])[-1:]
+                ),
+                *(_fact(row, files, short_of=["begins after the month"]) for row in ahead[:1]),
+            ]
+    return found
+
+
+def _visits(source: Source, evidence: Row, rows: list[Row], files: dict[int, Row], month_end: date) -> list[dict[str, Any]]:
+    """The practice's own visits of the last years, or where there is none its other services, and what of int_patient_months__visits each is short of."""
+    day = evidence["consented_on"] or month_end
+    codes = source.rows("select * from rule_initiating_visits")
+    programs = source.rows("select * from rule_programs where program = ?", [evidence["program"]])
+    # Packets of an earlier release may lack the column.
+    most = next((row.get("visit_days_before_consent") for row in programs if is_in_force(row, month_end)), None)
+    services = [row for row in rows if row["table_name"] == "services" and row["kind"].endswith(" own_practice")]
+    own = [row for row in services if not row["kind"].startswith("WITHDRAWN ")]
+    told = []
+    for row in own:
+        procedure = row["kind"].split()[0]
+        listed = [code for code in codes if code["procedure_code"] == procedure and is_in_force(code, row["starts_on"])]
+        is_established = any(code["is_established_patient"] for code in listed) or row["starts_on"] > own[0]["starts_on"]
+        if day - _LOOKED_BACK <= row["starts_on"] <= month_end:
+            short_of = [] if listed else [f"{procedure} is no code of an initiating visit"]
+            short_of += _short_of(row, evidence, day, most, is_established)
+            told.append((bool(listed), _fact(row, files, short_of=short_of)))
+    is_any_listed = any(is_listed for is_listed, _ in told)
+    return [fact for is_listed, fact in told if is_listed or not is_any_listed][-_MOST_VISITS:]
+
+
+def _short_of(row: Row, evidence: Row, day: date, most: int | None, is_established: bool) -> list[str]:
+    """What a service lacks to begin care management, whatever its code. `day`: the consent's, or the month's last; `most`: days that it may lie before."""
+    since_when = f"the consent of {day}" if evidence["consented_on"] else "the month's end (there is no consent)"
+    practitioner = evidence["billing_practitioner_id"]
+    lacking = []
+    if most is not None and row["starts_on"] < day - timedelta(days=int(most)):
+        lacking.append(f"more than {most} days before {since_when}")
+    if practitioner is None or row["member_id"] != practitioner:
+        lacking.append(f"by {row['member_id'] or 'nobody named'}, where {practitioner or 'nobody named'} bills")
+    if not row["is_affirmed"] and row["starts_on"] > day:
+        lacking.append(f"after {since_when}, and care management was not discussed at it")
+    elif not row["is_affirmed"] and not is_established:
+        lacking.append("of a patient new to the practice, and care management was not discussed at it")
+    return lacking
+
+
+def _flags(source: Source, flags: list[str], answers: list[Row]) -> list[Row]:
+    rows = source.rows("select flag, meaning, citation from rule_flags where list_contains(?, flag) order by flag", [flags])
+    return [row | {"answers": [one for one in answers if one["meaning"] in _ANSWERED_FLAGS.get(row["flag"], ())]} for row in rows]
 
 
 def _answers(source: Source, key: list[Any]) -> list[Row]:
-    """What the payers say of the patient's coverage by the month's end and still stands, with the file that says it. A packet does not show it."""
-    if source.packet is not None:
-        return []
-    return source.rows(
-        """
-        select answers.meaning, answers.is_covered, answers.starts_on, answers.ends_on, answers.answered_on, files.sha256 as file_sha256
+    """What the payers say of the patient's coverage that touches the month and still stands, with the file that says it; of a packet: stood at the close."""
+    told = "answers.meaning, answers.is_covered, answers.starts_on, answers.ends_on, answers.answered_on"
+    where = """
+        where answers.practice_id = $practice and answers.patient_id = $patient
+            and (answers.starts_on is null or answers.starts_on < cast($month as date) + interval 1 month)
+    """
+    sql = f"""
+        select {told}, files.sha256 as file_sha256
         from coverage_answers as answers
         inner join answer_files as files on answers.transaction_id // 100000 = files.file_id
-        where answers.practice_id = ? and answers.patient_id = ? and answers.is_in_force
-            and (answers.starts_on is null or answers.starts_on < cast(? as date) + interval 1 month)
-        order by answers.answered_on, answers.transaction_id, answers.position
-        """,
-        key,
-    )
+        {where} and answers.is_in_force order by answers.answered_on, answers.transaction_id, answers.position
+    """
+    if source.packet is not None:
+        sql = f"select {told}, answers.file_sha256 from coverage_answers as answers {where} order by all"
+    cursor = source.connection.execute(sql, {"practice": key[0], "patient": key[1], "month": key[2]})
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _gates(
@@ -253,6 +343,7 @@ def _gates(
     items: list[Row],
     minutes: Row,
     answers: list[Row],
+    nearest: Mapping[str, list[dict[str, Any]]],
 ) -> list[dict[str, Any]]:
     """Every reason in order: whether it applies, whether it is the one that decides, and the facts to look at."""
     gates = []
@@ -267,6 +358,8 @@ def _gates(
             seen = [{name: evidence[name] for name in ("billing_practitioner_id", "practitioner_credential", "practitioner_npi")}]
         elif looked_at == "time_entries":
             seen = [{"credited minutes": minutes["credited_minutes"], "undocumented items": len(items)}]
+        near = {fact["fact_id"]: fact for fact in nearest.get(rule["reason"], ())}
+        seen = [*(near.pop(one.get("fact_id"), one) for one in seen), *near.values()]
         applies = rule["reason"] in applying
         gates.append(
             {

@@ -47,6 +47,8 @@ def lines(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "red", f"  holds {whose} until mended or accepted: {what}: {hold['explanation']}"
     for flag in story["flags"]:
         yield "yellow", f"  flag {flag['flag']}: {flag['meaning']} [{flag['citation']}]"
+        for said in said_of_coverage(flag["answers"]):
+            yield "", f"      {said}"
     yield from _gates(story)
     yield from _minutes(story)
     yield from _money(story)
@@ -113,7 +115,7 @@ def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         mark = "STOPS" if gate["decides"] else "applies" if gate["applies"] else "passed"
         style = "red" if gate["decides"] else "yellow" if gate["applies"] else "green"
         yield style, f"  {mark:8}{gate['reason']:28}[{gate['citation']}]" + (f"  {gate['meaning']}" if gate["applies"] else "")
-        for said in dict.fromkeys(_coverage(row) for row in gate["answers"]):
+        for said in said_of_coverage(gate["answers"]):
             yield "", f"            {said}"
     for table, facts in _shown_facts(story).items():
         yield HEADING, f"\n{table}"
@@ -123,6 +125,13 @@ def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield HEADING, f"\nDays of {story['month']}"
         for said, days in story["days"].items():
             yield "", f"  {said}: {days}"
+        for said in said_of_coverage(story["coverage_answers"]):
+            yield "", f"  {said}"
+
+
+def said_of_coverage(answers: list[dict[str, Any]]) -> list[str]:
+    """Each thing that the payers' answers say, once."""
+    return list(dict.fromkeys(_coverage(row) for row in answers))
 
 
 def _coverage(row: dict[str, Any]) -> str:
@@ -134,20 +143,23 @@ def _coverage(row: dict[str, Any]) -> str:
 
 def _shown_facts(story: dict[str, Any]) -> dict[str, list[str]]:
     shown: dict[str, list[str]] = {}
+    seen: set[tuple[str, str]] = set()
     for gate in story["gates"]:
         for fact in gate["evidence"]:
-            if "landed" not in fact:
+            # The gate that asks first says what a fact is short of.
+            if "landed" not in fact or (fact["table"], fact["fact_id"]) in seen:
                 continue
+            seen.add((fact["table"], fact["fact_id"]))
             landed = fact["landed"]
             span = f"{fact['from'] or '...'} to {fact['to'] or '...'}"
             affirmed = {True: ", yes", False: ", no", None: ""}[fact["affirmed"]]
             groups = f" ({', '.join(fact['condition_groups'])})" if fact["condition_groups"] else ""
             text = (
                 f"{fact['kind'] or ''}{groups} {span}{affirmed}{'  <- decisive' if fact['is_decisive'] else ''}"
+                f"{'  <- will not do: ' + '; '.join(fact['short_of']) if fact['short_of'] else ''}"
                 f"  [{fact['fact_id']}; {_where(landed)}]"
             ).strip()
-            if text not in shown.setdefault(fact["table"], []):
-                shown[fact["table"]].append(text)
+            shown.setdefault(fact["table"], []).append(text)
     return shown
 
 
