@@ -39,11 +39,14 @@ def _lines(packet: Path) -> list[ClaimLine]:
 
 def find_line(house: House, reference: str) -> list[ClaimLine]:
     """The claim line of this id (REF*6R), or all lines of this claim id (CLM01). HouseError when no close wrote it, or its packet may be a damaged one."""
+    asked = reference.strip().upper()  # as our ids are written; who copies one by hand may not
     found: list[ClaimLine] = []
     damaged: list[HouseError] = []
     for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
         try:
-            found += [one for one in _lines(manifest.parent) if reference in (one.line["line_id"], one.line["claim_id"])]
+            found += [
+                one for one in _lines(manifest.parent) if asked in (one.line["line_id"].upper(), one.line["claim_id"].upper())
+            ]
         except HouseError as error:
             damaged.append(error)
     if not found and damaged:

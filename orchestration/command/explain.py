@@ -34,6 +34,8 @@ def explain(
 
     if version is not None and live:
         raise HouseError("--version and --live: the one is what a close froze, the other what stands now; give one of them")
+    if html is not None and html.is_dir():
+        raise HouseError(f"--html {html}: is a folder; name a file in it, such as {html / 'audit.html'}")
     house = house_of(home)
     day = month_of(month)
     packet = packet_folder(house, practice, day, version) if version is not None else None

@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration import access
+from orchestration.answer.why import find_line
 from orchestration.close.freeze import parquet
+from orchestration.command.explain import explain
 from orchestration.command.why import why
-from orchestration.house import HouseError
+from orchestration.house import House, HouseError
 from tests.holds.clinic import Clinic, configure
 
 HEADER = "claim_id,line_id,patient_id,month,procedure_code,units,service_date,charge_amount,allowed_amount"
@@ -108,3 +110,15 @@ def test_before_any_night_is_published_no_entry_is_known(home: Path) -> None:
     (home / "marts.duckdb").unlink()
     with pytest.raises(HouseError, match="no such entry"):
         why("only", entry=True, practice="beta", home=home, as_json=False)
+
+
+def test_a_line_is_found_whatever_case_its_id_is_written_in(home: Path) -> None:
+    for asked in ("L-p1", "l-P1", " c-p1 "):
+        assert {one.line["line_id"] for one in find_line(House(home), asked)} == {"L-p1"}
+    with pytest.raises(HouseError, match="nothing: no close wrote"):
+        find_line(House(home), "nothing")
+
+
+def test_a_printable_page_that_would_be_a_folder_is_refused_with_a_name_to_take(home: Path) -> None:
+    with pytest.raises(HouseError, match="is a folder; name a file in it"):
+        explain("alpha", "p1", "2026-10", html=home, home=home)
