@@ -96,6 +96,7 @@ def test_where_no_visit_qualifies_the_practices_own_are_shown_with_what_each_is_
         "OLD": ["more than 365 days before the consent of 2026-09-10", "of a patient new to the practice, and care management was not discussed at it"],
         "OTHERS": ["by D2, where D1 bills"],
         "LATE": ["after the consent of 2026-09-10, and care management was not discussed at it"],
+        "NEXT": ["after the month"],
     }  # fmt: skip
 
 

@@ -243,7 +243,12 @@ _LOOKED_BACK = timedelta(
     days=3 * 366
 )  # the farthest that any program looks back for a visit (rule_programs), and enough to see the others
 _MOST_VISITS = 10
-_NEAREST = {"no_part_b": ("coverages", "medicare_part_b"), "no_consent": ("consents", None), "no_care_plan": ("care_plans", None)}
+_NEAREST = {
+    "no_part_b": ("coverages", "medicare_part_b"),
+    "fewer_than_two_conditions": ("conditions", None),
+    "no_consent": ("consents", None),
+    "no_care_plan": ("care_plans", None),
+}
 
 
 def _nearest(source: Source, key: list[Any], evidence: Row, files: dict[int, Row]) -> dict[str, list[dict[str, Any]]]:
@@ -273,7 +278,8 @@ def _nearest(source: Source, key: list[Any], evidence: Row, files: dict[int, Row
 
 
 def _visits(source: Source, evidence: Row, rows: list[Row], files: dict[int, Row], month_end: date) -> list[dict[str, Any]]:
-    """The practice's own visits of the last years, or where there is none its other services, and what of int_patient_months__visits each is short of."""
+    """The practice's own visits of the last years and the next to come, or its other services where there was none, and what each is short of
+    (int_patient_months__visits decides)."""
     day = evidence["consented_on"] or month_end
     codes = source.rows("select * from rule_initiating_visits")
     programs = source.rows("select * from rule_programs where program = ?", [evidence["program"]])
@@ -291,7 +297,10 @@ def _visits(source: Source, evidence: Row, rows: list[Row], files: dict[int, Row
             short_of += _short_of(row, evidence, day, most, is_established)
             told.append((bool(listed), _fact(row, files, short_of=short_of)))
     is_any_listed = any(is_listed for is_listed, _ in told)
-    return [fact for is_listed, fact in told if is_listed or not is_any_listed][-_MOST_VISITS:]
+    shown = [fact for is_listed, fact in told if is_listed or not is_any_listed][-_MOST_VISITS:]
+    listed_codes = {code["procedure_code"] for code in codes}
+    ahead = [row for row in own if row["starts_on"] > month_end and row["kind"].split()[0] in listed_codes]
+    return [*shown, *(_fact(row, files, short_of=["after the month"]) for row in ahead[:1])]
 
 
 def _short_of(row: Row, evidence: Row, day: date, most: int | None, is_established: bool) -> list[str]:
