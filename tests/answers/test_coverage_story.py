@@ -6,9 +6,11 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from orchestration.answer.explain import story, text
-from orchestration.answer.explain.source import Source
+from orchestration.answer.explain.source import Source, coverage_answers
+from orchestration.close.freeze import Frozen, parquet
 from orchestration.house import House
 from tests.answers.office import load_rules
 
@@ -53,16 +55,18 @@ def test_under_a_gate_that_applies_stands_what_the_payer_says_and_in_which_answe
 DIED = "the payer says deceased 2026-10-10  [271 of 2026-11-02, sha256 cdcdcdcdcdcd]"
 
 
-def test_a_packet_shows_what_the_payers_had_said_by_its_close(tmp_path):
+@pytest.mark.parametrize("is_there", [True, False], ids=["with answers", "of a practice that had none"])
+def test_a_packet_shows_what_the_payers_had_said_by_its_close(tmp_path, is_there):
     with duckdb.connect() as con:
-        con.execute(
+        rows = con.execute(
             """
-            create table coverage_answers as select 'north' as practice_id, 'p' as patient_id, 'deceased' as meaning, true as is_covered,
-                date '2026-10-10' as starts_on, null::date as ends_on, date '2026-11-02' as answered_on, repeat('cd', 32) as file_sha256
+            select 'north' as practice_id, 'p' as patient_id, 'deceased' as meaning, true as is_covered, date '2026-10-10' as starts_on,
+                null::date as ends_on, null::varchar as plan_id, date '2026-11-02' as answered_on, repeat('cd', 32) as file_sha256
             """
-        )
+        ).to_arrow_table()
+        coverage_answers(con, Frozen({"coverage_answers.parquet": parquet(rows)} if is_there else {}))
         said = story._answers(Source(House(Path("nowhere")), con, {}, "v1", tmp_path), KEY)
-    assert text.said_of_coverage(said) == [DIED]
+    assert text.said_of_coverage(said) == ([DIED] if is_there else [])
 
 
 def test_what_a_payer_says_of_days_inside_the_month_stands_under_its_days_and_its_flags():

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from orchestration.close import acceptances
-from orchestration.close.freeze import thaw
+from orchestration.close.freeze import Frozen, thaw
 from orchestration.close.versions import reading
 from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
@@ -88,17 +88,23 @@ def of_packet(house: House, packet: Path) -> Iterator[Source]:
                 connection.register(Path(name).stem, pq.read_table(io.BytesIO(frozen.files[name])))
             # What the house knew then of the month's earlier claims.
             connection.register("claim_history", frozen.table("history.parquet").rename_columns({"claimed_on": "submitted_on"}))
-            # What the payers' 271s said then; packets of practices that had none have no such file.
-            connection.execute(
-                "create table coverage_answers (practice_id varchar, patient_id varchar, meaning varchar, is_covered boolean, starts_on date, "
-                "ends_on date, answered_on date, file_sha256 varchar)"
-            )
-            if "coverage_answers.parquet" in frozen.files:
-                connection.register("frozen_answers", frozen.table("coverage_answers.parquet"))
-                columns = "practice_id, patient_id, meaning, is_covered, starts_on, ends_on, answered_on, file_sha256"
-                connection.execute(f"insert into coverage_answers by name select {columns} from frozen_answers")
+            coverage_answers(connection, frozen)
             practice = frozen.json("practice.json")
         yield Source(house, connection, practice, str(packet.relative_to(house.root)), packet, manifest, approval)
+
+
+def coverage_answers(connection: duckdb.DuckDBPyConnection, frozen: Frozen) -> None:
+    """The table of that name, as the payers' 271s stood at the close. Packets of practices that had none have no such file."""
+    connection.execute(
+        "create table coverage_answers (practice_id varchar, patient_id varchar, meaning varchar, is_covered boolean, starts_on date, ends_on date, "
+        "answered_on date, file_sha256 varchar)"
+    )
+    if "coverage_answers.parquet" in frozen.files:
+        connection.register("frozen_answers", frozen.table("coverage_answers.parquet"))
+        connection.execute(
+            "insert into coverage_answers by name select practice_id, patient_id, meaning, is_covered, starts_on, ends_on, answered_on, file_sha256 "
+            "from frozen_answers"
+        )
 
 
 @contextmanager
