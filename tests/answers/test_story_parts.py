@@ -79,8 +79,8 @@ insert into patient_facts by position
 """
 
 
-def nearest(finding: str, consented_on: date | None = NO_CONSENT) -> dict[str, list[str]]:
-    evidence = {"findings": [finding], "consented_on": consented_on, "program": "ccm", "billing_practitioner_id": "D1"}
+def nearest(finding: str, consented_on: date | None = NO_CONSENT, program: str = "ccm") -> dict[str, list[str]]:
+    evidence = {"findings": [finding], "consented_on": consented_on, "program": program, "billing_practitioner_id": "D1"}
     files = {1: {"extract_date": None, "landed_path": "f.csv", "sha256": "ab"}}
     with duckdb.connect() as con:
         con.execute("create schema rules")
@@ -94,7 +94,7 @@ def nearest(finding: str, consented_on: date | None = NO_CONSENT) -> dict[str, l
 def test_where_no_visit_qualifies_the_practices_own_are_shown_with_what_each_is_short_of() -> None:
     assert nearest("no_initiating_visit", CONSENTED) == {
         "OLD": ["more than 365 days before the consent of 2026-09-10", "of a patient new to the practice, and care management was not discussed at it"],
-        "OTHERS": ["by D2, where D1 bills"],
+        "OTHERS": ["by D2, where D1 bills (a colleague of the same specialty may do)"],
         "LATE": ["after the consent of 2026-09-10, and care management was not discussed at it"],
         "NEXT": ["after the month"],
     }  # fmt: skip
@@ -102,6 +102,10 @@ def test_where_no_visit_qualifies_the_practices_own_are_shown_with_what_each_is_
 
 def test_without_a_consent_the_months_end_is_what_a_visit_is_held_against() -> None:
     assert nearest("no_initiating_visit")["OLD"][0] == "more than 365 days before the month's end (there is no consent)"
+
+
+def test_where_the_program_looks_back_farther_a_visit_is_held_against_that() -> None:
+    assert not any("days before" in lacking for lacking in nearest("no_initiating_visit", CONSENTED, "apcm")["OLD"])
 
 
 def test_where_a_row_is_missing_the_last_that_ended_and_the_first_that_is_to_come_are_shown() -> None:

@@ -11,7 +11,7 @@ from decimal import Decimal
 import pytest
 
 from orchestration.answer.difference import _where
-from orchestration.answer.explain import of_packet, tell
+from orchestration.answer.explain import of_marts, of_packet, tell
 from orchestration.answer.explain.page import page as printed_page
 from orchestration.answer.explain.source import claimed_in
 from orchestration.answer.explain.text import changed, dollars, lines
@@ -103,6 +103,21 @@ def test_a_story_adds_up_and_points_at_landed_rows(demo, where):
             reader = csv.reader(handle)
             cells = next(cells for number, cells in enumerate(reader, 1) if number == landed["line"])
         assert landed["id"] in cells
+
+
+def test_where_no_visit_qualifies_every_visit_that_is_shown_is_short_of_something(demo):
+    home, _ = demo
+    shown = 0
+    for row in rows(
+        home, "from patient_month_decisions where reason = 'no_initiating_visit' and practice_id = 'bayview' order by all limit 20"
+    ):
+        with of_marts(House(home), row["practice_id"]) as source:
+            story = tell(source, row["practice_id"], row["patient_id"], row["month"])
+        (gate,) = [gate for gate in story["gates"] if gate["decides"]]
+        visits = [fact for fact in gate["evidence"] if not fact["is_decisive"] and fact["kind"].endswith(" own_practice")]
+        assert all(fact["short_of"] for fact in visits)
+        shown += len(visits)
+    assert shown
 
 
 def test_a_claimed_month_is_told_from_its_frozen_packet_and_live_on_request(demo):

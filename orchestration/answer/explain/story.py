@@ -283,8 +283,14 @@ def _visits(source: Source, evidence: Row, rows: list[Row], files: dict[int, Row
     day = evidence["consented_on"] or month_end
     codes = source.rows("select * from rule_initiating_visits")
     programs = source.rows("select * from rule_programs where program = ?", [evidence["program"]])
-    # Packets of an earlier release may lack the column.
-    most = next((row.get("visit_days_before_consent") for row in programs if is_in_force(row, month_end)), None)
+    # Packets of an earlier release may lack the columns.
+    looked_back = [
+        row.get(name)
+        for row in programs
+        if is_in_force(row, month_end)
+        for name in ("visit_days_before_consent", "service_days_before_consent")
+    ]
+    most = max((int(days) for days in looked_back if days is not None), default=None)
     services = [row for row in rows if row["table_name"] == "services" and row["kind"].endswith(" own_practice")]
     own = [row for row in services if not row["kind"].startswith("WITHDRAWN ")]
     told = []
@@ -308,10 +314,12 @@ def _short_of(row: Row, evidence: Row, day: date, most: int | None, is_establish
     since_when = f"the consent of {day}" if evidence["consented_on"] else "the month's end (there is no consent)"
     practitioner = evidence["billing_practitioner_id"]
     lacking = []
-    if most is not None and row["starts_on"] < day - timedelta(days=int(most)):
+    if most is not None and row["starts_on"] < day - timedelta(days=most):
         lacking.append(f"more than {most} days before {since_when}")
     if practitioner is None or row["member_id"] != practitioner:
-        lacking.append(f"by {row['member_id'] or 'nobody named'}, where {practitioner or 'nobody named'} bills")
+        lacking.append(
+            f"by {row['member_id'] or 'nobody named'}, where {practitioner or 'nobody named'} bills (a colleague of the same specialty may do)"
+        )
     if not row["is_affirmed"] and row["starts_on"] > day:
         lacking.append(f"after {since_when}, and care management was not discussed at it")
     elif not row["is_affirmed"] and not is_established:
