@@ -25,6 +25,21 @@ def claims_that_stand(source: Source, practice_id: str, month: date) -> dict[str
     return found
 
 
+def lines_that_stand(source: Source, practice_id: str, month: date) -> dict[str, Row]:
+    """claim_id -> codes and allowed_amount as they went out; of a packet none: its own claims are as it drafted them."""
+    tables = {row["name"] for row in source.rows("select table_name as name from information_schema.tables")}
+    if source.packet is not None or "claim_line_payments" not in tables:
+        return {}
+    rows = source.rows(
+        """
+        select claim_id, list(procedure_code || ' x ' || units order by procedure_code) as codes, sum(allowed_amount) as allowed_amount
+        from claim_line_payments where practice_id = ? and month = ? group by claim_id
+        """,
+        [practice_id, month],
+    )
+    return {row["claim_id"]: row for row in rows}
+
+
 def reasons_kept_back(source: Source, practice_id: str, month: date, decisions: dict[str, Row]) -> dict[str, Row]:
     """patient_id -> reason and detail of what a close does not send though the rules let it through."""
     from orchestration.transform.office import held_of

@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from orchestration.answer.claimed import changes_since, claims_that_stand, reasons_kept_back, waiver_of
+from orchestration.answer.claimed import changes_since, claims_that_stand, lines_that_stand, reasons_kept_back, waiver_of
 from orchestration.answer.explain.source import Row, Source
 from orchestration.answer.explain.story import subject_of
 from orchestration.answer.explain.text import changed
@@ -180,7 +180,8 @@ _NONE: Mapping[str, Any] = {
 
 
 def _patient_months(source: Source, practice_id: str, month: date) -> dict[str, Row]:
-    """What each patient-month comes to, and its claim. Where a claim that went out no longer stands, its codes and amount are what may be claimed now."""
+    """What each patient-month comes to, and its claim. Of the live marts the codes and amount of what went out are those of the claim, whatever prices and
+    policies are by now, or where it no longer stands as it went out, what may be claimed now."""
     rows = source.rows(
         """
         select decisions.patient_id, decisions.decision, decisions.reason, decisions.track, decisions.allowed_amount, minutes.credited_seconds,
@@ -197,6 +198,7 @@ def _patient_months(source: Source, practice_id: str, month: date) -> dict[str, 
     )
     found = {row.pop("patient_id"): row for row in rows}
     claims, owed = claims_that_stand(source, practice_id, month), changes_since(source, practice_id, month)
+    sent = lines_that_stand(source, practice_id, month)
     kept = reasons_kept_back(source, practice_id, month, found)
     # Of a patient-month that no extract speaks of any more the claim is left.
     for patient_id in claims.keys() | found.keys():
@@ -212,6 +214,8 @@ def _patient_months(source: Source, practice_id: str, month: date) -> dict[str, 
             "kept_back": back and f"{back['reason']}: {back['detail']}",
             "change": change and changed(change),
         }
+        if claim and claim["claim_id"] in sent:
+            row |= {name: sent[claim["claim_id"]][name] for name in ("codes", "allowed_amount")}
         if change:
             row |= {"codes": change["codes_now"], "allowed_amount": change["amount_now"]}
     return found

@@ -31,6 +31,7 @@ create table time_entry_facts (practice_id text, entry_id text, file_id bigint);
 create table landed_files (practice_id text, file_id bigint, landed_path text, sha256 text);
 create table patient_facts (practice_id text, patient_id text, file_id bigint, table_name text, starts_on date);
 create table claim_history (practice_id text, patient_id text, month date, claim_id text, close_version bigint, status text);
+create table claim_line_payments (practice_id text, month date, claim_id text, procedure_code text, units bigint, allowed_amount decimal(12, 2));
 create table post_close_changes (practice_id text, patient_id text, month date, claim_id text, kind text, claimed_codes text[],
     claimed_service_date date, claimed_amount decimal(12, 2), codes_now text[], service_date_now date, amount_now decimal(12, 2), reasons text[],
     found_on date, due_on date);
@@ -104,6 +105,15 @@ def test_a_claim_that_went_out_as_it_was_drafted_is_no_difference(home: Home) ->
     first = home.state("claimable", "ok", "2026-10-04", version=1, claimed="X")
     live = home.state("claimed", "already_claimed", "2026-10-06", history=(("X", 1, "paid"),))
     assert change(first, live) is None
+
+
+def test_a_claim_that_stands_is_worth_what_it_went_out_for_whatever_its_codes_are_worth_by_now(home: Home) -> None:
+    first = home.state("claimable", "ok", "2026-10-04", version=1, claimed="X")
+    live = home.state("claimed", "already_claimed", "2026-11-06", history=(("X", 1, "paid"),), credential="NP")
+    live.connection.execute("update patient_month_decisions set allowed_amount = 56.21")
+    live.connection.execute("insert into claim_line_payments values ('p', '2026-09-01', 'X', '99490', 1, 66.13)")
+    assert change(first, live) is None
+    assert compare(first, live, "p", MONTH).totals["allowed"] == (Decimal("66.13"), Decimal("66.13"))
 
 
 def test_a_claim_that_one_version_kept_back_and_the_next_sent_is_told(home: Home) -> None:
