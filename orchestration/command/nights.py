@@ -102,6 +102,8 @@ def nightly(
         out.print(f"Rejected {line}", style="red")
     for line in summary["left_alone"]:
         out.print(f"Not taken in {line}", style="yellow")
+    for line in summary["came_in_part"]:
+        out.print(f"Came in part {line}", style="yellow")
     for line in summary["dated_ahead"]:
         out.print(f"Ahead of this machine's clock {line}", style="yellow")
     for line in summary["charged_below_allowed"]:
@@ -203,6 +205,20 @@ def _charged_below(marts: duckdb.DuckDBPyConnection) -> list[str]:
     ]
 
 
+def _came_in_part(house: House, newest: dict[str, date]) -> list[str]:
+    """What the newest nights of practices lack of what usually comes."""
+    from orchestration.operate.drops import HABITS_BACK, gaps
+
+    lacking: dict[str, list[str]] = {}
+    for gap in gaps(house, max(newest.values()) - HABITS_BACK) if newest else ():
+        if newest.get(gap.practice_id) == gap.night:
+            lacking.setdefault(gap.practice_id, []).append(gap.what)
+    return [
+        f"{name} {newest[name]}: without {', '.join(what)}, which usually come; they may land late, else ask the sender"
+        for name, what in lacking.items()
+    ]
+
+
 def _night_summary(house: House, practices: dict[str, Practice], up_to: date | None) -> dict[str, Any]:
     from orchestration.deliver.fetch import faults
     from orchestration.engine import open_marts
@@ -257,6 +273,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         "newest_night": newest,
         "rejected": [row[0] for row in rejected],
         "left_alone": left_alone,
+        "came_in_part": _came_in_part(house, {name: night for name, night in nights if name in practices}),
         "dated_ahead": [
             f"{name}: its newest night is {night}, and with it the practice's today; if the date is mistyped close nothing and see `ccm doctor`"
             for name, night in nights

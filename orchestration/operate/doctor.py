@@ -23,10 +23,10 @@ from orchestration.discretion import defect
 from orchestration.engine import Damaged, is_damage, open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.mapping.choice import choices
-from orchestration.operate.drops import due_night, is_ahead
+from orchestration.operate.drops import HABITS_BACK, due_night, gaps, is_ahead
 from orchestration.practices import Practice, load_practices
 from orchestration.storage import batch_numbers
-from orchestration.take_in.lake import RESTORE_BATCHES, damage, few, ledger, told_damaged, unreadable
+from orchestration.take_in.lake import RESTORE_BATCHES, accepted_nights, damage, few, ledger, told_damaged, unreadable
 
 NIGHTS_BACK = 35
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -238,20 +238,20 @@ def _answers(house: House) -> Iterator[Diagnosis]:
 
 
 def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iterator[Diagnosis]:
-    landed: dict[str, set[date]] = {name: set() for name in practices}
-    rejected = []
-    for record in ledger(house):
-        if record.practice_id in landed:
-            landed[record.practice_id].add(record.extract_date)
+    accepted = accepted_nights(house)
+    lacking: dict[str, dict[date, list[str]]] = {}
+    for gap in gaps(house, (now - timedelta(days=NIGHTS_BACK) - HABITS_BACK).date()):
+        lacking.setdefault(gap.practice_id, {}).setdefault(gap.night, []).append(gap.what)
+    wanting = []
     for name, practice in practices.items():
-        nights = landed[name]
+        nights = accepted.get(name)
         if not nights:
             yield Diagnosis(
                 "nights", "warning", f"{name}: no night has been taken in", f"land it in {house.landing / name}/YYYY-MM-DD/"
             )
             continue
         if ahead := sorted(night.isoformat() for night in nights if is_ahead(practice, night, now)):
-            rejected.append(name)
+            wanting.append(name)
             yield Diagnosis(
                 "nights", "bad", f"{name}: {few(ahead)} is dated ahead of this machine's clock: the practice's today is then",
                 "if a folder's date was mistyped: close nothing, and put the backup of before it back (`ccm restore`)",
@@ -267,12 +267,18 @@ def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iter
             if day not in nights and (practice.operations.nights == "every_day" or day.weekday() < 5)
         ]
         if missing:
-            rejected.append(name)
+            wanting.append(name)
             yield Diagnosis(
                 "nights", "warning", f"{name}: {len(missing)} of the last {len(days)} nights did not come: {few(missing)}",
                 "ask whoever sends its extracts; nights may land late, in any order",
             )  # fmt: skip
-    if practices and not rejected and all(landed.values()):
+        if in_part := [f"{day} ({', '.join(lacking[name][day])})" for day in days if day in lacking.get(name, {})]:
+            wanting.append(name)
+            yield Diagnosis(
+                "nights", "warning", f"{name}: {len(in_part)} of the last {len(days)} nights came without what usually comes: {few(in_part)}",
+                "ask whoever sends its extracts; the missing files may land late, in any order",
+            )  # fmt: skip
+    if practices and not wanting and all(accepted.get(name) for name in practices):
         yield Diagnosis("nights", "ok", f"every practice's last {NIGHTS_BACK} nights came")
 
 

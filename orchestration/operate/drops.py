@@ -7,16 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from orchestration.contracts import extract_contracts
 from orchestration.house import House
 from orchestration.mapping.choice import choices
 from orchestration.practices import Practice
 from orchestration.storage import Prefix, StorageError, listed
-from orchestration.take_in.lake import newest_accepted, pending
+from orchestration.take_in.lake import accepted_files, newest_accepted, pending
 from orchestration.take_in.landing import COMPLETE, LandedTable, discover
 
 # A sensor looks at the newest nights; what is older and changed is taken in by the nightly schedule.
 DAYS_BACK = 7
+# What a practice usually sends is seen by so many nights.
+HABITS_BACK = timedelta(days=30)
 
 
 @dataclass(frozen=True)
@@ -106,24 +112,37 @@ def _times_in_storage(house: House, practice: Practice, night: date, _: datetime
 
 @dataclass(frozen=True)
 class Late:
-    """An extract that did not come by its hour: the night that is due, and the newest one there is."""
+    """An extract that did not come by its hour: the night that is due, and the newest one there is. Of one that came in part, the tables that it lacks."""
 
     practice_id: str
     extract: str
     due: date
     newest: date | None
+    lacks: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        if self.lacks:
+            return f"{self.practice_id}: {self.extract} of {self.due} lacks {', '.join(self.lacks)}; the rest is of {self.newest}"
         return f"{self.practice_id}: {self.extract} of {self.due} has not come; the newest is {f'of {self.newest}' if self.newest else 'missing'}"
 
 
 def late_extracts(house: House, practices: Mapping[str, Practice], now: datetime) -> list[Late]:
-    """Extracts whose newest accepted night is older than the one that is due by now, by practice and extract. `now` has a time zone."""
-    extract_of = {table: contract.extract for table, contract in extract_contracts().items() if not contract.is_optional}
+    """Extracts whose newest accepted night is older than the one that is due by now, or that of tables which usually come with them; by practice and
+    extract. `now` has a time zone."""
+    extract_of = _extracts()
     newest: dict[tuple[str, str], date] = {}
-    for (name, table), night in newest_accepted(house).items():
+    of_table = newest_accepted(house)
+    for (name, table), night in of_table.items():
         if table in extract_of:
             newest[name, extract_of[table]] = max(newest.get((name, extract_of[table]), night), night)
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for gap in gaps(house, (now - HABITS_BACK).date()):
+        # A later night of the table has all that the due one lacked, or whoever sends it knows what it left out.
+        key = (gap.practice_id, gap.extract)
+        if gap.table is None or gap.practice_id not in practices or newest[key] != gap.night:
+            continue
+        if of_table[gap.practice_id, gap.table] < due_night(practices[gap.practice_id], now):
+            lacking.setdefault(key, []).append(gap.table)
     found = []
     for name, practice in sorted(practices.items()):
         due = due_night(practice, now)
@@ -131,7 +150,94 @@ def late_extracts(house: House, practices: Mapping[str, Practice], now: datetime
             there = newest.get((name, extract))
             if there is None or there < due:
                 found.append(Late(name, extract, due, there))
+            elif (name, extract) in lacking:
+                found.append(Late(name, extract, due, there, tuple(lacking[name, extract])))
     return found
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A night that came without what usually comes: a table of an extract that came, or (`table` None) all of an extract."""
+
+    practice_id: str
+    night: date
+    extract: str
+    table: str | None
+
+    @property
+    def what(self) -> str:
+        return self.table or self.extract
+
+
+def gaps(house: House, since: date) -> list[Gap]:
+    """What accepted nights from `since` on lack, by practice, night, extract and table. Raises HouseError when a batch is damaged.
+
+    What usually comes: up to the newest night that had it, it came with all but one of the last ten nights of its extract (an extract: of its practice),
+    of five at least. So a table that is sent weekly, or on weekdays only, is not asked for, and one that stopped is, for as long as `since` sees it.
+    """
+    extract_of = _extracts()
+    files = accepted_files(house, since)
+    files = files.filter(pc.is_in(files["table_name"], value_set=pa.array(list(extract_of))))
+    contracts = pa.table({"table_name": list(extract_of), "extract": list(extract_of.values())})
+    with duckdb.connect() as con:
+        con.register("files", files).register("contracts", contracts)
+        return [Gap(*row) for row in con.execute(_GAPS).fetchall()]
+
+
+_GAPS = """
+with came as (
+    select distinct files.practice_id, files.extract_date as night, contracts.extract, files.table_name
+    from files inner join contracts using (table_name)
+),
+
+-- What may come, and what it comes with: a table with its extract, an extract with its practice.
+parts as (
+    select practice_id, extract as whole, extract, table_name, night from came
+    union all
+    select distinct practice_id, '' as whole, extract, null as table_name, night from came
+),
+
+wholes as (select distinct practice_id, whole, night from parts),
+
+kinds as (select distinct practice_id, whole, extract, table_name from parts),
+
+nights as (
+    select kinds.practice_id, kinds.whole, kinds.extract, kinds.table_name, wholes.night, parts.night is not null as has_come
+    from kinds
+    inner join wholes using (practice_id, whole)
+    left join parts
+        on kinds.practice_id = parts.practice_id and kinds.whole = parts.whole and kinds.extract = parts.extract
+        and kinds.table_name is not distinct from parts.table_name and wholes.night = parts.night
+),
+
+habits as (
+    select
+        *,
+        count(*) over last_ten >= 5 and count(*) filter (has_come) over last_ten >= count(*) over last_ten - 1 as is_usual
+    from nights
+    window last_ten as (
+        partition by practice_id, whole, extract, table_name order by night rows between 9 preceding and current row
+    )
+),
+
+judged as (
+    select
+        *,
+        last_value(case when has_come then is_usual end ignore nulls) over (
+            partition by practice_id, whole, extract, table_name order by night
+        ) as was_usual
+    from habits
+)
+
+select practice_id, night, extract, table_name from judged
+where not has_come and was_usual
+order by practice_id, night, extract, table_name
+"""
+
+
+def _extracts() -> dict[str, str]:
+    """The extract of each table that somebody waits for."""
+    return {table: contract.extract for table, contract in extract_contracts().items() if not contract.is_optional}
 
 
 def due_night(practice: Practice, now: datetime) -> date:

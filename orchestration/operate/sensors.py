@@ -174,7 +174,8 @@ def _give_up(context: dg.SensorEvaluationContext, night: str, run_id: str, attem
     name="late_extracts",
     minimum_interval_seconds=300,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="An extract that did not come by its hour (operations.extracts_due) makes a red check on lake/files, and a notice, once.",
+    description="An extract that did not come by its hour (operations.extracts_due), or came without what usually comes, makes a red check on "
+    "lake/files, and a notice, once.",
 )
 def late_extracts_sensor(context: dg.SensorEvaluationContext) -> Any:
     house = House.from_environment()
@@ -209,7 +210,8 @@ def _came(late: list[Late]) -> tuple[bool, dict[str, str]]:
 _CAME = check_spec(
     EXTRACTS_CAME.name,
     EXTRACTS_CAME.asset_key,
-    "Every practice's panel, scheduling and time-log extract came by its hour (operations.extracts_due of practices.yaml). Reads the clock: "
+    "Every practice's panel, scheduling and time-log extract came by its hour (operations.extracts_due of practices.yaml), with every table that "
+    "usually comes. Reads the clock: "
     "the sensor late_extracts keeps it up to date, no nightly run asks it, no close depends on it.",
 )
 

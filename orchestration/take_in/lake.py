@@ -162,12 +162,29 @@ def _ledger_table(folder: Path, columns: list[str] | None, only: list[tuple[str,
 
 def newest_accepted(house: House) -> dict[tuple[str, str], date]:
     """The newest accepted night of each practice and table. Raises HouseError when a batch is damaged."""
-    columns = ["practice_id", "table_name", "extract_date"]
-    accepted = [_ledger_table(folder, columns, [("outcome", "==", "accepted")]) for folder in _ledger_folders(house)]
-    if not accepted:
-        return {}
-    newest = pa.concat_tables(accepted).group_by(columns[:2]).aggregate([("extract_date", "max")]).to_pylist()
+    by = ["practice_id", "table_name"]
+    newest = accepted_files(house).group_by(by).aggregate([("extract_date", "max")]).to_pylist()
     return {(row["practice_id"], row["table_name"]): row["extract_date_max"] for row in newest}
+
+
+def accepted_nights(house: House) -> dict[str, set[date]]:
+    """The nights of which a practice has an accepted file. Raises HouseError when a batch is damaged."""
+    found: dict[str, set[date]] = {}
+    for row in accepted_files(house).group_by(["practice_id", "extract_date"]).aggregate([]).to_pylist():
+        found.setdefault(row["practice_id"], set()).add(row["extract_date"])
+    return found
+
+
+def accepted_files(house: House, since: date | None = None) -> pa.Table:
+    """practice_id, table_name, extract_date of every accepted version of a file, or of those of nights from `since` on. Raises HouseError when a batch is
+    damaged."""
+    only: list[tuple[str, str, Any]] = [("outcome", "==", "accepted")]
+    if since:
+        only.append(("extract_date", ">=", since))
+    columns = ["practice_id", "table_name", "extract_date"]
+    return pa.concat_tables(
+        [_LEDGER.empty_table().select(columns), *(_ledger_table(folder, columns, only) for folder in _ledger_folders(house))]
+    )
 
 
 def held(house: House, nights: Set[date]) -> dict[tuple[str, date], dict[str, int]]:

@@ -7,17 +7,21 @@ import time
 from datetime import UTC, date, datetime, timedelta
 
 import dagster as dg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from dagster._core.test_utils import create_run_for_test
 
 from orchestration.close.calendar import CLOSES, key_of, register
+from orchestration.command.nights import _came_in_part
 from orchestration.house import House
-from orchestration.operate import sensors
-from orchestration.operate.drops import due_night, late_extracts
+from orchestration.operate import doctor, sensors
+from orchestration.operate.drops import due_night, gaps, late_extracts
 from orchestration.practices import load_practices
 from orchestration.schedules.jobs import nightly_job
+from orchestration.storage import batch_folder
 from orchestration.take_in.assets import take_in_assets
-from orchestration.take_in.lake import take_in
+from orchestration.take_in.lake import _LEDGER, take_in
 from tests.properties.strategies import write_home
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -264,6 +268,101 @@ def test_an_extract_that_did_not_come_by_its_hour_is_a_red_check_with_its_practi
         assert not event.passed and event.metadata["practices"].value == f"{name}, {other}"
         assert tick(sensors.late_extracts_sensor, instance, data.cursor).skip_message == "4 extracts late, as before"
     assert not sensors.extracts_came_in_time().passed
+
+
+PANEL = ("care_plans", "care_team", "conditions", "consents", "coverages", "patients", "stays")
+FIRST, NOON = date(2026, 11, 3), NOW + timedelta(hours=6)
+
+
+def taken_in(house, came, rejected=None):
+    """A lake whose ledger alone is there. `came`, `rejected`: practice, table -> the nights of such files, as days after FIRST."""
+    rows = [
+        {"practice_id": name, "table_name": table, "extract_date": FIRST + timedelta(days=day), "outcome": outcome}
+        for outcome, files in (("accepted", came), ("rejected", rejected or {}))
+        for (name, table), days in files.items()
+        for day in days
+    ]
+    folder = batch_folder(house, 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(
+        pa.Table.from_pylist([{**dict.fromkeys(_LEDGER.names), **row} for row in rows], schema=_LEDGER), folder / "files.parquet"
+    )
+
+
+def every_night(practices, *without, nights=21):
+    tables = (*PANEL, "appointments", "services", "time_entries")
+    return {(name, table): range(nights) for name in practices for table in tables if table not in without}
+
+
+def test_tables_that_a_night_lacks_and_that_usually_come_are_named_once_by_their_extract(house, practices, monkeypatch):
+    monkeypatch.setattr(sensors, "now", lambda: NOON)
+    name, other = sorted(practices)
+    came = every_night(practices)  # up to the night of 2026-11-23, which is due at NOON
+    for table in ("patients", "coverages", "services"):
+        came[name, table] = range(20)
+    taken_in(house, came)
+    assert [str(one) for one in late_extracts(house, practices, NOON)] == [
+        f"{name}: panel of 2026-11-23 lacks coverages, patients; the rest is of 2026-11-23",
+        f"{name}: scheduling of 2026-11-23 lacks services; the rest is of 2026-11-23",
+    ]
+    with dg.DagsterInstance.ephemeral() as instance:
+        event = tick(sensors.late_extracts_sensor, instance).asset_events[0]
+    assert not event.passed and event.metadata["practices"].value == name
+    # They are told for as long as they stay away, also once nearly none of the last nights had them; and a whole extract is told as before.
+    for table in ("patients", "coverages", "services"):
+        came[name, table] = range(8)
+    came[other, "time_entries"] = range(20)
+    taken_in(house, came)
+    assert [(one.practice_id, one.extract, one.lacks) for one in late_extracts(house, practices, NOON)] == [
+        (name, "panel", ("coverages", "patients")),
+        (name, "scheduling", ("services",)),
+        (other, "time_log", ()),
+    ]
+
+
+def test_tables_that_come_weekly_or_on_weekdays_or_to_a_new_practice_or_the_night_after_are_not_missed(house, practices):
+    name, other = sorted(practices)
+    came = every_night(practices)
+    came[name, "stays"] = range(0, 20, 7)
+    came[name, "conditions"] = [day for day in range(20) if (FIRST + timedelta(days=day)).weekday() < 5]
+    came[name, "patients"] = [day for day in range(22) if day != 20]  # not on the night that is due: on the one behind it
+    came[other, "outreach"] = [19]  # once
+    came |= {(other, table): range(17, 20 if table == "patients" else 21) for table in PANEL}
+    taken_in(house, came)
+    assert late_extracts(house, practices, NOON) == []
+
+
+def test_a_table_that_missed_one_night_of_ten_is_missed_again(house, practices):
+    name = min(practices)
+    came = every_night(practices)
+    came[name, "patients"] = [day for day in range(20) if day != 14]
+    taken_in(house, came)
+    assert [one.lacks for one in late_extracts(house, practices, NOON)] == [("patients",)]
+    assert [(gap.night.day, gap.what) for gap in gaps(house, FIRST)] == [(17, "patients"), (23, "patients")]
+
+
+def test_a_night_says_what_its_newest_nights_lack(house, practices):
+    name, other = sorted(practices)
+    came = every_night(practices)
+    came |= {(name, table): range(20) for table in ("coverages", "time_entries")} | {(other, "patients"): [*range(18), 19, 20]}
+    taken_in(house, came)
+    newest = FIRST + timedelta(days=20)
+    assert _came_in_part(house, dict.fromkeys(practices, newest)) == [
+        f"{name} {newest}: without coverages, time_log, which usually come; they may land late, else ask the sender"
+    ]
+    assert _came_in_part(house, {}) == []
+
+
+def test_the_doctor_names_the_nights_that_came_in_part_and_does_not_count_a_night_of_which_nothing_was_accepted(house, practices):
+    name, other = sorted(practices)
+    came = every_night(practices)
+    came |= {(name, table): [day for day in range(21) if day != 12] for table in ("patients", "time_entries")}
+    came |= {key: [day for day in days if day != 15] for key, days in came.items() if key[0] == other}
+    taken_in(house, came, rejected={(other, "patients"): [15], (name, "patients"): [12]})
+    assert [(one.state, one.said) for one in doctor._nights(house, practices, NOON)] == [
+        ("warning", f"{name}: 1 of the last 21 nights came without what usually comes: 2026-11-15 (patients, time_log)"),
+        ("warning", f"{other}: 1 of the last 21 nights did not come: 2026-11-18"),
+    ]
 
 
 def test_the_night_that_is_due_follows_the_local_hour_and_the_practice_s_weekdays(practices):
