@@ -76,8 +76,9 @@ def tidy(
 
     if runs is None and landing is None and backups is None:
         raise HouseError("say what to tidy: --runs DAYS, --landing DAYS, --backups FOLDER")
-    house = house_of(home)
-    prepare_environment(house)
+    house = house_of(home).prepare()
+    if runs is not None:
+        prepare_environment(house)
     place = (backups.expanduser().resolve(), keep_backups) if backups else None
     with house.lock("lake"):
         gone = remove(house, utc_now(), runs, landing, place, dry_run)
@@ -93,13 +94,13 @@ def tidy(
 @app.command()
 def migrate(home: Home = None) -> None:
     """Brings what Dagster keeps of this home (runs, events, ticks) to the tables of the installed version: once after an upgrade."""
-    from orchestration.operate.instance import prepare_environment
+    from orchestration.operate.instance import opened, prepare_environment
 
     house = house_of(home).prepare()
     prepare_environment(house)
     import dagster as dg
 
-    with house.lock("run"), err.status("Bringing Dagster's tables up to date ..."), dg.DagsterInstance.get() as instance:
+    with house.lock("run"), err.status("Bringing Dagster's tables up to date ..."), opened() as instance:
         instance.upgrade()
     out.print(f"Dagster's runs, events and ticks of {house.root} are as version {dg.__version__} wants them.")
 

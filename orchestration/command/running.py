@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from orchestration.house import House, HouseError
-from orchestration.operate.instance import prepare_environment
+from orchestration.operate.instance import opened, prepare_environment
 from orchestration.practices import Practice, load_practices
 
 
@@ -30,11 +30,8 @@ class Pipeline:
         self.house = house
         prepare_environment(house)
         warnings.filterwarnings("ignore")
-        import dagster as dg
-
         from orchestration.definitions import defs
 
-        self._dagster = dg
         self._defs = defs
         for name in ("dagster", "great_expectations", "dbt", "pyx12"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -82,7 +79,7 @@ class Pipeline:
         from orchestration.operate.living_runs import FROM_SHELL, bury_the_dead
 
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-        with self.house.lock("run"), self._dagster.DagsterInstance.get() as instance:
+        with self.house.lock("run"), opened() as instance:
             bury_the_dead(instance, shell_is_ours=True)
             if month:
                 register(instance, load_practices(self.house.practices_yaml), [month])

@@ -399,16 +399,13 @@ def _records(house: House) -> Iterator[Diagnosis]:
 
 
 def _runs(house: House, now: datetime) -> Iterator[Diagnosis]:
-    import dagster as dg
-
-    from orchestration.operate.instance import prepare_environment
+    from orchestration.operate.instance import looked_at
     from orchestration.operate.living_runs import is_dead, unfinished
 
     if not (house.state / "dagster" / "dagster.yaml").exists():
         yield Diagnosis("daemon", "warning", "Dagster has never run here", "`ccm ui`, or the services of deploy/")
         return
-    prepare_environment(house)
-    with dg.DagsterInstance.get() as instance:
+    with looked_at(house) as instance:
         dead = [run.run_id for run in unfinished(instance) if is_dead(run.run_id)]
         beats = [beat for beat in instance.get_daemon_heartbeats().values() if beat]
     if dead:

@@ -14,6 +14,7 @@ import dagster as dg
 from orchestration.house import House, HouseError
 from orchestration.mapping.choice import choices
 from orchestration.operate.backup import snapshots_of
+from orchestration.operate.instance import opened
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import newest_files
 from orchestration.take_in.landing import discover
@@ -66,7 +67,7 @@ def tidy(
 def _runs(before: datetime, dry: bool) -> int:
     finished = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
     wanted = dg.RunsFilter(statuses=finished, created_before=before)
-    with dg.DagsterInstance.get() as instance:
+    with opened() as instance:
         if dry:
             return instance.get_runs_count(wanted)
         gone = 0

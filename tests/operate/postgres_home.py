@@ -119,6 +119,23 @@ def test_a_month_with_its_history_in_postgresql_is_the_month_with_its_history_in
     print(f"\na full night: {seconds['files']:.1f} s with files, {seconds['postgresql']:.1f} s with PostgreSQL")
 
 
+def test_a_server_that_does_not_let_us_in_is_told_with_what_to_correct(database, server, tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    write_home(home, seed=9, practices=1, defects=False)
+    before = (tmp_path / "pgpass").read_text()
+    for user, name, password in (
+        ("ccm", "nowhere", PASSWORD),
+        ("nobody", "postgres", PASSWORD),
+        ("ccm", "postgres", "another"),
+        ("ccm", "postgres", ""),
+    ):
+        (tmp_path / "pgpass").write_text(before.replace(PASSWORD, password) if password else "")
+        monkeypatch.setenv(DATABASE, f"postgresql://{user}@127.0.0.1:{server}/{name}")
+        ran = ccm("migrate", home=home)
+        assert ran.code == 1 and f"port {server}, does not let {user} into {name}; " in ran.err and "PGPASSFILE" in ran.err, ran.err
+        assert PASSWORD not in ran.err and "does not exist" not in ran.err
+
+
 BEFORE_POOLS = "6b7fb194ff9c"
 
 
