@@ -16,9 +16,11 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from errno import ENOENT
 from pathlib import Path
 from typing import Any
 
+from orchestration.discretion import refused_by_the_system
 from orchestration.house import House, HouseError, clear_scratch, sync_folder, write_private
 
 # While these are held nothing of the home changes but what lands.
@@ -34,7 +36,10 @@ LEFT_OUT = (
     ".state/runs",
     ".state/backups.json",
 )
+# Here files come and go beside the locks: what is dropped, and what Dagster's services write.
+GOES_ON = ("landing/", "inbox/", ".state/dagster/")
 MANIFEST = "manifest.json"
+_STAMP = "%Y%m%dT%H%M%SZ"
 _CHUNK = 1024 * 1024
 
 
@@ -58,12 +63,12 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
         raise HouseError(f"{house.root}: is no home (it has no practices.yaml)")
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
     clear_scratch(to)
-    name = f"{now or datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    name = f"{now or datetime.now(UTC):{_STAMP}}"
     final = to / name
     if final.exists():
         raise HouseError(f"{final}: exists already and is never overwritten; run again in a second")
     before = snapshots_of(house, to)
-    known = _manifest(before[-1])["files"] if before else {}
+    earlier = _manifest(before[-1]) if before else {"files": {}, "made_at": ""}
     scratch = to / f".{name}.{os.getpid()}.tmp"
     files: dict[str, dict[str, Any]] = {}
     new_files = new_bytes = 0
@@ -73,17 +78,29 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
         try:
             for path in _wanted(house, to):
                 relative = path.relative_to(house.root).as_posix()
-                stat = path.stat()
                 target = scratch / "home" / relative
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-                old = known.get(relative)
-                stamp = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-                # What SQLite still holds beside the file is no part of its stamp: a log is taken anew each time.
-                is_same = old is not None and path.suffix != ".db" and {key: old[key] for key in stamp} == stamp
-                if old is not None and is_same and _linked(before[-1] / "home" / relative, target):
-                    files[relative] = old
+                old = earlier["files"].get(relative)
+                is_database = relative.startswith(".state/") and path.suffix == ".db"  # what is dropped may be named anything
+                try:
+                    stat = path.stat()
+                    stamp = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+                    is_same = old is not None and {key: old[key] for key in stamp} == stamp
+                    if is_database and is_same:
+                        is_same = _is_at_rest(path, stat.st_mtime_ns, earlier["made_at"])
+                    if old and is_same and _linked(before[-1] / "home" / relative, target):
+                        files[relative] = old
+                        continue
+                    sha256 = _taken_of_database(path, target) if is_database else _copied(path, target)
+                    files[relative] = {**stamp, "sha256": sha256}
+                except FileNotFoundError:
+                    # An upload that ended under another name, a run of Dagster that was removed: the next snapshot has what became of it.
+                    if path.exists() or not relative.startswith(GOES_ON):
+                        raise
+                    target.unlink(missing_ok=True)
                     continue
-                files[relative] = {**stamp, "sha256": _taken(path, target)}
+                if old and is_database and sha256 == old["sha256"] and _shared(before[-1] / "home" / relative, target, sha256):
+                    continue
                 new_files += 1
                 new_bytes += stat.st_size
             content = {"home": house.root.name, "made_at": name, "files": dict(sorted(files.items()))}
@@ -91,7 +108,9 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
             scratch.rename(final)
             sync_folder(to)
         except OSError as error:
-            raise HouseError(f"{to}: the backup could not be written ({error.strerror}); free some disk, run again") from None
+            raise HouseError(f"{to}: the backup could not be written: {refused_by_the_system(error)}") from None
+        except sqlite3.Error as error:
+            raise HouseError(f"{path}: SQLite could not copy it ({error.sqlite_errorname}); make room, run again") from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         write_private(house.state / "backups.json", json.dumps({"folder": str(final), "made_at": name}) + "\n")
@@ -162,11 +181,17 @@ def restore(snapshot: Path, house: House) -> int:
 
 
 def _manifest(snapshot: Path) -> dict[str, Any]:
+    """home, made_at, and files: path -> size, mtime_ns, sha256. HouseError where it is not that."""
     try:
         content: dict[str, Any] = json.loads((snapshot / MANIFEST).read_text(encoding="utf-8"))
-        return content
-    except (OSError, ValueError) as error:
+        made_at, home, files = content["made_at"], content["home"], content["files"].values()
+        is_whole = isinstance(home, str) and all({"size", "mtime_ns", "sha256"} <= one.keys() for one in files)
+        datetime.strptime(made_at, _STAMP)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HouseError(f"{snapshot / MANIFEST}: cannot be read ({type(error).__name__})") from None
+    if not is_whole:
+        raise HouseError(f"{snapshot / MANIFEST}: is no manifest of `ccm backup`")
+    return content
 
 
 def _wanted(house: House, to: Path) -> Iterator[Path]:
@@ -194,6 +219,13 @@ def _leads_back(house: House, folder: Path, to: Path) -> bool:
     return any(one.is_relative_to(folder.resolve()) for one in above)
 
 
+def _is_at_rest(database: Path, mtime_ns: int, made_at: str) -> bool:
+    """Whether SQLite holds nothing beside a database's file, and nobody wrote to that while the snapshot of then was made or since."""
+    beside = database.with_name(f"{database.name}-wal")
+    began = datetime.strptime(made_at, _STAMP).replace(tzinfo=UTC).timestamp()
+    return not (beside.exists() and beside.stat().st_size) and mtime_ns < began * 1e9
+
+
 def _linked(old: Path, target: Path) -> bool:
     """False where the disk has no hard links, or the snapshot before has lost the file: then it is copied."""
     try:
@@ -201,6 +233,15 @@ def _linked(old: Path, target: Path) -> bool:
         return True
     except OSError:
         return False
+
+
+def _shared(old: Path, target: Path, sha256: str) -> bool:
+    """Puts a link to the snapshot before in the place of a copy that is no other than what it has, by its bytes; whether it did."""
+    link = target.with_name(f".{target.name}.link")
+    if not old.is_file() or _sha256(old) != sha256 or not _linked(old, link):
+        return False
+    link.replace(target)
+    return True
 
 
 def _is_left_out(house: House, path: Path) -> bool:
@@ -217,14 +258,24 @@ def _is_left_out(house: House, path: Path) -> bool:
     )
 
 
-def _taken(path: Path, target: Path) -> str:
-    """Copies a file of the home; Dagster's event log as SQLite itself copies it, because a web server may write to it meanwhile."""
-    if path.suffix != ".db":
-        return _copied(path, target)
-    with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-    target.chmod(0o600)
+def _taken_of_database(path: Path, target: Path) -> str:
+    """Copies a database of Dagster's as SQLite itself does, because a web server may write to it meanwhile; a damaged one as it is. Gives the SHA-256 of the
+    copy."""
     stat = path.stat()
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True)) as source,
+            contextlib.closing(sqlite3.connect(target)) as copy,
+        ):
+            source.backup(copy)
+    except sqlite3.OperationalError:
+        if path.exists():
+            raise
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT), str(path)) from None
+    except sqlite3.DatabaseError:
+        target.unlink(missing_ok=True)
+        return _copied(path, target)
+    target.chmod(0o600)
     os.utime(target, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     return _sha256(target)
 

@@ -339,15 +339,15 @@ def _closes(house: House) -> Iterator[Diagnosis]:
     for path in sorted(house.closes.glob("*/*/v[0-9]*/manifest.json")):
         packets += 1
         try:
-            outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"]
-        except (ValueError, KeyError, TypeError):
+            outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"].items()
+        except (ValueError, KeyError, TypeError, AttributeError):
             wrong.append(path.relative_to(house.closes).as_posix())
             continue
         try:  # the one file that no manifest names
             json.loads((path.parent / "approval.json").read_text(encoding="utf-8"))["approved_by"]
         except DAMAGED:
             wrong.append(f"{path.parent.relative_to(house.closes)}/approval.json")
-        for name, sha256 in outputs.items():
+        for name, sha256 in outputs:
             file = path.parent / name
             if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != sha256:
                 wrong.append(f"{path.parent.relative_to(house.closes)}/{name}")
@@ -431,12 +431,13 @@ def _backup(house: House, now: datetime) -> Iterator[Diagnosis]:
     try:
         content = json.loads(record.read_text(encoding="utf-8"))
         made = datetime.strptime(content["made_at"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+        folder = Path(content["folder"])
     except (ValueError, KeyError, TypeError):
         yield Diagnosis("backup", "warning", f"{record} cannot be read", "`ccm backup --to FOLDER` writes it anew")
         return
     if now - made > BACKUP_IS_OLD:
         yield Diagnosis("backup", "warning", f"the newest is of {made:%Y-%m-%d %H:%M} UTC", "`ccm backup --to FOLDER`")
-    elif not Path(content["folder"]).is_dir():
-        yield Diagnosis("backup", "warning", f"{content['folder']} is not to be seen from here", "check its disk")
+    elif not folder.is_dir():
+        yield Diagnosis("backup", "warning", f"{folder} is not to be seen from here", "check its disk")
     else:
         yield Diagnosis("backup", "ok", f"of {made:%Y-%m-%d %H:%M} UTC")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import sqlite3
+import tempfile
 from datetime import UTC, datetime, timedelta
 
 import duckdb
 import pytest
 
 from orchestration.house import House, HouseError
+from orchestration.operate import backup as backups
 from orchestration.operate.backup import backup, restore, snapshots, verify
 from orchestration.operate.doctor import examine
 from orchestration.operate.tidy import tidy
@@ -72,6 +76,132 @@ def test_a_second_backup_costs_what_is_new(taken_in, tmp_path):
     assert (first.folder / same).samefile(second.folder / same)
     assert snapshots(tmp_path / "backups") == [first.folder, second.folder]
     assert verify(second.folder) == []
+
+
+@pytest.fixture
+def history(taken_in):
+    """A database such as Dagster's: written by somebody else, with what was written last beside it."""
+    path = taken_in.state / "dagster" / "history" / "runs.db"
+    path.parent.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(path)) as con:
+        con.execute("pragma journal_mode=wal")
+        con.executescript("create table runs (body text); insert into runs values ('first')")
+        yield path, con
+
+
+def rows(snapshot):
+    """What a database of a snapshot holds, asked of a copy."""
+    with tempfile.TemporaryDirectory() as folder:
+        copied = shutil.copy(snapshot / "home" / ".state" / "dagster" / "history" / "runs.db", folder)
+        with contextlib.closing(sqlite3.connect(copied)) as con:
+            return [row[0] for row in con.execute("select body from runs")]
+
+
+def test_a_history_that_nobody_wrote_to_costs_no_room_and_what_stands_beside_it_is_in_the_backup(taken_in, history, tmp_path):
+    path, con = history
+
+    def snapshot(minute):
+        return backup(taken_in, tmp_path / "backups", datetime(2037, 11, 1, 0, minute, tzinfo=UTC))
+
+    first, second = snapshot(1), snapshot(2)
+    assert path.with_name("runs.db-wal").stat().st_size and (second.new_files, second.new_bytes) == (0, 0)
+    same = "home/.state/dagster/history/runs.db"
+    assert (first.folder / same).samefile(second.folder / same) and rows(second.folder) == ["first"]
+    stamp = path.stat()
+    con.execute("insert into runs values ('beside it')")
+    con.commit()
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (stamp.st_size, stamp.st_mtime_ns)
+    third = snapshot(3)
+    assert third.new_files == 1 and rows(third.folder) == ["first", "beside it"] and rows(first.folder) == ["first"]
+    con.execute("pragma wal_checkpoint(truncate)")  # the same rows, in the file itself
+    fourth = snapshot(4)
+    assert fourth.new_files == 0 and verify(fourth.folder) == []
+    # At rest it is not even read.
+    fifth = snapshot(5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("orchestration.operate.backup._taken_of_database", None)
+        assert snapshot(6).new_files == 0
+    assert verify(fifth.folder) == [] and rows(fifth.folder) == ["first", "beside it"]
+
+
+def test_a_history_whose_copy_was_spoiled_in_the_backup_before_is_copied_anew(taken_in, history, tmp_path):
+    to = tmp_path / "backups"
+    first = backup(taken_in, to, datetime(2026, 11, 1, tzinfo=UTC))
+    spoiled = first.folder / "home" / ".state" / "dagster" / "history" / "runs.db"
+    spoiled.write_bytes(spoiled.read_bytes()[:-1] + b"?")
+    second = backup(taken_in, to, datetime(2026, 11, 2, tzinfo=UTC))
+    assert second.new_files == 1 and verify(second.folder) == []
+
+
+def test_a_history_that_is_damaged_and_a_dropped_file_that_is_called_a_database_are_backed_up_as_they_are(taken_in, tmp_path):
+    damaged = taken_in.state / "dagster" / "runs.db"
+    damaged.parent.mkdir()
+    dropped = taken_in.inbox / "answers.db"
+    for path in (damaged, dropped):
+        path.write_text("no database, but long enough that SQLite reads its head: " + "x" * 200)
+    made = backup(taken_in, tmp_path / "backups")
+    for path in (damaged, dropped):
+        assert (made.folder / "home" / path.relative_to(taken_in.root)).read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("folder", ["landing/s8-01/2026-11-07", ".state/dagster/storage"])
+def test_a_file_that_gets_another_name_while_the_backup_is_made_stops_nothing(taken_in, tmp_path, monkeypatch, folder):
+    for name in ("patients.csv.part", "runs.db"):
+        path = taken_in.root / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    found = list(backups._wanted(taken_in, tmp_path / "backups"))
+
+    def wanted(*_):
+        for path in found:
+            if path.parent == taken_in.root / folder:
+                path.rename(path.with_name(f"{path.name}.whole"))
+            yield path
+
+    monkeypatch.setattr(backups, "_wanted", wanted)
+    made = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 1, tzinfo=UTC))
+    assert verify(made.folder) == [] and made.files == len(found) - 2
+    assert not list((taken_in.root / folder).glob("*.db"))  # asking for it does not make it
+    monkeypatch.undo()
+    assert backup(taken_in, tmp_path / "backups", datetime(2026, 11, 2, tzinfo=UTC)).files == len(found)
+
+
+def test_a_file_of_the_lake_that_is_gone_while_the_backup_is_made_is_named(taken_in, tmp_path, monkeypatch):
+    gone = taken_in.lake / "batches" / "000001" / "gone.parquet"
+    monkeypatch.setattr(backups, "_wanted", lambda *_: iter([taken_in.practices_yaml, gone]))
+    with pytest.raises(HouseError, match=r"gone\.parquet: No such file or directory"):
+        backup(taken_in, tmp_path / "backups")
+    assert snapshots(tmp_path / "backups") == []
+
+
+@pytest.mark.parametrize(
+    "content", ["[]", '"x"', "{}", '{"home": "home", "made_at": "20261101T000000Z", "files": ["a"]}',
+                '{"home": "home", "made_at": "20261101T000000Z", "files": {"a": {"size": 1}}}', '{"home": ["home"], "made_at": 1, "files": {}}']
+)  # fmt: skip
+def test_a_manifest_of_another_shape_stops_no_new_backup_and_is_refused_by_name(taken_in, tmp_path, content):
+    odd = tmp_path / "backups" / "20261102T000000Z" / "manifest.json"
+    odd.parent.mkdir(parents=True)
+    odd.write_text(content)
+    made = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 3, tzinfo=UTC))
+    assert verify(made.folder) == []
+    with pytest.raises(HouseError, match=r"20261102T000000Z/manifest\.json"):
+        restore(odd.parent, House(tmp_path / "new"))
+
+
+@pytest.mark.parametrize("content", ["[]", "{}", '{"made_at": "20261124T000000Z"}', '{"made_at": "20261124T000000Z", "folder": 3}'])
+def test_a_record_of_backups_of_another_shape_is_told_by_the_doctor(tmp_path, content):
+    house = House(tmp_path).prepare()
+    (house.state / "backups.json").write_text(content)
+    [found] = said(house, "backup")
+    assert found.state == "warning" and "backups.json cannot be read" in found.said
+
+
+def test_a_packets_manifest_of_another_shape_is_told_by_the_doctor(tmp_path):
+    house = House(tmp_path).prepare()
+    packet = house.closes / "lakeside" / "2026-10" / "v1"
+    packet.mkdir(parents=True)
+    (packet / "manifest.json").write_text('{"outputs": 3}')
+    assert "not as their manifest says: lakeside/2026-10/v1/manifest.json" in [one.said for one in said(house, "closes")]
 
 
 def test_what_a_link_of_the_home_leads_to_is_backed_up_and_a_link_that_was_dropped_is_not(taken_in, tmp_path):
