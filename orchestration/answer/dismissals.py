@@ -50,6 +50,7 @@ def dismiss(
         raise HouseError("--why: say why this can wait; the reason is recorded")
     # Costs seconds to import: only once there is something to do.
     from orchestration.answer.publish import publish
+    from orchestration.answer.report import write_reports
     from orchestration.answer.worklist_files import write_worklists
     from orchestration.transform.assets import not_built, rebuild
     from orchestration.transform.office import dismissals_path, unreadable_dismissals
@@ -79,5 +80,7 @@ def dismiss(
                 raise HouseError(f"recorded, but the work list could not be built again ({bad[0]}); run `ccm nightly --full`")
             publish(house)
     if stands:
-        write_worklists(house, sorted({item.practice_id for item in items}))
+        theirs = sorted({item.practice_id for item in items})
+        write_worklists(house, theirs)
+        write_reports(house, theirs)
     return Dismissed(items, until, stands)

@@ -16,8 +16,9 @@ from orchestration.house import House, HouseError
 
 @dataclass(frozen=True)
 class Item:
-    """One task. `minutes` is null where it is no matter of minutes, `member_id` where it is the billing office's; `days_left` counts from
-    the practice's newest night to `due_on`, below 0 once that has passed; `last_day` is the last one on which doing it still brings its worth."""
+    """One task. `minutes` is null where it is no matter of minutes, `member_id` where it is the billing office's; `last_day` is the
+    last one on which doing it still brings its worth; `days_left` counts from the practice's newest night to `due_on`, below 0 once that has passed, or to
+    `last_day` where that comes first."""
 
     practice_id: str
     item_id: str
@@ -115,8 +116,8 @@ def work_items(
             """
             select
                 items.practice_id, items.item_id, items.kind, kinds.kind_group, items.detail, items.patient_id, items.member_id,
-                items.month, items.minutes, items.dollars_at_stake, items.due_on, items.due_on - nights.newest_night,
-                items.last_day, items.dismissed_until, items.fact_fingerprint
+                items.month, items.minutes, items.dollars_at_stake, items.due_on,
+                least(items.due_on, items.last_day) - nights.newest_night, items.last_day, items.dismissed_until, items.fact_fingerprint
             from worklist as items
             inner join rule_worklist_kinds as kinds on items.kind = kinds.kind
             inner join practice_nights as nights on items.practice_id = nights.practice_id

@@ -69,7 +69,7 @@ def house_of(home: Path | None) -> House:
     house = House.at(home) if home else House.from_environment()
     _opened[:] = [house]
     for context in _asked:
-        asked = {name: value for one in _upwards(context) for name, value in one.params.items()}
+        asked = {name: value for one in _upwards(context) for name, value in one.params.items() if value is not None}
         about = {
             **{said: asked[name] for name, said in _RECORDED.items() if asked.get(name) is not None},
             **{name: True for name in _RECORDED_FLAGS if asked.get(name) is True},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,6 +20,15 @@ app.add_typer(worklists, name="worklist")
 
 # As many rows as a terminal shows; the files and --json have them all.
 SHOWN = 40
+
+
+@dataclass(frozen=True)
+class _Before:
+    """The options that stand before `dismiss`: they mean there what they mean behind it."""
+
+    home: Path | None
+    practice: str | None
+    as_json: bool
 
 
 @worklists.callback()
@@ -40,7 +49,13 @@ def worklist(
 ) -> None:
     """The work list, most dollars first. Every night it is also written to worklists/<practice_id>/<night>.xlsx and .csv."""
     if context.invoked_subcommand is not None:
-        context.obj = home
+        context.obj = _Before(home, practice, as_json)
+        if others := [
+            name
+            for name, given in (("--month", month), ("--kind", kind), ("--dismissed", dismissed), ("--with-names", with_names))
+            if given
+        ]:
+            raise HouseError(f"{others[0]}: chooses what is shown, and `dismiss` puts off the items that it names; leave it out")
         return
     from orchestration.answer.worklist import kinds, newest_nights, work_items
     from orchestration.command.months import month_of
@@ -121,7 +136,11 @@ def dismiss(
     """Puts items off until a day. An item comes back on that day, or as soon as its facts change."""
     from orchestration.answer.dismissals import dismiss as put_off
 
-    house = house_of(home or context.obj)
+    before: _Before = context.obj
+    if practice and before.practice and practice != before.practice:
+        raise HouseError(f"--practice {before.practice} and --practice {practice}: name one")
+    practice, as_json = practice or before.practice, as_json or before.as_json
+    house = house_of(home or before.home)
     try:
         day = date.fromisoformat(until)
     except ValueError:

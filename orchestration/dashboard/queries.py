@@ -265,7 +265,7 @@ _ITEMS = f"""
 """
 ITEM_COLUMNS = """
     items.practice_id, items.item_id, items.kind, kinds.kind_group, items.detail, items.patient_id, items.member_id, items.month,
-    items.minutes, items.dollars_at_stake, items.due_on, items.due_on - nights.newest_night as days_left, items.last_day,
+    items.minutes, items.dollars_at_stake, items.due_on, least(items.due_on, items.last_day) - nights.newest_night as days_left, items.last_day,
     items.dismissed_until, items.fact_fingerprint
 """
 ITEM_ORDER = "order by abs(items.dollars_at_stake) desc, items.due_on, kinds.precedence, items.practice_id, items.item_id"

@@ -89,6 +89,8 @@ def test_items_put_off_and_claims_kept_back_leave_the_list_and_come_back(flow):
     assert {row["item_id"] for row in marked} == away
     with (flow / "worklists" / PRACTICE / f"{night}.csv").open(encoding="utf-8") as handle:
         assert {row["Item"] for row in csv.DictReader(handle)} == listed(flow).keys()
+    report = (flow / "reports" / PRACTICE / f"{night}.html").read_text(encoding="utf-8")
+    assert not [item_id for item_id in away if item_id in report]
     record = flow / "worklists" / "dismissals.jsonl"
     entries = [json.loads(line) for line in record.read_text().splitlines()]
     assert [entry["item_id"] for entry in entries] == [by_date, by_facts, kept]

@@ -52,7 +52,7 @@ def test_every_practice_has_one_private_workbook_and_one_csv_of_its_newest_night
                 == Decimal(plain[line["Item"]]["Worth"])
             )
             assert (line["What to do"], line["Minutes"]) == (item["detail"], item["minutes"])
-            assert line["Days left"] == (item["due_on"] - night).days
+            assert line["Days left"] == (min(item["due_on"], item["last_day"]) - night).days
             assert line["Last day"].date() == item["last_day"] == date.fromisoformat(plain[line["Item"]]["Last day"])
 
 

@@ -11,6 +11,7 @@ import time
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from orchestration import access
 from orchestration.command import main
 from orchestration.house import House, HouseError
 from orchestration.operate import doctor
@@ -45,6 +46,13 @@ def elsewhere(house, port, monkeypatch):
     monkeypatch.setenv(DATABASE, f"postgresql://ccm:{SECRET}@127.0.0.1:{port}/ccm_dagster")
 
 
+def run(monkeypatch, house, *command):
+    monkeypatch.setattr("sys.argv", ["ccm", *command, "--home", str(house.root)])
+    code = main._run()
+    access.finish(code)
+    return code
+
+
 def kept(house):
     return (house.state / "dagster" / "dagster.yaml").read_text()
 
@@ -54,9 +62,8 @@ def test_a_database_that_does_not_answer_is_told_at_once_with_where_and_what_to_
     house, elsewhere, port, command, monkeypatch, capsys
 ):
     before = kept(house)
-    monkeypatch.setattr("sys.argv", ["ccm", *command, "--home", str(house.root)])
     began = time.monotonic()
-    assert main._run() == 1
+    assert run(monkeypatch, house, *command) == 1
     assert time.monotonic() - began < 5
     said = capsys.readouterr().err
     assert f"PostgreSQL at 127.0.0.1, port {port}, does not answer" in said and "is it running?" in said
@@ -66,8 +73,7 @@ def test_a_database_that_does_not_answer_is_told_at_once_with_where_and_what_to_
 
 
 def test_what_needs_no_runs_needs_no_database(house, elsewhere, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["ccm", "tidy", "--landing", "400", "--home", str(house.root)])
-    assert main._run() == 0
+    assert run(monkeypatch, house, "tidy", "--landing", "400") == 0
 
 
 def test_the_doctor_writes_no_setting_and_says_that_the_next_command_would(house, elsewhere, monkeypatch):
