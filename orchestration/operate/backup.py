@@ -110,7 +110,9 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
         except OSError as error:
             raise HouseError(f"{to}: the backup could not be written: {refused_by_the_system(error)}") from None
         except sqlite3.Error as error:
-            raise HouseError(f"{path}: SQLite could not copy it ({error.sqlite_errorname}); make room, run again") from None
+            raise HouseError(
+                f"{path}: SQLite could not copy it ({getattr(error, 'sqlite_errorname', type(error).__name__)}); make room, run again"
+            ) from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         write_private(house.state / "backups.json", json.dumps({"folder": str(final), "made_at": name}) + "\n")
