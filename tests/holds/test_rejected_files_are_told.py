@@ -30,6 +30,10 @@ def summary(home: Path, con: duckdb.DuckDBPyConnection) -> list[str]:
     con.execute(f"attach '{house.marts}' as published")
     for table in TOLD_OF:
         con.execute(f"create table published.main.{table} as from marts.{table}")
+    con.execute(
+        "create table published.main.claimable_codes as from (values ('', '', '', 1, 0, 0)) as codes "
+        "(practice_id, procedure_code, decision, units, charge_amount, allowed_amount)"
+    )
     con.execute("detach published")
     told: list[str] = _night_summary(house, load_practices(house.practices_yaml), None)["rejected"]
     return told
