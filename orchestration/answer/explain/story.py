@@ -239,9 +239,8 @@ def _fact(row: Row, files: dict[int, Row], *, is_decisive: bool = False, short_o
     }
 
 
-_LOOKED_BACK = timedelta(
-    days=3 * 366
-)  # the farthest that any program looks back for a visit (rule_programs), and enough to see the others
+# The farthest that any program looks back for a visit (rule_programs), and enough to see the others.
+_LOOKED_BACK = timedelta(days=3 * 366)
 _MOST_VISITS = 10
 _NEAREST = {
     "no_part_b": ("coverages", "medicare_part_b"),
