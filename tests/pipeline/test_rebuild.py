@@ -60,15 +60,15 @@ def test_ccm_rebuild_needs_neither_lake_nor_rules_nor_configuration(demo, tmp_pa
 
 @pytest.mark.long
 @pytest.mark.parametrize("table", ["appointments", "calls"])
-def test_a_contact_that_began_long_before_the_month_is_frozen_with_it(tmp_path, table):
+def test_a_contact_that_began_before_the_month_is_frozen_with_it(tmp_path, table):
     clinic = Clinic("small", 1, patients=2)
     configure(tmp_path, [clinic])
     patient, member = clinic.id(1), clinic.rn
-    # A wrong month, and a duration in milliseconds: legal, and nobody logged it.
+    # A wrong month, and a call over the month's last midnight: legal, and nobody logged it.
     contact = {
         "appointments": {"appointment_id": "A1", "patient_id": patient, "member_id": member, "visit_type": "ccm_call", "status": "completed",
                          "scheduled_start": "2026-09-25T15:00:00Z", "scheduled_end": "2026-10-25T15:20:00Z", "updated_at": "2026-09-25T16:00:00Z"},
-        "calls": {"call_id": "C1", "patient_id": patient, "member_id": member, "started_at": "2026-09-25T15:00:00Z", "duration_seconds": "1200000"},
+        "calls": {"call_id": "C1", "patient_id": patient, "member_id": member, "started_at": "2026-10-01T04:30:00Z", "duration_seconds": "5400"},
     }[table]  # fmt: skip
     land(tmp_path, clinic, date(2026, 10, 5), [])
     write(tmp_path, "small", date(2026, 10, 5), table, [contact])
