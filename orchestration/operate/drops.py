@@ -21,8 +21,10 @@ from orchestration.take_in.landing import COMPLETE, LandedTable, discover
 
 # A sensor looks at the newest nights; what is older and changed is taken in by the nightly schedule.
 DAYS_BACK = 7
-# What a practice usually sends is seen by so many nights.
+# What a practice usually sends is seen by so many days. A table is usual that came with all but MAY_MISS of the last HABIT_NIGHTS nights of its extract, once
+# there are LEAST_NIGHTS of them.
 HABITS_BACK = timedelta(days=30)
+HABIT_NIGHTS, LEAST_NIGHTS, MAY_MISS = 10, 5, 1
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,8 @@ def gaps(house: House, since: date) -> list[Gap]:
     """What accepted nights from `since` on lack, by practice, night, extract and table. Raises HouseError when a batch is damaged.
 
     What usually comes: up to the newest night that had it, it came with all but one of the last ten nights of its extract (an extract: of its practice),
-    of five at least. So a table that is sent weekly, or on weekdays only, is not asked for, and one that stopped is, for as long as `since` sees it.
+    of five at least (HABIT_NIGHTS). So a table that is sent weekly, or on weekdays only, is not asked for, and one that stopped is, for as long as `since`
+    sees it.
     """
     extract_of = _extracts()
     files = accepted_files(house, since)
@@ -184,7 +187,7 @@ def gaps(house: House, since: date) -> list[Gap]:
         return [Gap(*row) for row in con.execute(_GAPS).fetchall()]
 
 
-_GAPS = """
+_GAPS = f"""
 with came as (
     select distinct files.practice_id, files.extract_date as night, contracts.extract, files.table_name
     from files inner join contracts using (table_name)
@@ -213,10 +216,10 @@ nights as (
 habits as (
     select
         *,
-        count(*) over last_ten >= 5 and count(*) filter (has_come) over last_ten >= count(*) over last_ten - 1 as is_usual
+        count(*) over newest >= {LEAST_NIGHTS} and count(*) filter (has_come) over newest >= count(*) over newest - {MAY_MISS} as is_usual
     from nights
-    window last_ten as (
-        partition by practice_id, whole, extract, table_name order by night rows between 9 preceding and current row
+    window newest as (
+        partition by practice_id, whole, extract, table_name order by night rows between {HABIT_NIGHTS - 1} preceding and current row
     )
 ),
 
