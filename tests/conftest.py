@@ -21,14 +21,15 @@ _LAST = ("orders", "gate", "faults", "office_days", "answers", "claim_audit", "c
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Groups are dealt out to the workers in the order in which they are met."""
 
-    def place(item: pytest.Item) -> int:
+    def place(item: pytest.Item) -> tuple[int, bool]:
         marker = item.get_closest_marker("xdist_group")
         group = (marker.args or tuple(marker.kwargs.values()))[0] if marker else None
+        waits = "demo" in getattr(item, "fixturenames", ())  # the other worker still makes it
         if group in _FIRST:
-            return _FIRST.index(group)
+            return _FIRST.index(group), waits
         if group is None:
-            return len(_FIRST)
-        return len(_FIRST) + 1 + (_LAST.index(group) if group in _LAST else len(_LAST))
+            return len(_FIRST), False
+        return len(_FIRST) + 1 + (_LAST.index(group) if group in _LAST else len(_LAST)), False
 
     items.sort(key=place)
 

@@ -623,7 +623,7 @@ def test_a_part_that_pays_nothing_waits_for_its_payment(office):
     assert (row["status"], row["held_amount"], row["out_of_balance_amount"]) == ("waiting", Decimal("182.78"), Decimal("91.39"))
 
 
-@pytest.mark.parametrize("money", [[BOTH], MONEY], ids=["one file", "parts"])
+@pytest.mark.parametrize("money", [pytest.param([BOTH], marks=pytest.mark.long), MONEY], ids=["one file", "parts"])
 def test_a_part_that_decides_a_claim_of_its_payment_in_other_words_is_held_whichever_came_first(tmp_path, money):
     """It pays nothing, but its claim is not new: the same check with other contents."""
     files = [
@@ -640,7 +640,7 @@ def test_a_part_that_decides_a_claim_of_its_payment_in_other_words_is_held_which
         assert_each_cent_is_accounted_for(office)
 
 
-@pytest.mark.parametrize("money", [[BOTH], MONEY], ids=["one file", "parts"])
+@pytest.mark.parametrize("money", [pytest.param([BOTH], marks=pytest.mark.long), MONEY], ids=["one file", "parts"])
 def test_what_comes_for_a_check_after_its_denials_takes_them_back_only_in_saying_them_too(tmp_path, money):
     office = Office(tmp_path / "home", SENT)
     for n, body in enumerate([*money, DENIALS]):

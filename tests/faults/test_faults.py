@@ -119,6 +119,7 @@ def test_answers_killed_while_they_are_kept_leave_nothing_half_written_once_they
     assert not list(home.glob("lake/answers/**/.*.tmp"))
 
 
+@pytest.mark.long
 def test_answering_clears_what_a_killed_run_left_half_written_and_nothing_of_one_that_lives(next_night, tmp_path):
     # Found by make kill: until the next night the scratch of a killed `ccm respond` stayed in .state.
     home = copy(next_night, tmp_path / "home")
@@ -221,6 +222,7 @@ def test_a_night_with_nothing_new_judges_what_a_broken_off_one_did_not(next_nigh
     assert is_judged(house)
 
 
+@pytest.mark.long
 def test_two_closes_and_a_nightly_at_once_claim_each_patient_month_once(next_night, undisturbed, tmp_path):
     home = copy(next_night, tmp_path / "home")
     commands = [
@@ -273,6 +275,7 @@ def test_a_read_only_folder_is_named_keeps_nothing_half_done_and_spoils_no_rerun
     assert packet(home) == undisturbed[0]
 
 
+@pytest.mark.long
 def test_a_read_only_home_can_be_read_and_says_at_once_that_no_night_can_run(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home")
     for folder in (home / ".state", home):

@@ -111,6 +111,7 @@ def test_a_later_snapshot_without_the_fault_releases_the_claim(home):
     assert "1-P04" in {row["patient_id"] for row in table(files["claims.csv"])}
 
 
+@pytest.mark.long
 def test_an_accepted_row_goes_out_the_manifest_says_who_accepted_it_and_the_packet_rebuilds_from_itself(home, tmp_path):
     with build(home, MODELS) as con:
         held_all = put_packet(close(home, con), tmp_path / "before")
@@ -295,6 +296,7 @@ def test_a_row_that_says_an_id_which_is_no_patients_keeps_the_practice_and_not_w
         assert rows(con, "select patient_id from staging.stg_quarantine where patient_id = '1-P99'") != []
 
 
+@pytest.mark.long
 def test_a_member_of_whom_a_row_cannot_be_read_keeps_the_practice_until_a_later_team_has_it_or_somebody_accepts_it(home):
     team = Clinic("alpha", 1).panel()["care_team"]
     for night in PANEL_NIGHTS[-2:]:

@@ -60,6 +60,7 @@ def test_rows_of_the_time_log_in_quarantine_are_on_the_work_list_by_patient_and_
     assert items(home).keys() == {"quarantined_time:1-P02:2026-10-15"}
 
 
+@pytest.mark.long
 def test_they_are_of_the_month_of_the_day_before_their_night_and_gone_with_its_final_day_or_where_no_claim_wants_the_minutes(home):
     clinic = Clinic("alpha", 1, patients=4)
     for night in nights(date(2026, 10, 21), date(2026, 11, 1)):

@@ -159,35 +159,46 @@ def test_a_payer_that_nobody_knows_is_landed_to_be_quarantined_unless_it_pays_af
     assert report.count("Coverage", "type and payer that fhir_words.csv does not know, over for a year") == 1
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["Kaiser Permanente Senior Advantage HMO", "AARP MedicareComplete Choice", "Medicare+Choice plan", "UHC Dual Complete", "Blue MAPD", "Molina C-SNP"],
-)  # fmt: skip
-def test_a_plan_of_part_c_is_one_by_the_names_that_such_plans_have(tmp_path, name):
-    house, _ = run(tmp_path, [coverage("ma", "p1", kind={"text": name}, payor=[{"display": name}])])
-    assert [row["coverage_type"] for row in landed(house, "coverages")] == ["medicare_advantage"]
+def kinds(folder, *plans):
+    """What is landed of each plan, (type, payer), of a patient of its own."""
+    house, _ = run(folder, [one for number, (kind, payer) in enumerate(plans) for one in
+                            (patient(f"of{number}"), coverage(f"c{number}", f"of{number}", kind=kind, payor=[{"display": payer}]))])  # fmt: skip
+    found: dict[tuple[str, str], set[str]] = {(str(kind), payer): set() for kind, payer in plans}
+    for row in landed(house, "coverages"):
+        kind, payer = plans[int(row["patient_id"].removeprefix("of"))]
+        found[str(kind), payer].add(row["coverage_type"])
+    return found
 
 
-@pytest.mark.parametrize(
-    ("kind", "payer"),
-    [(concept(text="Medicare"), "Kaiser Foundation Health Plan"), (concept(text="Medicare"), "Molina Healthcare"),
-     (concept(text="Medicare"), "WellCare Health Plans"), (concept(text="Medicare"), "Devoted Health"), (concept(text="Medicare"), "Clover Health"),
-     (concept(text="Medicare"), "Alignment Health Plan"), (concept(text="Medicare"), "HealthSpring"), (concept(SOPT, "1"), "SCAN Health Plan"),
-     (concept(ACT, "HMO"), "Medicare - Local Plan"), (concept(ACT, "PPO"), "Medicare"), (concept(ACT, "POS"), "Medicare"),
-     (concept(SOPT, "123"), "CMS")],
-)  # fmt: skip
-def test_medicare_through_a_private_insurer_is_a_plan_of_part_c(tmp_path, kind, payer):
-    house, _ = run(tmp_path, [coverage("ma", "p1", kind=kind, payor=[{"display": payer}])])
-    assert [row["coverage_type"] for row in landed(house, "coverages")] == ["medicare_advantage"]
+PART_C = ["Kaiser Permanente Senior Advantage HMO", "AARP MedicareComplete Choice", "Medicare+Choice plan", "UHC Dual Complete", "Blue MAPD", "Molina C-SNP"]
 
 
-@pytest.mark.parametrize(
-    "payer", ["Railroad Medicare", "Palmetto GBA", "NGS Medicare", "First Coast Service Options", "Noridian JE Part B", "CMS"]
-)
-def test_medicare_through_its_own_contractor_is_original_medicare(tmp_path, payer):
-    house, _ = run(tmp_path, [coverage("ab", "p1", kind=concept(text="Medicare"), payor=[{"display": payer}])])
-    assert "medicare_advantage" not in {row["coverage_type"] for row in landed(house, "coverages")}
-    assert "medicare_part_b" in {row["coverage_type"] for row in landed(house, "coverages")}
+def test_a_plan_of_part_c_is_one_by_the_names_that_such_plans_have(tmp_path):
+    found = kinds(tmp_path, *((concept(text=name), name) for name in PART_C))
+    assert found == dict.fromkeys(found, {"medicare_advantage"}) and len(found) == len(PART_C)
+
+
+THROUGH_AN_INSURER = [
+    (concept(text="Medicare"), "Kaiser Foundation Health Plan"), (concept(text="Medicare"), "Molina Healthcare"),
+    (concept(text="Medicare"), "WellCare Health Plans"), (concept(text="Medicare"), "Devoted Health"), (concept(text="Medicare"), "Clover Health"),
+    (concept(text="Medicare"), "Alignment Health Plan"), (concept(text="Medicare"), "HealthSpring"), (concept(SOPT, "1"), "SCAN Health Plan"),
+    (concept(ACT, "HMO"), "Medicare - Local Plan"), (concept(ACT, "PPO"), "Medicare"), (concept(ACT, "POS"), "Medicare"), (concept(SOPT, "123"), "CMS"),
+]  # fmt: skip
+
+
+def test_medicare_through_a_private_insurer_is_a_plan_of_part_c(tmp_path):
+    found = kinds(tmp_path, *THROUGH_AN_INSURER)
+    assert found == dict.fromkeys(found, {"medicare_advantage"}) and len(found) == len(THROUGH_AN_INSURER)
+
+
+CONTRACTORS = ["Railroad Medicare", "Palmetto GBA", "NGS Medicare", "First Coast Service Options", "Noridian JE Part B", "CMS"]
+
+
+def test_medicare_through_its_own_contractor_is_original_medicare(tmp_path):
+    found = kinds(tmp_path, *((concept(text="Medicare"), payer) for payer in CONTRACTORS))
+    assert len(found) == len(CONTRACTORS)
+    for payer, types in found.items():
+        assert "medicare_advantage" not in types and "medicare_part_b" in types, payer
 
 
 def test_the_hospice_benefit_of_medicare_is_no_part_b_and_waits(tmp_path):
@@ -971,28 +982,29 @@ def test_a_line_that_is_no_json_lands_nothing_and_is_not_quoted(tmp_path):
     assert list(house.landing.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "line"),
-    [
-        # what a server or a proxy says instead of a file, the end of a line whose beginning was lost, one resource on many lines
-        ("Coverage.001.ndjson", "<html>\n<head><title>502 Bad Gateway</title></head>\n</html>\n", 1),
-        ("Coverage.001.ndjson", '"period":{"start":"2026-01-01"}}\n{"resourceType":"Coverage","id":"c"}\n', 1),
-        ("Patient.001.ndjson", '\n{\n "resourceType": "Patient",\n "id": "Secret"\n}\n', 2),
-        ("Patient.001.ndjson", '[{"resourceType":"Patient","id":"Secret"}]\n', 1),
-        ("Patient.001.ndjson", '{"resourceType":"Patient","id":"a"}\n[1,2]\n', 2),
-        ("Patient.001.ndjson", '{"resourceType":"Patient","id":"a"}\n\n{"resourceType":"Patient","id":"Secret\\ud800"}\n', 3),
-    ],
-)
-def test_a_line_that_is_no_resource_lands_nothing_wherever_it_stands(tmp_path, name, text, line):
+NO_RESOURCES = [
+    # what a server or a proxy says instead of a file, the end of a line whose beginning was lost, one resource on many lines
+    ("Coverage.001.ndjson", "<html>\n<head><title>502 Bad Gateway</title></head>\n</html>\n", 1),
+    ("Coverage.001.ndjson", '"period":{"start":"2026-01-01"}}\n{"resourceType":"Coverage","id":"c"}\n', 1),
+    ("Patient.001.ndjson", '\n{\n "resourceType": "Patient",\n "id": "Secret"\n}\n', 2),
+    ("Patient.001.ndjson", '[{"resourceType":"Patient","id":"Secret"}]\n', 1),
+    ("Patient.001.ndjson", '{"resourceType":"Patient","id":"a"}\n[1,2]\n', 2),
+    ("Patient.001.ndjson", '{"resourceType":"Patient","id":"a"}\n\n{"resourceType":"Patient","id":"Secret\\ud800"}\n', 3),
+]
+
+
+def test_a_line_that_is_no_resource_lands_nothing_wherever_it_stands(tmp_path):
     bulk = write_export(tmp_path / "bulk", [*BASE, coverage("c1", "p1")])
     (bulk / "Observation.ndjson").write_text("\n")  # an empty file says nothing, and does no harm
     house = home(tmp_path)
     import_fhir(bulk, house, night=NIGHT)
-    (bulk / name).write_text(text)
-    with pytest.raises(HouseError, match=rf"{name}, line {line}: is no JSON") as caught:
-        import_fhir(bulk, house, night=date(2026, 11, 4))
-    assert "Secret" not in str(caught.value)
-    assert not (house.landing / "clinic" / "2026-11-04").exists()
+    for name, text, line in NO_RESOURCES:
+        (bulk / name).write_text(text)
+        with pytest.raises(HouseError, match=rf"{name}, line {line}: is no JSON") as caught:
+            import_fhir(bulk, house, night=date(2026, 11, 4))
+        (bulk / name).unlink()
+        assert "Secret" not in str(caught.value)
+        assert not (house.landing / "clinic" / "2026-11-04").exists()
 
 
 def test_the_same_import_writes_nothing_and_another_is_refused_until_it_replaces(tmp_path):

@@ -47,7 +47,7 @@ def test_no_claim_of_the_demo_has_what_an_auditor_would_object_to(demo):
 
 
 def test_planted_duplicates_orphans_and_units_above_the_cap_are_found_and_stop_their_practice(demo, tmp_path):
-    house = House(copy(demo[0], tmp_path / "home", landed=False))
+    house = House(copy(demo[0], tmp_path / "home", without=["landing"]))
     plant_bad_claims(house.closes / "hudson" / "2026-09" / "v1")
     found, failed = audit(house)
     assert found == {
@@ -60,6 +60,7 @@ def test_planted_duplicates_orphans_and_units_above_the_cap_are_found_and_stop_t
     assert stopping and all(finding.stops("hudson") and not finding.stops("prairie") for finding in stopping)
 
 
+@pytest.mark.long
 def test_one_beneficiary_at_two_practices_of_a_tax_id_is_claimed_once(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home")
     content = yaml.safe_load((home / "practices.yaml").read_text())

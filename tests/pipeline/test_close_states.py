@@ -140,7 +140,7 @@ def test_a_waiver_needs_an_approver_and_no_proposal_takes_one(demo):
 
 @pytest.mark.long
 def test_what_became_claimable_after_its_months_close_is_on_the_work_list_until_a_further_close_sends_it(next_night, tmp_path):
-    home = copy(next_night, tmp_path / "home", landed=False)
+    home = copy(next_night, tmp_path / "home", without=["landing"])
     months = "select practice_id, patient_id, month, allowed_amount from patient_month_decisions where decision = 'claimable'"
     claimable = {(r["practice_id"], f"{r['month']:%Y-%m}", r["patient_id"]): r["allowed_amount"] for r in rows(home, months)}
     closed = {(p.parents[2].name, p.parents[1].name) for p in home.glob("closes/*/*/v*/manifest.json")}
@@ -312,7 +312,7 @@ def test_a_diff_names_the_final_day_where_it_released_what_was_held_whatever_els
 
 @pytest.mark.long
 def test_a_diff_leaves_out_practices_that_lack_a_version_that_others_have(demo, tmp_path):
-    home = copy(demo[0], tmp_path / "home", landed=False)
+    home = copy(demo[0], tmp_path / "home", without=["landing"])
     shutil.rmtree(home / "closes" / "bayview" / "2026-09" / "v2")
     ran = ccm("diff", "--month", "2026-09", "--from", "v1", "--to", "v2", "--json", home=home)
     assert ran.code == 0, ran.err

@@ -14,14 +14,14 @@ from orchestration.gate.gate import rule_on_all
 from orchestration.house import House
 from orchestration.practices import load_practices
 from orchestration.transform import configuration
-from tests.pipeline.homes import copy
+from tests.pipeline.homes import DATABASES, copy
 
 pytestmark = pytest.mark.xdist_group("close_states")
 
 
 @pytest.fixture
 def house(demo, tmp_path):
-    return House(copy(demo[0], tmp_path / "home", landed=False))
+    return House(copy(demo[0], tmp_path / "home", without=["landing", *DATABASES]))
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_packet_that_is_gone_with_all_that_its_practice_closed_is_missed_until
     assert written(house) == whole and configuration.packets_lost(house) == []
 
 
-@pytest.mark.parametrize("spoil", ["lines", "record", "code"])
+@pytest.mark.parametrize("spoil", ["lines", pytest.param("record", marks=pytest.mark.long), "code"])
 def test_a_record_that_does_not_fit_its_file_is_none(house, read, spoil):
     whole = written(house)
     file, record = house.lake / "configuration" / "claim_lines.parquet", house.state / "claim_lines.json"
@@ -108,7 +108,7 @@ def test_a_record_that_does_not_fit_its_file_is_none(house, read, spoil):
     assert written(house) == whole and sorted(read) == packets(house)
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "approval.json"])
+@pytest.mark.parametrize("name", ["manifest.json", pytest.param("approval.json", marks=pytest.mark.long)])
 def test_a_damaged_packet_stops_nobodys_night_and_keeps_what_was_claimed(house, read, name):
     whole = written(house)
     closes = (house.lake / "configuration" / "closes.parquet").read_bytes()
@@ -136,7 +136,7 @@ def lines_of(house):
     return {f"{row['practice_id']}/{row['month']:%Y-%m}/v{row['close_version']}" for row in rows}
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "approval.json", "claims.csv", "claim_subjects.parquet"])
+@pytest.mark.parametrize("name", ["claims.csv", *(pytest.param(name, marks=pytest.mark.long) for name in ("manifest.json", "approval.json", "claim_subjects.parquet"))])
 def test_a_damaged_packet_of_which_nothing_is_known_is_lost_and_stops_nobody_else(house, read, name):
     whole, lines = written(house), lines_of(house)
     packet = next(one for one in packets(house) if one in lines and one.startswith("hudson/"))

@@ -82,6 +82,7 @@ def test_every_column_of_every_model_of_the_demo_has_its_origins_and_they_exist(
     assert {key: {c: [tuple(o) for o in os] for c, os in of.items()} for key, of in again.items()} == found
 
 
+@pytest.mark.long
 def test_origins_read_off_a_night_that_recomputes_what_it_touches_are_those_of_a_whole_one(
     demo, next_night, monkeypatch, tmp_path, caplog
 ):

@@ -20,7 +20,7 @@ from orchestration.operate.doctor import examine
 from orchestration.practices import load_practices
 from orchestration.transform.configuration import write_configuration
 from orchestration.transform.office import dismissals_in_force, dismissals_path, held_rows
-from tests.pipeline.homes import ccm, copy
+from tests.pipeline.homes import DATABASES, ccm, copy
 
 pytestmark = pytest.mark.xdist_group("close_states")
 
@@ -30,7 +30,13 @@ AT_FAULT = "hudson"
 
 @pytest.fixture
 def house(demo, tmp_path) -> House:
-    return House(copy(demo[0], tmp_path / "home", landed=False))
+    return House(copy(demo[0], tmp_path / "home", without=["landing", *DATABASES]))
+
+
+@pytest.fixture
+def published(demo, tmp_path) -> House:
+    """With its marts."""
+    return House(copy(demo[0], tmp_path / "home", without=["landing", "warehouse.duckdb"]))
 
 
 def said(house: House, question: str) -> list[tuple[str, str]]:
@@ -65,7 +71,11 @@ def test_a_packet_without_its_line_that_cannot_be_read_is_named(house):
         transitions.record_closes(house, AT_FAULT)
 
 
-@pytest.mark.parametrize("damage", [b"\xff\xfe\x00", b"patient_id,month\nP,x\n", None], ids=["bytes", "columns", "gone"])
+@pytest.mark.parametrize(
+    "damage",
+    [pytest.param(b"\xff\xfe\x00", marks=pytest.mark.long), b"patient_id,month\nP,x\n", pytest.param(None, marks=pytest.mark.long)],
+    ids=["bytes", "columns", "gone"],
+)
 def test_of_a_damaged_held_csv_what_was_read_before_stands(house, damage):
     name = write_configuration(house, load_practices(house.practices_yaml))
     held = held_rows(house)
@@ -77,42 +87,42 @@ def test_of_a_damaged_held_csv_what_was_read_before_stands(house, damage):
     assert [state for state, _ in said(house, "closes")] == ["bad"]
 
 
-def test_a_dismissal_that_cannot_be_read_puts_nothing_off_and_the_next_one_names_its_line(house):
-    path = dismissals_path(house)
+def test_a_dismissal_that_cannot_be_read_puts_nothing_off_and_the_next_one_names_its_line(published):
+    path = dismissals_path(published)
     path.parent.mkdir(exist_ok=True)
     one = {"practice_id": AT_FAULT, "item_id": "x", "fact_fingerprint": "f", "until": "2026-12-01"}
     path.write_bytes(json.dumps(one).encode() + b"\n\xff\xfe\n" + json.dumps(one | {"item_id": "y", "until": 7}).encode() + b"\n")
-    assert [row["item_id"] for row in dismissals_in_force(house)] == ["x"]
-    write_configuration(house, load_practices(house.practices_yaml))
-    assert said(house, "records") == [
+    assert [row["item_id"] for row in dismissals_in_force(published)] == ["x"]
+    write_configuration(published, load_practices(published.practices_yaml))
+    assert said(published, "records") == [
         ("warning", "cannot be read: worklists/dismissals.jsonl line 2, worklists/dismissals.jsonl line 3")
     ]
-    item = pq.read_table(house.lake / "configuration" / "dismissals.parquet").to_pylist()
+    item = pq.read_table(published.lake / "configuration" / "dismissals.parquet").to_pylist()
     assert [row["item_id"] for row in item] == ["x"]
-    shown = json.loads(ccm("worklist", "--practice", AT_FAULT, "--json", home=house.root).out)
-    ran = ccm("worklist", "dismiss", shown[0]["item_id"], "--until", "2027-01-01", "--why", "waits", home=house.root)
+    shown = json.loads(ccm("worklist", "--practice", AT_FAULT, "--json", home=published.root).out)
+    ran = ccm("worklist", "dismiss", shown[0]["item_id"], "--until", "2027-01-01", "--why", "waits", home=published.root)
     assert ran.code == 1 and "dismissals.jsonl, line 2: is no record of a dismissal" in ran.err.replace("\n", " "), ran.err
 
 
-def test_a_night_says_which_packets_keep_their_practice_from_closing(house):
-    practices = load_practices(house.practices_yaml)
-    write_configuration(house, practices)
-    assert _night_summary(house, practices, None)["packets_lost"] == []
+def test_a_night_says_which_packets_keep_their_practice_from_closing(published):
+    practices = load_practices(published.practices_yaml)
+    write_configuration(published, practices)
+    assert _night_summary(published, practices, None)["packets_lost"] == []
     for lost in ("hudson/2026-09/v1", "prairie"):
-        shutil.rmtree(house.closes / lost)
-    write_configuration(house, practices)
+        shutil.rmtree(published.closes / lost)
+    write_configuration(published, practices)
     practices.pop("prairie")  # one that left, and what it had closed with it
-    assert _night_summary(house, practices, None)["packets_lost"] == ["hudson/2026-09/v1"]
+    assert _night_summary(published, practices, None)["packets_lost"] == ["hudson/2026-09/v1"]
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "claims.csv", "held.csv"])
-def test_a_damaged_packet_keeps_nobody_else_from_a_report(house, name):
-    shutil.rmtree(house.reports)
-    whole = {(one.practice_id, one.month, one.close_version) for one in write_reports(house)}
-    shutil.rmtree(house.reports)
-    packet = next(Path(house.closes).glob(f"{AT_FAULT}/2026-09/v1"))
+@pytest.mark.parametrize("name", ["manifest.json", *(pytest.param(name, marks=pytest.mark.long) for name in ("claims.csv", "held.csv"))])
+def test_a_damaged_packet_keeps_nobody_else_from_a_report(published, name):
+    shutil.rmtree(published.reports)
+    whole = {(one.practice_id, one.month, one.close_version) for one in write_reports(published)}
+    shutil.rmtree(published.reports)
+    packet = next(Path(published.closes).glob(f"{AT_FAULT}/2026-09/v1"))
     (packet / name).write_bytes(b"\xff\xfe,\n\xff")
-    assert {(one.practice_id, one.month, one.close_version) for one in write_reports(house)} == whole - {
+    assert {(one.practice_id, one.month, one.close_version) for one in write_reports(published)} == whole - {
         (AT_FAULT, date(2026, 9, 1), 1)
     }
 
@@ -120,17 +130,17 @@ def test_a_damaged_packet_keeps_nobody_else_from_a_report(house, name):
 @pytest.mark.parametrize(
     "name", ["inputs.zip", *(pytest.param(name, marks=pytest.mark.long) for name in ("claims.csv", "decisions.parquet"))]
 )
-def test_whoever_asks_about_a_damaged_packet_is_told_which_one_and_about_others_is_answered(house, name):
+def test_whoever_asks_about_a_damaged_packet_is_told_which_one_and_about_others_is_answered(published, name):
     lines = {}
     for practice in (AT_FAULT, "prairie"):
-        with (house.closes / practice / "2026-09" / "v1" / "claims.csv").open(newline="") as handle:
+        with (published.closes / practice / "2026-09" / "v1" / "claims.csv").open(newline="") as handle:
             lines[practice] = next(csv.DictReader(handle))
-    (house.closes / AT_FAULT / "2026-09" / "v1" / name).write_bytes(b"\xff\xfe,\n\xff")
+    (published.closes / AT_FAULT / "2026-09" / "v1" / name).write_bytes(b"\xff\xfe,\n\xff")
     asked = {practice: ("why", line["line_id"]) for practice, line in lines.items()}
     told = ("explain", "--practice", AT_FAULT, "--patient", lines[AT_FAULT]["patient_id"], "--month", "2026-09")
-    assert ccm(*asked["prairie"], home=house.root).code == 0
+    assert ccm(*asked["prairie"], home=published.root).code == 0
     for command in (asked[AT_FAULT], told):
-        ran = ccm(*command, home=house.root)
+        ran = ccm(*command, home=published.root)
         said = "".join(ran.err.split())
         assert ran.code == 1 and "hudson/2026-09/v1:cannotberead;restorethispacketfromthebackup" in said, ran.err
-    assert ccm(*told, "--live", home=house.root).code == 0
+    assert ccm(*told, "--live", home=published.root).code == 0

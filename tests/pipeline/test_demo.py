@@ -211,6 +211,7 @@ def test_a_night_with_nothing_new_changes_nothing(next_night):
     assert sorted((next_night / "lake" / "batches").iterdir()) == batches
 
 
+@pytest.mark.long
 def test_the_refused_practice_closes_a_night_later_and_the_same_inputs_give_the_same_bytes(next_night, tmp_path):
     results = []
     for approver in ("Ann Lee", "Bo Cruz"):
@@ -238,6 +239,7 @@ def test_what_was_documented_after_a_close_goes_out_as_the_next_version(demo):
             assert supplement and not supplement & {line["patient_id"] for line in csv.DictReader(handle)}
 
 
+@pytest.mark.long
 def test_a_waiver_releases_what_is_held_as_a_supplement_and_is_recorded(demo, tmp_path):
     home = copy(demo[0], tmp_path / "home")
     ran = ccm(

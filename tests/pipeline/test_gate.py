@@ -125,7 +125,7 @@ def breaking_sql(node):
 
 @pytest.fixture(scope="module")
 def home(demo, tmp_path_factory):
-    house = House(copy(demo[0], tmp_path_factory.mktemp("gate") / "home", landed=False))
+    house = House(copy(demo[0], tmp_path_factory.mktemp("gate") / "home", without=["landing"]))
     (verdict,) = [verdicts.load(house, "dbt")]
     # Give every mart a row of the practice at fault.
     with duckdb.connect(str(house.warehouse)) as con:
@@ -310,7 +310,7 @@ def test_a_failed_check_that_names_nobody_stops_everybody(home):
 
 def test_without_a_verdict_on_the_present_data_nothing_leaves_the_house(home, tmp_path):
     house, _ = home
-    other = House(copy(house.root, tmp_path / "home"))
+    other = House(copy(house.root, tmp_path / "home", without=["landing"]))
     before = sorted(path for path in other.closes.rglob("*"))
     for verdict in (other.state / "verdicts").glob("*.json"):
         verdict.unlink()
@@ -321,8 +321,7 @@ def test_without_a_verdict_on_the_present_data_nothing_leaves_the_house(home, tm
 
 def test_a_home_without_its_warehouse_is_told_to_run_a_night_whatever_was_judged_before(home, tmp_path):
     house, inputs = home
-    restored = House(copy(house.root, tmp_path / "home"))  # as `ccm restore` gives it: the verdicts, but no warehouse
-    restored.warehouse.unlink()
+    restored = House(copy(house.root, tmp_path / "home", without=["landing", "warehouse.duckdb", "warehouse.duckdb.wal"]))  # as `ccm restore` gives it
     practice = load_practices(house.practices_yaml)[INNOCENT]
     for month in (OCTOBER, date(2026, 11, 1)):
         (refusal,) = rule_on(restored, practice, month, inputs).refusals

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("models")
 
 @pytest.fixture(scope="module")
 def house(demo, tmp_path_factory):
-    return House(copy(demo[0], tmp_path_factory.mktemp("models") / "home", landed=False))
+    return House(copy(demo[0], tmp_path_factory.mktemp("models") / "home", without=["landing"]))
 
 
 def test_every_dbt_unit_test_passes(house):

@@ -30,7 +30,7 @@ def _node(unique_id: str, sql: str | None = None) -> Any:
     )
 
 
-@pytest.mark.parametrize("night", ["", standing.SETS])
+@pytest.mark.parametrize("night", ["", pytest.param(standing.SETS, marks=pytest.mark.long)])
 def test_what_is_kept_of_the_nights_of_the_demo_is_what_dbt_compiles(next_night: Path, tmp_path: Path, night: str) -> None:
     house = House(copy(next_night, tmp_path / "home")).prepare()
     kept = json.loads(Rendered(dbt.PARSED, house, dbt.state_of_project(), night, "duckdb", ()).path.read_text(encoding="utf-8"))

@@ -184,6 +184,7 @@ def built(whole: Path, tmp_path: Path) -> House:
     return House(copy(whole, tmp_path / "home")).prepare()
 
 
+@pytest.mark.long
 def test_the_next_night_decided_again_a_part_of_the_patient_months_and_a_whole_build_changes_no_row(stood: House) -> None:
     last = standing.last(stood)
     assert last is not None and not last.is_whole and 0 < last.patient_months < last.of_patient_months
