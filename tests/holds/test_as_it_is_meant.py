@@ -32,13 +32,13 @@ def decided(tmp_path_factory):
         if row["patient_id"] in (clinic.id(4), clinic.id(5), clinic.id(6))
     ]
     write(home, "alpha", date(2026, 10, 16), "services", [
-        service(clinic, 1, "g0181"), service(clinic, 2, " 99490 ", billed_by="other_practice"), service(clinic, 3, "99214 "),
-        *new_patient, service(clinic, 4, "WITHDRAWN", "2026-03-01"), service(clinic, 5, "withdrawn ", "2026-03-01"),
+        service(clinic, 1, "g0181\t"), service(clinic, 2, "\u200b 99490 ", billed_by="other_practice"), service(clinic, 3, "99214\u00a0\r"),
+        *new_patient, service(clinic, 4, "WITHDRAWN", "2026-03-01"), service(clinic, 5, "withdrawn \t", "2026-03-01"),
         service(clinic, 6, "36415", "2026-03-01"),
     ])  # fmt: skip
     for night in nights(date(2026, 10, 1), date(2026, 10, 31)):
         if log := clinic.log(night):
-            blank = [{**entry, "note_id": "  "} if entry["patient_id"] == clinic.id(7) else entry for entry in log]
+            blank = [{**entry, "note_id": " \t\u200b"} if entry["patient_id"] == clinic.id(7) else entry for entry in log]
             write(home, "alpha", night, "time_entries", blank)
     with build(home, ("patient_month_decisions", "int_files__logged")) as con:
         found = rows(con, "select patient_id, reason from marts.patient_month_decisions where month = date '2026-10-01'")

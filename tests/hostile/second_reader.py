@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.second_opinion.calendars import instant
-from tests.second_opinion.landing import COLUMNS, KEY, UPSERTED, WITHOUT_KEY
+from tests.second_opinion.landing import COLUMNS, KEY, UPSERTED, WITHOUT_KEY, without_blanks
 
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIME = re.compile(
@@ -246,7 +246,7 @@ def _stored(values: dict[str, Any]) -> tuple[Any, ...]:
     stored: list[Any] = []
     for name, value in values.items():
         if name == "note_text":
-            note = value if value is not None and value.strip() else None
+            note = value if value is not None and without_blanks(value) else None
             stored += [len(note), hashlib.sha256(note.encode()).hexdigest()] if note is not None else [None, None]
         else:
             stored.append(value)

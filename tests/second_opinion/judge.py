@@ -27,7 +27,7 @@ from .calendars import (
     next_month,
     one_year_after,
 )
-from .landing import Landing, Row
+from .landing import UNSEEN, Landing, Row, without_blanks
 from .office import Office, Verdict
 from .prices import Reference, to_cents
 
@@ -102,7 +102,7 @@ class Entry:
 
 
 def is_documented(row: Row) -> bool:
-    return bool((row["note_id"] or "").strip(" ")) or bool((row["note_text"] or "").strip())
+    return bool(without_blanks(row["note_id"] or "")) or bool(without_blanks(row["note_text"] or ""))
 
 
 def read_entry(row: Row, zone: str) -> Entry:
@@ -407,7 +407,7 @@ class Judge:
             return "other_program"
         if self.credential(row["member_id"]) not in rules.TIME_COUNTS:
             return "nonclinical_staff"
-        if " ".join(re.split(r"[\s_-]+", row["activity"].lower())).strip() in rules.NON_COUNTABLE_ACTIVITIES:
+        if " ".join(re.split(rf"[\s{UNSEEN}_-]+", row["activity"].lower())).strip() in rules.NON_COUNTABLE_ACTIVITIES:
             return "non_countable_activity"
         if row["face_to_face"]:
             return "face_to_face"
@@ -799,7 +799,7 @@ class Judge:
     def _cloned_notes(self) -> set[PatientMonth]:
         entries_with: dict[tuple[date, str], list[str]] = defaultdict(list)  # month and note -> patient of each entry
         for entry, month in self._credited_entries():
-            if (entry.note_text or "").strip():
+            if without_blanks(entry.note_text or ""):
                 note = sha256(entry.note_text.encode()).hexdigest()
                 entries_with[month, note].append(entry.patient_id)
         return {

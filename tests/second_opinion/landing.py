@@ -16,6 +16,8 @@ from .calendars import instant
 
 Row = dict[str, Any]
 
+UNSEEN = "\u180e\u200b\u200c\u200d\u2060\ufeff"  # without a width: blanks, too
+
 # column -> kind: text, date, time, flag, number, or a vocabulary; `*` first: required
 CONTRACTS: dict[str, str] = {
     "patients": """patient_id=*text first_name=*text last_name=*text middle_name=text birth_date=*date sex=*F|M|U
@@ -53,6 +55,10 @@ UPSERTED = {"appointments", "services", "time_entries"}
 KEY = {table: next(iter(columns)) for table, columns in COLUMNS.items()}
 WITHOUT_KEY = {"coverages"}
 FORMS = (".csv", ".csv.gz", ".parquet")
+
+
+def without_blanks(text: str) -> str:
+    return re.sub(rf"^[\s{UNSEEN}]+|[\s{UNSEEN}]+$", "", text)
 
 
 @dataclass
@@ -184,7 +190,7 @@ class Landing:
         self.appointments, self.appointment_versions = self._upserted("appointments")
         self.services, _ = self._upserted("services")
         for service in self.services.values():
-            service["procedure_code"] = service["procedure_code"].strip(" ").upper()
+            service["procedure_code"] = without_blanks(service["procedure_code"]).upper()
         self.time_entries, self.time_entry_versions = self._upserted("time_entries")
 
     def _patients(self) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import rules
+from .landing import without_blanks
 
 CENT = Decimal("0.01")
 
@@ -42,7 +43,7 @@ class Reference:
 
     def chronic_groups(self, icd10_code: str) -> set[str]:
         """The chronic condition groups of one code (A1.6)."""
-        code = icd10_code.strip().replace(".", "").upper()
+        code = without_blanks(icd10_code).replace(".", "").upper()
         if code not in self._groups_of_code:
             named = {group for group, prefix in self.prefixes if code.startswith(prefix)}
             if not named and code in self.ccir_chronic:
@@ -52,7 +53,7 @@ class Reference:
 
     def is_category(self, icd10_code: str, day: date) -> bool:
         """Whether a code has codes below it, so that no payer takes it."""
-        return self.categories.get(icd10_code.strip().replace(".", "").upper(), "9999") <= day.isoformat()
+        return self.categories.get(without_blanks(icd10_code).replace(".", "").upper(), "9999") <= day.isoformat()
 
     @staticmethod
     def _on(rows: list[dict[str, str]], day: date) -> dict[str, str] | None:

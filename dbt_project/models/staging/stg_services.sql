@@ -12,7 +12,7 @@ select
     extract_date,
     file_id,
     line_number{% for column in columns %},
-    {% if column == 'procedure_code' %}upper(trim(procedure_code)) as procedure_code{% else %}{{ column }}{% endif %}{% endfor %},
+    {% if column == 'procedure_code' %}{{ as_code('procedure_code') }} as procedure_code{% else %}{{ column }}{% endif %}{% endfor %},
     is_current,
     is_only
 from landed_services

@@ -77,7 +77,7 @@ clocked as (
 select
     * exclude (time_zone, is_placeable, anchor, last_second, first_local, last_local),
     -- A blank is no note, as in note_text.
-    coalesce(trim(note_id), '') <> '' or note_sha256 is not null as is_documented,
+    {{ says_something('note_id') }} or note_sha256 is not null as is_documented,
     start_at is not null and end_at is not null as has_clock_times,
     cast(first_local as date) as local_day,
     cast(coalesce(last_local, first_local) as date) as last_local_day,

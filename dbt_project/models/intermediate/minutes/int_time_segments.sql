@@ -10,8 +10,7 @@
 with activities as (
     select
         activity as spelling,
-        -- Tabs, line ends and the blank of word processors are blanks, too.
-        trim(regexp_replace(translate(lower(activity), chr(9) || chr(10) || chr(13) || chr(160), '    '), '[ _-]+', ' ', 'g')) as activity
+        trim(regexp_replace(lower(activity), '[{{ blank() }}_-]+', ' ', 'g')) as activity
     from (select distinct activity from {{ judged_entries() }})
 ),
 
