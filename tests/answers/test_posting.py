@@ -368,6 +368,37 @@ def test_a_claim_of_which_a_line_was_processed_was_not_turned_back_unprocessed(o
     assert not why["is_rejection"] and "new claim" not in why["fix"]
 
 
+@pytest.mark.parametrize("gives_ids_back", [True, False])
+def test_what_is_remarked_of_a_line_is_said_of_no_other_and_what_is_remarked_of_a_claim_of_all(office, gives_ids_back):
+    ids = (f"{A}01", f"{A}02") if gives_ids_back else (None, None)
+    lines = ((ids[0], "99490", "95", "0", (("CO", "16", "95"),), ("N290",)), (ids[1], "99439", "75", "0", (("CO", "16", "75"),), ("M76",)))
+    office.deliver(file("835", remittance(Pay(A, "170", "0", lines, remark="MA01"))))
+    first, second = office.see(f"select * from claim_denials where claim_id = '{A}' order by line_id")
+    assert (first["remark_codes"], second["remark_codes"]) == (["MA01", "N290"], ["M76", "MA01"])
+    assert first["fix"] != second["fix"]
+    lines = office.see(f"select remark_codes from claim_line_payments where claim_id = '{A}' order by line_id")
+    assert [row["remark_codes"] for row in lines] == [["MA01", "N290"], ["M76", "MA01"]]
+    assert office.claim(A)["remark_codes"] == ["M76", "MA01", "N290"]
+
+
+def test_a_claim_that_was_split_has_the_remarks_of_all_its_decisions(office):
+    halves = [
+        Pay(A, charge, "0", ((f"{A}0{n}", code, charge, "0", (("CO", "97", charge),), (remark,)),), number=str(n), remark="MA01")
+        for n, code, charge, remark in ((1, "99490", "95", "N115"), (2, "99439", "75", "M15"))
+    ]
+    office.deliver(file("835", remittance(*halves)))
+    assert office.claim(A)["remark_codes"] == ["M15", "MA01", "N115"]
+
+
+def test_two_adjustments_of_the_provider_of_one_amount_without_a_reason_are_two(office):
+    plb = "PLB*1512345678*20261231*:REF1*-5*:REF2*-5"
+    body = [plb if one.startswith("PLB*") else one for one in remittance(paid_in_full(A), plb=[("WO:X", "-10")])]
+    office.deliver(file("835", body))
+    assert_each_cent_is_accounted_for(office)
+    (row,) = office.see("select * from remittances")
+    assert row["status"] == "posted" and abs(row["provider_adjustment_amount"]) == Decimal("10.00")
+
+
 def test_the_denial_of_a_duplicate_stands_behind_every_other_decision(office):
     line = ((f"{A}01", "99490", "95", "0", (("CO", "45", "28.87"), ("PR", "1", "66.13")), ()),)
     office.deliver(

@@ -6,7 +6,7 @@ with reasons as (
     select
         claim_id,
         list_sort(list(distinct denial_code) filter (where kind <> 'normal')) as denial_codes,
-        any_value(remark_codes) as remark_codes,
+        list_sort(list_distinct(flatten(list(remark_codes)))) as remark_codes,
         bool_or(kind = 'unprocessable') as is_unprocessable
     from {{ ref('int_adjustments__judged') }}
     group by claim_id

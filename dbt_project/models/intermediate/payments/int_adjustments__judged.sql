@@ -39,13 +39,23 @@ adjustments as (
     where entries.entry = 'adjustment'
 ),
 
+-- What is said of a line, and what is said of its claim or of a line that nobody can name.
 remarks as (
     select
-        transaction_id,
-        claim_position,
-        list_sort(list(distinct remark_code)) as remark_codes
-    from {{ ref('stg_payment_remarks') }}
-    group by transaction_id, claim_position
+        lines.transaction_id,
+        lines.claim_position,
+        lines.line_id,
+        list_sort(list(distinct remarks.remark_code)) as remark_codes
+    from (select distinct transaction_id, claim_position, line_id from adjustments) as lines
+    inner join {{ ref('stg_payment_remarks') }} as remarks
+        on lines.transaction_id = remarks.transaction_id and lines.claim_position = remarks.claim_position
+    left join {{ ref('int_service_payments') }} as services
+        on
+            remarks.transaction_id = services.transaction_id
+            and remarks.claim_position = services.claim_position
+            and remarks.line_position = services.line_position
+    where coalesce(services.line_id, lines.line_id) = lines.line_id
+    group by lines.transaction_id, lines.claim_position, lines.line_id
 ),
 
 explained as (
@@ -66,7 +76,11 @@ explained as (
             order by rules.precedence nulls last, rules.group_code nulls last, rules.remark_code
         ) = 1 as is_first
     from adjustments
-    left join remarks on adjustments.transaction_id = remarks.transaction_id and adjustments.claim_position = remarks.claim_position
+    left join remarks
+        on
+            adjustments.transaction_id = remarks.transaction_id
+            and adjustments.claim_position = remarks.claim_position
+            and adjustments.line_id = remarks.line_id
     left join {{ ref('rule_denials') }} as rules
         on
             adjustments.reason_code = rules.reason_code

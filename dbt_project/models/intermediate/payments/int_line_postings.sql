@@ -1,5 +1,5 @@
--- What each of Medicare's postings brings to each line of the claim, in cents: the payer's line by its line id, else by its code; what the payer gave for the
--- claim as a whole is shared by charge, so that lines add up to their claim.
+-- What each of Medicare's postings brings to each line of the claim, in cents; what the payer gave for the claim as a whole, or for a line
+-- that nobody can name, is shared by charge, so that lines add up to their claim.
 with claims as (
     select *
     from {{ ref('int_claim_postings') }}
@@ -7,20 +7,8 @@ with claims as (
 ),
 
 services as (
-    select
-        postings.transaction_id,
-        postings.claim_position,
-        services.line_position,
-        coalesce(by_id.line_id, by_code.line_id) as line_id,
-        services.paid_amount,
-        services.allowed_amount
-    from claims as postings
-    inner join {{ ref('stg_service_payments') }} as services
-        on postings.transaction_id = services.transaction_id and postings.claim_position = services.claim_position
-    left join {{ ref('int_claim_lines__sent') }} as by_id
-        on postings.claim_id = by_id.claim_id and services.line_id = by_id.line_id
-    left join {{ ref('int_claim_lines__sent') }} as by_code
-        on postings.claim_id = by_code.claim_id and coalesce(services.submitted_code, services.procedure_code) = by_code.procedure_code
+    select *
+    from {{ ref('int_service_payments') }}
 ),
 
 adjustments as (

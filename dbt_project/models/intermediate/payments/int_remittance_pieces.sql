@@ -30,7 +30,8 @@ select
     adjustments.transaction_id,
     heads.check_key,
     heads.payment_key,
-    'PLB|' || adjustments.reason_code || '|' || adjustments.adjustment_amount || '|' || row_number() over (
+    -- One without a reason is a piece, too.
+    'PLB|' || coalesce(adjustments.reason_code, '') || '|' || adjustments.adjustment_amount || '|' || row_number() over (
         partition by adjustments.transaction_id, adjustments.reason_code, adjustments.adjustment_amount
         order by adjustments.position
     ) as piece,
