@@ -6,7 +6,6 @@ with closes as (
         max(close_version) as close_version,
         sum(claims) as claims,
         sum(allowed_amount) as claimed_amount,
-        max_by(held, close_version) as held_then,
         max_by(approved_at, close_version) as approved_at
     from {{ ref('stg_closes') }}
     group by practice_id, month

@@ -22,7 +22,6 @@ nights as (
     select
         now.practice_id,
         now.newest_night,
-        now.close_final_day,
         known.newest_night as known_night
     from {{ ref('stg_practices') }} as now
     inner join {{ before('stg_practices') }} as known on now.practice_id = known.practice_id
