@@ -371,7 +371,10 @@ def test_a_claim_of_which_a_line_was_processed_was_not_turned_back_unprocessed(o
 @pytest.mark.parametrize("gives_ids_back", [True, False])
 def test_what_is_remarked_of_a_line_is_said_of_no_other_and_what_is_remarked_of_a_claim_of_all(office, gives_ids_back):
     ids = (f"{A}01", f"{A}02") if gives_ids_back else (None, None)
-    lines = ((ids[0], "99490", "95", "0", (("CO", "16", "95"),), ("N290",)), (ids[1], "99439", "75", "0", (("CO", "16", "75"),), ("M76",)))
+    lines = (
+        (ids[0], "99490", "95", "0", (("CO", "16", "95"),), ("N290",)),
+        (ids[1], "99439", "75", "0", (("CO", "16", "75"),), ("M76",)),
+    )
     office.deliver(file("835", remittance(Pay(A, "170", "0", lines, remark="MA01"))))
     first, second = office.see(f"select * from claim_denials where claim_id = '{A}' order by line_id")
     assert (first["remark_codes"], second["remark_codes"]) == (["MA01", "N290"], ["M76", "MA01"])

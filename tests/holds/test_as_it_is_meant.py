@@ -62,7 +62,9 @@ def test_a_note_id_of_blanks_documents_nothing(decided):
     assert decided["blank"] == len([night for night in nights(date(2026, 10, 1), date(2026, 10, 31)) if night.weekday() in (1, 3)])
 
 
-@pytest.mark.parametrize(("code", "reason"), [("WITHDRAWN", "no_initiating_visit"), pytest.param("36415", "ok", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    ("code", "reason"), [("WITHDRAWN", "no_initiating_visit"), pytest.param("36415", "ok", marks=pytest.mark.long)]
+)
 def test_a_service_that_was_taken_back_is_none_that_apcm_can_look_back_on(tmp_path, code, reason):
     clinic = Clinic("alpha", 1, patients=1)
     configure(tmp_path, [clinic])

@@ -136,7 +136,13 @@ def lines_of(house):
     return {f"{row['practice_id']}/{row['month']:%Y-%m}/v{row['close_version']}" for row in rows}
 
 
-@pytest.mark.parametrize("name", ["claims.csv", *(pytest.param(name, marks=pytest.mark.long) for name in ("manifest.json", "approval.json", "claim_subjects.parquet"))])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "claims.csv",
+        *(pytest.param(name, marks=pytest.mark.long) for name in ("manifest.json", "approval.json", "claim_subjects.parquet")),
+    ],
+)
 def test_a_damaged_packet_of_which_nothing_is_known_is_lost_and_stops_nobody_else(house, read, name):
     whole, lines = written(house), lines_of(house)
     packet = next(one for one in packets(house) if one in lines and one.startswith("hudson/"))

@@ -115,7 +115,9 @@ def test_a_night_says_which_packets_keep_their_practice_from_closing(published):
     assert _night_summary(published, practices, None)["packets_lost"] == ["hudson/2026-09/v1"]
 
 
-@pytest.mark.parametrize("name", ["manifest.json", *(pytest.param(name, marks=pytest.mark.long) for name in ("claims.csv", "held.csv"))])
+@pytest.mark.parametrize(
+    "name", ["manifest.json", *(pytest.param(name, marks=pytest.mark.long) for name in ("claims.csv", "held.csv"))]
+)
 def test_a_damaged_packet_keeps_nobody_else_from_a_report(published, name):
     shutil.rmtree(published.reports)
     whole = {(one.practice_id, one.month, one.close_version) for one in write_reports(published)}

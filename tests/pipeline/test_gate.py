@@ -321,7 +321,9 @@ def test_without_a_verdict_on_the_present_data_nothing_leaves_the_house(home, tm
 
 def test_a_home_without_its_warehouse_is_told_to_run_a_night_whatever_was_judged_before(home, tmp_path):
     house, inputs = home
-    restored = House(copy(house.root, tmp_path / "home", without=["landing", "warehouse.duckdb", "warehouse.duckdb.wal"]))  # as `ccm restore` gives it
+    restored = House(
+        copy(house.root, tmp_path / "home", without=["landing", "warehouse.duckdb", "warehouse.duckdb.wal"])
+    )  # as `ccm restore` gives it
     practice = load_practices(house.practices_yaml)[INNOCENT]
     for month in (OCTOBER, date(2026, 11, 1)):
         (refusal,) = rule_on(restored, practice, month, inputs).refusals
