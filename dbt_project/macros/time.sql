@@ -64,6 +64,14 @@
     (({{ mask }} >> cast(day({{ day }}) - 1 as integer)) & 1) = 1
 {%- endmacro %}
 
+{#- Start of service (rules.md A2): the consent's date, or that of the earliest initiating visit if it came later; null without a consent. -#}
+{% macro service_starts_on(enrollment, visits) -%}
+    case
+        when {{ enrollment }}.consented_on is not null
+            then greatest({{ enrollment }}.consented_on, coalesce({{ visits }}.initiated_on, {{ enrollment }}.consented_on))
+    end
+{%- endmacro %}
+
 {#- A rule row is in force on a day. -#}
 {% macro in_force(rule, day) -%}
     {{ day }} between {{ rule }}.effective_from and coalesce({{ rule }}.effective_to, date '9999-12-31')

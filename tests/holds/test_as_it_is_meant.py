@@ -82,3 +82,24 @@ def test_a_service_that_was_taken_back_is_none_that_apcm_can_look_back_on(tmp_pa
     with build(tmp_path, ("patient_month_decisions",)) as con:
         (found,) = rows(con, "select reason from marts.patient_month_decisions where month = date '2026-10-01'")
     assert found["reason"] == reason
+
+
+def test_apcm_is_dated_on_no_day_before_the_start_of_service(tmp_path):
+    clinic = Clinic("alpha", 1, patients=3)
+    configure(tmp_path, [clinic])
+    clinic.land(tmp_path)
+    consented = ("2026-10-25", "2026-10-10", "2026-10-25")
+    consents = [
+        {**row, "program": "apcm", "consented_on": day} for row, day in zip(clinic.panel()["consents"], consented, strict=True)
+    ]
+    write(tmp_path, "alpha", NEWEST_NIGHT, "consents", consents)
+    advantage = [
+        {**row, "coverage_type": "medicare_advantage", "effective_date": "2026-10-21"} for row in clinic.panel()["coverages"][:2]
+    ]
+    write(tmp_path, "alpha", NEWEST_NIGHT, "coverages", [*clinic.panel()["coverages"], *advantage])
+    with build(tmp_path, ("int_decisions",)) as con:
+        found = rows(
+            con,
+            "select reason, cast(service_date as text) as day from intermediate.int_decisions where month = date '2026-10-01' order by patient_id",
+        )
+    assert [(row["reason"], row["day"]) for row in found] == [("below_threshold", None), ("ok", "2026-10-20"), ("ok", "2026-10-31")]

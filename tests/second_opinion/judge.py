@@ -673,7 +673,8 @@ class Judge:
     def _apcm(self, patient_id: str, month: date) -> list[Candidate]:
         if month < rules.APCM_SINCE:
             return []
-        days = [day for day in days_of_month(month) if self.is_service_day(patient_id, day)]
+        start = self.enrollment(patient_id, month).start_of_service or month
+        days = [day for day in days_of_month(month) if day >= start and self.is_service_day(patient_id, day)]
         if not days:
             return []
         level = "G0556"

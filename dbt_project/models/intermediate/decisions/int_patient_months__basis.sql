@@ -74,7 +74,10 @@ select
     enrollment.last_revoked_on,
     enrollment.obtained_by as consent_obtained_by,
     days.* exclude (practice_id, patient_id, month),
-    (days.alive_days & days.fee_for_service_days & ~days.facility_days) as billable_days,
+    (
+        days.alive_days & days.fee_for_service_days & ~days.facility_days
+        & {{ day_mask("coalesce(" ~ service_starts_on('enrollment', 'visits') ~ ", months.month)", 'months.month_end', 'months.month') }}
+    ) as billable_days,
     days.qmb_days <> 0 as has_qmb,
     coalesce(conditions.condition_groups, cast([] as varchar[])) as condition_groups,
     coalesce(len(conditions.condition_groups), 0) as chronic_condition_count,

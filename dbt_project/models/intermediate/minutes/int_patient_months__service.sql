@@ -6,10 +6,7 @@ select
     enrollment.month,
     enrollment.program,
     enrollment.is_consent_in_force,
-    case
-        when enrollment.consented_on is not null
-            then greatest(enrollment.consented_on, coalesce(visits.initiated_on, enrollment.consented_on))
-    end as service_starts_on,
+    {{ service_starts_on('enrollment', 'visits') }} as service_starts_on,
     days.alive_days,
     days.fee_for_service_days,
     days.facility_days
