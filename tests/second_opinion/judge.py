@@ -736,7 +736,8 @@ class Judge:
         if not any(row["established_on"] <= last_of_month(month) for row in self.of("care_plans", patient_id)):
             return "no_care_plan"
         member = self.landing.members.get(self.practitioner_of(patient_id))
-        if not member or member["credential"] not in rules.MAY_BILL or not is_npi(member["npi"]):
+        on_the_team = self.landing.is_on_the_team(self.practitioner_of(patient_id), month)
+        if not member or not on_the_team or member["credential"] not in rules.MAY_BILL or not is_npi(member["npi"]):
             return "practitioner_not_eligible"
         for row in self.of("coverages", patient_id):
             if (

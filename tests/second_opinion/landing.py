@@ -208,9 +208,19 @@ class Landing:
 
     def _members(self) -> None:
         self.members: dict[str, Row] = {}
-        for file in self.files["care_team"].values():
+        self.last_seen: dict[str, date] = {}
+        for night, file in self.files["care_team"].items():
             for row in file.rows:
                 self.members[row["member_id"]] = row
+                self.last_seen[row["member_id"]] = night
+        self.teams = [night for night, file in self.files["care_team"].items() if file.rows]
+
+    def is_on_the_team(self, member_id: str, month: date) -> bool:
+        """In a team that was in force on a day of the month, or in a later one."""
+        if member_id not in self.members:
+            return False
+        before = [night for night in self.teams if night <= month]
+        return self.last_seen[member_id] >= (max(before) if before else date.min)
 
     def panel_rows(self, table: str, patient_id: str) -> list[Row]:
         """A patient's rows: of the newest file, or for one who is gone of the newest up to their last snapshot."""

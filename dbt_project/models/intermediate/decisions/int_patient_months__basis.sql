@@ -89,7 +89,8 @@ select
     care_plans.established_on as first_care_plan_on,
     assessments.patient_id is not null as has_complex_mdm,
     months.is_on_panel or presence.patient_id is not null as is_on_panel,
-    members.member_id is not null as has_practitioner,
+    -- In a snapshot of the care team that was in force on a day of the month, or in a later one.
+    members.member_id is not null and coalesce(members.gone_on > months.month, true) as has_practitioner,
     members.npi as practitioner_npi,
     coalesce(members.has_valid_npi, false) as has_valid_npi,
     coalesce(credentials.may_bill, false) as may_bill,
