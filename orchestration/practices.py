@@ -22,6 +22,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -95,8 +96,32 @@ def _visible(value: str) -> str:
 Text = Annotated[str, BeforeValidator(_quoted), AfterValidator(_visible)]
 
 
+# Of a frozen configuration: what was taken when its packet was made is taken, whatever has been judged since.
+FROZEN = {"frozen": True}
+
+
 def _digits(length: int) -> Any:
     return Annotated[str, BeforeValidator(_quoted), Field(pattern=rf"^[0-9]{{{length}}}$")]
+
+
+def _number(length: int) -> Any:
+    """Digits that are the number of something."""
+
+    def meant(value: str, info: ValidationInfo) -> str:
+        if not info.context and not value.strip("0"):
+            raise ValueError("is all zeros; write the real one")
+        return value
+
+    return Annotated[_digits(length), AfterValidator(meant)]
+
+
+# CMS place of service code set.
+_PLACES = """01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 31 32 33 34 41 42 49 50 51 52
+    53 54 55 56 57 58 60 61 62 65 66 71 72 81 99"""
+PLACES_OF_SERVICE = frozenset(_PLACES.split())
+
+# In upper case.
+is_post_box = re.compile(r"(P\.? ?O\.? ?BOX|POST OFFICE BOX|LOCK ?BOX)\b").search
 
 
 def is_valid_npi(npi: str) -> bool:
@@ -130,7 +155,14 @@ class Address(_Strict):
     line1: Text
     city: Text
     state: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z]{2}$")]
-    postal_code: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9]{9}$")]
+    postal_code: _number(9)  # type: ignore[valid-type]
+
+    @field_validator("line1")
+    @classmethod
+    def _street(cls, line1: str, info: ValidationInfo) -> str:
+        if not info.context and is_post_box(" ".join(line1.upper().split())):
+            raise ValueError("must be a street, no post box: claims name the place where the practice is")
+        return line1
 
 
 # X12's basic set less the claim file's delimiters; of spaces only single ones between the rest, since the file keeps no others.
@@ -286,10 +318,10 @@ class Practice(_Strict):
     practice_id: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     name: Text
     npi: _digits(10)  # type: ignore[valid-type]
-    tax_id: _digits(9)  # type: ignore[valid-type]
+    tax_id: _number(9)  # type: ignore[valid-type]
     taxonomy_code: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9A-Z]{10}$")]
     address: Address
-    phone: _digits(10)  # type: ignore[valid-type]
+    phone: _number(10)  # type: ignore[valid-type]
     time_zone: Text
     place_of_service: _digits(2)  # type: ignore[valid-type]
     mac: _digits(5)  # type: ignore[valid-type]
@@ -324,6 +356,24 @@ class Practice(_Strict):
             raise ValueError("is no IANA time zone, such as America/Chicago")
         return zone
 
+    @field_validator("place_of_service")
+    @classmethod
+    def _place(cls, place: str, info: ValidationInfo) -> str:
+        if not info.context and place not in PLACES_OF_SERVICE:
+            raise ValueError("is not of CMS's list of places of service, such as 11 (office)")
+        return place
+
+    @field_validator("locality")
+    @classmethod
+    def _locality(cls, locality: str, info: ValidationInfo) -> str:
+        mac, address = info.data.get("mac"), info.data.get("address")
+        if mac and address and (mac, address.state, locality) not in _known_localities():
+            raise ValueError(
+                f"MAC {mac}, state {address.state}, locality {locality} is in no GPCI release; "
+                "see dbt_project/seeds/reference/rule_gpcis.csv"
+            )
+        return locality
+
     @field_validator("charges", mode="before")
     @classmethod
     def _charges(cls, charges: Any) -> Any:
@@ -354,15 +404,6 @@ class Practice(_Strict):
             if table not in known:
                 raise ValueError(f"{table!r} is no extract table; one of {', '.join(known)}")
         return chosen
-
-    @model_validator(mode="after")
-    def _locality(self) -> Practice:
-        if (self.mac, self.address.state, self.locality) not in _known_localities():
-            raise ValueError(
-                f"locality: MAC {self.mac}, state {self.address.state}, locality {self.locality} is in no GPCI release; "
-                "see dbt_project/seeds/reference/rule_gpcis.csv"
-            )
-        return self
 
     @property
     def zone(self) -> ZoneInfo:
@@ -410,9 +451,10 @@ def _complaints(path: Path, entries: list[Any], error: ValidationError) -> str:
             named = entry.get("practice_id") if isinstance(entry, dict) else None
             practice = f"practice {named if isinstance(named, str) else f'number {where[1] + 1}'}, "
             where = where[2:]
-        key = ".".join(_part(part) for part in where if part not in ("[key]", repr(date.min))) or "entry"
+        key = ".".join(_part(part) for part in where if part not in ("[key]", repr(date.min)))
         what = {"extra_forbidden": "is no known key", "missing": "is missing"}.get(fault["type"], fault["msg"])
-        lines.append(f"{path}: {practice}key {key}: {what.removeprefix('Value error, ')}")
+        named = f"{practice}key {key}" if key else practice.removesuffix(", ")
+        lines.append(": ".join(filter(None, (str(path), named, what.removeprefix("Value error, ")))))
     return "\n".join(lines)
 
 
@@ -420,14 +462,15 @@ class _File(_Strict):
     practices: list[Practice]
     notices: NoticeSettings | None = None
 
-    @model_validator(mode="after")
-    def _unique(self) -> _File:
+    @field_validator("practices")
+    @classmethod
+    def _unique(cls, practices: list[Practice]) -> list[Practice]:
         seen: set[str] = set()
-        for practice in self.practices:
+        for practice in practices:
             if practice.practice_id.lower() in seen:
                 raise ValueError(f"practice_id {practice.practice_id} stands twice (ids differ by more than case)")
             seen.add(practice.practice_id.lower())
-        return self
+        return practices
 
 
 def load_practices(path: Path) -> dict[str, Practice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import date
 from decimal import Decimal
@@ -10,8 +11,8 @@ import pytest
 import yaml
 
 from orchestration.close.x12.writer import plain
-from orchestration.house import HouseError
-from orchestration.practices import is_valid_npi, load_practices, next_month
+from orchestration.house import DBT_PROJECT, HouseError
+from orchestration.practices import FROZEN, Practice, is_valid_npi, load_practices, next_month
 
 GOOD = {
     "practice_id": "lakeside",
@@ -57,7 +58,15 @@ def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
         ({"npi": "1234567890"}, "npi", "Luhn"),
         ({"time_zone": "America/Springfield"}, "time_zone", "IANA"),
         ({"time_zone": "localtime"}, "time_zone", "IANA"),
-        ({"locality": "98"}, "locality", "GPCI"),
+        ({"locality": "98"}, "key locality: ", "GPCI"),
+        ({"place_of_service": "97"}, "key place_of_service: ", "CMS's list"),
+        *(
+            ({"address": {**GOOD["address"], "line1": box}}, "key address.line1: ", "post box")
+            for box in ("PO Box 12", "P.O. box 12", "Post  Office Box 12", "1 Main St, po box 12")
+        ),
+        ({"address": {**GOOD["address"], "postal_code": "000000000"}}, "key address.postal_code: ", "all zeros"),
+        ({"tax_id": "000000000"}, "key tax_id: ", "all zeros"),
+        ({"phone": "0000000000"}, "key phone: ", "all zeros"),
         ({"colour": "blue"}, "colour", "no known key"),
         ({"mac": 6102}, "mac", "quoted"),
         ({"close": {"standing_approver": "  "}}, "close.standing_approver", "is blank"),
@@ -85,6 +94,25 @@ def test_a_wrong_value_is_refused_with_file_practice_and_key(tmp_path, change, k
     assert "lakeside" in message or change.get("practice_id", "") in message
 
 
+def test_every_place_that_the_fee_schedule_knows_as_a_facility_is_taken(tmp_path):
+    with (DBT_PROJECT / "seeds" / "reference" / "rule_facility_places.csv").open(encoding="utf-8", newline="") as handle:
+        places = [row["place_of_service"] for row in csv.DictReader(handle)]
+    entries = [{**GOOD, "practice_id": f"p{place}", "place_of_service": place} for place in places]
+    assert len(load_practices(written(tmp_path, *entries))) == len(places) > 10
+
+
+def test_what_a_packet_froze_is_read_as_it_was_taken_then():
+    then = {**GOOD, "place_of_service": "97", "tax_id": "000000000", "address": {**GOOD["address"], "line1": "PO Box 12"}}
+    assert Practice.model_validate(then, context=FROZEN).address.line1 == "PO Box 12"
+
+
+def test_an_entry_that_is_no_practice_is_refused_without_a_key(tmp_path):
+    path = written(tmp_path, GOOD, "lakeside")
+    with pytest.raises(HouseError) as refused:
+        load_practices(path)
+    assert str(refused.value).startswith(f"{path}: practice number 2: ")
+
+
 def test_a_receiver_and_a_payer_that_are_taken_are_written_as_they_stand(tmp_path):
     for one in ("06102", "zz", "Acme & Sons-1/2", "X" * 15, "!\"&'()+,-./;?="):
         practice = load_practices(
@@ -97,7 +125,7 @@ def test_a_receiver_and_a_payer_that_are_taken_are_written_as_they_stand(tmp_pat
 def test_a_missing_key_two_of_one_id_and_a_missing_file_are_refused(tmp_path):
     with pytest.raises(HouseError, match=r"payer: is missing"):
         load_practices(written(tmp_path, {key: value for key, value in GOOD.items() if key != "payer"}))
-    with pytest.raises(HouseError, match="stands twice"):
+    with pytest.raises(HouseError, match="key practices: practice_id Lakeside stands twice"):
         load_practices(written(tmp_path, GOOD, {**GOOD, "practice_id": "Lakeside"}))
     with pytest.raises(HouseError, match=r"there is no practices\.yaml"):
         load_practices(tmp_path / "nowhere.yaml")

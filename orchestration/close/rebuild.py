@@ -21,7 +21,7 @@ from orchestration.close.freeze import Frozen, empty_lake_tables, thaw
 from orchestration.close.packet import Ground, compose, drafted, software_versions
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError, write_private
-from orchestration.practices import Practice
+from orchestration.practices import FROZEN, Practice
 from orchestration.transform import compiled
 from orchestration.transform.configuration import Closed, configuration_tables
 
@@ -65,7 +65,7 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
     manifest = _manifest(packet)
     frozen = thaw(_frozen_bytes(packet, manifest))
     try:
-        practice = Practice.model_validate(frozen.json("practice.json"))
+        practice = Practice.model_validate(frozen.json("practice.json"), context=FROZEN)
     except ValidationError as error:
         keys = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
         raise HouseError(

@@ -7,8 +7,8 @@ import re
 from datetime import date
 from functools import lru_cache
 
+from orchestration import practices
 from orchestration.house import DBT_PROJECT
-from orchestration.practices import is_valid_npi
 
 MOST_CLAIMS = 5_000  # an ST, by the 837P guide
 MOST_LINES = 50  # a claim, by the 837P guide
@@ -76,12 +76,12 @@ def _listed(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# CMS place of service code set; care management is no telehealth service.
-PLACES_OF_SERVICE = _listed(
-    """01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 31 32 33 34 41 42 49 50 51 52
-    53 54 55 56 57 58 60 61 62 65 66 71 72 81 99"""
-)
-TELEHEALTH = _listed("02 10")
+# What a practice's own configuration is held against when it is read.
+PLACES_OF_SERVICE = practices.PLACES_OF_SERVICE
+is_post_box = practices.is_post_box
+is_npi = lru_cache(maxsize=4096)(practices.is_valid_npi)
+
+TELEHEALTH = _listed("02 10")  # which care management is not
 
 # United States Postal Service: states, territories, freely associated states, military mail.
 STATES = _listed(
@@ -105,8 +105,6 @@ is_tax_id = re.compile(r"[0-9]{9}").fullmatch
 ZIP = "[0-9]{5}(?:[0-9]{4})?"
 is_zip = re.compile(ZIP).fullmatch
 is_taxonomy = re.compile(r"[0-9A-Z]{10}").fullmatch
-is_post_box = re.compile(r"(P\.? ?O\.? ?BOX|POST OFFICE BOX|LOCK ?BOX)\b").search
-is_npi = lru_cache(maxsize=4096)(is_valid_npi)
 
 
 def real_day(text: str) -> date | None:
