@@ -58,6 +58,7 @@ ITEM_FIELDS = (
     Field("Kind", None, lambda item: item.kind.replace("_", " ")),
     Field("Item", None, lambda item: item.item_id),
 )
+PRACTICE = Field("Practice", None, lambda item: item.practice_id)
 PLAN_FIELDS = (
     Field("Place", WHOLE, lambda row: row.place),
     Field("Patient", None, lambda row: row.patient_id),
@@ -204,9 +205,12 @@ def _capacity(sheet: Worksheet, looks: _Looks, fields: Sequence[Field], team: Ca
     _table(sheet, looks, fields, plan, top=len(facts) + 1)
 
 
-def csv_text(items: Sequence[Item], known: Mapping[str, Person] | None = None) -> str:
-    """The list as CSV (UTF-8, RFC 4180). Text that a spreadsheet would take for a formula has an apostrophe before it."""
+def csv_text(items: Sequence[Item], known: Mapping[str, Person] | None = None, *, of_several: bool = False) -> str:
+    """The list as CSV (UTF-8, RFC 4180), `of_several` practices with theirs first. Text that a spreadsheet would take for a formula has an
+    apostrophe before it."""
     fields = with_names(ITEM_FIELDS, known) if known is not None else ITEM_FIELDS
+    if of_several:
+        fields = (PRACTICE, *fields)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(field.header for field in fields)

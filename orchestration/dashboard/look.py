@@ -20,16 +20,16 @@ LONGEST_TABLE = queries.MOST_ROWS - 1
 
 CSS = """
 <style>
-.block-container { padding-top: 2.6rem; max-width: 80rem; }
+.block-container { padding: 2.6rem 3rem 6rem; max-width: 80rem; }
 table.ccm { border-collapse: collapse; width: 100%; font-size: .88rem; margin: 0 0 1rem; }
 table.ccm caption { text-align: left; color: #4d4d4d; padding: .2rem 0; caption-side: bottom; }
-table.ccm th, table.ccm td { text-align: left; vertical-align: top; padding: .3rem .6rem; border: 0; border-bottom: 1px solid #d0d0d0; }
+table.ccm th, table.ccm td { text-align: left; vertical-align: top; padding: .3rem .45rem; border: 0; border-bottom: 1px solid #d0d0d0; }
 table.ccm th { background: #f4f6f8; font-weight: 600; }
 table.ccm td.n, table.ccm th.n { text-align: right; font-variant-numeric: tabular-nums; }
 table.ccm td.n { white-space: nowrap; }
 table.ccm td.k { white-space: nowrap; }
-table.ccm td.w { min-width: 17rem; }
-table.ccm td.i { font: .76rem ui-monospace, Consolas, monospace; overflow-wrap: anywhere; min-width: 8rem; }
+table.ccm td.w { min-width: 14rem; }
+table.ccm td.i { font: .76rem ui-monospace, Consolas, monospace; overflow-wrap: anywhere; min-width: 6rem; }
 [data-testid="stMetricValue"] { font-size: 1.5rem; }
 .wide { overflow-x: auto; }
 a:focus-visible, button:focus-visible, input:focus-visible { outline: 3px solid #0072B2 !important; outline-offset: 2px; }

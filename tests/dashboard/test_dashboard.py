@@ -291,6 +291,23 @@ def test_the_work_list_filters_and_downloads_what_it_shows(shown, home):
     ]
 
 
+def test_the_work_list_of_all_practices_fits_a_small_screen_and_its_download_says_whose_each_item_is(shown, home):
+    shown.page.set_viewport_size({"width": 1280, "height": 900})
+    try:
+        shown.go("Work list")
+        shown.choose("Kind", "all")
+        shown.choose("Month", "All months")
+        expect(shown.page.get_by_text("all practices, all months; most dollars first.")).to_be_visible()
+        until_equal(lambda: shown.page.locator(".wide").first.evaluate("box => box.scrollWidth > box.clientWidth"), False)
+    finally:
+        shown.page.set_viewport_size({"width": 1400, "height": 1000})
+    wanted = rows(home, "select practice_id, item_id from worklist where dismissed_until is null order by all")
+    with shown.page.expect_download() as download:
+        shown.page.get_by_role("button", name=f"Download {len(wanted)} items as CSV").click()
+    lines = csv.DictReader(io.StringIO(Path(download.value.path()).read_text(encoding="utf-8")))
+    assert sorted((line["Practice"], line["Item"]) for line in lines) == [(row["practice_id"], row["item_id"]) for row in wanted]
+
+
 def test_undocumented_time_claims_and_rows_are_those_of_the_marts(shown, home):
     shown.go("Undocumented time")
     [wanted] = rows(

@@ -94,6 +94,13 @@ def test_a_negative_amount_stays_a_number_in_both_files():
     assert next(csv.DictReader(io.StringIO(csv_text([CLAIM]))))["Worth"] == "-22.72"
 
 
+def test_the_csv_of_several_practices_says_whose_each_item_is():
+    assert next(csv.reader(io.StringIO(csv_text([ITEM]))))[0] == "Worth"
+    rows = list(csv.DictReader(io.StringIO(csv_text([ITEM, replace(ITEM, practice_id="=other")], of_several=True))))
+    assert [row["Practice"] for row in rows] == [ITEM.practice_id, "'=other"]
+    assert rows[0]["Item"] == ITEM.item_id
+
+
 def test_control_characters_and_endless_text_make_no_broken_file():
     item = replace(ITEM, detail="a\x00b\x1fc", patient_id="x" * 40_000)
     row = table(book([item])["All"])[0]

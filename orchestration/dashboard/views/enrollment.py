@@ -48,9 +48,13 @@ def show(view: View) -> None:
             "practice_id": ("Practice", look.name),
             "stage": ("To stage", look.words),
             "patients": ("Patients ever", look.whole),
-            "share_of_previous": ("Of the stage before", look.share),
+            "share_of_previous": ("Went on", look.share),
             "median_days": ("Median days", look.tenth),
         },
+    )
+    st.caption(
+        "Went on: of the patients who reached the stage before on a day since the practice's first month here, the share who reached this one. "
+        "Patients ever counts also those who were further before that month, so the one is no quotient of the other."
     )
     _projection(view)
 

@@ -41,12 +41,12 @@ def show(view: View) -> None:
         view.frame(queries.ITEMS, **chosen),
         {
             "dollars_at_stake": ("Worth", look.money),
-            "practice_id": ("Practice", look.name),
+            **({} if view.practice else {"practice_id": ("Practice", look.name)}),
             "patient_id": ("Patient", look.name),
             "member_id": ("Who", _who),
             "detail": ("What to do", look.sentence),
             "minutes": ("Minutes", look.whole),
-            "month": ("Month", look.month),
+            **({} if view.month else {"month": ("Month", look.month)}),
             "due_on": ("Due", look.day),
             "last_day": ("Last day", look.day),
             "item_id": ("Item", look.item),
@@ -94,6 +94,6 @@ def _download(view: View, chosen: dict[str, Any]) -> Callable[[], str]:
     def content() -> str:
         with open_marts(view.house) as marts:
             rows = marts.rows(queries.ALL_ITEMS, practice=view.practice, month=view.month, **chosen)
-        return csv_text([Item(**row) for row in rows])
+        return csv_text([Item(**row) for row in rows], of_several=view.practice is None)
 
     return content
