@@ -131,6 +131,17 @@ def work_items(
     return [Item(*row) for row in rows]
 
 
+def has_month(house: House, month: date, practice_id: str | None = None) -> bool:
+    """Whether this practice, or any, has this month (its first day)."""
+    with open_marts(house) as marts:
+        return bool(
+            marts.execute(
+                "select 1 from close_calendar where month = ? and (? is null or practice_id = ?) limit 1",
+                [month, practice_id, practice_id],
+            ).fetchall()
+        )
+
+
 def capacities(house: House, practice_ids: Sequence[str]) -> dict[str, Capacity]:
     """What the care teams of these practices can still reach this month; a practice without a published month has none."""
     with open_marts(house) as marts:

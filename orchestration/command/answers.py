@@ -125,7 +125,7 @@ def print_answers(house: House, files: list[dict[str, Any]], totals: dict[str, A
         if file.get("claims_amount") or file.get("repeated_amount"):
             line += f", ${file['posted_amount']:,.2f} posted"
             line += f", ${file['unmatched_amount']:,.2f} of strangers" if file["claims_unmatched"] else ""
-            line += f", ${file['held_amount']:,.2f} held" if file["held_amount"] else ""
+            line += f", ${file['held_amount']:,.2f} of claims held with their payment" if file["held_amount"] else ""
         if "members_answered" in file:
             line += f", coverage of {file['members_answered']} patients"
             line += f", {file['members_unmatched']} members unknown" if file["members_unmatched"] else ""

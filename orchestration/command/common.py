@@ -99,7 +99,8 @@ def day_of(option: str, text: str | None, what: str = "day") -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise HouseError(f"{option} {text!r}: write the {what} as YYYY-MM-DD") from None
+        fault = "there is no such day" if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else f"write the {what} as YYYY-MM-DD"
+        raise HouseError(f"{option} {text!r}: {fault}") from None
 
 
 def night_of(text: str | None) -> date | None:

@@ -39,6 +39,7 @@ def restore(
     snapshot: Annotated[Path, typer.Argument(help="A snapshot: <to>/<stamp> of `ccm backup`.")],
     home: Home = None,
     check: Annotated[bool, typer.Option("--check", help="Only prove the snapshot's hashes; restore nothing.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Makes a home from a snapshot, once every hash is proved. Then `ccm nightly` makes the warehouse again."""
     from orchestration.operate.backup import restore as make
@@ -50,11 +51,17 @@ def restore(
             wrong = verify(place)
             if wrong:
                 raise HouseError(f"{place}: is damaged:\n" + "\n".join(f"  {line}" for line in wrong[:20]))
-            out.print(f"{place}: every file is as its manifest says", markup=False)
+            if as_json:
+                print_json({"snapshot": place, "is_whole": True})
+            else:
+                out.print(f"{place}: every file is as its manifest says", markup=False)
             return
         house = house_of(home)
         files = make(place, house)
-    out.print(f"{house.root}: {files:,} files restored; next: `ccm doctor`, `ccm nightly`", markup=False)
+    if as_json:
+        print_json({"snapshot": place, "home": house.root, "files": files})
+    else:
+        out.print(f"{house.root}: {files:,} files restored; next: `ccm doctor`, `ccm nightly`", markup=False)
 
 
 @app.command()

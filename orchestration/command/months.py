@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from orchestration.house import HouseError
@@ -14,4 +15,5 @@ def month_of(text: str) -> date:
             raise ValueError
         return date.fromisoformat(f"{text}-01")
     except ValueError:
-        raise HouseError(f"--month {text!r}: write the month as YYYY-MM, such as 2026-10") from None
+        fault = "there is no such month" if re.fullmatch(r"\d{4}-\d\d", text) else "write the month as YYYY-MM, such as 2026-10"
+        raise HouseError(f"--month {text!r}: {fault}") from None

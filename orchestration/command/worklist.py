@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from orchestration.command.common import Home, Json, Screen, app, err, house_of, out, print_json
+from orchestration.command.common import Home, Json, Screen, app, day_of, err, house_of, out, print_json
 from orchestration.house import House, HouseError
 
 worklists = typer.Typer(
@@ -57,14 +57,15 @@ def worklist(
         ]:
             raise HouseError(f"{others[0]}: chooses what is shown, and `dismiss` puts off the items that it names; leave it out")
         return
-    from orchestration.answer.worklist import kinds, newest_nights, work_items
+    from orchestration.answer.worklist import has_month, kinds, newest_nights, work_items
     from orchestration.command.months import month_of
 
     house = house_of(home)
     nights = newest_nights(house)
     _known("--practice", practice, list(nights))
     _known("--kind", kind, [name for name, _ in kinds(house)])
-    items = work_items(house, practice, month_of(month) if month else None, kind, dismissed=dismissed)
+    first_day = month_of(month) if month else None
+    items = work_items(house, practice, first_day, kind, dismissed=dismissed)
     if with_names:
         from orchestration.answer.worklist_files import write_with_names
 
@@ -80,6 +81,10 @@ def worklist(
         return
     if as_json:
         print_json([{name: value for name, value in asdict(item).items() if name != "fact_fingerprint"} for item in items])
+        return
+    if first_day and not has_month(house, first_day, practice):
+        whose = f"{practice} does not have" if practice else "no practice has"
+        out.print(f"{month}: {whose} this month; `ccm status` lists the months there are")
         return
     _print(items, nights)
     for path in _files(house, sorted({item.practice_id for item in items}), nights):
@@ -141,10 +146,8 @@ def dismiss(
         raise HouseError(f"--practice {before.practice} and --practice {practice}: name one")
     practice, as_json = practice or before.practice, as_json or before.as_json
     house = house_of(home or before.home)
-    try:
-        day = date.fromisoformat(until)
-    except ValueError:
-        raise HouseError(f"--until {until!r}: write the day as YYYY-MM-DD") from None
+    day = day_of("--until", until)
+    assert day is not None  # it is asked for
     with err.status("Putting it off ..."):
         done = put_off(house, items, day, why, practice, by)
     if as_json:

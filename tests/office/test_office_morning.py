@@ -231,6 +231,10 @@ def test_the_command_filters_and_sorts_and_names_what_it_does_not_know(office):
     assert shown.code == 0 and first["detail"].split()[0] in shown.out
     wrong = ccm("worklist", "--kind", "nonsense", home=office)
     assert wrong.code == 1 and "missing_note" in wrong.err
+    for more, said in (((), "no practice has"), (("--practice", first["practice_id"]), f"{first['practice_id']} does not have")):
+        nobodys = ccm("worklist", "--month", "2040-01", *more, home=office)
+        assert nobodys.code == 0 and nobodys.out == f"2040-01: {said} this month; `ccm status` lists the months there are\n"
+    assert json.loads(ccm("worklist", "--json", "--month", "2040-01", home=office).out) == []
 
 
 def test_undocumented_time_is_a_warning_first_and_overdue_from_five_business_days_before_the_close_may_begin(office):

@@ -54,6 +54,14 @@ def taken_in(small, tmp_path):
     return House(copy(small, tmp_path / "home")).prepare()
 
 
+def test_what_was_restored_is_told_to_machines(taken_in, tmp_path):
+    made = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 1, tzinfo=UTC))
+    proved = json.loads(ccm("restore", f"{made.folder}", "--check", "--json", home=tmp_path / "new").out)
+    assert proved == {"snapshot": f"{made.folder}", "is_whole": True}
+    done = json.loads(ccm("restore", f"{made.folder}", "--json", home=tmp_path / "new").out)
+    assert done == {"snapshot": f"{made.folder}", "home": f"{tmp_path / 'new'}", "files": made.files}
+
+
 @pytest.mark.long
 def test_a_destroyed_demo_comes_back_with_the_same_marts_and_packets(demo, tmp_path):
     home = copy(demo[0], tmp_path / "home")

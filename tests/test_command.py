@@ -1,0 +1,36 @@
+"""What the commands make of the days and months that are given to them, and how they tell what the answers brought."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from orchestration.command.answers import print_answers
+from orchestration.command.common import day_of, night_of
+from orchestration.command.months import month_of
+from orchestration.house import House, HouseError
+
+
+def test_a_day_that_does_not_exist_is_told_from_one_that_is_written_wrong():
+    assert (day_of("--until", "2026-02-28"), month_of("2026-02")) == (date(2026, 2, 28), date(2026, 2, 1))
+    for read, wrong, said in (
+        (night_of, "2026-02-30", "--date '2026-02-30': there is no such day"),
+        (night_of, "30.02.2026", "--date '30.02.2026': write the night as YYYY-MM-DD"),
+        (month_of, "2026-13", "--month '2026-13': there is no such month"),
+        (month_of, "October", "--month 'October': write the month as YYYY-MM, such as 2026-10"),
+    ):
+        with pytest.raises(HouseError) as refused:
+            read(wrong)
+        assert str(refused.value) == said
+
+
+def test_what_a_file_holds_of_claims_is_not_read_as_what_its_payment_holds(tmp_path, capsys):
+    none = Decimal("0.00")
+    file = {
+        "file": "a.835", "outcome": "held", "kinds": ["835"], "reason": None, "claims_amount": Decimal("46.19"), "posted_amount": none,
+        "unmatched_amount": none, "claims_unmatched": 0, "held_amount": Decimal("46.19"),
+    }  # fmt: skip
+    print_answers(House(tmp_path), [file], {})
+    assert "$46.19 of claims held with their payment" in " ".join(capsys.readouterr().out.split())
