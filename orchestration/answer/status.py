@@ -32,13 +32,6 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
                 select practice_id, month, sum(credited_seconds) // 60 as credited_minutes, sum(logged_seconds) // 60 as logged_minutes
                 from patient_month_minutes group by practice_id, month
             ),
-            money as (
-                select practice_id, month,
-                    sum(allowed_amount) filter (where decision = 'claimable') as claimable_amount,
-                    count(*) filter (where decision = 'held' and reason <> 'month_open') as held,
-                    sum(allowed_amount) filter (where decision = 'held' and reason <> 'month_open') as held_amount
-                from patient_month_decisions group by practice_id, month
-            ),
             stake as (
                 select practice_id, month, sum(dollars_at_stake) as at_stake_amount, count(*) as undocumented_items
                 from undocumented_time group by practice_id, month
@@ -49,17 +42,16 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
             ),
             -- As it went out: what a claimed month is worth by now is a post-close change.
             billed as (select practice_id, month, dollars as claimed_amount from revenue_waterfall where step = 'billed'),
-            closed as (select practice_id, month, close_version from close_calendar)
+            closes as (select practice_id, month, claimable_amount, held, held_amount, close_version from close_calendar)
             select funnel.practice_id, funnel.month, nights.newest_night, funnel.funnel, minutes.* exclude (practice_id, month),
-                money.* exclude (practice_id, month), billed.claimed_amount, stake.* exclude (practice_id, month), gap.not_captured_amount, closed.close_version
+                closes.* exclude (practice_id, month), billed.claimed_amount, stake.* exclude (practice_id, month), gap.not_captured_amount
             from funnel
             inner join practice_nights as nights on funnel.practice_id = nights.practice_id
             left join minutes on funnel.practice_id = minutes.practice_id and funnel.month = minutes.month
-            left join money on funnel.practice_id = money.practice_id and funnel.month = money.month
             left join billed on funnel.practice_id = billed.practice_id and funnel.month = billed.month
             left join stake on funnel.practice_id = stake.practice_id and funnel.month = stake.month
             left join gap on funnel.practice_id = gap.practice_id and funnel.month = gap.month
-            left join closed on funnel.practice_id = closed.practice_id and funnel.month = closed.month
+            left join closes on funnel.practice_id = closes.practice_id and funnel.month = closes.month
             where ? is null or funnel.month = ?
             order by funnel.practice_id, funnel.month
             """,

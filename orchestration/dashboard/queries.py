@@ -85,13 +85,9 @@ HEADLINE = Query(
     minutes as (select practice_id, month, sum(credited_seconds) // 60 as credited_minutes from patient_month_minutes where {_here()} group by all),
     money as (
         select practice_id, month,
-            count(*) filter (where decision = 'claimable') as claimable,
-            sum(allowed_amount) filter (where decision = 'claimable') as claimable_amount,
             count(*) filter (where decision = 'claimed') as claimed,
             count(*) filter (where decision = 'held' and reason = 'month_open') as in_progress,
-            sum(allowed_amount) filter (where decision = 'held' and reason = 'month_open') as in_progress_amount,
-            count(*) filter (where decision = 'held' and reason <> 'month_open') as held,
-            sum(allowed_amount) filter (where decision = 'held' and reason <> 'month_open') as held_amount
+            sum(allowed_amount) filter (where decision = 'held' and reason = 'month_open') as in_progress_amount
         from patient_month_decisions where decision <> 'not_claimable' and {_here()} group by all
     ),
     -- As it went out: what a claimed month is worth by now is a post-close change.
@@ -103,10 +99,10 @@ HEADLINE = Query(
     select
         funnel.practice_id, funnel.month, nights.newest_night, funnel.panel, funnel.eligible, enrolled.enrolled, funnel.active,
         coalesce(minutes.credited_minutes, 0) as credited_minutes,
-        coalesce(money.claimable, 0) as claimable, coalesce(money.claimable_amount, 0) as claimable_amount,
+        closes.claimable, closes.claimable_amount,
         coalesce(money.claimed, 0) as claimed, coalesce(billed.claimed_amount, 0) as claimed_amount,
         coalesce(money.in_progress, 0) as in_progress, coalesce(money.in_progress_amount, 0) as in_progress_amount,
-        coalesce(money.held, 0) as held, coalesce(money.held_amount, 0) as held_amount,
+        closes.held, closes.held_amount,
         coalesce(stake.undocumented, 0) as undocumented, coalesce(stake.at_stake_amount, 0) as at_stake_amount,
         closes.state as close_state, closes.close_version, closes.first_close_on
     from funnel
@@ -116,7 +112,7 @@ HEADLINE = Query(
     left join money on funnel.practice_id = money.practice_id and funnel.month = money.month
     left join billed on funnel.practice_id = billed.practice_id and funnel.month = billed.month
     left join stake on funnel.practice_id = stake.practice_id and funnel.month = stake.month
-    left join close_calendar as closes on funnel.practice_id = closes.practice_id and funnel.month = closes.month
+    inner join close_calendar as closes on funnel.practice_id = closes.practice_id and funnel.month = closes.month
     order by funnel.practice_id, funnel.month
     """,
 )

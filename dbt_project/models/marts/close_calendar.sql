@@ -20,15 +20,40 @@ proposals as (
     group by practice_id, month
 ),
 
+-- What the newest close found a fault in and nobody has claimed since: claimable, and held.
+kept_back as (
+    select distinct
+        practice_id,
+        patient_id,
+        month
+    from {{ ref('int_work_items') }}
+    where kind = 'claim_error'
+),
+
+waiting as (
+    select
+        decisions.practice_id,
+        decisions.month,
+        decisions.allowed_amount,
+        decisions.decision = 'held' or kept_back.practice_id is not null as is_held
+    from {{ ref('int_decisions') }} as decisions
+    left join kept_back
+        on
+            decisions.practice_id = kept_back.practice_id
+            and decisions.patient_id = kept_back.patient_id
+            and decisions.month = kept_back.month
+    where decisions.decision = 'claimable' or (decisions.decision = 'held' and decisions.reason <> 'month_open')
+),
+
 decisions as (
     select
         practice_id,
         month,
-        count(*) filter (where decision = 'held' and reason <> 'month_open') as held,
-        sum(allowed_amount) filter (where decision = 'held' and reason <> 'month_open') as held_amount,
-        count(*) filter (where decision = 'claimable') as claimable,
-        sum(allowed_amount) filter (where decision = 'claimable') as claimable_amount
-    from {{ ref('int_decisions') }}
+        count(*) filter (where is_held) as held,
+        sum(allowed_amount) filter (where is_held) as held_amount,
+        count(*) filter (where not is_held) as claimable,
+        sum(allowed_amount) filter (where not is_held) as claimable_amount
+    from waiting
     group by practice_id, month
 )
 

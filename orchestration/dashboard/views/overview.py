@@ -30,7 +30,10 @@ def show(view: View) -> None:
             ),
             "Claimable": (look.money(total["claimable_amount"]), "The next close would claim it."),
             "In progress": (look.money(total["in_progress_amount"]), "Reached already, but the month is not over."),
-            "Held": (look.money(total["held_amount"]), "Waits until time in question is documented or resolved."),
+            "Held": (
+                look.money(total["held_amount"]),
+                "Waits until time in question is documented or resolved, or a fault that the last close found is mended.",
+            ),
             "At stake": (look.money(total["at_stake_amount"]), "What documenting the undocumented time would bring."),
         },
         per_row=5,
