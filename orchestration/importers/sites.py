@@ -13,7 +13,7 @@ import duckdb
 from orchestration.demo.identifiers import npi
 from orchestration.demo.tables import Row
 from orchestration.house import HouseError
-from orchestration.practices import Practice
+from orchestration.practices import Practice, is_post_box
 
 MOST_PRACTICES = 3
 _FIRST_NPI = 99_600_000  # of made-up ones; the demo's begin at 99,500,000
@@ -249,6 +249,7 @@ def _practice(connection: duckdb.DuckDBPyConnection, number: int, site_ids: list
     practice_id = f"{town.strip('-')}-{number}"
     digits = "".join(letter for letter in zip_code if letter.isdigit())
     called = "".join(letter for letter in phone or "" if letter.isdigit())
+    street = " ".join((address or "").split())
     configuration = {
         "practice_id": practice_id,
         "name": name,
@@ -256,12 +257,12 @@ def _practice(connection: duckdb.DuckDBPyConnection, number: int, site_ids: list
         "tax_id": f"00{50 + number:02d}{99_600 + number:05d}",
         "taxonomy_code": "261QP2300X",  # NUCC: clinic, primary care
         "address": {
-            "line1": " ".join((address or "Address unknown").split()),
+            "line1": street if street and not is_post_box(street.upper()) else "Address unknown",  # no claim takes a post box
             "city": (city or "Unknown").title(),
             "state": state,
             "postal_code": digits if len(digits) == 9 else digits[:5] + _UNKNOWN_ZIP4,
         },
-        "phone": called if len(called) == 10 else _NO_PHONE,
+        "phone": called if len(called) == 10 and called.strip("0") else _NO_PHONE,
         "time_zone": time_zone,
         "place_of_service": "11",
         "mac": mac,

@@ -9,12 +9,13 @@ from datetime import date
 from itertools import pairwise
 from pathlib import Path
 
+import duckdb
 import pytest
 from synthea_export import DIABETES, EMPLOYED, PEOPLE, UNHEARD_OF, write_export
 
 from orchestration.contracts import extract_contracts
 from orchestration.house import House, HouseError
-from orchestration.importers import ImportReport, import_synthea
+from orchestration.importers import ImportReport, import_synthea, sites
 from orchestration.importers.export import MAPS
 from orchestration.practices import load_practices
 
@@ -45,6 +46,19 @@ def sent(house: House, table: str) -> list[dict[str, str]]:
 def bytes_of(house: House) -> dict[str, bytes]:
     files = [house.practices_yaml, *house.landing.rglob("*.csv")]
     return {str(path.relative_to(house.root)): path.read_bytes() for path in sorted(files)}
+
+
+def test_a_site_with_a_post_box_and_no_telephone_still_makes_a_practice_that_is_taken() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            """
+            create table sites as select 's' as site_id, 'Clinic' as name, 'PO Box  12' as address, 'PITTSBURGH' as city, 'PA' as state_code,
+                '15213' as zip, '0000000000' as phone, '12502' as mac, '01' as locality, 'America/New_York' as time_zone;
+            create table map_contractors as select '12' as mac_prefix, 'CONTRACTOR' as contractor;
+            """
+        )
+        settings = sites._practice(connection, 1, ["s"]).settings
+    assert settings.address.line1 == "Address unknown" and settings.phone.strip("0")
 
 
 def test_sites_become_practices_with_a_gpci_key(made: tuple[House, ImportReport]) -> None:
