@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from typing import Any
 
 from orchestration.answer.pages import render
 from orchestration.answer.waterfall import Bar, gap_bars
-from orchestration.close.versions import DAMAGED
+from orchestration.close.versions import DAMAGED, packets
 from orchestration.dashboard import queries
 from orchestration.dashboard.marts import Marts, open_marts
 from orchestration.house import House, HouseError, write_private
@@ -27,7 +26,6 @@ from orchestration.house import House, HouseError, write_private
 # The picture, in units of its view box.
 LABELS, PLOT, ROW = 170, 430, 26
 LONGEST_HELD = 200
-_VERSION = re.compile(r"v[0-9]+")
 
 
 @dataclass(frozen=True)
@@ -87,22 +85,20 @@ def _of_nights(house: House, marts: Marts, nights: dict[str, dict[str, Any]]) ->
 def _of_closes(house: House, marts: Marts, nights: dict[str, dict[str, Any]], month: date | None) -> list[Report]:
     reports: list[Report] = []
     missing: dict[date, list[tuple[Report, Path]]] = defaultdict(list)
-    for manifest in sorted(house.closes.glob(f"*/{f'{month:%Y-%m}' if month else '*'}/v*/manifest.json")):
-        packet = manifest.parent
-        name = packet.parents[1].name
+    for packet in packets(house, month=month):
         # A practice that is no longer published keeps the reports that it has.
-        if name not in nights or not _VERSION.fullmatch(packet.name):
+        if packet.practice_id not in nights:
             continue
-        path = house.reports / name / f"{packet.parent.name}-{packet.name}.html"
-        report = Report(name, date.fromisoformat(f"{packet.parent.name}-01"), int(packet.name[1:]), path, not path.exists())
+        path = house.reports / packet.practice_id / f"{packet.month:%Y-%m}-v{packet.number}.html"
+        report = Report(packet.practice_id, packet.month, packet.number, path, not path.exists())
         reports.append(report)
         if report.is_new:
-            missing[report.month].append((report, packet))
+            missing[report.month].append((report, packet.folder))
     for closed_month, those in missing.items():
         facts = _facts(marts, closed_month, _lists(marts, closed_month))
-        for report, packet in those:
+        for report, folder in those:
             try:
-                close = _close(packet, report.close_version)
+                close = _close(folder, report.close_version)
             except DAMAGED:
                 close = None  # a damaged packet keeps nobody else from a report; `ccm doctor` names it
             if close is None or report.practice_id not in facts.headline:  # the extracts know nothing of the month any more

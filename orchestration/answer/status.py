@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from orchestration.close.versions import packets
 from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
 from orchestration.practices import Practice, next_month
@@ -67,7 +68,7 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
         first_day = practice.first_close_day(row["month"]) if practice else next_month(row["month"]) + timedelta(days=2)
         row["days_to_close"] = max((first_day - row["newest_night"]).days, 0)
         row["claim_files"] = [
-            str(path.relative_to(house.root))
-            for path in sorted((house.closes / row["practice_id"] / f"{row['month']:%Y-%m}").glob("v*/claims.837"))
+            str((packet.folder / "claims.837").relative_to(house.root))
+            for packet in packets(house, row["practice_id"], row["month"], having="claims.837")
         ]
     return rows

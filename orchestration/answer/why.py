@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from orchestration.answer.explain.source import counted_dispositions, seconds_basis
 from orchestration.close.freeze import thaw
-from orchestration.close.versions import reading
+from orchestration.close.versions import packets, reading
 from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
 
@@ -42,11 +42,9 @@ def find_line(house: House, reference: str) -> list[ClaimLine]:
     asked = reference.strip().upper()  # as our ids are written; who copies one by hand may not
     found: list[ClaimLine] = []
     damaged: list[HouseError] = []
-    for manifest in sorted(house.closes.glob("*/*/v*/manifest.json")):
+    for packet in packets(house):
         try:
-            found += [
-                one for one in _lines(manifest.parent) if asked in (one.line["line_id"].upper(), one.line["claim_id"].upper())
-            ]
+            found += [one for one in _lines(packet.folder) if asked in (one.line["line_id"].upper(), one.line["claim_id"].upper())]
         except HouseError as error:
             damaged.append(error)
     if not found and damaged:
@@ -63,8 +61,8 @@ def lines_of_entry(house: House, practice_id: str, entry_id: str) -> list[dict[s
     packet nor the published marts know the entry."""
     supported = []
     is_known = False
-    for manifest in sorted(house.closes_of(practice_id).glob("*/v*/manifest.json")):
-        packet, lines = manifest.parent, _lines(manifest.parent)
+    for packet in (one.folder for one in packets(house, practice_id)):
+        lines = _lines(packet)
         with reading(packet):
             ledger = pq.read_table(
                 packet / "minute_ledger.parquet", columns=["entry_id", "patient_id", "member_id", "disposition", "seconds"]

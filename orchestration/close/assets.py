@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from orchestration.answer.publish import publish
+from orchestration.close import versions
 from orchestration.close.calendar import CLOSES, key_of
 from orchestration.close.judging import close_all
 from orchestration.close.packet import Approval, Closed
@@ -306,8 +307,5 @@ def packets_unknown_to(house: House) -> bool:
                 "select practice_id, strftime(month, '%Y-%m'), close_version from staging.stg_closes"
             ).fetchall()
         }
-    on_disk = {
-        (path.parents[2].name, path.parents[1].name, int(path.parent.name[1:]))
-        for path in house.closes.glob("*/*/v[0-9]*/manifest.json")
-    }
+    on_disk = {(packet.practice_id, f"{packet.month:%Y-%m}", packet.number) for packet in versions.packets(house)}
     return bool(on_disk - known)

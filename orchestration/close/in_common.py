@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration.close.freeze import rule_files
+from orchestration.close.versions import packets
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
 
@@ -40,7 +41,8 @@ class InCommon:
         self._with_tax_id: dict[str, set[str]] = {}
         for practice in load_practices(house.practices_yaml).values() if house.practices_yaml.exists() else ():
             self._with_tax_id.setdefault(practice.tax_id, set()).add(practice.practice_id)
-        for path in sorted(house.closes.glob(f"*/{self._month}/v*/{SUBJECTS_FILE}")):
+        for packet in packets(house, month=month, having=SUBJECTS_FILE):
+            path = packet.folder / SUBJECTS_FILE
             try:
                 self._add(path)
             except HouseError:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from orchestration.close.versions import months
+from orchestration.house import House
+
 FILES = "[0-9][0-9][0-9].json"
 _SAID = {"practice_id", "month", "version", "newest_night", "totals", "claims", "held"}
+
+
+def lying(house: House) -> list[tuple[str, date, Path]]:
+    """Practice, month and file of every proposal, in this order."""
+    return [(name, month, path) for name, month, folder in months(house) for path in sorted((folder / "proposals").glob(FILES))]
 
 
 def read(path: Path) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from orchestration.close.versions import HELD_AFTER, reading, versions
+from orchestration.close.versions import HELD_AFTER, packets, reading
 from orchestration.house import House, sync_folder
 
 
@@ -84,12 +84,10 @@ def record_closes(house: House, practice_id: str) -> None:
     with house.lock(f"transitions-{practice_id}"):
         known = {(entry["month"], entry["version"]) for entry in read(house, practice_id) if entry["to"] == "closed"}
         entries = []
-        for folder in sorted((house.closes / practice_id).glob("[0-9][0-9][0-9][0-9]-[0-9][0-9]")):
-            month = date.fromisoformat(f"{folder.name}-01")
-            for version in versions(house, practice_id, month):
-                if (folder.name, version) not in known:
-                    with reading(folder / f"v{version}"):
-                        entries.append(_closed(folder, version))
+        for packet in packets(house, practice_id):
+            if (f"{packet.month:%Y-%m}", packet.number) not in known:
+                with reading(packet.folder):
+                    entries.append(_closed(packet.folder.parent, packet.number))
         _append(house, practice_id, sorted(entries, key=lambda entry: (entry["at"], entry["month"], entry["version"])))
 
 

@@ -27,12 +27,12 @@ def diff(
     as_json: Json = False,
 ) -> None:
     """Patient-months, minutes, codes and dollars that differ between two states of a month, each with the row that did it."""
-    from orchestration.close.versions import versions
+    from orchestration.close.versions import packets, versions
 
     house, day = house_of(home), month_of(month)
     configured = list(load_practices(house.practices_yaml))
     # A practice that has left practices.yaml keeps its closes, and has no marts.
-    closed = {path.parents[2].name for path in house.closes.glob(f"*/{day:%Y-%m}/v*/manifest.json")}
+    closed = {packet.practice_id for packet in packets(house, month=day)}
     left = sorted(closed - set(configured))
     known = [*configured, *left]
     if practice is not None and practice not in known:

@@ -68,6 +68,7 @@ def nightly(
     as_json: Json = False,
 ) -> None:
     """Takes in every landed night that is new or changed, rebuilds, runs the checks, publishes the marts."""
+    from orchestration.close.versions import why_lost
     from orchestration.storage import batch_numbers
     from orchestration.take_in.lake import taken_in_besides
 
@@ -95,7 +96,7 @@ def nightly(
     if taken_in["rows_filtered"]:
         out.print(f"Set aside by mappings: {taken_in['rows_filtered']:,} lines that give no row (`row_accounting.rows_filtered`).")
     for name in summary["packets_lost"]:
-        out.print(f"Keeps from closing closes/{name}: is gone or damaged; put this packet back from the backup", style="red")
+        out.print(f"Keeps from closing {why_lost(house, name)}", style="red")
     for line in summary["not_delivered"]:
         out.print(f"Not delivered {line}", style="red")
     for line in summary["rejected"]:

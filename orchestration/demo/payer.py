@@ -15,6 +15,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
+from orchestration.close.versions import packets
 from orchestration.close.x12.reader import Loop, Segment, Transaction, read
 from orchestration.house import House, write_private
 
@@ -112,11 +113,11 @@ class SentPacket:
 
 def sent_packets(house: House) -> list[SentPacket]:
     """Every packet with a claim file, by practice, month and version."""
-    packets = []
-    for path in sorted(house.closes.glob("*/*/v*/claims.837")):
-        with (path.parent / "claims.csv").open(encoding="utf-8", newline="") as handle:
+    found = []
+    for packet in packets(house, having="claims.837"):
+        with (packet.folder / "claims.csv").open(encoding="utf-8", newline="") as handle:
             allowed = {row["line_id"]: Decimal(row["allowed_amount"]) for row in csv.DictReader(handle)}
-        file = read(path.read_bytes())
+        file = read((packet.folder / "claims.837").read_bytes())
         group = file.interchanges[0].groups[0]
         claims = [
             _claim(subscriber, claim, allowed, file.component)
@@ -124,11 +125,11 @@ def sent_packets(house: House) -> list[SentPacket]:
             for subscriber in transaction.subscribers()
             for claim in subscriber.children
         ]
-        packets.append(
+        found.append(
             SentPacket(
-                practice_id=path.parts[-4],
-                month=path.parts[-3],
-                version=int(path.parts[-2].removeprefix("v")),
+                practice_id=packet.practice_id,
+                month=f"{packet.month:%Y-%m}",
+                version=packet.number,
                 isa=file.interchanges[0].isa,
                 gs=group.gs,
                 transactions=tuple(group.transactions),
@@ -136,7 +137,7 @@ def sent_packets(house: House) -> list[SentPacket]:
                 claims=tuple(claims),
             )
         )
-    return packets
+    return found
 
 
 def _claim(subscriber: Loop, claim: Loop, allowed: dict[str, Decimal], component: str) -> SentClaim:
@@ -158,8 +159,8 @@ def _claim(subscriber: Loop, claim: Loop, allowed: dict[str, Decimal], component
 
 def answer(house: House, up_to: date) -> list[Path]:
     """Writes into inbox/ what the payer answers to every packet by `up_to`. Gives the files, by name."""
-    packets = sent_packets(house)
-    turned_back = {(packet.practice_id, packet.month, packet.version) for packet in packets if packet.version > 1}
+    sent = sent_packets(house)
+    turned_back = {(packet.practice_id, packet.month, packet.version) for packet in sent if packet.version > 1}
     turned_back = set(sorted(turned_back)[:1])
     written: list[Path] = []
     earlier: dict[str, list[tuple[SentClaim, list[Decision]]]] = {}
@@ -170,7 +171,7 @@ def answer(house: House, up_to: date) -> list[Path]:
         write_private(path, text)
         written.append(path)
 
-    for packet in packets:
+    for packet in sent:
         name = f"{packet.practice_id}_{packet.month}_v{packet.version}"
         is_turned_back = (packet.practice_id, packet.month, packet.version) in turned_back
         if packet.sent_on + ACKNOWLEDGED_AFTER <= up_to:

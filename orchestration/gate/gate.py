@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 
 from orchestration.close.transitions import unlike_the_record
+from orchestration.close.versions import why_lost
 from orchestration.contracts import optional_tables
 from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
@@ -51,7 +52,7 @@ def rule_on_all(house: House, practices: Sequence[Practice], month: date, build_
             seen = _seen(warehouse, [practice.practice_id for practice in practices], month)
     rulings = []
     for practice in practices:
-        refusals = [*_by_configuration(practice), *_by_packets(lost, practice, month), *_by_verdicts(judged, practice)]
+        refusals = [*_by_configuration(practice), *_by_packets(house, lost, practice, month), *_by_verdicts(judged, practice)]
         if seen is None:
             # A restored home has the verdicts on its data but no warehouse: nothing tells what they were passed on.
             refusals.append(f"{house.warehouse.name} is not there; run `ccm nightly`, then close again")
@@ -146,13 +147,10 @@ class _Lost:
         return [name for other in others for name in self.of(other) if name.startswith(f"{other}/{month:%Y-%m}/")]
 
 
-def _by_packets(lost: _Lost, practice: Practice, month: date) -> list[str]:
+def _by_packets(house: House, lost: _Lost, practice: Practice, month: date) -> list[str]:
     """Whom an earlier close claimed is known by its packet alone: without it the same months would go out a second time, also at another practice of the
     tax id that has the same beneficiary."""
-    return [
-        f"closes/{name} is gone, damaged, or another than was closed; put this packet back from the backup and run `ccm nightly`"
-        for name in [*lost.of(practice.practice_id), *lost.of_others(practice, month)]
-    ]
+    return [why_lost(house, name) for name in [*lost.of(practice.practice_id), *lost.of_others(practice, month)]]
 
 
 def _judged(house: House, build_inputs: str) -> dict[verdicts.Source, verdicts.Verdict | None]:

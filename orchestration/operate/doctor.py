@@ -64,7 +64,7 @@ def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
         ("answers", lambda: _answers(house)),
         ("nights", lambda: _nights(house, practices, moment)),
         ("warehouse", lambda: _warehouse(house)),
-        ("closes", lambda: _closes(house)),
+        ("closes", lambda: _closes(house, practices)),
         ("records", lambda: _records(house)),
         ("runs", lambda: _runs(house, moment)),
         ("backup", lambda: _backup(house, moment)),
@@ -327,17 +327,22 @@ def _damage_of(path: Path) -> str:
     return ""
 
 
-def _closes(house: House) -> Iterator[Diagnosis]:
+def _closes(house: House, practices: dict[str, Practice]) -> Iterator[Diagnosis]:
     import hashlib
 
     from orchestration.close import proposals
     from orchestration.close.transitions import unlike_the_record
-    from orchestration.close.versions import DAMAGED
+    from orchestration.close.versions import DAMAGED, copied_from, in_folders, left_alone
     from orchestration.transform.configuration import packets_lost
 
     wrong, packets = [], 0
-    for path in sorted(house.closes.glob("*/*/v[0-9]*/manifest.json")):
+    copies: dict[str, str] = {}
+    for packet in in_folders(house):
+        if of := copied_from(packet.folder):
+            copies[packet.name] = of
+            continue
         packets += 1
+        path = packet.folder / "manifest.json"
         try:
             outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"].items()
         except (ValueError, KeyError, TypeError, AttributeError):
@@ -356,22 +361,35 @@ def _closes(house: House) -> Iterator[Diagnosis]:
         for record in house.closes.glob("*/transitions.jsonl")
         for name in unlike_the_record(house, record.parent.name)
     }
-    unlike = sorted(recorded.union(packets_lost(house)))
+    unlike = sorted(recorded.union(set(packets_lost(house)) - set(copies)))
     remedy = "restore these packets from the backup: they are evidence, and what they claimed would be claimed again"
     if unlike:
         yield Diagnosis("closes", "bad", f"gone, damaged, or others than were closed: {few(unlike)}", remedy)
     if wrong:
         yield Diagnosis("closes", "bad", f"not as their manifest says: {few(wrong)}", remedy)
-    damaged = [
-        path.relative_to(house.closes).as_posix()
-        for path in sorted(house.closes.glob(f"*/*/proposals/{proposals.FILES}"))
-        if proposals.read(path) is None
-    ]
+    told = {name: f"{name} (of {of})" for name, of in copies.items() if name not in recorded}
+    holding = [said for name, said in told.items() if name.partition("/")[0] in practices]
+    if holding:
+        yield Diagnosis(
+            "closes",
+            "bad",
+            f"copies of other packets, which keep their practice from closing: {few(holding)}",
+            "move them out of closes/, restore what was closed there from the backup, if anything was, then `ccm nightly`",
+        )
+    nobodys = [*left_alone(house), *(said for said in told.values() if said not in holding)]
+    if nobodys:
+        yield Diagnosis(
+            "closes",
+            "warning",
+            f"left alone, no packets of a practice: {few(nobodys)}",
+            "move these folders out of closes/: copies are kept by `ccm backup`",
+        )
+    damaged = [path.relative_to(house.closes).as_posix() for _, _, path in proposals.lying(house) if proposals.read(path) is None]
     if damaged:
         yield Diagnosis(
             "closes", "warning", f"proposals that cannot be read: {few(damaged)}", "`ccm close --propose` writes another"
         )
-    if not unlike and not wrong:
+    if not unlike and not wrong and not holding:
         yield Diagnosis("closes", "ok", f"{packets} packets, every file as its manifest says")
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestration.close import acceptances, proposals
+from orchestration.close import acceptances, proposals, versions
 from orchestration.close.versions import DAMAGED
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.payers import eligibility, sent
@@ -105,6 +105,7 @@ class Closed:
     packets: Mapping[str, str] = field(default_factory=dict)  # <practice>/<month>/v<N> -> SHA-256 of its manifest
     gone: tuple[str, ...] = ()  # packets that were read once and are there no more
     damaged: tuple[str, ...] = ()  # packets that cannot be read and never were: whom they claimed is not known
+    copied: tuple[str, ...] = ()  # folders in whose place lies a copy of another packet
     as_written: bytes | None = None  # claim_lines.parquet as it stands, where it has these lines
 
 
@@ -121,43 +122,49 @@ def read_closes(house: House) -> Closed:
 
     Claim lines are read from packets that are new. Those of the others stand in claim_lines.parquet: a packet never changes, and its manifest has the
     hashes of its files. A damaged packet is its practice's trouble, which the gate refuses (`packets_lost`): what was read of it while it was whole
-    stands, and where nothing was the night goes on without."""
+    stands, and where nothing was the night goes on without. So it is with a copy of another packet, which would be claimed a second time."""
     closes: list[dict[str, object]] = []
     packets: dict[str, str] = {}
     damaged: list[str] = []
+    copied: list[str] = []
     known, standing = _lines_that_stand(house)
-    for path in sorted(house.closes.glob("*/*/v*/manifest.json")):
-        name = path.parent.relative_to(house.closes).as_posix()
-        try:
-            content = path.read_bytes()
-            closes.append(_close(path.parent, content))
-            packets[name] = hashlib.sha256(content).hexdigest()
-        except DAMAGED:
-            row = _close_that_stands(house, path.parent) if name in known else None
-            if row is None:
-                damaged.append(name)
+    for packet in versions.in_folders(house):
+        name, is_copy = packet.name, versions.copied_from(packet.folder) is not None
+        if is_copy:
+            copied.append(name)
+        else:
+            try:
+                content = (packet.folder / versions.MANIFEST).read_bytes()
+                closes.append(_close(packet.folder, content))
+                packets[name] = hashlib.sha256(content).hexdigest()
                 continue
+            except DAMAGED:
+                pass
+        if name in known and (row := _close_that_stands(house, packet.folder)):
             closes.append(row)
             packets[name] = known[name]
+        elif not is_copy:
+            damaged.append(name)
     proposed: list[dict[str, object]] = [
         {
-            "practice_id": proposal["practice_id"],
-            "month": date.fromisoformat(f"{proposal['month']}-01"),
+            "practice_id": practice_id,
+            "month": month,
             "proposal": int(path.stem),
             "close_version": proposal["version"],
         }
-        for path in sorted(house.closes.glob(f"*/*/proposals/{proposals.FILES}"))
-        if (proposal := proposals.read(path))  # no claim rests on one; `ccm doctor` names those that are damaged
+        for practice_id, month, path in proposals.lying(house)
+        # No claim rests on one; `ccm doctor` names those that are damaged. A copy of another's is none.
+        if (proposal := proposals.read(path)) and (proposal["practice_id"], proposal["month"]) == (practice_id, f"{month:%Y-%m}")
     ]
-    ever, damaged_before = _ever_read(house)
-    gone = tuple(name for name in ever if name not in packets and name not in damaged)
+    ever, damaged_before, copied_before = _ever_read(house)
+    gone = tuple(name for name in ever if name not in packets and name not in damaged and name not in copied)
     before = pq.read_table(io.BytesIO(standing)) if standing is not None else CLAIM_LINES.empty_table()
     lines, missing = [before], set(packets) - set(known)
     if any(packets.get(name) != manifest for name, manifest in known.items()):
         # A packet that is gone or another one (a home put back from a backup): everything is read again.
         lines, missing = [], set(packets)
-    elif standing is not None and known == packets and sorted(damaged) == damaged_before:
-        return Closed(before, closes, proposed, packets, gone, tuple(damaged), standing)
+    elif standing is not None and known == packets and (sorted(damaged), sorted(copied)) == (damaged_before, copied_before):
+        return Closed(before, closes, proposed, packets, gone, tuple(damaged), tuple(copied), standing)
     for name in sorted(missing):
         try:
             lines.append(pa.Table.from_pylist(_claim_lines(house.closes / name), schema=CLAIM_LINES))
@@ -168,7 +175,7 @@ def read_closes(house: House) -> Closed:
                 damaged.append(name)
                 del packets[name]
     table = _in_order(pa.concat_tables(lines)) if lines else CLAIM_LINES.empty_table()
-    return Closed(table, closes, proposed, packets, gone, tuple(damaged))
+    return Closed(table, closes, proposed, packets, gone, tuple(damaged), tuple(copied))
 
 
 def _lines_of(lines: pa.Table, packet: Path) -> pa.Table:
@@ -178,21 +185,24 @@ def _lines_of(lines: pa.Table, packet: Path) -> pa.Table:
 
 
 def packets_lost(house: House) -> list[str]:
-    """Packets that were read once and are not there, and those that cannot be read and never were: `lakeside/2026-10/v1`, by name.
+    """Packets that were read once and are not there, those that cannot be read and never were, and copies in the place of one: `lakeside/2026-10/v1`, by
+    name.
 
     `transitions.jsonl` knows of what is gone, too, but may go with it."""
-    ever, damaged = _ever_read(house)
-    return sorted({*damaged, *(name for name in ever if not (house.closes / name / "manifest.json").is_file())})
+    ever, damaged, copied = _ever_read(house)
+    gone = (name for name in ever if not (house.closes / name / versions.MANIFEST).is_file())
+    return sorted({*damaged, *gone, *(name for name in copied if versions.copied_from(house.closes / name))})
 
 
-def _ever_read(house: House) -> tuple[list[str], list[str]]:
-    """Every packet that was ever met, by name, whatever became of its lines; and those of them that could not be read the last time."""
+def _ever_read(house: House) -> tuple[list[str], list[str], list[str]]:
+    """Every packet that was ever met, by name, whatever became of its lines; those of them that could not be read the last time; and the copies there were
+    then."""
     try:
         record = json.loads(_record_of_packets(house).read_text(encoding="utf-8"))
         damaged = sorted(record.get("damaged", ()))
-        return sorted({*record["packets"], *record.get("gone", ()), *damaged}), damaged
+        return sorted({*record["packets"], *record.get("gone", ()), *damaged}), damaged, sorted(record.get("copied", ()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):  # no record yet, or a damaged one
-        return [], []
+        return [], [], []
 
 
 def _close(packet: Path, content: bytes) -> dict[str, object]:
@@ -252,7 +262,8 @@ def _lines_that_stand(house: House) -> tuple[dict[str, str], bytes | None]:
 @cache
 def _code() -> str:
     """Names what reads the lines: a release that reads them otherwise reads all of them again."""
-    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in (__file__, eligibility.__file__, sent.__file__))).hexdigest()
+    files = (__file__, eligibility.__file__, sent.__file__, versions.__file__)
+    return hashlib.sha256(b"".join(Path(path).read_bytes() for path in files)).hexdigest()
 
 
 _LINES_FROM = ("claims.csv", "claims.837", "claim_subjects.parquet")
@@ -260,6 +271,8 @@ _LINES_FROM = ("claims.csv", "claims.837", "claim_subjects.parquet")
 
 def _claim_lines(packet: Path) -> list[dict[str, object]]:
     """The lines of a packet. Raises HouseError where its files are not as its manifest says: a line less would be claimed a second time."""
+    if of := versions.copied_from(packet):
+        raise HouseError(f"{packet}: is a copy of {of}; move it out of closes/")
     try:
         manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
         wanted = {name: sha256 for name, sha256 in manifest["outputs"].items() if name in _LINES_FROM}
@@ -369,6 +382,7 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
                 "packets": dict(closed.packets),
                 "gone": closed.gone,
                 "damaged": closed.damaged,
+                "copied": closed.copied,
             }
             write_private(_record_of_packets(house), json.dumps(record))
     return digest.hexdigest()

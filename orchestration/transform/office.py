@@ -15,7 +15,7 @@ import holidays
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.close.versions import DAMAGED, HELD_AFTER, versions
+from orchestration.close.versions import DAMAGED, HELD_AFTER, packets, versions
 from orchestration.house import House
 
 HELD = pa.schema(
@@ -56,12 +56,9 @@ def held_rows(house: House) -> list[dict[str, object]]:
     """What is held of each practice-month: the rows of held.csv of its newest complete packet, or of the last close behind it that sent nothing.
 
     Of one that cannot be read what was read before stands: it is its practice's trouble, which `ccm doctor` names."""
-    newest: dict[Path, int] = {}
-    for manifest in house.closes.glob("*/*/v*/manifest.json"):
-        month, version = manifest.parent.parent, int(manifest.parent.name.removeprefix("v"))
-        newest[month] = max(version, newest.get(month, 0))
+    newest = {one.folder.parent: one.number for one in packets(house)}  # the last of each is the newest
     rows: list[dict[str, object]] = []
-    for month, version in sorted(newest.items()):
+    for month, version in newest.items():
         rows += _held_or_as_read(house, month, version)
     return rows
 

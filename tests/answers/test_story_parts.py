@@ -104,6 +104,12 @@ def test_without_a_consent_the_months_end_is_what_a_visit_is_held_against() -> N
     assert nearest("no_initiating_visit")["OLD"][0] == "more than 365 days before the month's end (there is no consent)"
 
 
+def test_a_consent_of_the_null_date_is_a_day_that_visits_are_held_against_like_any_other() -> None:
+    found = nearest("no_initiating_visit", date(1, 1, 1))
+    assert found.keys() >= {"OLD", "LATE"} and not any("days before" in lacking for lacking in found["OLD"])
+    assert found["LATE"] == ["after the consent of 0001-01-01, and care management was not discussed at it"]
+
+
 def test_where_the_program_looks_back_farther_a_visit_is_held_against_that() -> None:
     assert not any("days before" in lacking for lacking in nearest("no_initiating_visit", CONSENTED, "apcm")["OLD"])
 

@@ -31,4 +31,4 @@ def plant_bad_claims(packet: Path) -> None:
     manifest = json.loads((planted / "manifest.json").read_text())
     for name in ("claims.csv", "claim_subjects.parquet"):
         manifest["outputs"][name] = hashlib.sha256((planted / name).read_bytes()).hexdigest()
-    (planted / "manifest.json").write_text(json.dumps(manifest))
+    (planted / "manifest.json").write_text(json.dumps({**manifest, "version": 9}))

@@ -160,3 +160,51 @@ def test_a_damaged_packet_of_which_nothing_is_known_is_lost_and_stops_nobody_els
     read.clear()
     file.write_bytes(before)
     assert written(house) == whole and configuration.packets_lost(house) == [] and read == [packet]
+
+
+def test_a_copy_of_a_practices_closes_doubles_nothing_and_is_forgotten_once_it_is_away(house, read):
+    whole = written(house)
+    copy = shutil.copytree(house.closes / "hudson", house.closes / "hudson-old")
+    record = house.state / "claim_lines.json"
+    known = json.loads(record.read_text())
+    own = {name: sha256 for name, sha256 in known["packets"].items() if name.startswith("hudson/")}
+    # As a release of before left it, which read the copies.
+    copies = {name.replace("hudson", "hudson-old"): sha256 for name, sha256 in own.items()}
+    record.write_text(json.dumps({**known, "code": "of that release", "packets": {**known["packets"], **copies}}))
+    assert written(house) == whole and configuration.packets_lost(house) == sorted(copies)
+    practices = load_practices(house.practices_yaml)
+    rulings = rule_on_all(house, list(practices.values()), date(2026, 11, 1), "of other inputs")
+    assert not any("hudson-old" in text for one in rulings for text in one.refusals)
+    shutil.rmtree(copy)
+    assert written(house) == whole and configuration.packets_lost(house) == []
+
+
+def test_a_copy_beside_a_practices_packets_refuses_it_until_it_is_away_and_nobody_else(house):
+    whole = written(house)
+    shutil.copytree(house.closes / "prairie/2026-09/v1", house.closes / "hudson/2026-09/v9")
+    for _ in range(2):
+        assert written(house) == whole and configuration.packets_lost(house) == ["hudson/2026-09/v9"]
+    practices = load_practices(house.practices_yaml)
+    rulings = rule_on_all(house, list(practices.values()), date(2026, 11, 1), "of other inputs")
+    said = "closes/hudson/2026-09/v9 is a copy of prairie/2026-09/v1, as its manifest says; move it out of closes/"
+    assert {one.practice_id for one in rulings if any(said in text for text in one.refusals)} == {"hudson"}
+    shutil.rmtree(house.closes / "hudson/2026-09/v9")
+    assert configuration.packets_lost(house) == []  # the gate is right again before the next night
+    assert written(house) == whole
+
+
+def test_of_a_packet_in_whose_place_a_copy_lies_what_was_read_stands_and_its_absence_is_not_forgotten(house, tmp_path):
+    whole, name = written(house), "hudson/2026-09/v1"
+    aside = (house.closes / name).rename(tmp_path / "aside")
+    shutil.copytree(house.closes / "prairie/2026-09/v1", house.closes / name)
+    assert written(house)[1] == whole[1] and configuration.packets_lost(house) == [name]
+    shutil.rmtree(house.closes / packets(house)[0])  # so that everything is read again
+    written(house)
+    assert name in lines_of(house) and name in configuration.packets_lost(house)
+    shutil.rmtree(house.closes / name)
+    assert name in configuration.packets_lost(house)
+    written(house)
+    assert name not in lines_of(house) and name in configuration.packets_lost(house)
+    aside.rename(house.closes / name)
+    written(house)
+    assert name in lines_of(house) and name not in configuration.packets_lost(house)

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration.answer.report import write_reports
+from orchestration.answer.status import months_status
 from orchestration.close import transitions
 from orchestration.command.nights import _night_summary
 from orchestration.gate.gate import rule_on_all
@@ -146,3 +147,13 @@ def test_whoever_asks_about_a_damaged_packet_is_told_which_one_and_about_others_
         said = "".join(ran.err.split())
         assert ran.code == 1 and "hudson/2026-09/v1:cannotberead;restorethispacketfromthebackup" in said, ran.err
     assert ccm(*told, "--live", home=published.root).code == 0
+
+
+def test_copies_beside_packets_keep_nobody_from_reports_and_no_claim_file_is_listed_twice(published):
+    practices = load_practices(published.practices_yaml)
+    reports, months = write_reports(published), months_status(published, practices)
+    for one, beside in (("2026-09/v1", "2026-09/v1.bak"), ("2026-09", "2026-09.bak")):
+        shutil.copytree(published.closes / AT_FAULT / one, published.closes / AT_FAULT / beside)
+    shutil.copytree(published.closes / AT_FAULT, published.closes / f"{AT_FAULT}-old")
+    again = write_reports(published)
+    assert [one.path for one in again] == [one.path for one in reports] and months_status(published, practices) == months

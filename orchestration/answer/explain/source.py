@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from orchestration.close import acceptances
 from orchestration.close.freeze import Frozen, thaw
-from orchestration.close.versions import reading
+from orchestration.close.versions import packets, reading
 from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
@@ -142,12 +142,9 @@ def counted_dispositions(basis: str | None, is_practitioner: bool) -> tuple[str,
 def claimed_in(house: House, practice_id: str, patient_id: str, month: date) -> Path | None:
     """The newest packet whose claims have this patient-month."""
     found = None
-    for packet in sorted(
-        (path.parent for path in (house.closes_of(practice_id) / f"{month:%Y-%m}").glob("v[0-9]*/manifest.json")),
-        key=lambda path: int(path.name[1:]),
-    ):
-        if claim_lines(packet, patient_id):
-            found = packet
+    for packet in packets(house, practice_id, month):
+        if claim_lines(packet.folder, patient_id):
+            found = packet.folder
     return found
 
 

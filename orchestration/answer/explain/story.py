@@ -297,7 +297,7 @@ def _visits(source: Source, evidence: Row, rows: list[Row], files: dict[int, Row
         procedure = row["kind"].split()[0]
         listed = [code for code in codes if code["procedure_code"] == procedure and is_in_force(code, row["starts_on"])]
         is_established = any(code["is_established_patient"] for code in listed) or row["starts_on"] > own[0]["starts_on"]
-        if day - _LOOKED_BACK <= row["starts_on"] <= month_end:
+        if day - row["starts_on"] <= _LOOKED_BACK and row["starts_on"] <= month_end:
             short_of = [] if listed else [f"{procedure} is no code of an initiating visit"]
             short_of += _short_of(row, evidence, day, most, is_established)
             told.append((bool(listed), _fact(row, files, short_of=short_of)))
@@ -313,7 +313,7 @@ def _short_of(row: Row, evidence: Row, day: date, most: int | None, is_establish
     since_when = f"the consent of {day}" if evidence["consented_on"] else "the month's end (there is no consent)"
     practitioner = evidence["billing_practitioner_id"]
     lacking = []
-    if most is not None and row["starts_on"] < day - timedelta(days=most):
+    if most is not None and (day - row["starts_on"]).days > most:
         lacking.append(f"more than {most} days before {since_when}")
     if practitioner is None or row["member_id"] != practitioner:
         lacking.append(
