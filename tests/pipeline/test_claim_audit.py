@@ -96,7 +96,15 @@ def test_one_beneficiary_at_two_practices_of_a_tax_id_is_claimed_once(next_night
     assert json.loads(ccm("rebuild", "--practice", "highpines", "--month", "2026-10", "--json", home=home).out)["is_same"]
 
 
-def test_two_charts_that_turn_out_to_be_one_beneficiary_are_found_by_the_numbers_that_they_have_now(tmp_path):
+CLAIMS = [
+    ("a", "one", "A1", 10, "1EG4TE5MK72"), ("b", "other", "B1", 10, "1EG4TE5MK73"), ("b", "other", "B2", 11, "1EG4TE5MK73"),
+    ("c", "third", "C1", 10, "1EG4TE5MK74"),
+]  # fmt: skip
+
+
+@pytest.fixture
+def con(tmp_path):
+    """The claims, as the audit reads them, and nothing else."""
     con = duckdb.connect()
     compiled.prepare(con)
     con.execute("""
@@ -108,38 +116,52 @@ def test_two_charts_that_turn_out_to_be_one_beneficiary_are_found_by_the_numbers
         create table intermediate.int_service_findings (
             practice_id varchar, patient_id varchar, month date, kind varchar, finding varchar, service_id varchar
         );
+        create table intermediate.int_services__beside_claims (
+            practice_id varchar, patient_id varchar, month date, finding varchar, service_id varchar
+        );
         create table intermediate.int_coverages__current (practice_id varchar, patient_id varchar, coverage_type varchar, member_id varchar);
     """)
-    claims = [
-        ("a", "one", "A1", 10, "1EG4TE5MK72"), ("b", "other", "B1", 10, "1EG4TE5MK73"), ("b", "other", "B2", 11, "1EG4TE5MK73"),
-        ("c", "third", "C1", 10, "1EG4TE5MK74"),
-    ]  # fmt: skip
     lines = [
         {
             "practice_id": practice, "patient_id": patient, "month": date(2026, month, 1), "claim_id": claim, "line_id": f"{claim}01", "close_version": 1,
             "status": "submitted", "procedure_code": "99490", "units": 1, "service_date": date(2026, month, 28), "charge_amount": Decimal(90),
             "allowed_amount": Decimal(66), "tax_id": "1", "beneficiary_key": member_key(number), "claimed_on": date(2026, 12, 3),
         }
-        for practice, patient, claim, month, number in claims
+        for practice, patient, claim, month, number in CLAIMS
     ]  # fmt: skip
     folder = tmp_path / "lake" / "configuration"
     folder.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(lines, schema=CLAIM_LINES), folder / "claim_lines.parquet")
     con.execute(f"create table intermediate.int_claims__history as from '{folder}/claim_lines.parquet'")
+    return con
 
-    def found() -> list[tuple]:
-        compiled.run(con, tmp_path, [compiled.models()["claim_audit"]])
-        return con.execute(
-            "select practice_id, finding, patient_id, claim_id, detail from marts.claim_audit order by all"
-        ).fetchall()
 
-    for practice, patient, _, _, number in claims[:2] + claims[3:]:
+def audited(con, home) -> list[tuple]:
+    compiled.run(con, home, [compiled.models()["claim_audit"]])
+    return con.execute("select practice_id, finding, patient_id, claim_id, detail from marts.claim_audit order by all").fetchall()
+
+
+def test_two_charts_that_turn_out_to_be_one_beneficiary_are_found_by_the_numbers_that_they_have_now(con, tmp_path):
+    for practice, patient, _, _, number in CLAIMS[:2] + CLAIMS[3:]:
         con.execute(
             "insert into intermediate.int_coverages__current values (?, ?, 'medicare_part_b', ?)", [practice, patient, number]
         )
-    assert found() == []
+    assert audited(con, tmp_path) == []
     con.execute("update intermediate.int_coverages__current set member_id = '1eg4-te5-mk72' where patient_id = 'other'")
-    assert found() == [("b", "merged_beneficiary", "other", "B1", "a A1")]
+    assert audited(con, tmp_path) == [("b", "merged_beneficiary", "other", "B1", "a A1")]
     # Both charts have another number by now.
     con.execute("update intermediate.int_coverages__current set member_id = '9EG4TE5MK99' where patient_id in ('one', 'other')")
-    assert found() == [("b", "merged_beneficiary", "other", "B1", "a A1")]
+    assert audited(con, tmp_path) == [("b", "merged_beneficiary", "other", "B1", "a A1")]
+
+
+def test_another_bill_of_the_practice_is_an_overlapping_service_and_the_claim_itself_as_its_own_system_lists_it_is_none(
+    con, tmp_path
+):
+    services = "insert into intermediate.int_service_findings values ('c', 'third', date '2026-10-01', 'reason', ?, ?)"
+    con.execute(services, ["already_claimed", "V1"])
+    assert audited(con, tmp_path) == []
+    con.execute(
+        "insert into intermediate.int_services__beside_claims values ('c', 'third', date '2026-10-01', 'already_claimed', 'V1')"
+    )
+    con.execute(services, ["conflict_apcm", "V2"])
+    assert audited(con, tmp_path) == [("c", "overlapping_service", "third", "C1", "already_claimed V1, conflict_apcm V2")]

@@ -25,7 +25,7 @@ TABLES = """
     create table staging.stg_practices as select 'p' as practice_id;
     create table staging.stg_closes as select 'p' as practice_id, date '2026-10-01' as month, 1 as close_version, date '2026-11-06' as newest_night;
     create table rules.rule_decision_reasons (reason varchar, precedence integer, undoes_a_claim boolean);
-    insert into rules.rule_decision_reasons values ('no_consent', 1, true);
+    insert into rules.rule_decision_reasons values ('no_consent', 1, true), ('already_claimed', 2, true);
     create table intermediate.int_claims__current as
         select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, 'C' as claim_id, 1 as close_version, 'submitted' as status;
     create table intermediate.int_claims__history as from intermediate.int_claims__current;
@@ -34,6 +34,9 @@ TABLES = """
         practice_id varchar, patient_id varchar, month date, reason varchar, reason_but_for_panel varchar
     );
     create table intermediate.int_decision_findings (practice_id varchar, patient_id varchar, month date, reason varchar);
+    create table intermediate.int_service_findings (
+        practice_id varchar, patient_id varchar, month date, service_id varchar, procedure_code varchar, units bigint, kind varchar, finding varchar
+    );
     create table intermediate.int_tracks__chosen (
         scenario varchar, practice_id varchar, patient_id varchar, month date, track varchar, place integer, allowed_amount decimal(18, 2),
         codes struct(code varchar, units bigint)[], service_date date
@@ -70,7 +73,7 @@ def con() -> duckdb.DuckDBPyConnection:
 
 def told(con: duckdb.DuckDBPyConnection, home: Path) -> list[tuple[list[str], Decimal, date, date]]:
     """Codes and amount now, the day as claimed and the day now."""
-    compiled.run(con, home, [compiled.models()["int_post_close_changes"]])
+    compiled.run(con, home, [compiled.models()[name] for name in ("int_services__beside_claims", "int_post_close_changes")])
     return con.execute(
         "select codes_now, amount_now, claimed_service_date, service_date_now from intermediate.int_post_close_changes"
     ).fetchall()
@@ -156,6 +159,54 @@ def test_what_a_code_of_the_claim_is_worth_by_now_changes_no_claim_of_then(con, 
 def test_a_reason_against_the_claim_undoes_it_whatever_track_qualifies(con, tmp_path):
     con.execute("insert into intermediate.int_decision_findings values ('p', 'x', date '2026-10-01', 'no_consent')")
     assert changed(con, tmp_path, STAFF, [STAFF, COMPLEX], [COMPLEX, STAFF]) == ([], Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("claimed", "services", "becomes"),
+    [
+        ((("G0557", 1),), [("99495", 1)], ()),
+        ((("G0557", 1),), [("99490", 1)], ()),
+        (STAFF, [("99491", None)], ()),
+        (STAFF, [("99490", 1), ("99439", 2)], None),
+        (STAFF, [("99490", None), ("99439", 1), ("99439", 1)], None),
+        (STAFF, [("99490", 1), ("99490", 1)], ()),
+        (STAFF, [("99439", 3)], ()),
+        (STAFF, [], None),
+    ],
+    ids=[
+        "what it bundles", "another program's", "another track's, without units", "the claim itself", "the claim itself, line by line",
+        "its base code twice", "more units than were claimed", "none",
+    ],
+)  # fmt: skip
+def test_another_bill_of_the_practice_undoes_the_claim_and_the_claim_itself_as_its_own_system_lists_it_does_not(
+    con, tmp_path, claimed, services, becomes
+):
+    con.execute("insert into intermediate.int_decision_findings values ('p', 'x', date '2026-10-01', 'already_claimed')")
+    for number, (code, units) in enumerate(services):
+        con.execute(
+            "insert into intermediate.int_service_findings values ('p', 'x', date '2026-10-01', ?, ?, ?, 'reason', 'already_claimed')",
+            [f"V{number}", code, units],
+        )
+    expected = None if becomes is None else (texts(becomes), worth(becomes))
+    assert changed(con, tmp_path, claimed, [claimed], [claimed]) == expected
+
+
+def test_another_bill_is_held_against_the_claims_that_stand_and_a_rejected_one_claims_nothing(con, tmp_path):
+    con.execute(
+        "insert into intermediate.int_service_findings values ('p', 'x', date '2026-10-01', 'V', '99490', 1, 'reason', 'already_claimed')"
+    )
+    assert changed(con, tmp_path, STAFF, [STAFF], [STAFF]) is None
+    con.execute("update intermediate.int_claims__history set status = 'rejected'")
+    con.execute("insert into intermediate.int_claims__history values ('p', 'x', date '2026-10-01', 'D', 2, 'submitted')")
+    con.execute(
+        "create or replace table intermediate.int_claims__current as from intermediate.int_claims__history where claim_id = 'D'"
+    )
+    path = tmp_path / "lake" / "configuration" / "claim_lines.parquet"
+    lines = pq.read_table(path).to_pylist()
+    again = {**lines[0], "claim_id": "D", "procedure_code": "99487", "alternatives": ["99487 x 1"]}
+    pq.write_table(pa.Table.from_pylist([*lines, again], schema=CLAIM_LINES), path)
+    con.execute("update staging.stg_closes set close_version = 2")
+    assert [codes for codes, *_ in told(con, tmp_path)] == [[]]
 
 
 def days(*of_the_month: int) -> int:

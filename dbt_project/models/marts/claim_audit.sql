@@ -73,6 +73,15 @@ identities as (
             and coverages.member_id is not null
 ),
 
+overlapping as (
+    select practice_id, patient_id, month, service_id, finding
+    from {{ ref('int_service_findings') }}
+    where kind = 'reason' and starts_with(finding, 'conflict_')
+    union all
+    select practice_id, patient_id, month, service_id, finding
+    from {{ ref('int_services__beside_claims') }}
+),
+
 found as (
     select
         practice_id,
@@ -129,13 +138,11 @@ found as (
         string_agg(distinct services.finding || ' ' || services.service_id, ', ' order by services.finding || ' ' || services.service_id),
         any_value(claims.charge_amount)
     from claims
-    inner join {{ ref('int_service_findings') }} as services
+    inner join overlapping as services
         on
             claims.practice_id = services.practice_id
             and claims.patient_id = services.patient_id
             and claims.month = services.month
-            and services.kind = 'reason'
-            and starts_with(services.finding, 'conflict_')
     group by claims.practice_id, claims.patient_id, claims.month, claims.claim_id
     union all
     select

@@ -121,6 +121,11 @@ paid_again as (
 reasons as (
     select practice_id, patient_id, month, reason
     from {{ ref('int_decision_findings') }}
+    -- That the claim went out, and is listed by the practice's own system since, is nothing against it.
+    where reason <> 'already_claimed'
+    union
+    select practice_id, patient_id, month, finding
+    from {{ ref('int_services__beside_claims') }}
     union
     -- That somebody has left the panel hides nothing that undoes the claim.
     select practice_id, patient_id, month, reason_but_for_panel

@@ -9,6 +9,7 @@ with services as (
         services.service_id,
         services.service_date,
         services.procedure_code,
+        services.units,
         case
             when services.billed_by = 'other_practice' then 'other_practice'
             when services.member_id = basis.billing_practitioner_id then 'billing_practitioner'
@@ -28,6 +29,8 @@ select distinct
     services.patient_id,
     services.month,
     services.service_id,
+    services.procedure_code,
+    services.units,
     conflicts.kind,
     conflicts.finding
 from services

@@ -242,6 +242,8 @@ select
     case
         when todays.reasons = len(changes.reasons)
             then ' The panel says so as of now and may have said otherwise when the claim went out: see what changed (ccm diff) before you pay back.'
+        when list_contains(changes.reasons, 'already_claimed')
+            then ' The practice''s own system lists another bill of the month (claim_audit names the service): if that one is wrong, have it taken back there.'
     end as fix,
     null as ways
 from {{ ref('post_close_changes') }} as changes
