@@ -59,18 +59,18 @@ items as (
 -- A claim that has yet to go out is filed in time by its service date, which may lie before the month's end.
 service_dates as (
     select
-        codes.practice_id,
-        codes.patient_id,
-        codes.month,
-        min(codes.service_date) as service_date
-    from {{ ref('claimable_codes') }} as codes
+        chosen.practice_id,
+        chosen.patient_id,
+        chosen.month,
+        chosen.service_date
+    from {{ ref('int_tracks__chosen') }} as chosen
     semi join items
         on
-            codes.practice_id = items.practice_id
-            and codes.patient_id = items.patient_id
-            and codes.month = items.month
+            chosen.practice_id = items.practice_id
+            and chosen.patient_id = items.patient_id
+            and chosen.month = items.month
             and items.kind in ('claim_error', 'diagnosis_category', 'late_claim', 'rejected_claim')
-    group by codes.practice_id, codes.patient_id, codes.month
+    where chosen.scenario = 'actual' and chosen.place = 1
 ),
 
 sent as (
@@ -146,7 +146,16 @@ all_items as (
         cast(owned.close_opens_on - 1 as date) as due_on,
         owned.last_day,
         denials.cause,
-        denials.fix,
+        concat_ws(
+            '; ',
+            denials.fix,
+            case
+                when owned.kind = 'rejected_claim' and owned.decision <> 'claimable'
+                    then
+                        'first see to the service of this month that the practice''s own system lists and that bars another claim: have it taken back there '
+                        || 'if it is the rejected claim itself'
+            end
+        ) as fix,
         null as ways
     from owned
     left join {{ ref('int_claims__denials') }} as denials

@@ -185,12 +185,19 @@ found as (
         claims.claim_id as subject_id,
         null as member_id,
         null as minutes,
-        stages.allowed_amount as dollars,
+        chosen.allowed_amount as dollars,
         coalesce(nullif(array_to_string(claims.rejection_codes || claims.denial_codes, ', '), ''), 'without a reason code') as fact
     from {{ ref('claims') }} as claims
     inner join stages using (practice_id, patient_id, month)
-    -- What is held has its own item.
-    where claims.status = 'rejected' and stages.decision = 'claimable'
+    left join {{ ref('int_tracks__chosen') }} as chosen
+        on
+            claims.practice_id = chosen.practice_id
+            and claims.patient_id = chosen.patient_id
+            and claims.month = chosen.month
+            and chosen.scenario = 'actual'
+            and chosen.place = 1
+    -- What is held has its own item. What the practice's own system lists of the claim that was turned back bars another until somebody has it taken back.
+    where claims.status = 'rejected' and (stages.decision = 'claimable' or stages.reason = 'already_claimed')
     union all
     select
         held.practice_id,
