@@ -11,9 +11,10 @@ import pyarrow as pa
 import pytest
 
 from orchestration.answer.explain.source import Source
-from orchestration.answer.explain.story import _answers_since, answers, kept_back
-from orchestration.answer.explain.text import _answer
+from orchestration.answer.explain.story import _answers_since, _decided_now, answers, kept_back
+from orchestration.answer.explain.text import _answer, anew
 from orchestration.house import House
+from orchestration.rules.seeds import SEEDS
 from tests.answers.letters import Sent, claim_statuses, denied, file, paid_in_full, remittance
 from tests.answers.office import Office
 
@@ -117,3 +118,42 @@ def test_a_claim_that_the_newest_close_keeps_back_says_so_and_why(tmp_path, name
         {"close_version": 1, "reason": reason, "detail": detail, "dollars_at_stake": Decimal(dollars)} if is_kept else None
     )
     assert kept_back(Source(house, con, {}, "marts.duckdb"), KEY, {"decision": "not_claimable"}) is None
+
+
+TURNED_BACK = """
+    create table claims as select 'north' as practice_id, 'P1' as patient_id, date '2026-09-01' as month, '{status}' as status;
+    create table patient_month_decisions as
+        select 'north' as practice_id, 'P1' as patient_id, date '2026-09-01' as month, '{decision}' as decision, '{reason}' as reason;
+    create table close_holds (practice_id varchar, patient_id varchar, kind varchar, is_accepted boolean, last_month_held date);
+"""
+PROMISE = "so that the next close sends it as a new claim"
+
+
+@pytest.mark.parametrize(
+    ("decision", "reason", "row", "said"),
+    [
+        ("claimable", "ok", "", f"claimable (ok) now, {PROMISE}"),
+        ("claimable", "ok", "P1,2026-09-01,claim_error,no street,66.13", "kept another claim back: claim_error, no street"),
+        ("held", "undocumented_time", "", "so that another claim waits: With the undocumented time"),
+        ("not_claimable", "already_claimed", "", "so that no other claim goes out: The practice claimed the patient-month already"),
+        ("not_claimable", "consent_undocumented", "", "so that no other claim goes out: The month's consent is not documented"),
+    ],
+    ids=["claimable", "kept back", "held", "its own service", "another reason"],
+)
+def test_the_story_of_a_claim_that_was_turned_back_promises_another_only_where_the_decision_of_now_lets_it_out(
+    tmp_path, decision, reason, row, said
+):
+    house = House(tmp_path).prepare()
+    closed(house, held=row)
+    with duckdb.connect(str(house.marts)) as marts:
+        marts.execute(TURNED_BACK.format(status="rejected", decision=decision, reason=reason))
+        marts.execute(f"create table rule_decision_reasons as from '{next(SEEDS.rglob('rule_decision_reasons.csv'))}'")
+    packet = Source(house, duckdb.connect(), {}, "closes/north/2026-09/v1", Path("v1"))
+    now = _decided_now(packet, KEY)
+    assert said in anew({"decided_now": now, "close": {"version": 1}})
+    with duckdb.connect(str(house.marts)) as marts:
+        assert _decided_now(Source(house, marts, {}, "marts.duckdb"), KEY) == now
+    assert (PROMISE in anew({"decided_now": now, "close": None})) == said.endswith(PROMISE)
+    with duckdb.connect(str(house.marts)) as marts:
+        marts.execute("update claims set status = 'accepted'")
+    assert _decided_now(packet, KEY) is None, "it stands"

@@ -191,7 +191,7 @@ def test_what_was_turned_back_denied_in_part_or_never_answered_is_somebodys_work
     )
     assert items[1]["detail"] == (
         "The payer turned the claim back unprocessed (A7:164). Likely cause: rejected for invalid information. What helps: correct what the status code "
-        "names; the next close sends it as a new claim. Close the month again by 2027-10-31 at the latest."
+        "names; the next close sends it as a new claim unless something else stands against it. Close the month again by 2027-10-31 at the latest."
     )
     assert rows(
         tmp_path, f"select stalled_reason from enrollment_status where patient_id = '{clinic.id(1)}' and month = '2026-10-01'"

@@ -32,7 +32,7 @@ denied as (
         cast([] as varchar[]) as remark_codes,
         true as is_rejection,
         'the receiver turned the whole file back' as likely_cause,
-        'mend what the 999 names; the next close sends its claims as new ones' as fix,
+        'mend what the 999 names; the next close sends its claims as new ones unless something else stands against them' as fix,
         false as is_appealable,
         lines.charge_amount as amount
     from current_claims as claims

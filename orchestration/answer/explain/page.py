@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestration.answer.explain.text import changed, clock, dollars, of_track, said_of, said_of_coverage
+from orchestration.answer.explain.text import anew, changed, clock, dollars, of_track, said_of, said_of_coverage
 from orchestration.answer.pages import render
 
 
@@ -14,6 +14,7 @@ def page(story: dict[str, Any]) -> str:
         "clock": clock,
         "dollars": dollars,
         "said_of": said_of,
+        "anew": anew,
         "changed": changed,
         "of_track": of_track,
         "said_of_coverage": said_of_coverage,

@@ -125,6 +125,7 @@ def tell(source: Source, practice_id: str, patient_id: str, month: date) -> dict
         "kept_back": kept_back(source, key, decision),
         "answers": answers(source, key),
         "answers_since": _answers_since(source, key),
+        "decided_now": _decided_now(source, key),
         "changed_since": _changed_since(source, key),
         "close": _close(source, patient_id),
         "holds": _holds(source, practice_id, patient_id, month),
@@ -628,6 +629,27 @@ def _answers_since(source: Source, key: list[Any]) -> list[Row] | None:
         if live is None:
             return None
         return [claim for claim in answers(live, key) if (claim["claim_id"], claim["status"], claim["answered_on"]) not in known]
+
+
+def _decided_now(source: Source, key: list[Any]) -> Row | None:
+    """Where the claim that stands was turned back: the decision by the marts as they are published now, which alone says whether another goes out, and
+    what the close keeps back of it. None otherwise, and where no marts can be read."""
+    with nullcontext(source) if source.packet is None else since(source) as live:
+        row = (
+            live.one(
+                """
+                select decisions.decision, decisions.reason, rules.meaning, rules.remedy, rules.citation
+                from patient_month_decisions as decisions
+                inner join claims using (practice_id, patient_id, month)
+                inner join rule_decision_reasons as rules on decisions.reason = rules.reason
+                where practice_id = ? and patient_id = ? and month = ? and claims.status = 'rejected'
+                """,
+                key,
+            )
+            if live
+            else None
+        )
+        return row and row | {"kept_back": kept_back(live, key, row)}
 
 
 TOLD_OF_A_CHANGE = (

@@ -32,6 +32,9 @@ def lines(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "", f"  {dollars(kept['dollars_at_stake'])} at stake. Mend it; the next close judges it anew."
     else:
         yield "", f"{gate['meaning']} [{gate['citation']}]. {gate['remedy']}".rstrip()
+    if story["decided_now"]:
+        style = "" if story["decided_now"]["decision"] == "claimable" else "red"
+        yield style, f"turned back unprocessed since: {anew(story)}"
     worth = f"{dollars(story['allowed_amount'])} allowed" + (f" on track {story['track']}" if story["track"] else "")
     yield (
         "",
@@ -76,6 +79,20 @@ def _claim(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield "red", f"changed since: {changed(story['changed_since'])}"
 
 
+def anew(story: dict[str, Any]) -> str:
+    """Whether a claim that was turned back goes out again, by `decided_now`: 'not_claimable (no_consent) now, so that no other claim goes out: No
+    consent is dated in or before the month [R-ELIG-4]. Ask the patient and document the answer'. Of the live marts the story has the reason already."""
+    now = story["decided_now"]
+    decided = f"{now['decision']} ({now['reason']}) now"
+    why = f": {now['meaning'] or ''} [{now['citation']}]. {now['remedy'] or ''}".rstrip(" .") if story["close"] else ""
+    kept = now["kept_back"]
+    if kept:
+        return f"{decided}, but the close kept another claim back: {kept['reason']}, {kept['detail']}"
+    if now["decision"] == "claimable":
+        return f"{decided}, so that the next close sends it as a new claim"
+    return f"{decided}, so that {'another claim waits' if now['decision'] == 'held' else 'no other claim goes out'}{why}"
+
+
 def changed(change: dict[str, Any]) -> str:
     """'99490 x 1 claimed, nothing may be (no_consent); refund of $66.13, found on 2026-11-05, due by 2027-01-04'."""
     is_moved = change["service_date_now"] not in (None, change["claimed_service_date"])
@@ -103,8 +120,8 @@ def said_of(answer: dict[str, Any]) -> str:
     remarks = f" (remark codes {', '.join(answer['remark_codes'])})" if answer["remark_codes"] else ""
     claim = f"claim {answer['claim_id']} of close v{answer['close_version']} {answer['status']} on {answer['answered_on']}"
     said = ", ".join([claim, *codes]) + remarks
-    anew = "; turned back unprocessed, it claims nothing and may go out again" if answer["status"] == "rejected" else ""
-    return f"{said}; {dollars(answer['paid_amount'])} paid of {dollars(answer['billed_amount'])}{anew}"
+    nothing = "; turned back unprocessed, it claims nothing" if answer["status"] == "rejected" else ""
+    return f"{said}; {dollars(answer['paid_amount'])} paid of {dollars(answer['billed_amount'])}{nothing}"
 
 
 def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
