@@ -1,11 +1,14 @@
 {{ config(meta={'touched_by': 'patient_months'}) }}
 -- Entries whose time does not count and could: for want of a note or an end ('documented'), or of a word of the member ('resolved') (rules.md A6b).
+-- A timer that ran too long is of the day on which it was started, in each month that it has seconds of.
 with segments as (
     select
         entries.practice_id,
         entries.entry_id,
         entries.patient_id,
         entries.member_id,
+        entries.local_day as started_on,
+        entries.elapsed_seconds,
         segments.month,
         segments.local_day,
         segments.seconds,
@@ -26,7 +29,8 @@ select
     member_id,
     entry_id,
     min(local_day) as worked_on,
-    cast(sum(seconds) as bigint) as seconds
+    cast(sum(seconds) as bigint) as seconds,
+    any_value(elapsed_seconds) as elapsed_seconds
 from segments
 where disposition = 'undocumented' and passes_days and seconds > 0
 group by practice_id, month, patient_id, member_id, entry_id
@@ -40,7 +44,8 @@ select
     member_id,
     entry_id,
     local_day as worked_on,
-    0 as seconds
+    0 as seconds,
+    elapsed_seconds
 from segments
 where disposition = 'open_timer'
 union all
@@ -52,8 +57,9 @@ select
     patient_id,
     member_id,
     entry_id,
-    min(local_day) as worked_on,
-    cast(sum(seconds) as bigint) as seconds
+    case disposition when 'runaway_timer' then any_value(started_on) else min(local_day) end as worked_on,
+    cast(sum(seconds) as bigint) as seconds,
+    any_value(elapsed_seconds) as elapsed_seconds
 from segments
 where disposition in ('staff_overlap', 'runaway_timer') and would_count and seconds > 0
 group by practice_id, disposition, month, patient_id, member_id, entry_id

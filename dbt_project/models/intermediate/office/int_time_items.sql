@@ -13,7 +13,8 @@ with visits as (
         appointment_id,
         call_id,
         min(local_day) as worked_on,
-        sum(seconds) as seconds
+        sum(seconds) as seconds,
+        cast(null as bigint) as elapsed_seconds
     from {{ ref('int_visits_without_time') }}
     group by practice_id, kind, month, patient_id, member_id, appointment_id, call_id
 ),
@@ -30,7 +31,8 @@ every_item as (
         cast(null as varchar) as appointment_id,
         cast(null as varchar) as call_id,
         worked_on,
-        seconds
+        seconds,
+        elapsed_seconds
     from {{ ref('int_time_recoverable') }}
     union all
     select * from visits
@@ -111,6 +113,7 @@ select
     worked_on,
     cast(seconds as bigint) as seconds,
     minutes,
+    cast(elapsed_seconds // 60 as bigint) as elapsed_minutes,
     cast(
         (
             own_cents

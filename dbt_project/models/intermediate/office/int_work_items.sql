@@ -72,7 +72,13 @@ found as (
         member_id,
         minutes,
         dollars_at_stake as dollars,
-        strftime(worked_on, '%Y-%m-%d') as fact
+        strftime(worked_on, '%Y-%m-%d')
+        || case
+            when kind <> 'runaway_timer' then ''
+            else
+                ' ran ' || elapsed_minutes || ' min'
+                || case when minutes < elapsed_minutes then ', of which ' || minutes || ' could count in ' || strftime(month, '%Y-%m') else '' end
+        end as fact
     from {{ ref('int_time_items') }}
     union all
     select practice_id, patient_id, month, 'near_threshold', patient_id as subject_id, null, minutes_to_first_unit, unit_amount, null
