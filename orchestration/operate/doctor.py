@@ -31,6 +31,7 @@ from orchestration.take_in.lake import RESTORE_BATCHES, accepted_nights, damage,
 NIGHTS_BACK = 35
 LEAST_FREE_BYTES = 2 * 1024**3
 BACKUP_IS_OLD = timedelta(days=2)
+INBOX_IS_OLD = timedelta(hours=2)  # a failed run was tried again for the last time by then
 DAEMON_IS_SILENT = timedelta(minutes=5)
 
 TIME_ZONE_DATA = "`make setup` (the package `tzdata`), or the system's own"
@@ -62,6 +63,7 @@ def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
         ("leftovers", lambda: _leftovers(house)),
         ("lake", lambda: _lake(house)),
         ("answers", lambda: _answers(house)),
+        ("inbox", lambda: _inbox(house, moment)),
         ("nights", lambda: _nights(house, practices, moment)),
         ("warehouse", lambda: _warehouse(house)),
         ("closes", lambda: _closes(house, practices)),
@@ -235,6 +237,23 @@ def _answers(house: House) -> Iterator[Diagnosis]:
         yield Diagnosis("answers", "bad", "; ".join(found), "restore lake/answers from the backup, then `ccm nightly`")
     elif answered := batch_numbers(house):
         yield Diagnosis("answers", "ok", f"{len(answered) - 1} batches of payers' answers")
+
+
+def _inbox(house: House, now: datetime) -> Iterator[Diagnosis]:
+    from orchestration.payers.inbox import pending
+
+    # When they came here: a file's own time may be of another clock.
+    came = [path.stat().st_ctime for path in pending(house) if path.exists()]
+    if came and now.timestamp() - min(came) >= INBOX_IS_OLD.total_seconds():
+        since = datetime.fromtimestamp(min(came), UTC)
+        yield Diagnosis(
+            "inbox",
+            "warning",
+            f"{len(came)} files of inbox/ are not posted, the oldest since {since:%Y-%m-%d %H:%M} UTC",
+            "`ccm respond`; why it failed before is in its run in Dagster",
+        )
+    else:
+        yield Diagnosis("inbox", "ok", f"{len(came)} files that have just come" if came else "every file was posted")
 
 
 def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iterator[Diagnosis]:

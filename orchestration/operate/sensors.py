@@ -3,7 +3,7 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +14,8 @@ from orchestration.deliver.fetch import deliver, faults
 from orchestration.house import House
 from orchestration.notices import Notice, tell
 from orchestration.operate.drops import Late, drops, late_extracts
-from orchestration.operate.living_runs import bury_the_dead
+from orchestration.operate.living_runs import FROM_SHELL, bury_the_dead
+from orchestration.payers.assets import POSTED
 from orchestration.payers.inbox import pending
 from orchestration.practices import load_practices
 from orchestration.runbook import check_spec
@@ -35,6 +36,7 @@ UNFINISHED = [
 ]
 FIRST_RUN, ATTEMPT = "ccm/first_run", "ccm/attempt"
 NIGHT_FINISHED = dg.AssetCheckKey(dg.AssetKey(["answer", "published_marts"]), "night_finished")
+ANSWERS_POSTED = dg.AssetCheckKey(POSTED.asset_key, POSTED.name)
 EXTRACTS_CAME = dg.AssetCheckKey(dg.AssetKey(["lake", "files"]), "extracts_came_in_time")
 
 
@@ -93,8 +95,8 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
     elif time.time() - max(stat.st_ctime for _, stat in waiting) < INBOX_SECONDS:
         yield dg.SkipReason(f"{len(waiting)} files in inbox/, the newest written less than {INBOX_SECONDS} seconds ago")
     else:
-        # The same files are tried once: what is wrong with them is in the run, not in another try.
-        text = "\n".join(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}" for name, stat in waiting)
+        # The same files are asked for once; a failed run is the retry sensor's. Of another owner or other rights they are asked for again.
+        text = "\n".join(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\0{stat.st_ctime_ns}" for name, stat in waiting)
         yield dg.RunRequest(run_key=hashlib.sha256(text.encode()).hexdigest())
 
 
@@ -107,14 +109,12 @@ def inbox_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
 )
 def retry_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
     bury_the_dead(context.instance, shell_is_ours=False)
-    given_up: list[str] = json.loads(context.cursor) if context.cursor else []
     practices = set(load_practices(House.from_environment().practices_yaml))
-    recent = dg.RunsFilter(job_name=nightly_job.name, created_after=now() - RECENT)
     # Newest first: of each night's tries only the newest counts, and later nights that went well make good for an earlier one of the same practices.
     seen: set[str] = set()
     made_good: set[str] = set()
-    asked = False
-    for record in context.instance.get_run_records(recent, limit=200):
+    failed = []
+    for record in _recent(context.instance, nightly_job, 200):
         run = record.dagster_run
         named = _practices_of(run)
         its_own = practices if named is None else named & practices
@@ -126,7 +126,49 @@ def retry_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
         if first in seen:
             continue
         seen.add(first)
-        if run.status != dg.DagsterRunStatus.FAILURE or first in given_up:
+        if _has_failed(context.instance, run):
+            failed.append(record)
+    yield from _tried_again(context, failed, "night", _night_given_up)
+
+
+@dg.sensor(
+    name="retry_answers",
+    job=respond_job,
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Tries again to post the payers' answers as retry_night does a night, and gives up as loudly.",
+)
+def retry_answers_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
+    # Each run takes in and posts whatever there is: only the newest counts. The killed ones are marked by retry_night.
+    newest = _recent(context.instance, respond_job, 1)
+    failed = [record for record in newest if _has_failed(context.instance, record.dagster_run)]
+    yield from _tried_again(context, failed, "run of payers' answers", _answers_given_up)
+
+
+def _recent(instance: dg.DagsterInstance, job: Any, limit: int) -> Sequence[Any]:
+    return instance.get_run_records(dg.RunsFilter(job_name=job.name, created_after=now() - RECENT), limit=limit)
+
+
+def _has_failed(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether a run failed, or was ended with its service (a restart, an update). One that somebody stopped stays stopped."""
+    if run.status == dg.DagsterRunStatus.CANCELED:
+        return FROM_SHELL not in run.tags and not instance.all_logs(run.run_id, of_type=dg.DagsterEventType.RUN_CANCELING)
+    return run.status == dg.DagsterRunStatus.FAILURE
+
+
+def _tried_again(
+    context: dg.SensorEvaluationContext,
+    failed: list[Any],
+    what: str,
+    give_up: Callable[[dg.SensorEvaluationContext, dg.DagsterRun, int], None],
+) -> Iterator[Any]:
+    """Asks for each failed run once more when its time has come; `give_up` with the number of tries where it was the last. The cursor has what was given up."""
+    given_up: list[str] = json.loads(context.cursor) if context.cursor else []
+    asked = False
+    for record in failed:
+        run = record.dagster_run
+        first = run.tags.get(FIRST_RUN, run.run_id)
+        if first in given_up:
             continue
         attempt = int(run.tags.get(ATTEMPT, "0"))
         if attempt < len(BACKOFF):
@@ -141,10 +183,10 @@ def retry_sensor(context: dg.SensorEvaluationContext) -> Iterator[Any]:
                 )
             continue
         given_up.append(first)
-        _give_up(context, run.tags.get("dagster/partition", "?"), run.run_id, attempt)
+        give_up(context, run, attempt)
     context.update_cursor(json.dumps(given_up[-100:]))
     if not asked:
-        yield dg.SkipReason("no failed night waits for another try")
+        yield dg.SkipReason(f"no failed {what} waits for another try")
 
 
 def _practices_of(run: dg.DagsterRun) -> set[str] | None:
@@ -154,20 +196,26 @@ def _practices_of(run: dg.DagsterRun) -> set[str] | None:
     return None if named is None else set(named)
 
 
-def _give_up(context: dg.SensorEvaluationContext, night: str, run_id: str, attempts: int) -> None:
-    house = House.from_environment()
-    text = f"the night of {night} failed and {attempts} tries after it as well; see run {run_id} in Dagster, then `ccm doctor` and `ccm nightly`"
+def _night_given_up(context: dg.SensorEvaluationContext, run: dg.DagsterRun, attempts: int) -> None:
+    night = run.tags.get("dagster/partition", "?")
+    text = f"the night of {night} failed and {attempts} tries after it as well; see run {run.run_id} in Dagster, then `ccm doctor` and `ccm nightly`"
+    _give_up(context, NIGHT_FINISHED, {"night": night, "run": run.run_id}, "night_failed", f"the night of {night} failed", text)
+
+
+def _answers_given_up(context: dg.SensorEvaluationContext, run: dg.DagsterRun, attempts: int) -> None:
+    text = f"payers' answers could not be posted, nor by {attempts} tries after it; see run {run.run_id} in Dagster, then `ccm doctor` and `ccm respond`"
+    _give_up(context, ANSWERS_POSTED, {"run": run.run_id}, "answers_failed", "payers' answers were not posted", text)
+
+
+def _give_up(
+    context: dg.SensorEvaluationContext, check: dg.AssetCheckKey, metadata: dict[str, str], kind: str, subject: str, text: str
+) -> None:
     context.log.error(text)
     context.instance.report_runless_asset_event(
-        dg.AssetCheckEvaluation(
-            asset_key=NIGHT_FINISHED.asset_key,
-            check_name=NIGHT_FINISHED.name,
-            passed=False,
-            metadata={"night": night, "run": run_id},
-        )
+        dg.AssetCheckEvaluation(asset_key=check.asset_key, check_name=check.name, passed=False, metadata=metadata)
     )
-    practices = load_practices(house.practices_yaml)
-    tell(house, practices, Notice("night_failed", (), f"the night of {night} failed", (text,)))
+    house = House.from_environment()
+    tell(house, load_practices(house.practices_yaml), Notice(kind, (), subject, (text,)))
 
 
 @dg.sensor(
@@ -271,4 +319,12 @@ def deliveries_sensor(context: dg.SensorEvaluationContext) -> Any:
     )
 
 
-SENSORS = [landing_sensor, inbox_sensor, retry_sensor, late_extracts_sensor, calendar_sensor, deliveries_sensor]
+SENSORS = [
+    landing_sensor,
+    inbox_sensor,
+    retry_sensor,
+    retry_answers_sensor,
+    late_extracts_sensor,
+    calendar_sensor,
+    deliveries_sensor,
+]

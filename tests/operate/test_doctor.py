@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfoNotFoundError
 
 import pytest
@@ -16,6 +16,7 @@ from orchestration.command.common import app
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.operate import doctor
 from orchestration.operate.tidy import tidy
+from orchestration.payers.inbox import take_in_answers
 from tests.holds.clinic import Clinic, configure
 
 NAME = "Doe, Jane"
@@ -64,6 +65,20 @@ def test_a_fee_of_a_code_that_is_not_billed_here_is_told(house):
     assert (charges.state, charges.said) == ("warning", "alpha: 99940: no code of care management")
     configure(house.root, [Clinic("alpha", 1, settings={"charges": {"99490": 95.0}})])
     assert not [one for one in doctor.examine(house) if one.question == "charges"]
+
+
+def test_answers_that_nobody_posted_are_told_once_every_try_is_over(house):
+    answer = house.inbox / "answer.835"
+    answer.write_text("ISA")
+    came = datetime.fromtimestamp(answer.stat().st_ctime, UTC)
+    [fresh] = doctor._inbox(house, came + timedelta(minutes=119))
+    [stale] = doctor._inbox(house, came + timedelta(minutes=120))
+    assert fresh.state == "ok" and stale.state == "warning" and "`ccm respond`" in stale.remedy
+    assert stale.said == f"1 files of inbox/ are not posted, the oldest since {came:%Y-%m-%d %H:%M} UTC"
+    assert next(one for one in doctor.examine(house, came + timedelta(days=1)) if one.question == "inbox").state == "warning"
+    take_in_answers(house)
+    [posted] = doctor._inbox(house, came + timedelta(days=1))
+    assert posted.state == "ok"
 
 
 def test_the_frames_of_a_defect_are_in_the_home_that_the_command_was_given(house, tmp_path, monkeypatch, capsys):

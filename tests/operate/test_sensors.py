@@ -239,6 +239,67 @@ def test_a_night_that_went_well_for_others_makes_good_for_nobody_else(house, pra
         assert not tick(sensors.retry_sensor, instance).run_requests
 
 
+def ended(instance, job="respond", *, by=None, **tags):
+    """A run that was interrupted, by its service going down or by somebody."""
+    run = create_run_for_test(instance, job, tags={"dagster/partition": NIGHT, **tags} if job == "nightly" else tags)
+    if by:
+        instance.report_run_canceling(run)
+    instance.report_run_canceled(run)
+    return instance.get_run_by_id(run.run_id)
+
+
+def test_a_run_of_answers_that_ended_with_its_service_or_failed_is_tried_again_and_then_given_up_loudly(house, monkeypatch):
+    start, told = datetime.now(UTC), []
+    monkeypatch.setattr(sensors, "tell", lambda house, practices, notice: told.append(notice))
+
+    def at(minutes):
+        monkeypatch.setattr(sensors, "now", lambda: start + timedelta(minutes=minutes))
+
+    with dg.instance_for_test() as instance:
+        run = ended(instance)
+        first = run.run_id
+        for attempt, wait in enumerate((5, 20, 60)):
+            at(wait - 1)
+            assert not tick(sensors.retry_answers_sensor, instance).run_requests, "too early"
+            at(wait + 1)
+            (request,) = tick(sensors.retry_answers_sensor, instance).run_requests
+            assert request.run_key == f"retry {run.run_id}"
+            assert (request.tags[sensors.FIRST_RUN], request.tags[sensors.ATTEMPT]) == (first, str(attempt + 1))
+            run = create_run_for_test(instance, "respond", status=dg.DagsterRunStatus.FAILURE, tags=request.tags)
+        at(1000)
+        data = tick(sensors.retry_answers_sensor, instance)
+        assert not data.run_requests and first in data.cursor
+        record = instance.event_log_storage.get_asset_check_execution_history(sensors.ANSWERS_POSTED, limit=1)[0]
+        assert record.event.dagster_event.event_specific_data.passed is False
+        tick(sensors.retry_answers_sensor, instance, data.cursor)
+        (notice,) = told
+        assert notice.kind == "answers_failed" and run.run_id in notice.lines[0] and "ccm respond" in notice.lines[0]
+        create_run_for_test(instance, "respond", status=dg.DagsterRunStatus.SUCCESS)
+        ended(instance, "nightly")
+        assert "no failed run of payers' answers" in tick(sensors.retry_answers_sensor, instance).skip_message
+
+
+def test_a_night_that_ended_with_its_service_is_tried_again_and_one_that_somebody_stopped_is_not(house, monkeypatch):
+    monkeypatch.setattr(sensors, "now", lambda: datetime.now(UTC) + timedelta(hours=1))
+    with dg.instance_for_test() as instance:
+        ended(instance, "nightly", by="somebody")
+        ended(instance, "nightly", **{sensors.FROM_SHELL: "yes"})
+        assert not tick(sensors.retry_sensor, instance).run_requests
+        run = ended(instance, "nightly")
+        assert [one.run_key for one in tick(sensors.retry_sensor, instance).run_requests] == [f"retry {run.run_id}"]
+
+
+def test_answers_that_could_not_be_read_are_asked_for_again_once_their_rights_are_mended(house, quiet, monkeypatch):
+    monkeypatch.setattr(sensors.time, "time", quiet.timestamp)
+    answer = house.inbox / "answer.835"
+    answer.write_text("ISA")
+    (before,) = tick(sensors.inbox_sensor).run_requests
+    time.sleep(0.05)  # the system's clock for files ticks every few milliseconds
+    answer.chmod(0o640)
+    (after,) = tick(sensors.inbox_sensor).run_requests
+    assert after.run_key != before.run_key
+
+
 def test_a_night_dated_ahead_of_the_clock_is_named_and_started_by_nobody(house, practices, quiet):
     """A mistyped year would be the practice's today, and the months before it too late to file."""
     name = min(practices)
