@@ -107,17 +107,19 @@ def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetim
         _state(house, name)  # what was fetched must be known before anything is
         with opened(practice.delivery) as source:
             nights = _nights(source.listed(), practice.delivery, name, mapped, left_alone)
+            state = _state(house, name)
+            done = state.get("files", {})
+            clock = _Clock(now, state.get("ahead", {}))
+            complete = []
             for night, there in sorted(nights.items()):
-                done = _state(house, name).get("files", {})
                 new = [one for one in there.files if (done.get(one.path) or {}).get("stamp") != _stamp(one)]
-                if not new:
-                    continue
-                written = max(one.modified for one in there.files)
-                if not is_complete(
-                    there.marked, written, max(written, there.marked or 0.0), practice.operations.quiet_minutes, now
-                ):
+                if new and _is_complete(there, clock, practice.operations.quiet_minutes):
+                    complete.append((night, there, new))
+                elif new:
                     waiting.append(night.isoformat())
-                    continue
+            if clock.seen != clock.known:
+                _write_state(house, name, {**state, "ahead": clock.seen})
+            for night, there, new in complete:
                 try:
                     fetched += _fetch(house, practice, source, night, there, new, scratch, mapped, left_alone)
                 except NightError as error:
@@ -131,6 +133,36 @@ def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetim
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return Outcome(name, tuple(fetched), tuple(waiting), tuple(left_alone), fault)
+
+
+@dataclass
+class _Clock:
+    """Ours, for the times of a server whose clock is ahead of it: such a time counts as when it was first seen here. `known`: of the runs before; `seen`:
+    for the next one."""
+
+    now: datetime
+    known: Mapping[str, list[Any]]
+    seen: dict[str, list[Any]] = field(default_factory=dict)
+
+    def time(self, path: str, modified: float, *more: Any) -> float:
+        """Seconds since 1970 (UTC), never ahead of now."""
+        if modified <= self.now.timestamp():
+            return modified
+        first, *stamp = self.known.get(path, [None])
+        if stamp != [modified, *more]:
+            first = self.now.timestamp()
+        self.seen[path] = [first, modified, *more]
+        return float(first)
+
+
+def _is_complete(there: _Night, clock: _Clock, quiet_minutes: int) -> bool:
+    written = max(clock.time(one.path, one.modified, one.size, one.tag) for one in there.files)
+    if there.marked is None:
+        return is_complete(None, written, written, quiet_minutes, clock.now)
+    marked = clock.time(f"{there.files[0].path} {COMPLETE}", there.marked)
+    # Where both are of the server's clock, it orders them; of what was seen here at once nobody knows which came first.
+    is_behind = there.marked >= max(one.modified for one in there.files) or marked > written
+    return is_behind or is_complete(None, written, max(written, marked), quiet_minutes, clock.now)
 
 
 def _nights(

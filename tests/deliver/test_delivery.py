@@ -8,7 +8,7 @@ import json
 import os
 import socket
 import zipfile
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import asyncssh
@@ -186,6 +186,34 @@ def test_a_night_that_is_still_being_dropped_waits_and_a_mark_ends_the_wait(hous
     assert fetched(house, source)[0].waiting == (NIGHT,)
     put(there, f"{NIGHT}/_SUCCESS", "", minutes_ago=2)
     assert fetched(house, source)[0].fetched == (f"{NIGHT}/stays.csv",)
+
+
+def test_a_file_with_a_time_ahead_of_our_clock_is_waited_for_from_when_it_was_first_seen(house, source, there):
+    put(there, f"{NIGHT}/stays.csv")
+    put(there, f"{NIGHT}/care_team.csv", "x", minutes_ago=-10 * 365 * 24 * 60)
+    put(there, f"{NIGHT}/_SUCCESS", "", minutes_ago=30)
+
+    def after(minutes):
+        return deliver(house, {"lakeside": source}, NOW + timedelta(minutes=minutes))[0]
+
+    assert after(0).waiting == after(14).waiting == (NIGHT,)
+    put(there, f"{NIGHT}/care_team.csv", "longer", minutes_ago=-10 * 365 * 24 * 60)  # it is still being written
+    assert after(15).waiting == after(29).waiting == (NIGHT,)
+    assert after(30).fetched == (f"{NIGHT}/care_team.csv", f"{NIGHT}/stays.csv")
+    assert after(31).fetched == ()
+
+
+def test_a_mark_behind_the_first_sight_of_a_time_ahead_ends_the_wait_and_the_servers_clock_orders_its_own(house, source, there):
+    put(there, f"{NIGHT}/stays.csv", minutes_ago=-99)
+    assert fetched(house, source)[0].waiting == (NIGHT,)
+    put(there, f"{NIGHT}/_SUCCESS", "", minutes_ago=-98)  # by its own clock before the file, by ours not before it
+    assert fetched(house, source)[0].waiting == (NIGHT,)
+    later = NOW + timedelta(minutes=5)
+    put(there, f"{NIGHT}/_SUCCESS", "", minutes_ago=-4)
+    assert deliver(house, {"lakeside": source}, later)[0].fetched == (f"{NIGHT}/stays.csv",)
+    put(there, "2026-11-22/stays.csv", minutes_ago=-7)
+    put(there, "2026-11-22/_SUCCESS", "", minutes_ago=-7)
+    assert fetched(house, source)[0].fetched == ("2026-11-22/stays.csv",)
 
 
 def test_a_vendors_names_beside_the_folders_are_of_the_night_that_they_say(house, source, there):
