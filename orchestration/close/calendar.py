@@ -8,7 +8,7 @@ from datetime import date
 import dagster as dg
 
 from orchestration.engine import open_marts
-from orchestration.house import House
+from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
 
 # Both sides grow by themselves: practices with practices.yaml, months with the nights that are published.
@@ -36,6 +36,17 @@ def published_months(house: House) -> list[date]:
         return []
     with open_marts(house) as marts:
         return [row[0] for row in marts.execute("select distinct month from close_calendar order by month").fetchall()]
+
+
+def first_months(house: House) -> dict[str, date] | None:
+    """The first month that each practice has in close_calendar as published; None where nothing that can be read is."""
+    if not house.marts.exists():
+        return None
+    try:
+        with open_marts(house) as marts:
+            return dict(marts.execute("select practice_id, min(month) from close_calendar group by practice_id").fetchall())
+    except HouseError:
+        return None
 
 
 def register_published(instance: dg.DagsterInstance, house: House) -> None:

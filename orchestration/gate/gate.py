@@ -52,7 +52,11 @@ def rule_on_all(house: House, practices: Sequence[Practice], month: date, build_
             seen = _seen(warehouse, [practice.practice_id for practice in practices], month)
     rulings = []
     for practice in practices:
-        refusals = [*_by_configuration(practice), *_by_packets(house, lost, practice, month), *_by_verdicts(judged, practice)]
+        refusals = [
+            *refused_by_configuration(practice),
+            *_by_packets(house, lost, practice, month),
+            *_by_verdicts(judged, practice),
+        ]
         if seen is None:
             # A restored home has the verdicts on its data but no warehouse: nothing tells what they were passed on.
             refusals.append(f"{house.warehouse.name} is not there; run `ccm nightly`, then close again")
@@ -114,7 +118,8 @@ def _by_practice(found: Sequence[tuple[Any, ...]]) -> dict[str, list[tuple[Any, 
     return kept
 
 
-def _by_configuration(practice: Practice) -> list[str]:
+def refused_by_configuration(practice: Practice) -> list[str]:
+    """Why no month of this practice can close as it is configured; empty where they can."""
     if practice.facility_type == "physician_office":
         return []
     return [

@@ -6,8 +6,9 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.close.calendar import CLOSES, key_of, register
+from orchestration.close.calendar import CLOSES, first_months, key_of, register
 from orchestration.close.versions import versions
+from orchestration.gate.gate import refused_by_configuration
 from orchestration.house import House
 from orchestration.judge.assets import judge_extracts
 from orchestration.practices import Practice, load_practices
@@ -129,18 +130,19 @@ def month_end_requests(house: House, practices: list[Practice], month: date, tod
 
     Daily until it is closed, in the following month and until some days behind the final day, and for a standing approver until then in any case: what was
     held may have been documented since, what was proposed may have changed, and what the final day releases goes out once the practice's nights have come
-    that far.
+    that far. Never for a month before a practice's first, nor for a practice whose claims are not written here: the gate would refuse it every day.
     """
     due = []
+    began = first_months(house)
     for practice in practices:
-        if today < practice.first_close_day(month):
+        if today < practice.first_close_day(month) or refused_by_configuration(practice):
             continue
         is_awaited = today <= practice.final_close_day(month) + BEHIND_THE_FINAL_DAY
         if versions(house, practice.practice_id, month):
             # Without a standing approver the supplement is the approver's: `ccm status` and the work list say what became claimable.
             if practice.close.standing_approver and is_awaited:
                 due.append(practice.practice_id)
-        elif is_awaited or month_before(today) == month:
+        elif (is_awaited or month_before(today) == month) and (began is None or began.get(practice.practice_id, date.max) <= month):
             due.append(practice.practice_id)
     if not due:
         yield dg.SkipReason(f"nothing is due for {month:%Y-%m}")
