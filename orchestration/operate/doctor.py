@@ -317,7 +317,7 @@ def _warehouse(house: House) -> Iterator[Diagnosis]:
 
 
 def _databases(house: House) -> Iterator[Diagnosis]:
-    from orchestration.transform.state import build_inputs, is_up_to_date
+    from orchestration.transform.state import is_up_to_date, present_inputs
 
     for path, name in ((house.warehouse, "warehouse"), (house.marts, "marts")):
         if not path.exists():
@@ -327,7 +327,7 @@ def _databases(house: House) -> Iterator[Diagnosis]:
             said, _, mend = damage.partition("; ")
             yield Diagnosis(name, "bad", said, mend)
             return
-    if house.practices_yaml.exists() and not is_up_to_date(house, build_inputs(house)):
+    if house.practices_yaml.exists() and not is_up_to_date(house, present_inputs(house)):
         yield Diagnosis("marts", "warning", "something is newer than the published marts", "`ccm nightly`")
     else:
         yield Diagnosis("marts", "ok", "published from what is there now")

@@ -366,14 +366,8 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
     Sees to it that the payers' answers have their tables, too, also before the first of them came."""
     ensure_tables(house)
     lake.ensure_tables(house)
-    digest = hashlib.sha256()
-    closed = read_closes(house)
-    tables = configuration_tables(practices, rules_version(), closed, acceptances.in_force(house)) | office_tables(house)
-    for name, table in tables.items():
-        content = closed.as_written if name == "claim_lines" and closed.as_written is not None else _parquet(table)
-        # A proposal changes nothing that a claim rests on: the close it proposes must not wait for another night.
-        if name != "proposals":
-            digest.update(name.encode() + hashlib.sha256(content).digest())
+    fingerprint, files, closed = _configuration(house, practices)
+    for name, content in files.items():
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)
         if name == "claim_lines" and closed.as_written is None:
             record = {
@@ -385,7 +379,27 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
                 "copied": closed.copied,
             }
             write_private(_record_of_packets(house), json.dumps(record))
-    return digest.hexdigest()
+    return fingerprint
+
+
+def configuration_fingerprint(house: House, practices: Mapping[str, Practice]) -> str:
+    """What `write_configuration` would give, for who only looks: nothing is written."""
+    return _configuration(house, practices)[0]
+
+
+def _configuration(house: House, practices: Mapping[str, Practice]) -> tuple[str, dict[str, bytes], Closed]:
+    """The fingerprint, and the files of lake/configuration by name with the packets they were read from."""
+    digest = hashlib.sha256()
+    closed = read_closes(house)
+    tables = configuration_tables(practices, rules_version(), closed, acceptances.in_force(house)) | office_tables(house)
+    files = {}
+    for name, table in tables.items():
+        content = closed.as_written if name == "claim_lines" and closed.as_written is not None else _parquet(table)
+        # A proposal changes nothing that a claim rests on: the close it proposes must not wait for another night.
+        if name != "proposals":
+            digest.update(name.encode() + hashlib.sha256(content).digest())
+        files[name] = content
+    return digest.hexdigest(), files, closed
 
 
 def _parquet(table: pa.Table) -> bytes:

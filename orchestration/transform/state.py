@@ -12,12 +12,18 @@ from orchestration.house import House
 from orchestration.payers.inbox import batch_numbers
 from orchestration.practices import load_practices
 from orchestration.transform import dbt, standing
-from orchestration.transform.configuration import write_configuration
+from orchestration.transform.configuration import configuration_fingerprint, write_configuration
 
 
 def build_inputs(house: House) -> str:
     """Writes the configuration for the models and names the present inputs of a build."""
     configuration = write_configuration(house, load_practices(house.practices_yaml))
+    return verdicts.build_fingerprint(house, configuration, dbt.project_fingerprint())
+
+
+def present_inputs(house: House) -> str:
+    """The same name, for who only looks: nothing is written."""
+    configuration = configuration_fingerprint(house, load_practices(house.practices_yaml))
     return verdicts.build_fingerprint(house, configuration, dbt.project_fingerprint())
 
 

@@ -7,6 +7,8 @@ import json
 import shutil
 import sqlite3
 import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -16,12 +18,14 @@ from orchestration.house import House, HouseError
 from orchestration.operate import backup as backups
 from orchestration.operate.backup import backup, restore, snapshots, verify
 from orchestration.operate.doctor import examine
+from orchestration.operate.living_runs import is_locked
 from orchestration.operate.tidy import tidy
 from orchestration.payers.inbox import ensure_tables
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import pending, take_in
 from orchestration.take_in.landing import discover
 from orchestration.transform.configuration import read_closes, write_configuration
+from orchestration.transform.state import build_inputs, present_inputs
 from tests.pipeline.homes import ccm, copy
 from tests.properties.strategies import write_home
 
@@ -400,6 +404,39 @@ def test_the_doctor_of_a_home_without_a_configuration_says_so_and_goes_on(taken_
     taken_in.practices_yaml.write_text("practices: [{practice_id: x}]\n")
     assert said(taken_in, "practices.yaml")[0].state == "bad"
     assert said(taken_in, "lake")[0].state == "ok"
+
+
+def test_the_doctor_writes_nothing_also_not_the_configuration_that_the_next_build_will(taken_in):
+    for path in (taken_in.warehouse, taken_in.marts):
+        duckdb.connect(str(path)).close()
+    ensure_tables(taken_in)
+    inputs = build_inputs(taken_in)
+    assert present_inputs(taken_in) == inputs
+    shutil.rmtree(taken_in.lake / "configuration")
+    (taken_in.state / "claim_lines.json").unlink()
+
+    def files():
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in taken_in.root.rglob("*") if path.is_file()}
+
+    before = files()
+    assert {one.question: one.state for one in examine(taken_in)}["marts"] == "warning"
+    assert files() == before
+
+
+def test_a_backup_that_waits_for_a_build_keeps_it_from_no_lock_that_it_may_want(taken_in, tmp_path):
+    def is_held(name):
+        return is_locked(taken_in.state / f"{name}.lock")
+
+    with ThreadPoolExecutor() as pool:
+        with taken_in.lock("warehouse"):
+            made = pool.submit(backup, taken_in, tmp_path / "backups")
+            while not is_held("run"):
+                time.sleep(0.01)
+            time.sleep(0.1)
+            assert not made.done() and not is_held("lake") and not is_held("answers")
+            shutil.rmtree(taken_in.lake / "answers", ignore_errors=True)
+            build_inputs(taken_in)  # makes the answers' tables, under their lock
+        assert made.result(timeout=60).files
 
 
 def test_the_doctor_counts_the_nights_that_did_not_come(taken_in):
