@@ -49,9 +49,16 @@ def memory() -> str:
     return _size(os.environ.get(MEMORY) or "")
 
 
+def is_size(said: str) -> bool:
+    """Whether a setting begins with a number: what is below nothing, or a word, DuckDB would take for no limit at all."""
+    return re.match(r"\s*\d", said) is not None
+
+
 @lru_cache
 def _size(said: str) -> str:
     try:
+        if said and not is_size(said):
+            raise duckdb.ParserException
         with duckdb.connect(config={"memory_limit": said} if said else {}) as con:
             (known,) = con.execute("select current_setting('memory_limit')").fetchall()[0]
     except duckdb.Error:

@@ -17,12 +17,20 @@ import duckdb
 
 from orchestration import engine
 from orchestration.gate import verdicts
-from orchestration.house import House, sync_folder, write_private
+from orchestration.house import House, HouseError, sync_folder, write_private
 from orchestration.transform import standing
 from orchestration.transform.standing import published_record
 
 # From this size on the published file is changed and not written anew, unless told otherwise.
 LARGE, LARGE_UNLESS_SAID = "CCM_PUBLISH_CHANGES_FROM", 64_000_000
+
+
+def changes_from() -> int:
+    """From how many bytes on the published file is changed. Raises HouseError for what is no number."""
+    said = os.environ.get(LARGE) or str(LARGE_UNLESS_SAID)
+    if not said.isdecimal():
+        raise HouseError(f"{LARGE}={said!r}: no number of bytes; write it like {LARGE_UNLESS_SAID}")
+    return int(said)
 
 
 def publish(house: House) -> dict[str, int]:
@@ -115,11 +123,12 @@ def _stamp(path: Path) -> dict[str, int]:
 
 def _published_state(house: House) -> str | None:
     """The state of the warehouse that marts.duckdb holds; None where that is not known of this very file."""
+    large = changes_from()
     try:
         known: dict[str, Any] = json.loads(published_record(house).read_text(encoding="utf-8"))
         state = known.pop("state")
         known.pop("inputs", None)
-        is_large = house.marts.stat().st_size >= int(os.environ.get(LARGE, LARGE_UNLESS_SAID))
+        is_large = house.marts.stat().st_size >= large
         return str(state) if is_large and state and known == _stamp(house.marts) else None
     except (OSError, ValueError, KeyError):
         return None

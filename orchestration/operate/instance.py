@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from orchestration.answer.publish import changes_from
 from orchestration.engine import memory
 from orchestration.house import House, HouseError, write_private
 
@@ -67,7 +68,9 @@ def prepare_environment(house: House) -> None:
     if any(letter in "?*[" or not letter.isprintable() for letter in str(house.root)):
         # Dagster puts it into a database's URL, and looks for its settings by it as a pattern: it would not find them, or another home's.
         raise HouseError(f"{str(house.root)!r}: a home's path has no ?, * or [ and no control character; name another folder")
-    memory()  # said wrongly, it is found before anything is taken in
+    # Said wrongly, they are found before anything is taken in.
+    memory()
+    changes_from()
     house.prepare()
     dagster_home = house.state / "dagster"
     dagster_home.mkdir(parents=True, exist_ok=True, mode=0o700)

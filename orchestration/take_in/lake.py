@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from orchestration import storage
 from orchestration.contracts import ExtractContract, extract_contracts, lake_columns, optional_tables
-from orchestration.engine import connect, ensure_key_fits, reading, written
+from orchestration.engine import connect, ensure_key_fits, is_size, reading, written
 from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, sync_folder, write_private
 from orchestration.mapping import choice, plain
 from orchestration.mapping import sql as mapping_sql
@@ -521,6 +521,8 @@ def _engine(scratch: Path, house: House | None = None) -> Iterator[duckdb.DuckDB
     }
     memory = os.environ.get(MEMORY) or MEMORY_UNLESS_SAID
     try:
+        if not is_size(memory):
+            raise duckdb.ParserException
         engine = connect(house, {**config, "memory_limit": memory})
     except duckdb.Error:
         raise HouseError(f"{MEMORY}={memory!r}: no size that DuckDB knows; write it like 1GB or 800MB") from None

@@ -15,7 +15,10 @@ from dbt.config.renderer import ProfileRenderer
 from dbt_common.context import set_invocation_context
 
 from orchestration import engine
+from orchestration.answer import publish
 from orchestration.house import DBT_PROJECT, House, HouseError, sweep
+from orchestration.operate.instance import prepare_environment
+from orchestration.take_in import lake
 from orchestration.transform import dbt, standing
 from tests.holds.clinic import Clinic, configure
 from tests.pipeline.homes import ccm
@@ -52,15 +55,36 @@ def test_what_is_said_holds_for_files_for_copies_and_for_dbt(monkeypatch: pytest
 
 
 def test_what_is_no_size_is_named_with_what_to_write(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # DuckDB would take the last three for no limit.
+    for said in ("a lot", "-1GB", "-1", "none"):
+        monkeypatch.setenv(engine.MEMORY, said)
+        with pytest.raises(HouseError, match=rf"CCM_MEMORY='{said}'.*6GB"):
+            engine.connect()
     monkeypatch.setenv(engine.MEMORY, "a lot")
-    with pytest.raises(HouseError, match=r"CCM_MEMORY='a lot'.*6GB"):
-        engine.connect()
     clinic = Clinic("north", 1, patients=2)
     configure(tmp_path, [clinic])
     clinic.land_night(tmp_path, date(2026, 11, 10), {})
     ran = ccm("nightly", home=tmp_path)
     assert ran.code == 1 and "CCM_MEMORY='a lot'" in ran.err and "Traceback" not in ran.err
     assert not list((tmp_path / "lake").rglob("*.parquet"))
+
+
+@pytest.mark.parametrize("said", ["-1GB", "none"])
+def test_files_are_taken_in_with_no_memory_that_is_no_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str) -> None:
+    monkeypatch.setenv(lake.MEMORY, said)
+    with pytest.raises(HouseError, match=rf"CCM_TAKE_IN_MEMORY='{said}'.*1GB"):
+        lake.take_in(House(tmp_path).prepare(), {})
+
+
+@pytest.mark.parametrize("said", ["abc", "-1", "64MB"])
+def test_from_when_on_changes_are_published_is_a_number_of_bytes(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str
+) -> None:
+    monkeypatch.setenv(publish.LARGE, said)
+    with pytest.raises(HouseError, match=rf"CCM_PUBLISH_CHANGES_FROM='{said}'.*64000000"):
+        prepare_environment(House(tmp_path / "home"))
+    monkeypatch.setenv(publish.LARGE, "")
+    assert publish.changes_from() == publish.LARGE_UNLESS_SAID
 
 
 @pytest.mark.parametrize("has_key", [False, True])
