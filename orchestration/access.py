@@ -119,9 +119,8 @@ def step(house: House, name: str, context: Any) -> Iterator[None]:
         yield
         return
     run = getattr(context, "run", None)
-    access = Access(
-        house, f"dagster {getattr(run, 'job_name', None) or 'run'}", {"step": name, "dagster_run": getattr(run, "run_id", None)}
-    )
+    about = {"step": name, "dagster_run": getattr(run, "run_id", None), **_asked_of(run, context)}
+    access = Access(house, f"dagster {getattr(run, 'job_name', None) or 'run'}", about)
     access.start()
     try:
         yield
@@ -129,6 +128,29 @@ def step(house: House, name: str, context: Any) -> Iterator[None]:
         access.end(1)
         raise
     access.end(0)
+
+
+def _asked_of(run: Any, context: Any) -> dict[str, Any]:
+    """The night, the month and the practices of a run, and in whose name it closes. Of a night only the step that is told of practices has them: the others
+    work for all. A waiver's free text is left out."""
+    tags = getattr(run, "tags", {})
+    configured = {name: (op or {}).get("config") or {} for name, op in (getattr(run, "run_config", {}).get("ops") or {}).items()}
+    month, own = tags.get("dagster/partition/month"), tags.get("dagster/partition/practice")
+    if own:
+        config = {name: value for one in configured.values() for name, value in one.items() if value}
+        practices = [own, *(name for name in config.get("practice_ids") or () if name != own)]
+    else:
+        config = configured.get(getattr(getattr(context, "op_def", None), "name", ""), {})
+        practices = config.get("practice_ids") or []
+    by = "standing approvers" if config.get("standing_approvers") else config.get("approved_by")
+    said = {
+        "practice_id": practices[0] if len(practices) == 1 else None,
+        "practice_ids": practices if len(practices) > 1 else None,
+        "month": month,
+        "night": None if own else tags.get("dagster/partition"),
+        "by": by,
+    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -183,5 +205,11 @@ def since(entries: list[Entry], day: date | None, practice_id: str | None) -> li
         entry
         for entry in entries
         if (day is None or entry.at.astimezone(UTC).date() >= day)
-        and (practice_id is None or entry.about.get("practice_id", practice_id) == practice_id)
+        and (practice_id is None or practice_id in (touched(entry) or [practice_id]))
     ]
+
+
+def touched(entry: Entry) -> list[str]:
+    """The practices that an access names; empty where it touched all."""
+    one = entry.about.get("practice_id")
+    return [str(one)] if one is not None else [str(name) for name in entry.about.get("practice_ids") or ()]

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from orchestration.access import NAME, read, since
+from orchestration.access import NAME, read, since, touched
 from orchestration.command.common import Home, Json, Screen, app, day_of, err, house_of, out, print_json
+from orchestration.take_in.lake import few
+
+_IN_COLUMNS = ("practice_id", "practice_ids", "month", "patient_id")
 
 
 @app.command("access")
@@ -37,12 +40,12 @@ def access_command(
         for name in ("at (UTC)", "user", "command", "practice", "month", "patient", "more", "result"):
             table.add_column(name)
         for one in chosen:
-            more = {name: value for name, value in one.about.items() if name not in ("practice_id", "month", "patient_id")}
+            more = {name: value for name, value in one.about.items() if name not in _IN_COLUMNS}
             table.add_row(
                 f"{one.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
                 one.user,
                 one.command,
-                str(one.about.get("practice_id", "all")),
+                few(touched(one)) or "all",
                 str(one.about.get("month", "")),
                 str(one.about.get("patient_id", "")),
                 ", ".join(f"{name} {value}" for name, value in more.items()),

@@ -13,10 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
+import dagster as dg
 import pytest
 
 from orchestration import access
 from orchestration.access import append, read, since
+from orchestration.close.calendar import CLOSES, key_of, register
+from orchestration.discretion import discreet
 from orchestration.house import House
 from tests.pipeline.homes import ccm
 
@@ -146,8 +149,6 @@ def test_a_home_that_may_only_be_read_is_read_all_the_same(home, monkeypatch):
 
 
 def test_a_step_that_dagster_started_by_itself_is_recorded_and_one_of_a_command_is_not_twice(home, monkeypatch):
-    from orchestration.discretion import discreet
-
     monkeypatch.setenv("CCM_HOME", str(home))
     context = SimpleNamespace(run=SimpleNamespace(job_name="nightly", run_id="r1"))
 
@@ -173,3 +174,58 @@ def test_a_step_that_dagster_started_by_itself_is_recorded_and_one_of_a_command_
     finally:
         access.finish(0)
     assert len(read(home / "access.jsonl")[0]) == 3 and os.environ["CCM_HOME"] == str(home)
+
+
+def ran(home, monkeypatch, tags, op="close__packets", **config):
+    """The record of a step of a run that Dagster started."""
+    monkeypatch.setenv("CCM_HOME", str(home))
+    run = SimpleNamespace(job_name="month_end", run_id="r1", tags=tags, run_config={"ops": {op: {"config": config}}})
+    with access.step(House(home), "step", SimpleNamespace(run=run, op_def=SimpleNamespace(name="take_in"))):
+        pass
+    return read(home / "access.jsonl")[0][-1]
+
+
+def test_a_step_that_dagster_started_names_practices_month_and_approver_as_they_were_asked_for(home, monkeypatch):
+    tags = {
+        "dagster/partition": "2026-10|lakeside",
+        "dagster/partition/month": "2026-10",
+        "dagster/partition/practice": "lakeside",
+    }
+    entry = ran(home, monkeypatch, tags, approved_by="Ann Lee", practice_ids=None, waiver="the daughter of Zqxvjk called")
+    assert {**entry.about} == {"step": "step", "dagster_run": "r1", "practice_id": "lakeside", "month": "2026-10", "by": "Ann Lee"}
+    several = ran(home, monkeypatch, tags, approved_by=None, practice_ids=["lakeside", "hudson"], standing_approvers=True)
+    assert (several.about["practice_ids"], several.about["by"]) == (["lakeside", "hudson"], "standing approvers")
+    night = ran(home, monkeypatch, {"dagster/partition": "2026-11-04"}, "take_in", practice_ids=["hudson"])
+    assert (night.about["night"], night.about["practice_id"]) == ("2026-11-04", "hudson")
+    # Another step of that night works for all.
+    everybody = ran(home, monkeypatch, {"dagster/partition": "2026-11-04"}, "another", practice_ids=["hudson"])
+    assert "practice_id" not in everybody.about
+    entries, _ = read(home / "access.jsonl")
+    assert since(entries, None, "lakeside") == [entry, several, everybody]
+    assert since(entries, None, "hudson") == [several, night, everybody]
+    shown = ccm("access", home=home).out
+    assert "lakeside, hudson" in shown and "Ann Lee" in shown and "Zqxvjk" not in (home / "access.jsonl").read_text()
+
+
+def test_a_real_run_of_dagster_says_its_partition_and_its_configuration(home, monkeypatch):
+    monkeypatch.setenv("CCM_HOME", str(home))
+
+    @dg.asset(partitions_def=CLOSES, config_schema=dg.Permissive())
+    @discreet
+    def packets(context): ...
+
+    @dg.asset(partitions_def=dg.DailyPartitionsDefinition("2026-11-01"), config_schema=dg.Permissive())
+    @discreet
+    def take_in(context): ...
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        register(instance, ["lakeside"], [date(2026, 10, 1)])
+        for asset, partition, config in (
+            (packets, key_of("lakeside", date(2026, 10, 1)), {"approved_by": "Ann Lee"}),
+            (take_in, "2026-11-04", {"practice_ids": ["lakeside"]}),
+        ):
+            asked = {"ops": {asset.op.name: {"config": config}}}
+            assert dg.materialize([asset], partition_key=partition, run_config=asked, instance=instance).success
+    close, night = read(home / "access.jsonl")[0]
+    assert (close.about["practice_id"], close.about["month"], close.about["by"]) == ("lakeside", "2026-10", "Ann Lee")
+    assert (night.about["practice_id"], night.about["night"]) == ("lakeside", "2026-11-04")
