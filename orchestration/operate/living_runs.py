@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import fcntl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,8 @@ from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from orchestration.house import House
 
 FROM_SHELL = "ccm/shell"  # tag of the runs that a `ccm` command runs itself, one at a time
+# A run whose process died before it claimed anything has no lock that tells: it is waited for so long, and no longer.
+PATIENCE = timedelta(hours=6)
 _held: dict[str, IO[str]] = {}
 _DAY_SECONDS = 86_400
 
@@ -86,10 +89,12 @@ def bury_the_dead(instance: DagsterInstance, *, shell_is_ours: bool) -> list[str
     """Marks killed runs as failed and gives their ids. `shell_is_ours`: the caller holds the home's `run` lock, so that no other run of a
     `ccm` command is alive, also none that was killed before it claimed anything."""
     buried = []
-    for run in unfinished(instance):
+    for record in _unfinished(instance):
+        run = record.dagster_run
         if run.run_id in _held:
             continue
-        is_killed = _lock_file(run.run_id).exists() and is_dead(run.run_id)
+        is_silent = time.time() - record.update_timestamp.timestamp() > PATIENCE.total_seconds()
+        is_killed = is_dead(run.run_id) and (is_silent or _lock_file(run.run_id).exists())
         if is_killed or (shell_is_ours and run.tags.get(FROM_SHELL)):
             instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
             instance.report_run_failed(
@@ -101,4 +106,9 @@ def bury_the_dead(instance: DagsterInstance, *, shell_is_ours: bool) -> list[str
 
 def unfinished(instance: DagsterInstance) -> Iterable[Any]:
     """Runs that have begun and not ended."""
-    return instance.get_runs(RunsFilter(statuses=[DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]))
+    return [record.dagster_run for record in _unfinished(instance)]
+
+
+def _unfinished(instance: DagsterInstance) -> Sequence[Any]:
+    statuses = [DagsterRunStatus.STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.CANCELING]
+    return instance.get_run_records(RunsFilter(statuses=statuses))

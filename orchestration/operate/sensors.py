@@ -14,7 +14,7 @@ from orchestration.deliver.fetch import deliver, faults
 from orchestration.house import House
 from orchestration.notices import Notice, tell
 from orchestration.operate.drops import Late, drops, late_extracts
-from orchestration.operate.living_runs import FROM_SHELL, bury_the_dead
+from orchestration.operate.living_runs import FROM_SHELL, PATIENCE, bury_the_dead
 from orchestration.payers.assets import POSTED
 from orchestration.payers.inbox import pending
 from orchestration.practices import load_practices
@@ -26,8 +26,6 @@ INBOX_SECONDS = 60
 # A failed night is tried again after so long; after the last of these somebody has to look.
 BACKOFF = (timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=60))
 RECENT = timedelta(days=2)  # a night that failed before is made good by the nights since, or was given up
-# A run whose process died before it said anything of itself stays among these: it is waited for so long, and no longer.
-PATIENCE = timedelta(hours=6)
 UNFINISHED = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.STARTING,

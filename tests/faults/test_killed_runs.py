@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import dagster as dg
 import pytest
+from dagster._core.test_utils import create_run_for_test
 
 from orchestration.house import House
+from orchestration.operate import living_runs
 from orchestration.operate.instance import prepare_environment
 from orchestration.operate.living_runs import bury_the_dead, is_dead
 
@@ -84,3 +87,13 @@ def test_a_living_run_keeps_its_slot(house):
     finally:
         out, _ = living.communicate("\n")
     assert "done True" in out
+
+
+def test_a_run_that_died_before_it_claimed_anything_is_waited_for_and_then_marked_as_failed(house, monkeypatch):
+    with dg.DagsterInstance.get() as instance:
+        run = create_run_for_test(instance, "respond", status=dg.DagsterRunStatus.STARTING)
+        assert bury_the_dead(instance, shell_is_ours=False) == []
+        later = time.time() + living_runs.PATIENCE.total_seconds() + 60
+        monkeypatch.setattr(living_runs.time, "time", lambda: later)
+        assert bury_the_dead(instance, shell_is_ours=False) == [run.run_id]
+        assert instance.get_run_by_id(run.run_id).status == dg.DagsterRunStatus.FAILURE
