@@ -182,6 +182,8 @@ class _Server:
                 (one for one in self.channel.listdir_attr(folder) if is_plain(one.filename)), key=lambda one: one.filename
             )
         except OSError as error:
+            if self.channel.get_channel().closed:  # what is asked of it then is refused on this side
+                raise EOFError from None
             raise DeliveryError(
                 f"{self.where}{folder}: cannot be listed ({type(error).__name__}); check the folder and its rights"
             ) from None

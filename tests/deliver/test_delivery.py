@@ -138,19 +138,20 @@ def test_one_practices_unreachable_server_stops_no_other_and_is_told_once(house,
     assert list(faults(house, {"lakeside": over_sftp(sftp), "hilltop": lost})) == ["hilltop"]
 
 
-@pytest.mark.parametrize("trouble", ["a name of another encoding", "broke off", "state"])
+@pytest.mark.parametrize("trouble", ["a name of another encoding", "broke off", "closed", "state"])
 def test_whatever_one_practices_server_does_the_others_have_their_files(house, sftp, there, tmp_path, trouble, monkeypatch):
     put(there, f"{NIGHT}/stays.csv")
     put(tmp_path / "other", f"{NIGHT}/stays.csv")
     said = "holds a name that is not UTF-8"
     if trouble == "a name of another encoding":
         (there / os.fsdecode(b"caf\xe9.csv")).write_text("x")
-    elif trouble == "broke off":
+    elif trouble in ("broke off", "closed"):
         entries = sources._Server._entries
 
         def broken(server, folder):
             if folder.endswith(NIGHT):
-                server.channel.get_channel().get_transport().sock.close()
+                underneath = server.channel.get_channel()
+                underneath.close() if trouble == "closed" else underneath.get_transport().sock.close()
             return entries(server, folder)
 
         monkeypatch.setattr(sources._Server, "_entries", broken)
