@@ -182,6 +182,11 @@
     ))
 {%- endmacro %}
 
+{#- Whether a row in quarantine (int_quarantined_facts) holds the claims of this month. -#}
+{% macro holds_month(facts, month) -%}
+    coalesce({{ facts }}.first_month_held <= {{ month }}, true) and coalesce({{ facts }}.last_month_held >= {{ month }}, true)
+{%- endmacro %}
+
 {#- Panel tables whose rows can be a reason not to bill. -#}
 {% macro deciding_panel_tables() -%}
     ('coverages', 'consents', 'conditions', 'care_plans', 'stays')

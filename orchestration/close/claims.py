@@ -161,28 +161,35 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
 # So many rows of a patient are named; the mart close_holds has them all.
 ROWS_TOLD = 5
 
+_LOGS = {"services": "services", "time_entries": "the time log"}
+
 
 def _quarantined_facts(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, str]:
     """patient_id -> which rows in quarantine may hide a reason not to bill the month, of those that nobody accepted: table, line and column, no values."""
     rows = warehouse.execute(
         """
         select patient_id, table_name, extract_date, line_number, column_name from intermediate.int_quarantined_facts
-        where practice_id = ? and not is_accepted and (last_month_held is null or last_month_held >= ?)
+        where
+            practice_id = $practice and not is_accepted
+            and (first_month_held is null or first_month_held <= $month) and (last_month_held is null or last_month_held >= $month)
         order by patient_id, table_name, extract_date, line_number
         """,
-        [practice_id, month],
+        {"practice": practice_id, "month": month},
     ).fetchall()
     told: dict[str, list[str]] = {}
-    # What a night's services had is in no later file.
-    of_a_night = {patient_id for patient_id, table, *_ in rows if table == "services"}
+    # What a night's changes had is in no later file.
+    logs: dict[str, list[str]] = {}
     for patient_id, table, night, line, column in rows:
         told.setdefault(patient_id, []).append(f"{table} of {night} line {line}" + (f" ({column})" if column else ""))
-    or_again = " (of services: that night again, or the row in a later one)"
+        if (log := _LOGS.get(table)) and log not in logs.setdefault(patient_id, []):
+            logs[patient_id].append(log)
     return {
         patient_id: "in quarantine: "
         + "; ".join(lines[:ROWS_TOLD])
         + (f"; and {len(lines) - ROWS_TOLD} more" if len(lines) > ROWS_TOLD else "")
-        + f". Land a snapshot{or_again if patient_id in of_a_night else ''} without the fault, or accept the row (ccm accept)"
+        + ". Land a snapshot"
+        + (f" (of {' and '.join(logs[patient_id])}: that night again, or the row in a later one)" if patient_id in logs else "")
+        + " without the fault, or accept the row (ccm accept)"
         for patient_id, lines in told.items()
     }
 

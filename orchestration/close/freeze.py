@@ -72,9 +72,18 @@ _QUARANTINED_FACTS = f"""
     select file_id, practice_id, extract_date, table_name, line_number, column_name, 'in quarantine' as reason, patient_id
     from intermediate.int_quarantined_facts
     where
-        practice_id = $practice and (last_month_held is null or last_month_held >= $month)
+        practice_id = $practice
+        and (first_month_held is null or first_month_held <= $month) and (last_month_held is null or last_month_held >= $month)
         and (file_id, line_number) not in (select (file_id, line_number) from ({_QUARANTINED_PRESENCES}))
     order by patient_id, table_name, extract_date, line_number
+"""
+# The keys of those of the time log: by them the entries are found that they may take back.
+_QUARANTINE_KEYS = """
+    select keys.file_id, keys.practice_id, keys.line_number, keys.row_key
+    from intermediate.int_quarantined_rows__entries as keys
+    inner join intermediate.int_quarantined_facts as facts on keys.file_id = facts.file_id and keys.line_number = facts.line_number
+    where keys.practice_id = $practice and facts.first_month_held <= $month and facts.last_month_held >= $month
+    order by facts.extract_date, keys.line_number
 """
 _SNAPSHOT = """
     select facts.*
@@ -201,6 +210,9 @@ def freeze(
     calls = warehouse.execute(_CALLS, contacts).to_arrow_table()
     if calls.num_rows:
         files["lake/calls.parquet"] = parquet(numbered(calls, numbers))
+    keys = warehouse.execute(_QUARANTINE_KEYS, {"practice": name, "month": month}).to_arrow_table()
+    if keys.num_rows:
+        files["lake/quarantine_keys.parquet"] = parquet(numbered(keys, numbers))
     answers = warehouse.execute(_COVERAGE_ANSWERS, [name]).to_arrow_table()
     if answers.num_rows:
         files["coverage_answers.parquet"] = parquet(answers)

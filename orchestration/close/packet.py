@@ -345,10 +345,12 @@ def accepted_holds(warehouse: duckdb.DuckDBPyConnection, practice: Practice, mon
         select hold_id, kind, table_name, cast(extract_date as varchar) as extract_date, measure, column_name, line_number, patient_id,
             explanation, accepted_by, accepted_why
         from intermediate.int_close_holds
-        where practice_id = ? and is_accepted and (last_month_held is null or last_month_held >= ?)
+        where
+            practice_id = $practice and is_accepted
+            and (first_month_held is null or first_month_held <= $month) and (last_month_held is null or last_month_held >= $month)
         order by kind, table_name, extract_date, measure, column_name, line_number
         """,
-        [practice.practice_id, month],
+        {"practice": practice.practice_id, "month": month},
     )
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
@@ -36,6 +37,9 @@ _COVERAGE_ANSWERS = (
     "practice_id varchar, patient_id varchar, meaning varchar, is_covered boolean, starts_on date, ends_on date, plan_id varchar, answered_on date, "
     "is_whole boolean, content_sha256 varchar, file_sha256 varchar"
 )
+_NO_KEYS = pa.schema(
+    [("file_id", pa.int64()), ("practice_id", pa.string()), ("line_number", pa.int64()), ("row_key", pa.string())]
+).empty_table()
 _GIVEN = ("int_claims__history", "int_coverage_answers", "int_quarantined_rows__mended")
 
 
@@ -119,6 +123,9 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
         columns = [("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT")]
         described = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns + lake_columns(contracts[table]))
         con.execute(f"copy (select {described} limit 0) to '{_quoted(batch / table)}.parquet' (format parquet)")
+    keys = batch / "quarantine_keys.parquet"
+    if not keys.exists():
+        pq.write_table(_NO_KEYS, keys)
     accepted = [{**one, "practice_id": practice.practice_id} for one in _accepted(frozen)]
     for name, table in configuration_tables({practice.practice_id: practice}, rules_version, Closed(), accepted).items():
         path = scratch / "lake" / "configuration" / f"{name}.parquet"

@@ -171,7 +171,7 @@ def close(home: Path, month: date, opinion: Opinion) -> list[str]:
         for row in rows_of(
             home,
             "select practice_id, patient_id from close_holds where holds_what = 'claim' and not is_accepted "
-            f"and coalesce(last_month_held, date '{month}') >= '{month}'",
+            f"and coalesce(first_month_held, date '{month}') <= '{month}' and coalesce(last_month_held, date '{month}') >= '{month}'",
         )
     }
     expected = {

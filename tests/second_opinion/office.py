@@ -236,7 +236,8 @@ class Office:
         if any(not row["documented"] for row in enrollment.in_force):
             yield "undocumented_consent", verdict.reason == "consent_undocumented"
         yield from self._outreach(patient_id, month, eligible)
-        if eligible and enrollment.in_force:  # of a row of the log that nobody could read: tests/holds/test_quarantined_time.py
+        # Of a row of the log that nobody could read: tests/holds/test_quarantined_time.py, test_time_taken_back_unreadably.py.
+        if (eligible and enrollment.in_force) or verdict.decision in ("held", "claimable", "claimed"):
             yield "quarantined_time", False
         for kind in ("staff_overlap", "runaway_timer"):
             if self.has_minutes_of(kind, patient_id, month):

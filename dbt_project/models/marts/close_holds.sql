@@ -12,6 +12,7 @@ select
     line_number,
     patient_id,
     explanation,
+    first_month_held,
     last_month_held,
     is_acceptable,
     is_accepted

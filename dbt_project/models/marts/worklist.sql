@@ -6,6 +6,15 @@ with months as (
     where is_open or not {{ is_filed_late('month_end', 'newest_night') }}
 ),
 
+quarantined_time as (
+    select
+        *,
+        'quarantined_time:' || patient_id || strftime(extract_date, ':%Y-%m-%d')
+        || case when takes_back then strftime(month, ':%Y-%m') else '' end as item_id,
+        strftime(extract_date, '%Y-%m-%d') || ', line ' || first_line || case when row_count > 1 then ' and ' || (row_count - 1) || ' more' else '' end as fact
+    from {{ ref('int_quarantined_time') }}
+),
+
 items as (
     select
         practice_id,
@@ -44,16 +53,17 @@ items as (
         patient_id,
         month,
         'quarantined_time' as kind,
-        'quarantined_time:' || patient_id || strftime(extract_date, ':%Y-%m-%d') as item_id,
+        item_id,
         null as member_id,
         null as minutes,
         -- How many minutes they are was not read.
         cast(0 as decimal(12, 2)) as dollars_at_stake,
-        strftime(extract_date, '%Y-%m-%d') || ', line ' || first_line || case when row_count > 1 then ' and ' || (row_count - 1) || ' more' else '' end as fact,
+        fact,
         month_end,
         billing_practitioner_id,
         decision
-    from {{ ref('int_quarantined_time') }}
+    from quarantined_time
+    where not takes_back
 ),
 
 -- A claim that has yet to go out is filed in time by its service date, which may lie before the month's end.
@@ -145,7 +155,7 @@ all_items as (
         owned.newest_night,
         cast(owned.close_opens_on - 1 as date) as due_on,
         owned.last_day,
-        denials.cause,
+        case when owned.kind = 'quarantined_time' then 'count for nobody' else denials.cause end as cause,
         concat_ws(
             '; ',
             denials.fix,
@@ -186,6 +196,39 @@ all_items as (
     inner join {{ ref('rule_worklist_kinds') }} as kinds on changes.kind = kinds.kind
     inner join {{ ref('stg_practices') }} as practices on changes.practice_id = practices.practice_id
     where kinds.exists_in = 'always' or changes.last_day >= practices.newest_night
+    union all
+    -- What may take back time that stands waits as long as it may be claimed, and where it was, as long as the claim stands: what is paid for it may be
+    -- owed back, and the days for that are counted from the night that said so.
+    select
+        bad.practice_id,
+        bad.patient_id,
+        bad.month,
+        'quarantined_time' as kind,
+        bad.item_id,
+        null as owner_id,
+        null as minutes,
+        cast(0 as decimal(12, 2)) as dollars_at_stake,
+        bad.fact,
+        kinds.sentence,
+        closes.newest_night,
+        case
+            when bad.decision = 'claimed' then cast(bad.extract_date + cast({{ limit('refund', 'bad.extract_date') }} as integer) as date)
+            else cast(closes.close_opens_on - 1 as date)
+        end as due_on,
+        case
+            when bad.decision = 'claimed' then cast(bad.extract_date + cast({{ limit('refund', 'bad.extract_date') }} as integer) as date)
+            else {{ filed_by('bad.month_end') }}
+        end as last_day,
+        case
+            when bad.decision = 'claimed' then 'may take back time that was claimed'
+            else 'may take back time that counts, so that the close holds the claim of ' || strftime(bad.month, '%Y-%m')
+        end as cause,
+        ', or accept them (ccm accept)' as fix,
+        null as ways
+    from quarantined_time as bad
+    inner join {{ ref('rule_worklist_kinds') }} as kinds on kinds.kind = 'quarantined_time'
+    inner join {{ ref('int_months__close') }} as closes on bad.practice_id = closes.practice_id and bad.month = closes.month
+    where bad.takes_back
 ),
 
 fingerprinted as (

@@ -148,10 +148,10 @@ def _holds(source: Source, practice_id: str, patient_id: str, month: date) -> li
     rows = source.rows(
         """
         select * from close_holds
-        where practice_id = ? and (patient_id is null or patient_id = ?) and (last_month_held is null or last_month_held >= ?)
+        where practice_id = ? and (patient_id is null or patient_id = ?)
         order by kind, table_name, extract_date, measure, column_name, line_number
         """,
-        [practice_id, patient_id, month],
+        [practice_id, patient_id],
     )
     return [
         {
@@ -162,7 +162,13 @@ def _holds(source: Source, practice_id: str, patient_id: str, month: date) -> li
             },
         }
         for row in rows
+        if _holds_month(row, month)
     ]
+
+
+def _holds_month(hold: Row, month: date) -> bool:
+    # Marts of an earlier release have no first month.
+    return (hold.get("first_month_held") or month) <= month <= (hold["last_month_held"] or month)
 
 
 def days_of(bits: int, month: date) -> str:
@@ -576,13 +582,11 @@ def kept_back(source: Source, key: list[Any], decision: Row) -> Row | None:
 
 
 def _is_hidden(source: Source, practice_id: str, patient_id: str, month: date) -> bool:
-    return bool(
-        source.rows(
-            "select 1 from close_holds where practice_id = ? and patient_id = ? and kind = 'quarantined_row' and not is_accepted "
-            "and (last_month_held is null or last_month_held >= ?) limit 1",
-            [practice_id, patient_id, month],
-        )
+    holds = source.rows(
+        "select * from close_holds where practice_id = ? and patient_id = ? and kind = 'quarantined_row' and not is_accepted",
+        [practice_id, patient_id],
     )
+    return any(_holds_month(hold, month) for hold in holds)
 
 
 # What is told of a claim that went out; a packet's history has further columns.

@@ -42,6 +42,7 @@ holds as (
         null as patient_id,
         reason as explanation,
         is_acceptable,
+        cast(null as date) as first_month_held,
         cast(null as date) as last_month_held,
         {{ hold_id('practice_id', "'rejected_file'", 'table_name', "''", "''", 'extract_date', 'content') }} as hold_id
     from rejected
@@ -57,6 +58,7 @@ holds as (
         null as patient_id,
         explanation,
         true as is_acceptable,
+        null as first_month_held,
         -- What a night's changes left out is missing in that month and those before; a snapshot decides everything until the next one.
         case when not is_snapshot then {{ month_of('extract_date') }} end as last_month_held,
         hold_id
@@ -72,8 +74,10 @@ holds as (
         coalesce(column_name, '') as column_name,
         line_number,
         patient_id,
-        'in quarantine' || coalesce(' for its ' || column_name, '') || ': it may hide a reason not to bill' as explanation,
+        'in quarantine' || coalesce(' for its ' || column_name, '')
+        || case when table_name = 'time_entries' then ': it may take back time that counts' else ': it may hide a reason not to bill' end as explanation,
         true as is_acceptable,
+        first_month_held,
         last_month_held,
         hold_id
     from {{ ref('int_quarantined_facts') }}
@@ -91,6 +95,7 @@ select
     holds.line_number,
     holds.patient_id,
     holds.explanation,
+    holds.first_month_held,
     holds.last_month_held,
     holds.is_acceptable,
     acceptances.hold_id is not null and holds.is_acceptable as is_accepted,

@@ -1,30 +1,46 @@
--- Rows in quarantine that may hide a reason not to bill a patient: of the snapshot that the patient's facts are taken from, and of every night's services,
--- among which may be another practice's claim of the month. The close holds the claim until the row is mended (a later snapshot, or that night landed
--- again, without the fault; of services a later night that brings the same one) or accepted. A night's services are of its month and of those before.
-with quarantined as (
+-- Rows in quarantine that may hide a reason not to bill a patient: of the snapshot that the patient's facts are taken from, of every night's services,
+-- among which may be another practice's claim of the month, and of the time log where the entry of that key stands and the row may take its time back: then
+-- of the patient and the months of that entry. The close holds the claim until the row is mended (a later snapshot, or that night landed again, without the
+-- fault; of services and time a later night that brings the same one) or accepted. A night's services are of its month and of those before.
+with standing as (
+    select *
+    from {{ ref('int_quarantined_rows__entries') }}
+    where holds_time and not is_mended
+),
+
+quarantined as (
     select
         lake.practice_id,
-        lake.patient_id,
+        coalesce(standing.patient_id, lake.patient_id) as patient_id,
         lake.table_name,
         lake.extract_date,
         lake.line_number,
         lake.column_name,
         files.sha256,
-        lake.file_id
+        lake.file_id,
+        standing.first_month,
+        standing.last_month
     from {{ from_lake('quarantine') }} as lake
     inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
+    left join standing on lake.file_id = standing.file_id and lake.line_number = standing.line_number
     anti join {{ ref('int_quarantined_rows__mended') }} as mended on lake.file_id = mended.file_id and lake.line_number = mended.line_number
-    where files.is_in_force and ({{ may_forbid('lake') }} or lake.table_name = 'services') and lake.patient_id is not null
+    where
+        files.is_in_force
+        and (
+            (({{ may_forbid('lake') }} or lake.table_name = 'services') and lake.patient_id is not null)
+            or standing.file_id is not null
+        )
 ),
 
 named as (
     select
         quarantined.*,
-        case when quarantined.table_name = 'services' then {{ month_of('quarantined.extract_date') }} end as last_month_held,
+        quarantined.first_month as first_month_held,
+        case when quarantined.table_name = 'services' then {{ month_of('quarantined.extract_date') }} else quarantined.last_month end as last_month_held,
         -- A snapshot stands for itself, whichever night brought it; of changes the night is part of what they are.
         {{ hold_id(
             'quarantined.practice_id', "'quarantined_row'", 'quarantined.table_name', "''",
-            "case when quarantined.table_name = 'services' then cast(quarantined.extract_date as varchar) else '' end",
+            "case when quarantined.table_name in " ~ log_tables() ~ " then cast(quarantined.extract_date as varchar) else '' end",
             'quarantined.line_number', 'quarantined.sha256'
         ) }} as hold_id
     from quarantined
@@ -36,7 +52,7 @@ named as (
             and patients.facts_night = as_of.facts_night
             and quarantined.table_name = as_of.table_name
             and quarantined.extract_date = as_of.extract_date
-    where quarantined.table_name = 'services' or as_of.extract_date is not null
+    where quarantined.table_name in {{ log_tables() }} or as_of.extract_date is not null
 )
 
 select
@@ -48,6 +64,7 @@ select
     named.column_name,
     named.sha256,
     named.file_id,
+    named.first_month_held,
     named.last_month_held,
     named.hold_id,
     acceptances.hold_id is not null as is_accepted,

@@ -62,6 +62,21 @@ categories as (
     group by diagnoses.practice_id, diagnoses.patient_id, diagnoses.month
 ),
 
+-- Months held for rows in quarantine that nobody has accepted.
+hidden as (
+    select distinct
+        held.practice_id,
+        held.patient_id,
+        held.month
+    from {{ from_configuration('held') }} as held
+    inner join {{ ref('int_quarantined_facts') }} as facts
+        on
+            held.practice_id = facts.practice_id
+            and held.patient_id = facts.patient_id
+            and {{ holds_month('facts', 'held.month') }}
+    where held.reason = 'quarantined_facts' and not facts.is_accepted
+),
+
 found as (
     select
         practice_id,
@@ -217,22 +232,14 @@ found as (
         held.detail as fact
     from {{ from_configuration('held') }} as held
     inner join stages using (practice_id, patient_id, month)
-    left join (
-        select
-            practice_id,
-            patient_id,
-            max(coalesce(last_month_held, date '9999-12-01')) as last_month_held
-        from {{ ref('int_quarantined_facts') }}
-        where not is_accepted
-        group by practice_id, patient_id
-    ) as facts
-        on held.practice_id = facts.practice_id and held.patient_id = facts.patient_id
+    left join hidden
+        on held.practice_id = hidden.practice_id and held.patient_id = hidden.patient_id and held.month = hidden.month
     where
         stages.decision = 'claimable'
         and (
             held.reason = 'claim_error'
             -- As long as a row in quarantine hides something and nobody has accepted it.
-            or (held.reason = 'quarantined_facts' and facts.last_month_held >= held.month)
+            or (held.reason = 'quarantined_facts' and hidden.practice_id is not null)
         )
 ),
 
