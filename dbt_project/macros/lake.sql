@@ -187,6 +187,15 @@
     coalesce({{ facts }}.first_month_held <= {{ month }}, true) and coalesce({{ facts }}.last_month_held >= {{ month }}, true)
 {%- endmacro %}
 
+{#- Of a group of rows in quarantine (int_quarantined_facts) the first, and how many more there are; no values. -#}
+{% macro rows_told(facts) -%}
+    min(
+        {{ facts }}.table_name || ' of ' || strftime({{ facts }}.extract_date, '%Y-%m-%d') || ' line ' || {{ facts }}.line_number
+        || coalesce(' (' || {{ facts }}.column_name || ')', '')
+    )
+    || case when count(*) > 1 then ' and ' || (count(*) - 1) || ' more' else '' end
+{%- endmacro %}
+
 {#- Panel tables whose rows can be a reason not to bill. -#}
 {% macro deciding_panel_tables() -%}
     ('coverages', 'consents', 'conditions', 'care_plans', 'stays')

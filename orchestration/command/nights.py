@@ -115,7 +115,7 @@ def nightly(
         out.print(f"Holds the close {line}", style="red")
     if summary["quarantined_facts"]:
         out.print(
-            f"Holds claims {summary['quarantined_facts']} rows in quarantine may hide a reason not to bill; `ccm accept --list`",
+            f"Holds claims {summary['quarantined_facts']} rows in quarantine may hide a reason not to bill, or one to bill; `ccm accept --list`",
             style="red",
         )
     for line in summary["undocumented_overdue"]:

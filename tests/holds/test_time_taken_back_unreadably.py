@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("holds")
 
 SEPTEMBER, LATER = date(2026, 9, 1), date(2026, 11, 20)
 EVERY = (*MODELS, "worklist")
-ITEMS = "select item_id, patient_id, month, detail, dollars_at_stake, due_on, last_day, kind from marts.worklist where kind in ('quarantined_time', 'claim_error')"
+ITEMS = "from marts.worklist where kind in ('quarantined_time', 'claim_error')"
 
 
 @pytest.fixture
@@ -93,8 +93,8 @@ def test_a_row_that_may_take_back_time_that_stands_holds_the_claims_of_that_entr
     }
     first = told["quarantined_time:1-P01:2026-11-04:2026-10"]
     assert first["detail"] == (
-        "Rows of the time log of 2026-11-04, line 2 could not be taken in and may take back time that counts, so that the close holds the claim of "
-        "2026-10: the page Data quality says why. Correct them at the source: a later night brings them right, or that night is landed again, or accept "
+        "Rows of the time log of 2026-11-04, line 2 could not be taken in and may change time that counts, so that a claim of 2026-10 waits: "
+        "the page Data quality says why. Correct them at the source: a later night brings them right, or that night is landed again, or accept "
         "them (ccm accept)."
     )
     assert (first["dollars_at_stake"], first["due_on"], first["last_day"]) == (0, date(2026, 11, 2), date(2027, 10, 31))

@@ -20,7 +20,15 @@ from tests.pipeline.homes import ccm, rows
 
 pytestmark = pytest.mark.xdist_group("office_days")
 
-TIME_KINDS = ("missing_note", "open_timer", "visit_without_time", "staff_overlap", "runaway_timer", "quarantined_time")
+TIME_KINDS = (
+    "missing_note",
+    "open_timer",
+    "visit_without_time",
+    "staff_overlap",
+    "runaway_timer",
+    "quarantined_time",
+    "quarantined_row",
+)
 
 
 def nights(home):

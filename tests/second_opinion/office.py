@@ -239,6 +239,8 @@ class Office:
         # Of a row of the log that nobody could read: tests/holds/test_quarantined_time.py, test_time_taken_back_unreadably.py.
         if (eligible and enrollment.in_force) or verdict.decision in ("held", "claimable", "claimed"):
             yield "quarantined_time", False
+        if verdict.decision == "not_claimable":
+            yield "quarantined_row", False
         for kind in ("staff_overlap", "runaway_timer"):
             if self.has_minutes_of(kind, patient_id, month):
                 yield kind, False

@@ -64,6 +64,22 @@ items as (
         decision
     from quarantined_time
     where not takes_back
+    union all
+    select
+        practice_id,
+        patient_id,
+        month,
+        'quarantined_row' as kind,
+        'quarantined_row:' || patient_id || strftime(month, ':%Y-%m') as item_id,
+        null as member_id,
+        null as minutes,
+        -- What a claim would bring is not known before the row is.
+        cast(0 as decimal(12, 2)) as dollars_at_stake,
+        fact,
+        month_end,
+        billing_practitioner_id,
+        decision
+    from {{ ref('int_quarantined_facts__barring') }}
 ),
 
 -- A claim that has yet to go out is filed in time by its service date, which may lie before the month's end.
@@ -217,18 +233,19 @@ all_items as (
         end as due_on,
         case
             when bad.decision = 'claimed' then cast(bad.extract_date + cast({{ limit('refund', 'bad.extract_date') }} as integer) as date)
+            when bad.decision = 'not_claimable' then cast(closes.close_ends_on - 1 as date)
             else {{ filed_by('bad.month_end') }}
         end as last_day,
         case
             when bad.decision = 'claimed' then 'may take back time that was claimed'
-            else 'may take back time that counts, so that the close holds the claim of ' || strftime(bad.month, '%Y-%m')
+            else 'may change time that counts, so that a claim of ' || strftime(bad.month, '%Y-%m') || ' waits'
         end as cause,
         ', or accept them (ccm accept)' as fix,
         null as ways
     from quarantined_time as bad
     inner join {{ ref('rule_worklist_kinds') }} as kinds on kinds.kind = 'quarantined_time'
     inner join {{ ref('int_months__close') }} as closes on bad.practice_id = closes.practice_id and bad.month = closes.month
-    where bad.takes_back
+    where bad.takes_back and (bad.decision <> 'not_claimable' or closes.is_open)
 ),
 
 fingerprinted as (

@@ -75,7 +75,7 @@ holds as (
         line_number,
         patient_id,
         'in quarantine' || coalesce(' for its ' || column_name, '')
-        || case when table_name = 'time_entries' then ': it may take back time that counts' else ': it may hide a reason not to bill' end as explanation,
+        || case when table_name = 'time_entries' then ': it may take back time that counts' else ': it may hide a reason not to bill, or one to bill' end as explanation,
         true as is_acceptable,
         first_month_held,
         last_month_held,

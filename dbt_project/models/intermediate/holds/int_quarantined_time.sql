@@ -1,6 +1,6 @@
 -- Rows of the time log in quarantine. Those whose minutes a claim may want, of eligible patients with a consent in force, count for nobody until they are
 -- landed right, that night again or by a later one, and no claim waits for them (rules.md A6b). A row that could not be read has no day: a night brings the
--- work of the day before. Those that may take back an entry that stands (takes_back) are of its patient and months, as long as something is or may be claimed.
+-- work of the day before. Those that may take back an entry that stands (takes_back) are of its patient and months, also where the month is claimed.
 with first_months as (
     select
         practice_id,
@@ -58,7 +58,10 @@ found as (
             and facts.patient_id = stages.patient_id
             and stages.month >= facts.first_month_held
             and stages.month <= facts.last_month_held
-    where facts.table_name = 'time_entries' and not facts.is_accepted and stages.decision in ('held', 'claimable', 'claimed')
+    where
+        facts.table_name = 'time_entries'
+        and not facts.is_accepted
+        and (stages.decision <> 'not_claimable' or (stages.is_eligible and stages.is_consent_in_force))
 )
 
 select

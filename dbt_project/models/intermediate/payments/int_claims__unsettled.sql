@@ -90,6 +90,40 @@ todays as (
     group by changes.practice_id, changes.claim_id
 ),
 
+-- Rows in quarantine of the tables that a change's reasons are found in: what made the month billable may be the very row that could not be read.
+unread as (
+    select
+        changes.practice_id,
+        changes.claim_id,
+        {{ rows_told('facts') }} as fact
+    from (
+        select distinct
+            changes.practice_id,
+            changes.patient_id,
+            changes.month,
+            changes.claim_id,
+            rules.evidence
+        from (
+            select
+                practice_id,
+                patient_id,
+                month,
+                claim_id,
+                unnest(reasons) as reason
+            from {{ ref('post_close_changes') }}
+        ) as changes
+        inner join {{ ref('rule_decision_reasons') }} as rules on changes.reason = rules.reason
+    ) as changes
+    inner join {{ ref('int_quarantined_facts') }} as facts
+        on
+            changes.practice_id = facts.practice_id
+            and changes.patient_id = facts.patient_id
+            and changes.evidence = facts.table_name
+            and {{ holds_month('facts', 'changes.month') }}
+    where not facts.is_accepted
+    group by changes.practice_id, changes.claim_id
+),
+
 -- Claims that were denied, and claims that were paid less than the fee schedule says for no reason that the payer gave.
 disputed as (
     select
@@ -239,16 +273,21 @@ select
     || ' may be'
     || case when len(changes.reasons) > 0 then ': ' || array_to_string(changes.reasons, ', ') else '' end as fact,
     null as cause,
-    case
-        when todays.reasons = len(changes.reasons)
-            then ' The panel says so as of now and may have said otherwise when the claim went out: see what changed (ccm diff) before you pay back.'
-        when list_contains(changes.reasons, 'already_claimed')
-            then ' The practice''s own system lists another bill of the month (claim_audit names the service): if that one is wrong, have it taken back there.'
-    end as fix,
+    concat_ws(
+        '',
+        ' A row could not be taken in and may say otherwise (' || unread.fact || '): correct it at the source, or accept it (ccm accept), before you pay back.',
+        case
+            when todays.reasons = len(changes.reasons)
+                then ' The panel says so as of now and may have said otherwise when the claim went out: see what changed (ccm diff) before you pay back.'
+            when list_contains(changes.reasons, 'already_claimed')
+                then ' The practice''s own system lists another bill of the month (claim_audit names the service): if that one is wrong, have it taken back there.'
+        end
+    ) as fix,
     null as ways
 from {{ ref('post_close_changes') }} as changes
 inner join claims on changes.practice_id = claims.practice_id and changes.claim_id = claims.claim_id
 left join todays on changes.practice_id = todays.practice_id and changes.claim_id = todays.claim_id
+left join unread on changes.practice_id = unread.practice_id and changes.claim_id = unread.claim_id
 where
     case changes.kind
         -- Paid back, taken back or never paid by a payer that has decided: nothing is owed.

@@ -1,0 +1,88 @@
+"""A row in quarantine may be the one that makes a month billable: the work list says so before anybody pays back or lets the month go."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from orchestration.close import acceptances
+from orchestration.house import House
+
+from .bench import build, rows
+from .clinic import NEWEST_NIGHT, Clinic, configure, path_of, write
+from .test_drift import OCTOBER
+from .test_quarantined_facts import MODELS, close, spoil
+from .test_time_taken_back_unreadably import claim_october
+
+pytestmark = pytest.mark.xdist_group("holds")
+
+EVERY = (*MODELS, "worklist")
+FAULTS = (
+    ("coverages", 1, "effective_date", "01/01/2020"),
+    ("consents", 2, "consented_on", "August"),
+    ("care_plans", 3, "established_on", ""),
+    ("conditions", 4, "clinical_status", "maybe"),
+)
+
+
+@pytest.fixture
+def home(tmp_path):
+    home, clinic = tmp_path / "home", Clinic("alpha", 1)
+    configure(home, [clinic])
+    clinic.land(home)
+    return home
+
+
+def spoil_panel(home, night):
+    for table, number, column, value in FAULTS:
+        panel = Clinic("alpha", 1).panel()[table]
+        write(
+            home, "alpha", night, table,
+            [spoil(row, column, value) if row["patient_id"] == f"1-P{number:02d}" else row for row in panel],
+        )  # fmt: skip
+
+
+def items(con, kind, month=OCTOBER):
+    return {row["patient_id"]: row for row in rows(con, f"from marts.worklist where kind = '{kind}' and month = '{month}'")}
+
+
+def accept(home, con, table):
+    (hold,) = rows(con, f"from marts.close_holds where table_name = '{table}'")
+    acceptances.record(House(home), "alpha", [{"hold_id": hold["hold_id"], "by": "R. Roe", "why": "it is so"}])
+
+
+def test_a_month_of_which_nothing_is_claimed_for_want_of_a_row_in_quarantine_is_on_the_work_list_until_the_row_is_accepted(home):
+    spoil_panel(home, NEWEST_NIGHT)
+    with build(home, EVERY) as con:
+        found = items(con, "quarantined_row")
+        accept(home, con, "coverages")
+    assert found.keys() == {f"1-P0{n}" for _, n, *_ in FAULTS}
+    assert "would make it billable: coverages of 2026-11-04 line 2 (effective_date). The page" in found["1-P01"]["detail"]
+    assert "August" not in found["1-P02"]["detail"] and found["1-P02"]["last_day"] == date(2026, 11, 19)
+    with build(home, EVERY) as con:
+        assert items(con, "quarantined_row").keys() == {f"1-P0{n}" for n in (2, 3, 4)}
+
+
+def test_a_refund_for_want_of_a_row_in_quarantine_says_to_look_at_the_row_first(home):
+    with build(home, EVERY) as con:
+        claim_october(home, close(home, con))
+    night = date(2026, 11, 20)
+    Clinic("alpha", 1).land_night(home, night, as_panel=True)
+    spoil_panel(home, night)
+    stays = path_of(home, "alpha", night, "stays").read_text().replace(",inpatient,", ",rehab,")
+    path_of(home, "alpha", night, "stays").write_text(stays)  # no reason of these refunds is found there
+    with build(home, EVERY) as con:
+        refunds = items(con, "refund_due")
+        assert items(con, "quarantined_row") == {}
+        accept(home, con, "coverages")
+    assert refunds.keys() == {f"1-P0{n}" for _, n, *_ in FAULTS}
+    for table, number, column, _ in FAULTS:
+        said = f" A row could not be taken in and may say otherwise ({table} of 2026-11-20 line "
+        detail = refunds[f"1-P0{number}"]["detail"]
+        assert said in detail and f"({column})" in detail
+        assert "): correct it at the source, or accept it (ccm accept), before you pay back." in detail
+        assert refunds[f"1-P0{number}"]["dollars_at_stake"] < 0
+    with build(home, EVERY) as con:
+        refunds = items(con, "refund_due")
+    assert "may say otherwise" not in refunds["1-P01"]["detail"] and "may say otherwise" in refunds["1-P02"]["detail"]
