@@ -96,10 +96,16 @@ _SNAPSHOT = """
     where facts.practice_id = ?
     order by facts.patient_id, facts.extract_date, facts.line_number
 """
+# The last row of each member, and a row of each snapshot with which somebody was gone: it says when.
 _CARE_TEAM = """
-    select * from staging.stg_care_team where practice_id = ?
-    qualify row_number() over (partition by member_id order by extract_date desc) = 1
-    order by member_id
+    select * from staging.stg_care_team where practice_id = $practice
+    qualify
+        row_number() over (partition by member_id order by extract_date desc) = 1
+        or (
+            row_number() over (partition by extract_date order by member_id) = 1
+            and extract_date in (select gone_on from intermediate.int_members__current where practice_id = $practice)
+        )
+    order by member_id, extract_date
 """
 _SERVICES = (
     "select * exclude (is_current, is_only) from staging.stg_services where practice_id = ? and is_current order by service_id"
@@ -187,7 +193,7 @@ def freeze(
             {"practice": name, "month": month},
         ),
         "lake/patients": (_PATIENTS, [name, month]),
-        "lake/care_team": (_CARE_TEAM, [name]),
+        "lake/care_team": (_CARE_TEAM, {"practice": name}),
         "lake/services": (_SERVICES, [name]),
         "lake/appointments": (_APPOINTMENTS, contacts),
         "lake/time_entries": (_TIME_ENTRIES, {"practice": name, "first": first, "last": last}),

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from .bench import build, rows
-from .clinic import FIRST_NIGHT, NEWEST_NIGHT, Clinic, configure, nights, path_of, write
+from .clinic import NEWEST_NIGHT, Clinic, configure, nights, write
 
 pytestmark = pytest.mark.xdist_group("holds")
 
@@ -103,24 +103,3 @@ def test_apcm_is_dated_on_no_day_before_the_start_of_service(tmp_path):
             "select reason, cast(service_date as text) as day from intermediate.int_decisions where month = date '2026-10-01' order by patient_id",
         )
     assert [(row["reason"], row["day"]) for row in found] == [("below_threshold", None), ("ok", "2026-10-20"), ("ok", "2026-10-31")]
-
-
-@pytest.mark.parametrize(
-    ("gone_on", "reasons"),
-    [("2026-10-06", ["ok", "ok"]), ("2026-09-29", ["ok", "practitioner_not_eligible"])],
-    ids=["in October", "before October"],
-)
-def test_who_left_the_care_team_before_a_month_bills_none_of_it(tmp_path, gone_on, reasons):
-    clinic = Clinic("alpha", 1, patients=1)
-    configure(tmp_path, [clinic])
-    clinic.land(tmp_path)
-    team = clinic.panel()["care_team"]
-    write(tmp_path, "alpha", FIRST_NIGHT, "care_team", team)
-    for night in nights(date.fromisoformat(gone_on), NEWEST_NIGHT):
-        if f"{night}" == gone_on or path_of(tmp_path, "alpha", night, "care_team").exists():
-            write(tmp_path, "alpha", night, "care_team", [row for row in team if row["member_id"] != clinic.md])
-    with build(tmp_path, ("patient_month_decisions",)) as con:
-        found = rows(
-            con, "select reason from marts.patient_month_decisions where month in ('2026-09-01', '2026-10-01') order by month"
-        )
-    assert [row["reason"] for row in found] == reasons
