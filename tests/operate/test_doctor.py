@@ -72,7 +72,7 @@ def test_answers_that_nobody_posted_are_told_once_every_try_is_over(house):
     answer.write_text("ISA")
     came = datetime.fromtimestamp(answer.stat().st_ctime, UTC)
     [fresh] = doctor._inbox(house, came + timedelta(minutes=119))
-    [stale] = doctor._inbox(house, came + timedelta(minutes=120))
+    [stale] = doctor._inbox(house, came + timedelta(minutes=121))
     assert fresh.state == "ok" and stale.state == "warning" and "`ccm respond`" in stale.remedy
     assert stale.said == f"1 files of inbox/ are not posted, the oldest since {came:%Y-%m-%d %H:%M} UTC"
     assert next(one for one in doctor.examine(house, came + timedelta(days=1)) if one.question == "inbox").state == "warning"

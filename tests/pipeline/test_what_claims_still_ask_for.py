@@ -23,6 +23,10 @@ TABLES = """
     create table intermediate.int_work_items (
         practice_id varchar, patient_id varchar, month date, kind varchar, subject_id varchar, dollars_at_stake decimal(12, 2), fact varchar
     );
+    create table intermediate.int_quarantined_facts (
+        practice_id varchar, patient_id varchar, table_name varchar, extract_date date, line_number bigint, column_name varchar,
+        first_month_held date, last_month_held date, is_accepted boolean
+    );
     create table intermediate.int_claim_lines__sent (claim_id varchar, line_id varchar, service_date date);
     create table intermediate.int_claims__answered (claim_id varchar, determined_on date);
     create table intermediate.int_claims__standing (claim_id varchar, payment_on date);
