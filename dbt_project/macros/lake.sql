@@ -15,7 +15,7 @@
         '{{ home() }}/lake/batches/*/{{ table }}.parquet'
     {%- else -%}
         [
-        {%- for range_of in env_var("CCM_LAKE_BATCHES").split(",") -%}
+        {%- for range_of in env_var("CCM_LAKE_BATCHES").split(",") if range_of -%}
             {%- set ends = range_of.split("-") -%}
             {%- for number in range(ends[0] | int, ends[1] | int + 1) -%}
                 '{{ prefix }}/{{ "%06d" | format(number) }}/{{ table }}.parquet',

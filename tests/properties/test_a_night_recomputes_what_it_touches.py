@@ -135,7 +135,7 @@ def test_of_files_that_count_as_before_only_those_with_time_of_somebody_who_is_k
     assert found == [(2,), (9,)]
 
 
-def test_a_revocation_touches_the_months_from_its_own_on_and_where_a_payer_was_asked_every_month() -> None:
+def test_a_revocation_and_a_doctor_who_left_touch_the_months_from_their_own_on_and_where_a_payer_was_asked_every_month() -> None:
     sql = compiled.models("touched")["touched_patients"].sql
     with duckdb.connect() as con:
         compiled.prepare(con)
@@ -153,14 +153,20 @@ def test_a_revocation_touches_the_months_from_its_own_on_and_where_a_payer_was_a
         con.execute("insert into intermediate.int_patients__panel values ('north', 'new', '0001-01-01', 3, 7, 0)")
         con.execute("create table intermediate.int_coverage_answers as select 'north' as practice_id, 'asked' as patient_id")
         con.execute(
-            "create table intermediate.int_patients__current as select '' as practice_id, '' as patient_id, '' as billing_practitioner_id limit 0"
+            "create table intermediate.int_patients__current as select 'north' as practice_id, 'his' as patient_id, 'MD' as billing_practitioner_id"
         )
-        con.execute("create table intermediate.int_patient_months as from intermediate.int_patients__current")
+        con.execute("create table intermediate.int_patient_months as from intermediate.int_patients__current limit 0")
+        con.execute(
+            "create table touched.int_members__current__before as select 'north' as practice_id, 'MD' as member_id, null::date as gone_on"
+        )
+        con.execute(
+            "create table intermediate.int_members__current as select 'north' as practice_id, 'MD' as member_id, date '2026-09-29' as gone_on"
+        )
         con.execute("create table staging.stg_services as select '' as practice_id, '' as patient_id, '' as member_id limit 0")
         con.execute("create table touched.touched_members as select '' as practice_id, '' as member_id limit 0")
         con.execute("create table touched.touched_practices as select '' as practice_id limit 0")
         found = con.execute(f"select patient_id, cast(since as text) from ({sql}) order by 1").fetchall()
-    assert found == [("asked", "0001-01-01"), ("new", "0001-01-01"), ("p", "2026-11-01")]
+    assert found == [("asked", "0001-01-01"), ("his", "2026-09-01"), ("new", "0001-01-01"), ("p", "2026-11-01")]
 
 
 @pytest.fixture(scope="module")

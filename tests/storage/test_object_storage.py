@@ -8,11 +8,12 @@ import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from jinja2 import Environment, FileSystemLoader
 
 from orchestration import storage
 from orchestration.contracts import extract_contracts
 from orchestration.engine import connect
-from orchestration.house import PROJECT_ROOT, House, HouseError
+from orchestration.house import DBT_PROJECT, PROJECT_ROOT, House, HouseError
 from orchestration.operate.drops import drops
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import forget_practice, give_practice, ledger, take_in
@@ -21,6 +22,8 @@ from tests.pipeline.homes import ccm, copy
 from tests.pipeline.homes import rows as published_rows
 from tests.properties.strategies import write_home
 from tests.storage.conftest import SECRET
+
+MACROS = DBT_PROJECT / "macros"
 
 CHICAGO = {"lakeside": "America/Chicago"}
 
@@ -67,6 +70,16 @@ def house(bucket, tmp_path):
 def land(bucket, text="1,2026-02-01\n", night="2026-02-01", practice="lakeside", form="csv"):
     data = f"patient_id,extract_date\n{text}".encode()
     bucket.put(f"drops/{practice}/{night}/patients.{form}", gzip.compress(data) if form == "csv.gz" else data)
+
+
+def test_a_lake_in_object_storage_without_a_batch_can_be_parsed():
+    """As `ccm nightly` finds it on a new installation, whose project nobody has parsed before."""
+    for batches, files in (("", []), ("0-1,3-3", ["000000", "000001", "000003"])):
+        environment = Environment(loader=FileSystemLoader(MACROS), extensions=["jinja2.ext.do"])
+        given = {"CCM_LAKE_PREFIX": "s3://bucket/lake/batches", "CCM_LAKE_BATCHES": batches}
+        environment.globals["env_var"] = lambda name, default="", given=given: given.get(name, default)
+        said = environment.get_template("lake.sql").module.batches_of("patients")
+        assert re.findall(r"batches/(\d+)/patients", said) == files and said.strip().startswith("[")
 
 
 def test_what_is_as_it_was_is_not_fetched_again_and_a_changed_object_is_a_new_version(bucket, house, monkeypatch):

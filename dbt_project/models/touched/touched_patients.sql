@@ -14,6 +14,19 @@ with panel as (
     group by practice_id, patient_id
 ),
 
+-- A billing practitioner who left the care team, or had not left: the months behind that day.
+left_team as (
+    select
+        patients.practice_id,
+        patients.patient_id,
+        {{ month_of("least(coalesce(now.gone_on, known.gone_on), coalesce(known.gone_on, now.gone_on))") }} as since
+    from {{ ref('int_members__current') }} as now
+    inner join {{ before('int_members__current') }} as known using (practice_id, member_id)
+    inner join {{ ref('int_patients__current') }} as patients
+        on now.practice_id = patients.practice_id and now.member_id = patients.billing_practitioner_id
+    where now.gone_on is distinct from known.gone_on
+),
+
 every as (
     -- Where the panel differs from what a payer said, the coverage of all months is told (int_coverage_conflicts).
     select
@@ -56,6 +69,8 @@ select
     min(since) as since
 from (
     select practice_id, patient_id, since from panel
+    union all
+    select practice_id, patient_id, since from left_team
     union all
     select practice_id, patient_id, {{ always() }} as since from every
 )
