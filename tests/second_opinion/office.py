@@ -209,13 +209,18 @@ class Office:
     def worklist(self, patient_id: str, month: date) -> Iterator[Row]:
         """Kinds that may stand on the list for a patient-month; `must`: on every reading it has to."""
         due_on = next_month(month) + timedelta(days=self.judge.close["first_day"] - 2)
+        # By the night that told of it: what follows a claim, and a row of the log that may take back what was claimed.
+        dated_by_night = {
+            *rules.AFTER_THE_CLAIM,
+            *(["quarantined_time"] if self.verdicts[patient_id, month].decision == "claimed" else []),
+        }
         for kind, must in self._kinds(patient_id, month):
             yield {
                 "practice_id": self.practice_id,
                 "patient_id": patient_id,
                 "month": month,
                 "kind": kind,
-                "due_on": None if kind in rules.AFTER_THE_CLAIM else due_on,
+                "due_on": None if kind in dated_by_night else due_on,
                 "must": must and month == self.newest_month,
             }
 
