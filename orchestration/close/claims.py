@@ -90,8 +90,11 @@ def claim_id(practice_id: str, patient_id: str, month: date, attempt: int) -> st
     return f"CCM{month:%y%m}{base64.b32encode(hashlib.sha256(text.encode()).digest())[:12].decode()}"
 
 
-def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date, *, waived: bool) -> Draft:
-    """The claims of one practice-month that are due now, by patient id. With a waiver what is held goes out on its credited minutes."""
+def draft(
+    warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date, *, waived: bool, says_deaths: bool = True
+) -> Draft:
+    """The claims of one practice-month that are due now, by patient id. With a waiver what is held goes out on its credited minutes.
+    `says_deaths`: a claim has the date on which its patient died."""
     key = [practice.practice_id, month]
     decisions = _table(
         warehouse,
@@ -121,7 +124,14 @@ def draft(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date,
         key,
     )
     subjects = warehouse.execute(
-        "select * from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id", key
+        """
+        select subjects.*, case when ? and patients.deceased_date <= practices.newest_night then patients.deceased_date end as deceased_date
+        from intermediate.int_claim_subjects as subjects
+        inner join intermediate.int_patients__current as patients using (practice_id, patient_id)
+        inner join staging.stg_practices as practices using (practice_id)
+        where practice_id = ? and month = ? order by patient_id
+        """,
+        [says_deaths, *key],
     ).to_arrow_table()
     bases = {
         code

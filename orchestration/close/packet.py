@@ -91,6 +91,7 @@ class Ground:
     claimed_elsewhere: Mapping[str, str]
     software: Mapping[str, str]
     has_own_file_numbers: bool = True  # packets of before there were such name files by the lake's ids
+    says_deaths: bool = True  # the claims of packets of before did not say when a patient died
     accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
@@ -195,7 +196,7 @@ def _keep_held(house: House, practice_id: str, month: date, version: int, due: D
 
 def drafted(warehouse: duckdb.DuckDBPyConnection, ground: Ground) -> Draft:
     """The claims that are due, without those whose beneficiary's month was claimed already under another id or practice of the tax id."""
-    due = draft(warehouse, ground.practice, ground.month, waived=ground.waived)
+    due = draft(warehouse, ground.practice, ground.month, waived=ground.waived, says_deaths=ground.says_deaths)
     elsewhere = {
         line.claim_id: ground.claimed_elsewhere[line.patient_id]
         for line in due.lines
@@ -269,6 +270,8 @@ def composing(
     }
     if ground.has_own_file_numbers:
         manifest["file_numbers"] = "of the practice, by night, table and version"
+    if ground.says_deaths:
+        manifest["deaths"] = "stand in the claims (PAT06)"
     if ground.accepted:
         manifest["accepted"] = [dict(one) for one in ground.accepted]
     files["manifest.json"] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()

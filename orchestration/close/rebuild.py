@@ -86,6 +86,7 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         claimed_elsewhere=frozen.json("claimed_elsewhere.json"),
         software=manifest["software"],
         has_own_file_numbers="file_numbers" in manifest,
+        says_deaths="deaths" in manifest,
         accepted=_accepted(frozen),
     )
     with tempfile.TemporaryDirectory(prefix="ccm-rebuild-") as folder:

@@ -39,6 +39,7 @@ class Patient:
     city: str | None
     state: str | None
     postal_code: str | None
+    deceased_date: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,7 @@ def _transaction(file: ClaimFile, claims: Sequence[Claim], number: int, today: s
         segments += (
             f"HL*{level}*1*22*0",
             "SBR*P*18*******MB",
+            *([f"PAT*****D8*{_day(patient.deceased_date)}"] if patient.deceased_date else []),
             f"NM1*IL*1*{plain(patient.last_name, 60)}*{plain(patient.first_name, 35)}*{plain(patient.middle_name, 25)}"
             f"***MI*{_code(patient.member_id)}",
             *_address(patient.line1, patient.city, patient.state, patient.postal_code),

@@ -206,6 +206,14 @@ def test_patients_of_any_possible_birth_are_left_out_but_those_of_a_leap_day(bor
     assert _left_out(text) == left_out
 
 
+def test_a_patient_who_died_is_read_and_the_others_are_left_out():
+    claims = list(many_claims(40))
+    claims[20] = claim("ODD", dataclasses.replace(ALPHA, deceased_date=date(2026, 10, 31)))
+    text = written(*claims)
+    assert scrub(text) == [] == _all_read(text)
+    assert _left_out(text) == 38
+
+
 def test_the_good_claims_of_a_file_are_left_out_but_for_the_last_of_each_transaction():
     for text in (TWENTY, BROKEN_LINES):
         assert scrub(text) == [] == _all_read(text)

@@ -19,6 +19,7 @@ from orchestration.close.x12.validate import judge, pyx12_faults
 from orchestration.close.x12.writer import write_837p
 
 ONE, TWO, THREE = "CCM26100001", "CCM26100002", "CCM26100003"
+BETA_IS = "TESTPATIENT*BETA*"
 GAMMA = Patient("Testpatient", "Gamma", None, "3EG4TE5MK75", BETA.birth_date, "F", "3 Elm St", "Springfield", "IL", "62701")
 GOOD = written(claim(ONE), claim(TWO, BETA), claim(THREE, GAMMA))
 PAYER = "~NM1*PR*2*MEDICARE PART B*****PI*06102"
@@ -69,6 +70,11 @@ def swap_in(claim_id: str, old: str, new: str) -> Change:
         return recounted(before + (start + body).replace(old, new, 1) + end + after)
 
     return change
+
+
+def died(day: str) -> Change:
+    """The second patient, on that day."""
+    return swap(f"SBR*P*18*******MB~NM1*IL*1*{BETA_IS}", f"SBR*P*18*******MB~PAT*****D8*{day}~NM1*IL*1*{BETA_IS}")
 
 
 # The 30 faults of the matrix (stack.md E.2): name, change, claim that must be held, field that must be named.
@@ -170,6 +176,10 @@ MORE: list[tuple[str, Change, str | None, str]] = [
     ("date-not-real", swap("19510102", "19510231"), TWO, "DMG02"),
     ("birth-date", swap("19510102", "18510102"), TWO, "DMG02"),
     ("birth-date", swap("19510102", "20261231"), TWO, "DMG02"),
+    ("date-not-real", died("20261131"), TWO, "PAT06"),
+    ("death-date", died("19510101"), TWO, "PAT06"),
+    ("death-date", died("20261103"), TWO, "PAT06"),
+    ("service-date-after-death", died("20261030"), TWO, "DTP03"),
     ("zip-form", swap("627011234", "6270"), TWO, "N403"),
     ("level-child", swap("HL*3*1*22*0", "HL*3*1*22*1"), None, "HL04"),
     ("level-number", swap("HL*3*1*22", "HL*4*1*22"), None, "HL01"),

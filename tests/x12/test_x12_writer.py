@@ -206,6 +206,14 @@ def test_a_patient_without_an_address_is_written_without_one_and_held():
     }
 
 
+def test_the_day_a_patient_died_stands_before_the_name():
+    dead = dataclasses.replace(BETA, deceased_date=date(2026, 10, 31))
+    text = written(claim("CCM26100001"), claim("CCM26100002", dead))
+    assert "~HL*3*1*22*0~SBR*P*18*******MB~PAT*****D8*20261031~NM1*IL*1*TESTPATIENT*BETA*Q*" in text
+    assert text.count("~PAT*") == 1
+    assert_both_accept(text.encode())
+
+
 @pytest.mark.parametrize(
     ("amount", "text"),
     [("66.30", "66.3"), ("95.00", "95"), ("100", "100"), ("1E+2", "100"), ("0.50", ".5"), ("1234.56", "1234.56")],

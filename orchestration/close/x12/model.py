@@ -11,7 +11,8 @@ from datetime import date
 
 import pyarrow as pa
 
-# The beneficiary, who in Medicare is always the subscriber (loops 2000B and 2010BA). `member_id` is the MBI.
+# The beneficiary, who in Medicare is always the subscriber (loops 2000B and 2010BA). `member_id` is the MBI; without a
+# `deceased_date` the patient is alive.
 PATIENT = pa.schema(
     [
         ("last_name", pa.string()),
@@ -20,6 +21,7 @@ PATIENT = pa.schema(
         ("member_id", pa.string()),
         ("birth_date", pa.date32()),
         ("sex", pa.string()),
+        ("deceased_date", pa.date32()),
         ("line1", pa.string()),
         ("city", pa.string()),
         ("state", pa.string()),

@@ -113,6 +113,14 @@ class _Line:
     day: date | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Lived:
+    """From when to when the patient lived, as far as the file says."""
+
+    birth: date | None
+    death: date | None
+
+
 class _Scrubber:
     def __init__(self, file: X12File) -> None:
         self.file = file
@@ -388,8 +396,9 @@ class _Scrubber:
             member_id = self.member(owners, patient.segments[0])
             self.address(owners, patient, "the patient's")
             birth = self.birth(owners, patient)
+        lived = _Lived(birth, self.death(owners, subscriber, birth))
         for claim in subscriber.children:
-            self.claim(claim, member_id, birth)
+            self.claim(claim, member_id, lived)
 
     def member(self, owners: Owners, name: Segment) -> str:
         """The patient's name and MBI; gives the MBI as it stands."""
@@ -422,9 +431,21 @@ class _Scrubber:
             self.fault(owners, dmg, 2, "birth-date", text)
         return day
 
+    def death(self, owners: Owners, subscriber: Loop, birth: date | None) -> date | None:
+        pat = subscriber.first("PAT")
+        if pat is None or not (pat.at(5) or pat.at(6)):
+            return None
+        day = codes.real_day(pat.at(6)) if pat.at(5) == "D8" else None
+        if day is None:
+            self.fault(owners, pat, 6, "date-not-real", "the date of death is no real date of the form CCYYMMDD")
+        elif (self.sent_on and day > self.sent_on) or (birth and day < birth):
+            text = "the date of death is before the birth date or after the date of the file (GS04)"
+            self.fault(owners, pat, 6, "death-date", text)
+        return day
+
     # --- claim -------------------------------------------------------------------------------------------------------
 
-    def claim(self, claim: Loop, member_id: str, birth: date | None) -> None:
+    def claim(self, claim: Loop, member_id: str, lived: _Lived) -> None:
         clm, owner = claim.segments[0], (claim.claim_id,)
         self.claim_head(clm, owner)
         diagnoses = self.diagnoses(claim, owner)
@@ -442,7 +463,7 @@ class _Scrubber:
         if not 1 <= len(claim.children) <= codes.MOST_LINES:
             text = f"a claim has 1 to {codes.MOST_LINES} service lines, this one {len(claim.children)}"
             self.missing(owner, "LX", "LX01", claim.position, text, "line-count")
-        lines = [self.line(loop, owner, number, diagnoses, birth) for number, loop in enumerate(claim.children, 1)]
+        lines = [self.line(loop, owner, number, diagnoses, lived) for number, loop in enumerate(claim.children, 1)]
         charged, charges = _amount(clm.at(2)), [line.charge for line in lines if line.charge is not None]
         if not charged:
             self.fault(owner, clm, 2, "amount-form", "must be an amount above 0 in dollars and cents")
@@ -502,7 +523,7 @@ class _Scrubber:
 
     # --- service line ------------------------------------------------------------------------------------------------
 
-    def line(self, loop: Loop, owner: Owners, number: int, diagnoses: int, birth: date | None) -> _Line:
+    def line(self, loop: Loop, owner: Owners, number: int, diagnoses: int, lived: _Lived) -> _Line:
         lx, service = loop.segments[0], loop.first("SV1")
         line = _Line(service or lx)
         if lx.at(1) != str(number):
@@ -512,7 +533,7 @@ class _Scrubber:
         else:
             self.procedure(line, owner)
             self.pointers(service, owner, diagnoses)
-        line.day = self.service_date(loop, owner, birth)
+        line.day = self.service_date(loop, owner, lived)
         reference = loop.first("REF", "6R")
         if reference is None or not reference.at(2):
             text = f"line {number} has no line id, so its payment could not be matched"
@@ -564,7 +585,7 @@ class _Scrubber:
             elif pointer in pointers[: number - 1]:
                 self.fault(owner, sv1, f"07-{number}", "diagnosis-pointer", "points to a diagnosis twice; leave it out")
 
-    def service_date(self, loop: Loop, owner: Owners, birth: date | None) -> date | None:
+    def service_date(self, loop: Loop, owner: Owners, lived: _Lived) -> date | None:
         dtp = loop.first("DTP", "472")
         if dtp is None:
             self.missing(owner, "DTP*472", "DTP03", loop.position, "the service date is missing")
@@ -579,8 +600,10 @@ class _Scrubber:
         elif self.sent_on and day > self.sent_on:
             text = "the service date is after the date of the file (GS04); claim it once the month is over"
             self.fault(owner, dtp, 3, "service-date-future", text)
-        elif birth and day < birth:
+        elif lived.birth and day < lived.birth:
             self.fault(owner, dtp, 3, "service-date-before-birth", "the service date is before the birth date")
+        elif lived.death and day > lived.death:
+            self.fault(owner, dtp, 3, "service-date-after-death", "the service date is after the date of death (PAT06)")
         return day
 
     # --- what care management adds to the guide ----------------------------------------------------------------------

@@ -158,6 +158,7 @@ def _subscribers(patients: Mapping[str, pa.Array], rows: pa.Array, payer: str, e
     """What stands before a patient's claims, for each patient."""
     number = _text(pa.arange(2, len(patients["sex"]) + 2))
     day = _days(patients["birth_date"])
+    death = _filled(_days(patients["deceased_date"]), "")
 
     def text(of: Mapping[str, pa.Array]) -> pa.Array:
         place: Parts = (of["city"], "*", of["state"], "*", of["postal_code"])
@@ -167,13 +168,14 @@ def _subscribers(patients: Mapping[str, pa.Array], rows: pa.Array, payer: str, e
         else:
             place = ("N4*", *place, end)
         return _joined(
-            "HL*", of["number"], f"*1*22*0{end}SBR*P*18*******MB{end}NM1*IL*1*",
-            of["last_name"], "*", of["first_name"], "*", of["middle_name"], "***MI*", of["member_id"], end,
+            "HL*", of["number"], f"*1*22*0{end}SBR*P*18*******MB{end}",
+            *_unless_empty(of["death"], "PAT*****D8*", of["death"], end),
+            "NM1*IL*1*", of["last_name"], "*", of["first_name"], "*", of["middle_name"], "***MI*", of["member_id"], end,
             *_unless_empty(of["line1"], "N3*", of["line1"], end), *place,
             "DMG*D8*", of["day"], "*", of["sex"], f"{end}{payer}{end}",
         )  # fmt: skip
 
-    return _written({**patients, "number": number, "day": day}, rows, text)
+    return _written({**patients, "number": number, "day": day, "death": death}, rows, text)
 
 
 def _address(line1: str | None, city: str | None, state: str | None, postal_code: str | None) -> Iterable[str]:
@@ -291,7 +293,10 @@ def _has_empty(values: pa.Array) -> bool:
 
 def _unless_empty(values: pa.Array, *parts: pa.Array | str) -> Parts:
     """The segment made of the parts, and nothing in the rows whose value is empty."""
-    return (pc.if_else(pc.equal(values, ""), "", _joined(*parts)),) if _has_empty(values) else parts
+    if not _has_empty(values):
+        return parts
+    empty = pc.equal(values, "")
+    return () if pc.all(empty).as_py() else (pc.if_else(empty, "", _joined(*parts)),)
 
 
 def _filled(values: pa.Array, value: Any) -> pa.Array:
