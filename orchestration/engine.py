@@ -25,6 +25,7 @@ import duckdb
 
 from orchestration import storage
 from orchestration.house import House, HouseError
+from orchestration.sql import literal
 
 KEY, KEY_FILE = "CCM_ENCRYPTION_KEY", "CCM_ENCRYPTION_KEY_FILE"
 SHORTEST = 32
@@ -128,7 +129,7 @@ def unlock(con: duckdb.DuckDBPyConnection) -> None:
     secret = key()
     if secret is None:
         return
-    con.execute(f"load '{_httpfs()}'")
+    con.execute(f"load {_httpfs()}")
     con.execute("set temp_file_encryption = true")
     parquet = base64.b64encode(_derived(secret, "parquet")).decode()
     _quietly(con, f"pragma add_parquet_key('{_PARQUET_KEY}', '{parquet}')", "the key could not be given to DuckDB")
@@ -136,7 +137,7 @@ def unlock(con: duckdb.DuckDBPyConnection) -> None:
 
 def reach(con: duckdb.DuckDBPyConnection) -> None:
     """Gives a connection the way to the lake's batches in object storage, for its own lifetime."""
-    con.execute(f"load '{_httpfs()}'")
+    con.execute(f"load {_httpfs()}")
     _quietly(con, storage.secret(), "the credentials of object storage could not be given to DuckDB")
 
 
@@ -145,7 +146,7 @@ def _httpfs() -> str:
     places = [Path(place) for place in (found.submodule_search_locations or ())] if found else []
     for place in places:
         for path in place.glob(f"extensions/v{duckdb.__version__}/httpfs.duckdb_extension"):
-            return str(path).replace("'", "''")
+            return literal(path)
     raise HouseError(f"encryption and object storage need duckdb-extension-httpfs {duckdb.__version__}; `make setup` installs it")
 
 
@@ -163,7 +164,7 @@ def attach(con: duckdb.DuckDBPyConnection, path: Path, name: str, *, read_only: 
     given = [*(["read_only"] if read_only else []), *([options] if options else [])]
     if secret is not None:
         given.append(f"encryption_key '{_derived(secret, 'duckdb').hex()}'")
-    statement = f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as {name}" + (f" ({', '.join(given)})" if given else "")
+    statement = f"attach {literal(path)} as {name}" + (f" ({', '.join(given)})" if given else "")
     try:
         con.execute(statement)
     except duckdb.IOException as error:

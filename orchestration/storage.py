@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.house import LAKE, LANDING, House, HouseError, no_pattern, write_private
+from orchestration.sql import literal
 
 LEDGER = "files.parquet"
 _BATCH = re.compile(r"(\d{6})/(\w+\.parquet)")
@@ -170,7 +171,7 @@ def secret() -> str:
         "endpoint": host.rstrip("/"),
         "url_style": "vhost" if host.endswith("amazonaws.com") else "path",
     }
-    said = [f"{name} '{str(value).replace(chr(39), chr(39) * 2)}'" for name, value in given.items() if value]
+    said = [f"{name} {literal(value)}" for name, value in given.items() if value]
     return f"create or replace temporary secret ccm_objects (type s3, {', '.join(said)}, use_ssl {str(scheme == 'https').lower()})"
 
 

@@ -104,14 +104,6 @@ def judge_here(content: bytes) -> Callable[[], Sequence[Fault]]:
     return partial(judge, content)
 
 
-def close_month(house: House, practice: Practice, month: date, approval: Approval) -> Closed:
-    """Writes the next version of this practice-month if there is anything new. The gate has already ruled.
-
-    Raises HouseError when the finished file has a fault that belongs to no single claim: then nothing leaves the house.
-    """
-    return finish(closing(house, practice, month, approval, judge_here, InCommon(house, month)))
-
-
 def finish(steps: Generator[None, None, T]) -> T:
     """What the steps come to, waiting for whatever they wait for."""
     while True:
@@ -125,7 +117,11 @@ def finish(steps: Generator[None, None, T]) -> T:
 def closing(
     house: House, practice: Practice, month: date, approval: Approval, judging: Judging, common: InCommon
 ) -> Generator[None, None, Closed]:
-    """`close_month` in steps: it yields whenever a claim file is with the judge, so that other practices can go on meanwhile."""
+    """Writes the next version of this practice-month if there is anything new. The gate has already ruled. In steps: it yields whenever a claim file is
+    with the judge, so that other practices can go on meanwhile.
+
+    Raises HouseError when the finished file has a fault that belongs to no single claim: then nothing leaves the house.
+    """
     # Practices of one tax id close one after the other: of two claims for one beneficiary's month the second must see the first.
     with house.lock(f"close-{practice.tax_id}"):
         # A packet that a killed run published without its line in the record gets it now.

@@ -23,8 +23,9 @@ from orchestration.close.packet import Ground, compose, drafted, software_versio
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError, write_private
 from orchestration.practices import FROZEN, Practice
+from orchestration.sql import literal
 from orchestration.transform import compiled
-from orchestration.transform.configuration import Closed, configuration_tables
+from orchestration.transform.configuration import Closes, configuration_tables
 
 # What a packet's files are read from; their parents come with them.
 _NEEDED = (
@@ -123,12 +124,12 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
     for table in empty_lake_tables(frozen):
         columns = [("practice_id", "VARCHAR"), ("extract_date", "DATE"), ("file_id", "BIGINT"), ("line_number", "BIGINT")]
         described = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in columns + lake_columns(contracts[table]))
-        con.execute(f"copy (select {described} limit 0) to '{_quoted(batch / table)}.parquet' (format parquet)")
+        con.execute(f"copy (select {described} limit 0) to {literal(batch / f'{table}.parquet')} (format parquet)")
     keys = batch / "quarantine_keys.parquet"
     if not keys.exists():
         pq.write_table(_NO_KEYS, keys)
     accepted = [{**one, "practice_id": practice.practice_id} for one in _accepted(frozen)]
-    for name, table in configuration_tables({practice.practice_id: practice}, rules_version, Closed(), accepted).items():
+    for name, table in configuration_tables({practice.practice_id: practice}, rules_version, Closes(), accepted).items():
         path = scratch / "lake" / "configuration" / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         pq.write_table(table, path)
@@ -190,7 +191,3 @@ def _number(manifest: dict[str, Any]) -> int:
     if manifest["control_number"] is None:
         raise HouseError("the packet was closed without a claim, but its frozen inputs give one now")
     return int(manifest["control_number"])
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

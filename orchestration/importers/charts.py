@@ -10,6 +10,7 @@ import duckdb
 from orchestration.demo.tables import COLUMNS, Row
 from orchestration.house import DBT_PROJECT
 from orchestration.importers.report import Unmapped
+from orchestration.sql import literal
 
 _SNOMED_MAP = DBT_PROJECT / "seeds" / "reference" / "rule_snomed_to_icd10cm.csv"
 
@@ -144,7 +145,7 @@ select
 from conditions c
 join panel n on n.patient_id = c.patient
 left join (
-    select * from read_csv('{str(_SNOMED_MAP).replace("'", "''")}', all_varchar = true, header = true)
+    select * from read_csv({literal(_SNOMED_MAP)}, all_varchar = true, header = true)
     where cast(effective_from as date) <= $last_night
         and (effective_to is null or cast(effective_to as date) >= $last_night)
     qualify row_number() over (partition by snomed_code order by effective_from desc, icd10_code) = 1

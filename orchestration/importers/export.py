@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.house import HouseError
+from orchestration.sql import literal, name
 
 MAPS = Path(__file__).parent / "maps"
 
@@ -93,7 +94,7 @@ def _read(connection: duckdb.DuckDBPyConnection, table: str, path: Path, columns
                     f"{path}: has no column {names[0].upper()}; this import needs an export with "
                     "providers and encounter classes (Synthea 2.x or later)"
                 )
-            quoted = "null" if found is None else '"' + found.replace('"', '""') + '"'
+            quoted = "null" if found is None else name(found)
             wanted.append(f"nullif(trim(cast({quoted} as varchar)), '') as \"{names[0]}\"")
         connection.execute(f"create table {table} as select {', '.join(wanted)} from {_csv(path)}")
     except duckdb.Error as error:  # its text quotes the line, which is a person's
@@ -103,8 +104,7 @@ def _read(connection: duckdb.DuckDBPyConnection, table: str, path: Path, columns
 
 
 def _csv(path: Path) -> str:
-    name = str(path).replace("'", "''")
-    return f"read_csv('{name}', all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')"
+    return f"read_csv({literal(path)}, all_varchar = true, header = true, delim = ',', quote = '\"', escape = '\"')"
 
 
 def _name(column: str) -> str:

@@ -22,6 +22,7 @@ from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.engine import connect, open_warehouse, reading
 from orchestration.gate.verdicts import Finding
 from orchestration.house import DBT_PROJECT, House
+from orchestration.sql import literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,7 +83,7 @@ def profile(house: House, contract: ExtractContract, batch: int, con: duckdb.Duc
         if column.required:
             counts.append(f'count(*) filter (where "{name}" is null) as "{name}__missing"')
         if column.vocabulary:
-            words = ", ".join("'" + word.replace("'", "''") + "'" for word in column.vocabulary)
+            words = ", ".join(literal(word) for word in column.vocabulary)
             counts.append(f'count(*) filter (where "{name}" not in ({words})) as "{name}__outside_vocabulary"')
     if contract.key:
         key = ", ".join(f'"{name}"' for name in contract.key)

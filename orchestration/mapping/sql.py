@@ -13,9 +13,10 @@ from datetime import timedelta
 from orchestration.contracts import NOTE, Column, ExtractContract
 from orchestration.mapping.forms import INSTANT_WORDS, ZONE_NAMES, time_form
 from orchestration.mapping.model import AS_IT_IS, NIGHT, WITHDRAWN, ColumnRule, Each, Variant, is_pattern
+from orchestration.sql import literal, name
 from orchestration.take_in import typed
 from orchestration.take_in.reader import OF_EXPORT
-from orchestration.take_in.typed import TOLD_FIRST, literal, name
+from orchestration.take_in.typed import TOLD_FIRST
 from orchestration.take_in.zones import LAST_DAY, switches
 
 # A line gives its rows numbers of their own: the line, and which of its rows it is, times this. The first keeps the line's own number.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestration.contracts import NOTE, NOTE_STORED, Column, ExtractContract
+from orchestration.sql import literal, name
 from orchestration.take_in.zones import FIRST_DAY, LAST_DAY
 
 # What Python calls white space (\s of DuckDB's RE2 knows only the ASCII ones), and what has no width; dbt_project/macros/blanks.sql has the same.
@@ -19,16 +20,6 @@ SAYS_DECEASED = "(the row says deceased_date)"
 """In the reason of a row of `patients` that is at fault elsewhere and has a day of death: the last good row, which stands, may say living. No value."""
 NEXT_STEP = "; correct the row and land the file again"
 EMPTY = f"required and empty{NEXT_STEP}"
-
-
-def literal(text: str) -> str:
-    """A text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def name(text: str) -> str:
-    """A text as an SQL identifier."""
-    return '"' + text.replace('"', '""') + '"'
 
 
 def staged_columns(contract: ExtractContract) -> list[tuple[str, str]]:

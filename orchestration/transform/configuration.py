@@ -96,7 +96,7 @@ PROPOSALS = pa.schema(
 
 
 @dataclass(frozen=True)
-class Closed:
+class Closes:
     """What the packets and proposals under closes/ say, as rows for the models; all empty where nothing is closed."""
 
     claim_lines: pa.Table = field(default_factory=CLAIM_LINES.empty_table)
@@ -117,7 +117,7 @@ def rules_version() -> str:
     return f"rules-{digest.hexdigest()[:16]}"
 
 
-def read_closes(house: House) -> Closed:
+def read_closes(house: House) -> Closes:
     """Every complete packet (one with a manifest) and every proposal, by practice, month and version.
 
     Claim lines are read from packets that are new. Those of the others stand in claim_lines.parquet: a packet never changes, and its manifest has the
@@ -164,7 +164,7 @@ def read_closes(house: House) -> Closed:
         # A packet that is gone or another one (a home put back from a backup): everything is read again.
         lines, missing = [], set(packets)
     elif standing is not None and known == packets and (sorted(damaged), sorted(copied)) == (damaged_before, copied_before):
-        return Closed(before, closes, proposed, packets, gone, tuple(damaged), tuple(copied), standing)
+        return Closes(before, closes, proposed, packets, gone, tuple(damaged), tuple(copied), standing)
     for name in sorted(missing):
         try:
             lines.append(pa.Table.from_pylist(_claim_lines(house.closes / name), schema=CLAIM_LINES))
@@ -175,7 +175,7 @@ def read_closes(house: House) -> Closed:
                 damaged.append(name)
                 del packets[name]
     table = _in_order(pa.concat_tables(lines)) if lines else CLAIM_LINES.empty_table()
-    return Closed(table, closes, proposed, packets, gone, tuple(damaged), tuple(copied))
+    return Closes(table, closes, proposed, packets, gone, tuple(damaged), tuple(copied))
 
 
 def _lines_of(lines: pa.Table, packet: Path) -> pa.Table:
@@ -328,7 +328,7 @@ def _alternatives(path: Path, sha256: str | None) -> dict[str, list[str]]:
 
 
 def configuration_tables(
-    practices: Mapping[str, Practice], rules: str, closed: Closed, accepted: Iterable[Mapping[str, str]] = ()
+    practices: Mapping[str, Practice], rules: str, closed: Closes, accepted: Iterable[Mapping[str, str]] = ()
 ) -> dict[str, pa.Table]:
     """The tables of lake/configuration by name. `accepted`: rows as `acceptances.in_force` gives them."""
     return {
@@ -387,7 +387,7 @@ def configuration_fingerprint(house: House, practices: Mapping[str, Practice]) -
     return _configuration(house, practices)[0]
 
 
-def _configuration(house: House, practices: Mapping[str, Practice]) -> tuple[str, dict[str, bytes], Closed]:
+def _configuration(house: House, practices: Mapping[str, Practice]) -> tuple[str, dict[str, bytes], Closes]:
     """The fingerprint, and the files of lake/configuration by name with the packets they were read from."""
     digest = hashlib.sha256()
     closed = read_closes(house)

@@ -17,7 +17,7 @@ import yaml
 from orchestration.house import DBT_PROJECT, House
 from orchestration.payers.inbox import Taken, ensure_tables, take_in_answers
 from orchestration.transform import compiled
-from orchestration.transform.configuration import CLAIM_LINES, Closed, configuration_tables
+from orchestration.transform.configuration import CLAIM_LINES, Closes, configuration_tables
 from tests.answers.letters import NORTH, SOUTH, Sent
 
 # Whatever the payers say, these hold.
@@ -39,7 +39,7 @@ class Office:
         folder = self.house.lake / "configuration"
         folder.mkdir(parents=True)
         for name, table in configuration_tables(
-            {p.practice_id: p for p in (NORTH, SOUTH)}, "rules", Closed(claim_lines=pa.Table.from_pylist(lines, schema=CLAIM_LINES))
+            {p.practice_id: p for p in (NORTH, SOUTH)}, "rules", Closes(claim_lines=pa.Table.from_pylist(lines, schema=CLAIM_LINES))
         ).items():
             pq.write_table(table, folder / f"{name}.parquet")
         ensure_tables(self.house)

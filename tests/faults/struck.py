@@ -23,12 +23,14 @@ from typing import Any
 
 def close(practice_id: str, month: str) -> None:
     """The close of one practice-month, after the gate."""
-    from orchestration.close.packet import Approval, close_month
+    from orchestration.close.in_common import InCommon
+    from orchestration.close.packet import Approval, closing, finish, judge_here
     from orchestration.house import House
     from orchestration.practices import load_practices
 
     house = House.from_environment()
-    close_month(house, load_practices(house.practices_yaml)[practice_id], date.fromisoformat(f"{month}-01"), Approval("Ann Lee"))
+    practice, day = load_practices(house.practices_yaml)[practice_id], date.fromisoformat(f"{month}-01")
+    finish(closing(house, practice, day, Approval("Ann Lee"), judge_here, InCommon(house, day)))
 
 
 def publish() -> None:

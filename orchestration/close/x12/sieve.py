@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from orchestration.close.x12 import codes
 from orchestration.close.x12.reader import ISA_LENGTH, LeftOut
-from orchestration.close.x12.writer import GUIDE
+from orchestration.close.x12.writer import GUIDE, sums
 
 # A column of text holds twice as much.
 _LONGEST_TEXT = 1_000_000_000
@@ -156,8 +156,8 @@ def sift(text: str, sent_on: date, is_clean: Judge) -> Clean | None:
         claim_ids=claim_ids.filter(ok),
         member_ids=member_ids.filter(ok),
         line_ids=pa.ListArray.from_arrays(offsets, line_ids).filter(ok),
-        chars=pc.subtract(_sums(pc.add(length(blocks), len(end) + 3)), 3),
-        positions=pc.add(_sums(counts), 1),
+        chars=pc.subtract(sums(pc.cast(pc.add(length(blocks), len(end) + 3), pa.int64())), 3),
+        positions=pc.add(sums(pc.cast(counts, pa.int64())), 1),
     )
 
 
@@ -292,8 +292,3 @@ def _less(good: pa.Array, bad: pa.Array | None, rows: pa.Array | None = None) ->
     if rows is not None:
         bad = pc.is_in(pa.arange(0, len(good)), value_set=pc.cast(rows.filter(bad), pa.int64()))
     return pc.and_(good, pc.invert(bad))
-
-
-def _sums(numbers: pa.Array) -> pa.Array:
-    """The sum before each number, and the whole sum last."""
-    return pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(pc.cast(numbers, pa.int64()))])

@@ -194,8 +194,8 @@ def _claims(claims: Mapping[str, pa.Array], end: str) -> pa.Array:
     lines = dict(zip((field.name for field in fields.type), fields.flatten(), strict=True))
     # In cents: a sum up to each line, and of a claim the difference between its last and the last before it.
     cents = pc.cast(pc.multiply(lines["charge_amount"], _HUNDRED), pa.int64())
-    sums = _sums(_filled(cents, 0))
-    amounts = _by_value(pa.concat_arrays([pc.subtract(sums.take(ends), sums.take(starts)), cents]), _amounts)
+    up_to = sums(_filled(cents, 0))
+    amounts = _by_value(pa.concat_arrays([pc.subtract(up_to.take(ends), up_to.take(starts)), cents]), _amounts)
     number = pc.subtract(pa.arange(1, len(fields) + 1), starts.take(pc.list_parent_indices(claims["lines"])))
     service_lines = _service_lines(lines, _by_value(number, _text), amounts.slice(len(starts)), end)
 
@@ -315,7 +315,7 @@ def _whole(texts: pa.Array) -> bytes:
 
 def _offsets(lists: pa.ListArray) -> pa.Array:
     """Where each list begins among the values of all, and where the last ends."""
-    return _sums(_filled(pc.list_value_length(lists), 0))
+    return sums(_filled(pc.list_value_length(lists), 0))
 
 
 def _shortened(lists: pa.ListArray, most: int) -> pa.ListArray:
@@ -323,7 +323,7 @@ def _shortened(lists: pa.ListArray, most: int) -> pa.ListArray:
     return pc.list_slice(lists, 0, most) if longest > most else lists
 
 
-def _sums(numbers: pa.Array) -> pa.Array:
+def sums(numbers: pa.Array) -> pa.Array:
     """The sum before each number, and the whole sum last."""
     return pa.concat_arrays([pa.array([0], numbers.type), pc.cumulative_sum(numbers)])
 

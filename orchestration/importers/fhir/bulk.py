@@ -21,6 +21,7 @@ import duckdb
 from orchestration.house import HouseError, no_pattern
 from orchestration.importers.fhir.resources import RESOURCES, macros
 from orchestration.importers.report import Unmapped
+from orchestration.sql import literal
 
 _CHUNK = 1 << 20
 _LONGEST = 64 << 20  # the reader holds twice as much for each of its threads
@@ -183,7 +184,7 @@ def _transaction_time(export: Path, time_zone: str) -> datetime | None:
 
 def _source(files: list[BulkFile], columns: dict[str, str]) -> str:
     """read_ndjson over these files; every column as text or JSON, so that no value of another type can stop it."""
-    names = ", ".join("'" + no_pattern(file.path).replace("'", "''") + "'" for file in files)
+    names = ", ".join(literal(no_pattern(file.path)) for file in files)
     kinds = ", ".join(f"\"{name}\": '{kind}'" for name, kind in columns.items())
     size = max(_LEAST, *(file.longest + 1_024 for file in files))
     return f"read_ndjson([{names}], columns = {{{kinds}}}, filename = true, maximum_object_size = {size})"

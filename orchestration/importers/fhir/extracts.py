@@ -16,8 +16,9 @@ from orchestration.importers.fhir.bulk import Bulk
 from orchestration.importers.fhir.resources import RESOURCES
 from orchestration.importers.report import Unmapped
 from orchestration.practices import Practice
+from orchestration.sql import literal
 
-_SNOMED_MAP = str(DBT_PROJECT / "seeds" / "reference" / "rule_snomed_to_icd10cm.csv").replace("'", "''")
+_SNOMED_MAP = literal(DBT_PROJECT / "seeds" / "reference" / "rule_snomed_to_icd10cm.csv")
 WITHDRAWN = "WITHDRAWN"
 """Procedure code of a service that its source took back: the services extract has no other way to say so, and no rule knows the code."""
 
@@ -300,7 +301,7 @@ from judged;
 
 create table judged_Condition as
 with crosswalk as (
-    select * from read_csv('{_SNOMED_MAP}', all_varchar = true, header = true)
+    select * from read_csv({_SNOMED_MAP}, all_varchar = true, header = true)
     where cast(effective_from as date) <= getvariable('night')
         and (effective_to is null or cast(effective_to as date) >= getvariable('night'))
     qualify row_number() over (partition by snomed_code order by effective_from desc, icd10_code) = 1

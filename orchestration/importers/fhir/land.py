@@ -24,6 +24,7 @@ from orchestration.importers.fhir.bulk import Bulk, read_bulk
 from orchestration.importers.fhir.extracts import EXTRACTS, judge, lacking, unmapped, used
 from orchestration.importers.fhir.report import FhirReport, Resource
 from orchestration.practices import Practice, load_practices
+from orchestration.sql import literal
 from orchestration.take_in.lake import MEMORY, MEMORY_UNLESS_SAID
 from orchestration.take_in.landing import FIRST_NIGHT, LAST_NIGHT
 
@@ -140,12 +141,11 @@ def _write(bulk: Bulk, folder: Path) -> dict[str, int]:
         if not bulk.present.intersection(needed):
             continue
         path = folder / f"{table}.csv"
-        name = str(path).replace("'", "''")
         wanted = ", ".join(f'"{column}"' for column in contract.names)
         # order by in a subquery is not kept by itself: threads write as they finish
         bulk.connection.execute("set preserve_insertion_order = true")
         written = bulk.connection.execute(
-            f"copy (select {wanted} from ({sql})) to '{name}' (format csv, header, delimiter ',', nullstr '')"
+            f"copy (select {wanted} from ({sql})) to {literal(path)} (format csv, header, delimiter ',', nullstr '')"
         ).fetchall()
         bulk.connection.execute("set preserve_insertion_order = false")
         path.chmod(0o600)

@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from orchestration.importers.export import MAPS
+from orchestration.sql import literal
 
 # FHIR's dates may be a year or a month; a time is local to the practice's zone once it is a day. One without a zone of its own is local to the
 # practice, as in any extract: of two the first. A reference becomes one text, whatever form it comes in: `Type/id` (relative, absolute, versioned,
@@ -219,10 +220,6 @@ RESOURCES: dict[str, Resource] = {
 """Every resource type that is read, those that others refer to first."""
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _rows(name: str) -> list[dict[str, str]]:
     with (MAPS / f"{name}.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
@@ -233,11 +230,11 @@ def macros() -> str:
     `coverage_of(words)`: the value of the first pattern that the words have, null for none."""
     uris: dict[str, list[str]] = defaultdict(list)
     for row in _rows("fhir_systems"):
-        uris[row["name"]].append(_quoted(row["uri"].lower()))
-    cases = " ".join(f"when lower(trim(uri)) in ({', '.join(known)}) then {_quoted(name)}" for name, known in uris.items())
+        uris[row["name"]].append(literal(row["uri"].lower()))
+    cases = " ".join(f"when lower(trim(uri)) in ({', '.join(known)}) then {literal(name)}" for name, known in uris.items())
     made = [f"create macro system_of(uri) as case {cases} end;\n"]
     patterns: dict[str, list[str]] = defaultdict(list)
     for row in sorted(_rows("fhir_words"), key=lambda row: (row["what"], int(row["precedence"]))):
-        patterns[row["what"]].append(f"when regexp_matches(said, {_quoted(row['pattern'])}) then {_quoted(row['value'])}")
+        patterns[row["what"]].append(f"when regexp_matches(said, {literal(row['pattern'])}) then {literal(row['value'])}")
     made += [f"create macro {what}_of(said) as case {' '.join(cases)} end;\n" for what, cases in patterns.items()]
     return "".join(made) + _MACROS

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestration.engine import open_warehouse
 from orchestration.house import House, no_pattern
+from orchestration.sql import literal
 from orchestration.transform import compiled, dbt, standing
 from orchestration.transform.spark import session
 from orchestration.transform.spark.dialect import spoken
@@ -132,7 +133,7 @@ def take_back(house: House, spark: Any) -> None:
             # Of a table without rows there may be no file.
             made = session.building(house) / f"{model.schema}.db" / model.name
             if session.is_local(house) and next(made.glob("*.parquet"), None):
-                source = f"read_parquet('{no_pattern(made).replace(chr(39), chr(39) * 2)}/*.parquet')"
+                source = f"read_parquet({literal(f'{no_pattern(made)}/*.parquet')})"
             else:
                 warehouse.register("taken__", spark.table(f"{model.schema}.{model.name}").toArrow())
                 source = "taken__"
