@@ -113,9 +113,7 @@ def _claiming(
         earlier, later = (one, other) if is_forward else (other, one)
         if later["claim_id"] is None:
             said.append(
-                "the payer turned its claim back unprocessed, so that it may go out again"
-                if is_forward
-                else "the payer had not yet turned its claim back"
+                "the payer turned its claim back unprocessed" if is_forward else "the payer had not yet turned its claim back"
             )
         else:
             version = later["close_version"]

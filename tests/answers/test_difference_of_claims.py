@@ -130,7 +130,7 @@ def test_a_claim_that_the_payer_turned_back_and_a_later_version_sent_anew_is_tol
     rejected = (("X", 1, "rejected"),)
     between = home.state("claimable", "ok", "2026-10-04", history=rejected)
     second = home.state("claimable", "ok", "2026-10-04", version=2, claimed="Y", history=rejected)
-    assert causes(first, between) == ("the payer turned its claim back unprocessed, so that it may go out again",)
+    assert causes(first, between) == ("the payer turned its claim back unprocessed",)
     assert causes(first, second) == ("v2 claimed it anew, the payer had turned X back unprocessed",)
 
 

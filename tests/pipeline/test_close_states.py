@@ -291,7 +291,7 @@ def test_a_diff_says_that_the_payer_turned_a_claim_back_and_that_a_later_close_c
     assert rejected
     for row in rejected:
         turned_back = changes_of(home, row["practice_id"], "2026-09", "v2", "live")[row["patient_id"]]
-        assert turned_back.causes == ("the payer turned its claim back unprocessed, so that it may go out again",)
+        assert turned_back.causes == ("the payer turned its claim back unprocessed",)
         not_yet = changes_of(home, row["practice_id"], "2026-09", "v2", "v1")[row["patient_id"]]
         assert any("before a close claimed it" in cause for cause in not_yet.causes)
 

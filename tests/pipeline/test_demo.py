@@ -103,7 +103,7 @@ def test_claim_lines_are_what_the_marts_say_and_all_of_them_are_claimed(demo):
         with (packet / "claims.csv").open() as handle:
             for line in csv.DictReader(handle):
                 row = marts[practice_id, line["patient_id"], line["month"]]
-                # What the payer turned back unprocessed claims nothing, and may go out again.
+                # What the payer turned back unprocessed claims nothing.
                 assert ((row["decision"], row["reason"]) == ("claimed", "already_claimed")) == (line["claim_id"] not in rejected)
 
 
