@@ -14,6 +14,7 @@ from .isolation import of_the_well
 pytestmark = pytest.mark.xdist_group("holds")
 
 
+@pytest.mark.long
 def test_a_vile_practice_leaves_every_row_of_another_as_it_was_and_is_named_as_the_one_at_fault(tmp_path):
     found = {}
     for kind in ("clean", "vile"):

@@ -322,6 +322,7 @@ def test_the_doctor_names_everything_that_is_broken_and_what_to_do(demo, tmp_pat
     assert all(one["remedy"] for one in found.values() if one["state"] != "ok")
 
 
+@pytest.mark.long
 def test_the_doctor_names_a_packet_that_is_gone_and_one_whose_manifest_is_damaged_or_another(demo, tmp_path):
     house = House(copy(demo[0], tmp_path / "home"))
     write_configuration(house, load_practices(house.practices_yaml))  # what was read of a packet by this release stands

@@ -319,6 +319,7 @@ def test_without_a_verdict_on_the_present_data_nothing_leaves_the_house(home, tm
     assert sorted(path for path in other.closes.rglob("*")) == before
 
 
+@pytest.mark.long
 def test_a_home_without_its_warehouse_is_told_to_run_a_night_whatever_was_judged_before(home, tmp_path):
     house, inputs = home
     restored = House(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestration.engine import open_warehouse
 from orchestration.house import House
 from orchestration.transform import dbt
 from orchestration.transform.configuration import write_configuration
 
 
+@pytest.mark.long
 def test_the_warehouse_is_free_though_something_still_holds_what_dbt_held(tmp_path, monkeypatch):
     """A log record that keeps an exception keeps the frames it came through, and with them dbt's connection: it need not be dbt's exception, since
     the collector of garbage finishes anybody's objects in whatever frame it runs."""

@@ -35,12 +35,16 @@ def bytes_of(home: Path) -> dict[str, str]:
     }
 
 
-def test_under_the_same_rules_nothing_differs_and_nothing_of_the_home_is_touched(home):
+@pytest.mark.parametrize("asked", ["hudson", pytest.param("", marks=pytest.mark.long)], ids=["one practice", "all"])
+def test_under_the_same_rules_nothing_differs_and_nothing_of_the_home_is_touched(home, asked):
     before = bytes_of(home)
-    ran = ccm("what-if", "--month", "2026-10", "--rules-as-of", "2026-10-31", "--json", home=home)
+    of = ("--practice", asked) if asked else ()
+    ran = ccm("what-if", "--month", "2026-10", *of, "--rules-as-of", "2026-10-31", "--json", home=home)
     assert ran.code == 0, ran.err
     report = json.loads(ran.out)
-    assert {found["practice_id"] for found in report["practices"]} == {"bayview", "highpines", "hudson", "prairie"}
+    assert {found["practice_id"] for found in report["practices"]} == (
+        {asked} if asked else {"bayview", "highpines", "hudson", "prairie"}
+    )
     for found in report["practices"]:
         assert found["differing"] == 0 and set(found["differing_in"].values()) == {0}
         assert (

@@ -33,6 +33,7 @@ def opinions(tmp_path_factory: pytest.TempPathFactory) -> list[Opinion]:
     return [evaluate(write_home(tmp_path_factory.mktemp("home"), seed), SEEDS) for seed in range(1, 7)]
 
 
+@pytest.mark.long
 def test_every_value_of_every_vocabulary_occurs(opinions: list[Opinion]) -> None:
     report: dict[str, Counter[str]] = {name: Counter() for name in coverage_report(opinions[0])}
     for opinion in opinions:
@@ -41,6 +42,7 @@ def test_every_value_of_every_vocabulary_occurs(opinions: list[Opinion]) -> None
     assert missing_values(report, VOCABULARIES) == []
 
 
+@pytest.mark.long
 def test_claims_arise_often_enough_to_compare_money(opinions: list[Opinion]) -> None:
     decisions = [row for opinion in opinions for row in opinion.patient_month_decisions]
     assert sum(row["track"] is not None for row in decisions) >= 150
@@ -52,6 +54,7 @@ def test_the_same_seed_writes_the_same_home(tmp_path: Path) -> None:
     assert first == second
 
 
+@pytest.mark.long
 def test_the_credited_seconds_of_the_ledger_are_those_of_the_patient_month(opinions: list[Opinion]) -> None:
     for opinion in opinions:
         of_ledger: Counter[tuple[object, ...]] = Counter()

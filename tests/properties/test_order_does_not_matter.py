@@ -54,6 +54,7 @@ def test_nights_taken_in_one_by_one_give_the_marts_of_all_at_once(
 
 @settings(max_examples=2, deadline=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(drawn=st.data())
+@pytest.mark.long
 def test_any_order_with_repeats_gives_the_same_marts(
     kitchen: Kitchen, clinics: list[Clinic], deliveries: list[Delivery], wanted: Marts, drawn: Any
 ) -> None:
