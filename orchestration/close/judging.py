@@ -14,6 +14,7 @@ import duckdb
 
 from orchestration.close.in_common import InCommon
 from orchestration.close.packet import Approval, Closed, Judging, closing, finish, judge_here
+from orchestration.close.x12.claim_rules import ClaimRules
 from orchestration.close.x12.scrub import Fault
 from orchestration.close.x12.validate import judge
 from orchestration.discretion import defect
@@ -36,8 +37,8 @@ def judges(practices: int) -> Iterator[tuple[Judging, int]]:
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
 
-        def judging(content: bytes) -> Callable[[], Sequence[Fault]]:
-            return pool.submit(judge, content).result
+        def judging(content: bytes, rules: ClaimRules) -> Callable[[], Sequence[Fault]]:
+            return pool.submit(judge, content, rules).result
 
         yield judging, processes
 

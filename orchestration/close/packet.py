@@ -30,6 +30,7 @@ from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.in_common import SUBJECTS_FILE, InCommon
 from orchestration.close.versions import HELD_AFTER, versions
+from orchestration.close.x12.claim_rules import ClaimRules, of_warehouse
 from orchestration.close.x12.model import BillingProvider, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import Fault, scrub
 from orchestration.close.x12.validate import judge
@@ -95,13 +96,13 @@ class Ground:
     accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
-# Given a claim file, gives what will tell its faults; by then another process may have read it.
-Judging = Callable[[bytes], Callable[[], Sequence[Fault]]]
+# Given a claim file and the rules of its close, gives what will tell its faults; by then another process may have read it.
+Judging = Callable[[bytes, ClaimRules], Callable[[], Sequence[Fault]]]
 
 
-def judge_here(content: bytes) -> Callable[[], Sequence[Fault]]:
+def judge_here(content: bytes, rules: ClaimRules) -> Callable[[], Sequence[Fault]]:
     """The judgement in this process, when it is asked for."""
-    return partial(judge, content)
+    return partial(judge, content, rules)
 
 
 def finish(steps: Generator[None, None, T]) -> T:
@@ -230,7 +231,7 @@ def composing(
     """`compose` in steps, as `closing` has them."""
     practice, month = ground.practice, ground.month
     newest_night, due = scrubbed(warehouse, ground, due)
-    due, control_number, claim_file = yield from _claims(practice, newest_night, due, next_number, judging)
+    due, control_number, claim_file = yield from _claims(practice, newest_night, due, next_number, judging, of_warehouse(warehouse))
     files: dict[str, bytes] = {"inputs.zip": ground.inputs}
     if claim_file is not None:
         files["claims.837"] = claim_file
@@ -396,14 +397,14 @@ def scrubbed(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -
     newest_night: date = nights.fetchall()[0][0]
     if len(due.claims):
         # A stand-in number: the real one is asked for when it is known that something goes out.
-        faults = scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)))
+        faults = scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)), of_warehouse(warehouse))
         due = due.without(_by_claim([fault for fault in faults if fault.rule != "duplicate-patient-month"]))
         due = due.without(_twice(ground.practice, due))
     return newest_night, due
 
 
 def _claims(
-    practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int], judging: Judging
+    practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int], judging: Judging, rules: ClaimRules
 ) -> Generator[None, None, tuple[Draft, int | None, bytes | None]]:
     """The claim file of what the scrub passed, once pyx12 has accepted it; what pyx12 faults is held too."""
     if not len(due.claims):
@@ -411,7 +412,7 @@ def _claims(
     number = next_number()
     while len(due.claims):
         content = write_837p(_claim_file(practice, due.claims, newest_night, number))
-        faults_of = judging(content)
+        faults_of = judging(content, rules)
         yield
         faults = faults_of()
         if not faults:

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import duckdb
 from packaging.requirements import Requirement
 
-from orchestration.close.x12.codes import CODES
+from orchestration.close.x12.claim_rules import of_this_release
 from orchestration.discretion import defect
 from orchestration.engine import Damaged, is_damage, open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
@@ -113,7 +113,11 @@ def _configured(house: House, practices: dict[str, Practice]) -> Iterator[Diagno
     except HouseError as error:
         yield Diagnosis("practices.yaml", "bad", str(error), "correct it: no night and no close runs without it")
         return
-    strange = [f"{name}: {few(codes)}" for name, one in sorted(practices.items()) if (codes := sorted(one.charges.keys() - CODES))]
+    strange = [
+        f"{name}: {few(codes)}"
+        for name, one in sorted(practices.items())
+        if (codes := sorted(one.charges.keys() - of_this_release().codes))
+    ]
     if strange:
         yield Diagnosis(
             "charges",

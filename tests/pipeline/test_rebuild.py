@@ -17,6 +17,8 @@ import pytest
 from orchestration.answer.explain import of_packet, tell
 from orchestration.close import rebuild as rebuilding
 from orchestration.close.rebuild import rebuild
+from orchestration.close.x12 import claim_rules, scrub
+from orchestration.close.x12.claim_rules import of_rows, of_this_release
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import House, HouseError
 from tests.holds.clinic import Clinic, configure, write
@@ -152,6 +154,15 @@ def test_a_packet_of_when_these_rules_had_no_dates_comes_out_the_same_and_is_tol
     with of_packet(House(tmp_path), packet) as source:
         story = tell(source, "hudson", patient, date(2026, 9, 1))
     assert [track for track in story["candidates"] if track["is_chosen"]]
+
+
+def test_a_rebuild_scrubs_by_the_rules_that_its_packet_froze(packet, monkeypatch):
+    bands, levels, caps = of_this_release().__reduce__()[1]
+    lower = of_rows(bands, levels, tuple((code, 0, begins, ends) for code, _, begins, ends in caps))
+    for module in (scrub, claim_rules):
+        monkeypatch.setattr(module, "of_this_release", lambda: lower)
+    assert scrub.scrub((packet / "claims.837").read_bytes())
+    assert rebuild(packet).is_same
 
 
 def test_a_packet_that_was_tampered_with_is_refused_by_name(packet):

@@ -12,6 +12,7 @@ from claim_samples import many_claims, written
 
 from orchestration.close import judging
 from orchestration.close.packet import Approval
+from orchestration.close.x12.claim_rules import of_this_release
 from orchestration.close.x12.validate import judge
 from orchestration.house import House, HouseError
 
@@ -30,7 +31,7 @@ def closed(monkeypatch, practices, broken=()):
 
     def closing(_house, practice, _month, _approval, judging_, _common):
         events.append(f"{practice.practice_id} drafted")
-        faults_of = judging_(GOOD.encode())
+        faults_of = judging_(GOOD.encode(), of_this_release())
         yield
         assert faults_of() == []
         if practice.practice_id in broken:
@@ -114,4 +115,4 @@ def test_many_practices_files_are_read_by_other_processes_and_judged_alike(monke
 @pytest.mark.parametrize("count", [1, judging.FEW - 1])
 def test_few_practices_start_no_process(count):
     with judging.judges(count) as (judging_, at_once):
-        assert at_once == 1 and judging_(GOOD.encode())() == []
+        assert at_once == 1 and judging_(GOOD.encode(), of_this_release())() == []

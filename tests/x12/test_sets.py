@@ -15,6 +15,7 @@ from reference_writer import Claim, Patient, Rendering, ServiceLine
 from reference_writer import write_837p as write_one_by_one
 from test_x12_scrub import GAMMA, MATRIX, ONE, THREE, TWO, _cuts, _mangled
 
+from orchestration.close.x12.claim_rules import of_this_release
 from orchestration.close.x12.model import Envelope
 from orchestration.close.x12.reader import NotX12Error, read
 from orchestration.close.x12.scrub import _scrubbed, _sifted, scrub
@@ -102,13 +103,13 @@ def test_thousands_of_claims_keep_their_order_and_patients_their_claims():
 
 def _all_read(content: str | bytes) -> object:
     try:
-        return _scrubbed(read(content))
+        return _scrubbed(read(content), of_this_release())
     except NotX12Error:
         return None
 
 
 def _left_out(text: str) -> int:
-    return sum(transaction.left_out for transaction in _sifted(text).transactions())
+    return sum(transaction.left_out for transaction in _sifted(text, of_this_release()).transactions())
 
 
 TWENTY = written(*many_claims(20), envelope=small_transactions(7))

@@ -15,9 +15,9 @@ with lines as (
             and claims.status <> 'rejected'
     left join {{ ref('int_claims__turned_back') }} as turned_back on lines.claim_id = turned_back.claim_id
     left join {{ ref('rule_bands') }} as bands
-        on lines.procedure_code = bands.procedure_code and {{ in_force('bands', 'lines.service_date') }}
+        on lines.procedure_code = bands.procedure_code and {{ in_force('bands', month_end('lines.month')) }}
     left join {{ ref('rule_caps') }} as caps
-        on lines.procedure_code = caps.procedure_code and {{ in_force('caps', 'lines.service_date') }}
+        on lines.procedure_code = caps.procedure_code and {{ in_force('caps', month_end('lines.month')) }}
 ),
 
 claims as (

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from datetime import date
 from functools import lru_cache
 
 from orchestration import practices
-from orchestration.house import DBT_PROJECT
 
 MOST_CLAIMS = 5_000  # an ST, by the 837P guide
 MOST_LINES = 50  # a claim, by the 837P guide
@@ -17,59 +15,6 @@ MOST_POINTERS = 4
 LONGEST_CLAIM_ID = 20  # what a payer must return of CLM01
 LONGEST_LINE_ID = 30  # and of REF*6R
 OLDEST_AGE = 125
-
-
-def _rules(seed: str) -> list[dict[str, str]]:
-    """Rows of a rule seed, as the models read them."""
-    with (DBT_PROJECT / "seeds" / "rules" / f"{seed}.csv").open(encoding="utf-8", newline="") as handle:
-        return list(csv.DictReader(handle))
-
-
-def _until(row: dict[str, str]) -> str:
-    return row["effective_to"] or "9999-12-31"
-
-
-def _bases() -> dict[str, list[tuple[str, str, str]]]:
-    """Code -> the base codes of its track, each with its days: the tracks of rule_bands, and the levels of advanced primary care, which have no add-on."""
-    bands = _rules("rule_bands")
-    bases: dict[str, list[tuple[str, str, str]]] = {}
-    for row in bands:
-        for base in bands:
-            if base["is_base"] == "true" and (base["program"], base["track"]) == (row["program"], row["track"]):
-                first, last = max(row["effective_from"], base["effective_from"]), min(_until(row), _until(base))
-                if first <= last:
-                    bases.setdefault(row["procedure_code"], []).append((first, last, base["procedure_code"]))
-    for row in _rules("rule_apcm_levels"):
-        bases.setdefault(row["procedure_code"], []).append((row["effective_from"], _until(row), row["procedure_code"]))
-    return bases
-
-
-def _caps() -> dict[str, list[tuple[str, str, int]]]:
-    caps: dict[str, list[tuple[str, str, int]]] = {}
-    for row in _rules("rule_caps"):
-        caps.setdefault(row["procedure_code"], []).append((row["effective_from"], _until(row), int(row["max_units"])))
-    return caps
-
-
-_BASES = _bases()
-_CAPS = _caps()
-CODES = frozenset(_BASES)
-
-
-@lru_cache(maxsize=4096)
-def base_of(code: str, day: date | None) -> str:
-    """The base code of a code's track on this service date; without a date, or outside of all rules, the newest of any time. The code itself is its own."""
-    rows = _BASES[code]
-    of_day = [base for start, end, base in rows if day is not None and start <= day.isoformat() <= end]
-    return code if code in of_day else of_day[-1] if of_day else max(rows)[2]
-
-
-@lru_cache(maxsize=4096)
-def most_units(code: str, day: date | None) -> int:
-    """Most units of a code in the month of this service date (rule_caps); without a date, or before the first rule, the most of any time."""
-    rows = _CAPS[code]
-    of_day = [units for start, end, units in rows if day is not None and start <= day.isoformat() <= end]
-    return max(of_day or [units for _, _, units in rows])
 
 
 def _listed(text: str) -> frozenset[str]:

@@ -17,6 +17,7 @@ from decimal import Decimal
 import pyarrow.compute as pc
 
 from orchestration.close.x12 import codes
+from orchestration.close.x12.claim_rules import ClaimRules, of_this_release
 from orchestration.close.x12.reader import (
     ISA_LENGTH,
     SEGMENT_IDS,
@@ -60,33 +61,34 @@ def make_fault(claim_id: str | None, segment: str, field: str, rule: str, text: 
     return Fault(claim_id, segment, field, rule, f"{whose}{where} (segment {position}): {text}", position)
 
 
-def scrub(content: bytes | str) -> list[Fault]:
-    """Every fault of an 837P, in the order of the file; empty when there is none. Never raises for its content."""
-    text = as_text(content)
+def scrub(content: bytes | str, rules: ClaimRules | None = None) -> list[Fault]:
+    """Every fault of an 837P, in the order of the file; empty when there is none. Never raises for its content. By the rules of this release, unless others
+    are given."""
+    text, rules = as_text(content), rules or of_this_release()
     try:
-        file = _sifted(text)
+        file = _sifted(text, rules)
     except NotX12Error as error:
         return [make_fault(None, "ISA", "ISA", "not-x12", f"{error}; give the 837P file itself", 1)]
-    return _scrubbed(file)
+    return _scrubbed(file, rules)
 
 
-def _scrubbed(file: X12File) -> list[Fault]:
-    scrubber = _Scrubber(file)
+def _scrubbed(file: X12File, rules: ClaimRules) -> list[Fault]:
+    scrubber = _Scrubber(file, rules)
     scrubber.run()
     return sorted(scrubber.faults, key=lambda fault: fault.position)
 
 
-def is_clean(text: str) -> bool:
+def is_clean(text: str, rules: ClaimRules) -> bool:
     """Whether an 837P has no fault, every segment read."""
-    return not _scrubbed(read(text))
+    return not _scrubbed(read(text), rules)
 
 
-def _sifted(text: str) -> X12File:
+def _sifted(text: str, rules: ClaimRules) -> X12File:
     """The file less the patients that the sieve passes, and that share no id with one that it does not."""
     header = read(text[: text.find(text[ISA_LENGTH - 1 : ISA_LENGTH], ISA_LENGTH) + 1 or ISA_LENGTH])  # ISA and GS
     groups = [interchange.groups for interchange in header.interchanges]
     sent_on = codes.real_day(groups[0][0].gs.at(4)) if groups and groups[0] else None
-    clean = sift(text, sent_on, is_clean) if sent_on else None
+    clean = sift(text, sent_on, rules, is_clean) if sent_on else None
     if clean is None:
         return read(text)
     rest = read(text, clean.left_out())
@@ -122,8 +124,9 @@ class _Lived:
 
 
 class _Scrubber:
-    def __init__(self, file: X12File) -> None:
+    def __init__(self, file: X12File, rules: ClaimRules) -> None:
         self.file = file
+        self.rules = rules
         self.faults: list[Fault] = []
         self.sent_on: date | None = None  # GS04
         self.claims_seen: dict[str, int] = {}  # claim id -> segment
@@ -556,7 +559,7 @@ class _Scrubber:
         if not codes.is_procedure_code(code):
             text = "is no CPT or HCPCS code: 5 characters, such as 99490 or G0556"
             self.fault(owner, sv1, "01-2", "procedure-code-form", text)
-        elif code not in codes.CODES:
+        elif code not in self.rules.codes:
             text = f"{code} is no care management code; this file bills only CCM, PCM and APCM"
             self.fault(owner, sv1, "01-2", "procedure-code-unknown", text)
         else:
@@ -623,19 +626,19 @@ class _Scrubber:
     def tracks(self, owner: Owners, lines: list[_Line]) -> None:
         """One track a claim, each code on one line up to its cap, an add-on only after its base on the same date."""
         known = [line for line in lines if line.code]
-        bases = sorted({codes.base_of(line.code, line.day) for line in known})
+        bases = sorted({self.rules.base_of(line.code, line.day) for line in known})
         if len(bases) > 1:
             text = f"bills the tracks of {' and '.join(bases)}; a patient-month has one"
             self.fault(owner, known[0].service, "01-2", "two-tracks", text)
         units: Counter[str] = Counter()
         billed: set[tuple[str, date | None]] = set()
         for line in known:
-            code, base = line.code, codes.base_of(line.code, line.day)
+            code, base = line.code, self.rules.base_of(line.code, line.day)
             if code in units:
                 text = f"{code} stands on two lines; put all its units on one"
                 self.fault(owner, line.service, "01-2", "code-on-two-lines", text)
             units[code] += line.units
-            if units[code] > (cap := codes.most_units(code, line.day)):
+            if units[code] > (cap := self.rules.most_units(code, line.day)):
                 text = f"{code} has {units[code]} units; at most {cap} a month"
                 self.fault(owner, line.service, 4, "unit-cap", text)
             if code != base and (base, line.day) not in billed:

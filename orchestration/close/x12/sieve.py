@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.close.x12 import codes
+from orchestration.close.x12.claim_rules import ClaimRules
 from orchestration.close.x12.reader import ISA_LENGTH, LeftOut
 from orchestration.close.x12.writer import GUIDE, sums
 
@@ -41,7 +42,7 @@ _OF_A_LINE = 4  # segments
 _BASIC = r"""[A-Z0-9 !"&'()+,\-./;?=]"""  # one character of the basic set
 _APART = "\x1f"  # in no text of the right form
 
-Judge = Callable[[str], bool]
+Judge = Callable[[str, ClaimRules], bool]
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,10 @@ class Clean:
         return [LeftOut(*run) for run in zip(*(column.to_pylist() for column in columns), strict=True)]
 
 
-def sift(text: str, sent_on: date, is_clean: Judge) -> Clean | None:
+def sift(text: str, sent_on: date, rules: ClaimRules, is_clean: Judge) -> Clean | None:
     """The patients of `text` without a fault; None where there is none, or the file is not built as our writer builds it.
 
-    `text` has an ISA. `sent_on` is GS04. `is_clean` says whether the scrub, without a sieve, finds no fault in a file.
+    `text` has an ISA. `sent_on` is GS04. `is_clean` says whether the scrub, by these rules and without a sieve, finds no fault in a file.
     """
     mark = text[105]
     if (text[3], text[104]) != ("*", ":") or mark not in "~|" or len(text) > _LONGEST_TEXT or sent_on.year < 1900:
@@ -137,7 +138,9 @@ def sift(text: str, sent_on: date, is_clean: Judge) -> Clean | None:
     ok = _less(ok, _repeated(line_ids), parent)
 
     def fails(*pieces: pa.Array) -> pa.Array | None:
-        return _bad(lambda text: _passes(is_clean, sent_on, *text.split(_APART)), pc.binary_join_element_wise(*pieces, _APART))
+        return _bad(
+            lambda text: _passes(is_clean, rules, sent_on, *text.split(_APART)), pc.binary_join_element_wise(*pieces, _APART)
+        )
 
     ok = _less(ok, _bad(lambda text: len(set(text.split("*ABF:"))) == text.count("*ABF:") + 1, diagnoses))
     places = pc.utf8_slice_codeunits(pc.list_element(claim, 5), 0, 2)
@@ -229,15 +232,16 @@ def _ordinals(others: Mapping[int, str], count: int, mark: str) -> pa.Array | No
 
 
 @lru_cache(maxsize=100_000)
-def _passes(is_clean: Judge, sent_on: date, first: str, second: str, third: str) -> bool:
+def _passes(is_clean: Judge, rules: ClaimRules, sent_on: date, first: str, second: str, third: str) -> bool:
     """Whether a file of one claim that is otherwise without fault passes the scrub with these in it: payer, place of service and practitioner, or
     the number of diagnoses besides the first, the total and the service lines."""
     if first.startswith("NM1*PR"):
-        return is_clean(_specimen(sent_on, payer=first, place=second, practitioner=third.removeprefix("NM1*82*1*")))
-    return is_clean(_specimen(sent_on, diagnoses=int(first) + 1, total=second, services=third))
+        return is_clean(_specimen(rules, sent_on, payer=first, place=second, practitioner=third.removeprefix("NM1*82*1*")), rules)
+    return is_clean(_specimen(rules, sent_on, diagnoses=int(first) + 1, total=second, services=third), rules)
 
 
 def _specimen(
+    rules: ClaimRules,
     sent_on: date,
     payer: str = "NM1*PR*2*PAYER*****PI*1",
     place: str = "11",
@@ -247,7 +251,7 @@ def _specimen(
     services: str | None = None,
 ) -> str:
     today = f"{sent_on:%Y%m%d}"
-    known = next(code for code in sorted(codes.CODES) if codes.base_of(code, sent_on) == code)
+    known = next(code for code in sorted(rules.codes) if rules.base_of(code, sent_on) == code)
     conditions = "*ABF:".join(f"A{number:02d}" for number in range(diagnoses))
     services = services or f"1~SV1*HC:{known}*1*UN*1***1~DTP*472*D8*{today}"
     transaction = (

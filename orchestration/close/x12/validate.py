@@ -12,6 +12,7 @@ import pyx12.map_if
 import pyx12.params
 import pyx12.x12n_document
 
+from orchestration.close.x12.claim_rules import ClaimRules
 from orchestration.close.x12.reader import SEGMENT_IDS, NotX12Error, X12File, as_text, read
 from orchestration.close.x12.scrub import Fault, make_fault, scrub
 
@@ -47,12 +48,12 @@ _MISSING = "3"
 _TREE = ("HL1", "HL2")  # a tree that is wrong anywhere may hang a claim on the wrong patient: the whole file's fault
 
 
-def judge(content: bytes | str) -> list[Fault]:
-    """Everything that bars a claim file: the scrub's faults, then pyx12's. Empty when the file may go.
+def judge(content: bytes | str, rules: ClaimRules | None = None) -> list[Fault]:
+    """Everything that bars a claim file: the scrub's faults (by `rules`, as it takes them), then pyx12's. Empty when the file may go.
 
     A file written again without the claims that these faults name must be judged again: it may show others.
     """
-    faults = scrub(content)
+    faults = scrub(content, rules)
     # What is no X12 at all, both say.
     return faults if [fault.rule for fault in faults] == ["not-x12"] else faults + pyx12_faults(content)
 
