@@ -59,6 +59,7 @@ def load_fees(
                 "amounts": [vars(change) for change in loading.amounts],
                 "localities": [vars(change) for change in loading.localities],
                 "notices": loading.notices,
+                "lacks": loading.lacks,
                 "written": written,
             }
         )
@@ -67,7 +68,8 @@ def load_fees(
     if written:
         out.print(f"Written: {', '.join(path.name for path in written)} in {target}")
         if write:
-            out.print("The next `ccm nightly` prices with them. Review the change of the seeds and commit it.")
+            but = ", but for what lacks above" if loading.lacks else ""
+            out.print(f"The next `ccm nightly` prices with them{but}. Review the change of the seeds and commit it.")
     elif not loading.is_empty:
         err.print(
             "Nothing is written: give --write to add these rows to the project's seeds, or --out FOLDER to look at them.",
@@ -100,6 +102,8 @@ def _print_loading(loading: Loading) -> None:
                 change.procedure_code, str(change.service_date), change.amount, _dollars(change.before), _dollars(change.after)
             )
         out.print(table)
+    for lack in loading.lacks:
+        out.print(lack, style="yellow")
     if loading.localities:
         some = loading.localities[:LOCALITIES_SHOWN]
         out.print(f"99490 changes in {len({(c.mac, c.state, c.locality) for c in loading.localities}):,} localities, such as:")

@@ -4,7 +4,8 @@ Dating (rules.md A7: values of the newest release for the service date's year). 
 31 December of its year. Nothing that is there already is changed or closed: releases lie side by side, and `int_prices` takes for a service date the
 newest release whose dates hold it. So a later quarter prices its whole year, an older one loaded late prices nothing, and a release that the law starts
 inside the year (`effective_from`) leaves the days before as they were. Only a conversion factor that differs from the year's needs that day said: the
-law has changed it inside a year and for a whole one, and no file tells which. A code that a newer release no longer lists keeps its older price.
+law has changed it inside a year and for a whole one, and no file tells which. A code that a newer release no longer lists keeps its older price. A file
+must price what the rules claim in its quarter; what of the year stays without a price is said.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,7 @@ class Loading:
     files: list[dict[str, Any]] = field(default_factory=list)
     additions: dict[str, list[Row]] = field(default_factory=lambda: {seed: [] for seed in _ORDER})
     notices: list[str] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)  # what of the files' years has no price with these rows either
     amounts: list[AmountChange] = field(default_factory=list)
     localities: list[LocalityChange] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
@@ -131,7 +133,7 @@ def plan_loading(
     names: dict[int, list[str]] = defaultdict(list)
     for plain, qualifying in pairs:
         first_day = _first_day(plain.path, plain.year, effective_from)
-        name = _add_values(existing, loading, plain, first_day)
+        name = _add_values(existing, loading, plain, qualifying, first_day, effective_from is not None)
         _add_factor(existing, loading, plain, False, name, first_day, effective_from is not None)
         _add_factor(existing, loading, qualifying, True, name, first_day, effective_from is not None)
         names[plain.year].append(name)
@@ -149,6 +151,7 @@ def plan_loading(
         _add_file(existing, loading, index.path, index.sha256, "gpcis", name, None, len(index.localities), first_day)
 
     years = {file.year for file in read}
+    loading.lacks = [lack for year in sorted(years) for lack in _lacks(existing, year)]
     loading.amounts, loading.localities = _changes(existing, years)
     loading.texts = {seed: existing.text(seed) for seed in _ORDER}
     return loading
@@ -232,13 +235,13 @@ def _citation(path: Path, release: str) -> str:
 _FIGURES = ("status_code", "work_rvu", "nonfacility_pe_rvu", "facility_pe_rvu", "malpractice_rvu")
 
 
-def _add_values(existing: _Seeds, loading: Loading, file: ValueFile, first_day: date) -> str:
+def _add_values(existing: _Seeds, loading: Loading, file: ValueFile, qualifying: ValueFile, first_day: date, is_dated: bool) -> str:
     """Adds the codes that the rules use; returns the name of the release, with R1, R2, ... for a revision of one that is loaded."""
-    claimable = _claimable(existing.folder, file.year)
-    missing = sorted(claimable - file.values.keys())
+    quarter = _quarter(file, first_day)
+    missing = sorted(_claimable(existing.folder, *quarter) - file.values.keys())
     if missing:
         raise HouseError(
-            f"{file.path}: has no row for {', '.join(missing)}, which the rules claim in {file.year}: the file may be cut off "
+            f"{file.path}: has no row for {', '.join(missing)}, which the rules claim from {quarter[0]} to {quarter[1]}: the file may be cut off "
             f"({file.rows_read} rows read); take it anew from the zip of {file.release}, or where CMS has ended a code, end its rules first; "
             "nothing was written"
         )
@@ -256,14 +259,15 @@ def _add_values(existing: _Seeds, loading: Loading, file: ValueFile, first_day: 
         for code, values in file.values.items()
         if code in known
     }
-    name = _release_of_values(existing, loading, file, wanted, first_day)
+    is_new_factor = any(_is_new_factor(existing, one, one is not file, first_day, is_dated) for one in (file, qualifying))
+    name = _release_of_values(existing, loading, file, wanted, first_day, is_new_factor)
     loaded = {row["procedure_code"] for row in existing.of(RVUS, release=name)}
     added = {code: row for code, row in sorted(wanted.items()) if code not in loaded}
     if loaded:
         loading.notices.append(f"{name}: is loaded already; the file has {len(added)} further codes of the rules")
     else:
         _tell_what_ends(existing, loading, file, name)
-    for code in sorted(claimable & added.keys()):
+    for code in sorted(_claimable(existing.folder, first_day, date(file.year, 12, 31)) & added.keys()):
         if added[code]["status_code"] != "A":
             loading.notices.append(
                 f"{name}: {code} has status {added[code]['status_code']}, not A: Medicare may not pay it; see the rule of this code"
@@ -273,8 +277,10 @@ def _add_values(existing: _Seeds, loading: Loading, file: ValueFile, first_day: 
     return name
 
 
-def _release_of_values(existing: _Seeds, loading: Loading, file: ValueFile, wanted: dict[str, Row], first_day: date) -> str:
-    """The file's release; where that is loaded with other figures and the file is a later revision of it, the next revision."""
+def _release_of_values(
+    existing: _Seeds, loading: Loading, file: ValueFile, wanted: dict[str, Row], first_day: date, is_new_factor: bool
+) -> str:
+    """The file's release; where that is loaded with other figures or another factor and the file is a later revision of it, the next revision."""
     revisions = sorted(
         {row["release"] for row in existing.rows[RVUS] if re.fullmatch(rf"{file.release}(R\d+)?", row["release"])},
         key=lambda r: (len(r), r),
@@ -286,14 +292,18 @@ def _release_of_values(existing: _Seeds, loading: Loading, file: ValueFile, want
     differing = [
         code for code in sorted(wanted.keys() & loaded.keys()) if any(wanted[code][f] != loaded[code][f] for f in _FIGURES)
     ]
-    if differing:
-        released_on = max(row["released_on"] for row in loaded.values())
-        if released_on >= file.released_on.isoformat():
+    released_on = max(row["released_on"] for row in loaded.values())
+    is_later = file.released_on.isoformat() > released_on
+    if differing or (is_new_factor and is_later):
+        if not is_later:
             raise HouseError(
                 f"{file.path}: {differing[0]} is not what {name}, RELEASED {released_on}, is loaded with, and the file is no later revision "
                 f"(RELEASED {file.released_on}); one of the two is not CMS's: compare it with the zip of {file.release}; nothing was written"
             )
-        loading.notices.append(f"{file.release}: {file.path.name} is a revision of {name}; {len(differing)} codes differ")
+        loading.notices.append(
+            f"{file.release}: {file.path.name} is a revision of {name}; {len(differing)} codes differ"
+            + ("; the conversion factor does" if is_new_factor else "")
+        )
         return f"{file.release}R{len(revisions)}"
     begun = min(row["effective_from"] for row in loaded.values())
     if begun != first_day.isoformat():
@@ -319,43 +329,90 @@ def _holds(row: Mapping[str, str], day: str) -> bool:
     return row["effective_from"] <= day <= (row["effective_to"] or "9999-12-31")
 
 
-def _claimable(folder: Path, year: int) -> set[str]:
-    """Codes that a rule can claim in the year: what a PPRRVU file of that year must price."""
+def _claimable(folder: Path, since: date, until: date) -> set[str]:
+    """Codes that a rule can claim on some day of these."""
+    return {row["procedure_code"] for row in _claiming(folder) if _touches(row, since, until)}
+
+
+def _claiming(folder: Path) -> list[Row]:
     rules = folder / "rules"
-    rows = [*read_seed(rules / "rule_bands.csv"), *read_seed(rules / "rule_apcm_levels.csv")]
-    return {row["procedure_code"] for row in rows if _holds(row, date(year, 12, 31).isoformat())}
+    return [*read_seed(rules / "rule_bands.csv"), *read_seed(rules / "rule_apcm_levels.csv")]
+
+
+def _touches(row: Mapping[str, str], since: date, until: date) -> bool:
+    return row["effective_from"] <= until.isoformat() and since.isoformat() <= (row["effective_to"] or "9999-12-31")
+
+
+def _quarter(file: ValueFile, first_day: date) -> tuple[date, date]:
+    """The first and the last day of the file's quarter, or of what is left of it: CMS lists a code from the quarter on in which it begins, until it ends."""
+    month = 3 * "ABCD".index(file.quarter) + 1
+    last_day = date(file.year + month // 10, (month + 3) % 12, 1) - timedelta(days=1)
+    since = max(first_day, date(file.year, month, 1))
+    return since, max(since, last_day)
+
+
+def _lacks(existing: _Seeds, year: int) -> list[str]:
+    """What of a year has no price: days without relative values, factor or localities at all, and codes of the rules."""
+    first, last = date(year, 1, 1), date(year, 12, 31)
+    found = []
+    since: dict[str, str] = {}
+    for seed, files in ((RVUS, "PPRRVU files"), (GPCIS, "GPCI file"), (FACTORS, "PPRRVU files")):
+        since[seed] = min((row["effective_from"] for row in existing.rows[seed] if _touches(row, first, last)), default="")
+        if not since[seed]:
+            found.append(f"{year}: no row of {seed} yet, so nothing of the year has a price; load the {files} of {year} too")
+        elif since[seed] > first.isoformat():
+            found.append(
+                f"{year}: no row of {seed} before {since[seed]}, so no earlier service date has a price; load the {files} of then too"
+            )
+    if since[RVUS]:
+        begins: dict[str, str] = {}
+        for row in _claiming(existing.folder):
+            if _touches(row, first, last):
+                begin = max(row["effective_from"], since[RVUS])
+                begins[row["procedure_code"]] = min(begin, begins.get(row["procedure_code"], begin))
+        for code, begin in sorted(begins.items()):
+            if not any(_holds(row, begin) for row in existing.of(RVUS, procedure_code=code)):
+                found.append(
+                    f"{year}: {code} has no price on {begin}, from when on the rules claim it; load the release that lists it"
+                )
+    return found
+
+
+def _is_new_factor(existing: _Seeds, file: ValueFile, is_qualifying: bool, first_day: date, is_dated: bool) -> bool:
+    """Whether the file's conversion factor is not yet that of its first day, where that day was said, else of no day of its year."""
+    factor = str(file.conversion_factor)
+    of_year = _factors(existing, file.year, is_qualifying)
+    if not is_dated:
+        return all(row["conversion_factor"] != factor for row in of_year)
+    on_day = [row for row in of_year if _holds(row, first_day.isoformat())]
+    return not on_day or max(on_day, key=lambda row: (row["release"], row["effective_from"]))["conversion_factor"] != factor
+
+
+def _factors(existing: _Seeds, year: int, is_qualifying: bool) -> list[Row]:
+    rows = existing.of(FACTORS, qualifying_apm_participant=str(is_qualifying).lower())
+    return [row for row in rows if row["effective_from"][:4] == str(year)]
 
 
 def _add_factor(
     existing: _Seeds, loading: Loading, file: ValueFile, is_qualifying: bool, release: str, first_day: date, is_dated: bool
 ) -> None:
     """Adds a conversion factor that the year does not have yet."""
-    qualifying = str(is_qualifying).lower()
-    factor = str(file.conversion_factor)
-    of_year = [
-        row for row in existing.of(FACTORS, qualifying_apm_participant=qualifying) if row["effective_from"][:4] == str(file.year)
-    ]
-    on_first_day = [row for row in of_year if _holds(row, first_day.isoformat())]
-    if is_dated:
-        if (
-            on_first_day
-            and max(on_first_day, key=lambda row: (row["release"], row["effective_from"]))["conversion_factor"] == factor
-        ):
-            return
-    elif any(row["conversion_factor"] == factor for row in of_year):
+    if not _is_new_factor(existing, file, is_qualifying, first_day, is_dated):
         return
-    elif of_year:
+    factor = str(file.conversion_factor)
+    of_year = _factors(existing, file.year, is_qualifying)
+    if any(row["release"] >= release and _holds(row, date(file.year, 12, 31).isoformat()) for row in of_year):
+        raise HouseError(
+            f"{file.path}: column CONV FACTOR: {file.year} has a factor of {max(row['release'] for row in of_year)}, which is not older than {release}; "
+            "only a newer release or a revision RELEASED later can change it; nothing was written"
+        )
+    if of_year and not is_dated:
         newest = max(of_year, key=lambda row: row["effective_from"])
         raise HouseError(
             f"{file.path}: column CONV FACTOR: {factor} is not the factor of {file.year} ({newest['conversion_factor']}, {newest['citation']}); "
             "say from which service date it holds with --effective-from YYYY-MM-DD (1 January where the change is retroactive); nothing was written"
         )
-    if any(row["release"] >= release and _holds(row, date(file.year, 12, 31).isoformat()) for row in of_year):
-        raise HouseError(
-            f"{file.path}: column CONV FACTOR: {file.year} has a factor of {max(row['release'] for row in of_year)}, which is not older than {release}; "
-            "only a newer release can change it; nothing was written"
-        )
-    row = {"qualifying_apm_participant": qualifying, "conversion_factor": factor, "release": release}
+    row = {"qualifying_apm_participant": str(is_qualifying).lower(), "conversion_factor": factor, "release": release}
     _add(existing, loading, FACTORS, [{**row, **_dated(first_day, _citation(file.path, release))}])
 
 
@@ -487,7 +544,7 @@ from gpcis inner join rvus using (service_date) inner join factors using (servic
 
 def _changes(seeds: _Seeds, years: set[int]) -> tuple[list[AmountChange], list[LocalityChange]]:
     """Amounts of the claimable codes before and after, on every day of the years on which some price may begin."""
-    codes = sorted({code for year in years for code in _claimable(seeds.folder, year)})
+    codes = sorted({code for year in years for code in _claimable(seeds.folder, date(year, 1, 1), date(year, 12, 31))})
     begins = {row["effective_from"] for seed in (RVUS, GPCIS, FACTORS) for row in seeds.rows[seed]}
     days = sorted({f"{year}-01-01" for year in years} | {day for day in begins if int(day[:4]) in years})
     with duckdb.connect() as con:

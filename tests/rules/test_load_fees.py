@@ -35,6 +35,23 @@ def october(**changes: object) -> CmsRelease:
     return replace(CmsRelease(2026, "D", "08/26/2026", "33.4009", rows, qualifying_factor="33.5675"), **changes)
 
 
+def january_2027() -> CmsRelease:
+    """A made-up January release with a factor of its own."""
+    return october(year=2027, quarter="A", released="12/28/2026", factor="32.8409", qualifying_factor="33.1693")
+
+
+def with_localities(release: CmsRelease, folder: Path) -> list[Path]:
+    return [*release.write(folder), write_gpcis(folder, release.year, of_year(GPCIS, 2026))]
+
+
+def with_dates(seeds: Path, code: str, **dates: str) -> Path:
+    """The seeds with other dates of the rules that claim this code."""
+    bands = seeds / "rules" / "rule_bands.csv"
+    rows = read_seed(bands)
+    bands.write_text(seed_text(rows[0], [{**row, **dates} if row["procedure_code"] == code else row for row in rows]))
+    return seeds
+
+
 def with_row(release: CmsRelease, code: str, **figures: str) -> CmsRelease:
     return replace(release, rows=[replace(row, **figures) if row.code == code else row for row in release.rows])
 
@@ -212,6 +229,31 @@ def test_a_factor_that_differs_from_the_years_needs_its_first_service_date(seeds
     assert (office.service_date, office.before, office.after) == (date(2026, 1, 1), Decimal("66.13"), Decimal("67.32"))
 
 
+@pytest.mark.parametrize("first_day", [date(2027, 1, 1), date(2027, 1, 15)])
+def test_a_revision_that_corrects_the_conversion_factor_alone_is_loaded_from_the_day_that_is_said(first_day, seeds, tmp_path):
+    january = january_2027()
+    write_seeds(plan_loading(with_localities(january, tmp_path), seeds=before_year(seeds, 2027)), seeds / "reference")
+    revised = replace(january, released="01/20/2027", factor="33.1000").write(tmp_path / "revised")
+    assert "say from which service date it holds with --effective-from" in refused(*revised, seeds=seeds)
+
+    loading = plan_loading(revised, seeds=seeds, effective_from=first_day)
+    assert loading.releases == ["RVU27AR1"]
+    assert [(row["conversion_factor"], row["effective_from"], row["release"]) for row in loading.additions[FACTORS]] == [
+        ("33.1000", first_day.isoformat(), "RVU27AR1")
+    ]
+    office = [change for change in loading.amounts if (change.procedure_code, change.amount) == ("99490", "office")]
+    assert office == [AmountChange("99490", first_day, "office", Decimal("65.02"), Decimal("65.54"))]
+    write_seeds(loading, seeds / "reference")
+    assert plan_loading(revised, seeds=seeds, effective_from=first_day).is_empty, "given again it adds nothing"
+
+
+def test_another_factor_of_a_release_that_is_no_later_revision_is_refused_without_an_advice_that_fails(seeds, tmp_path):
+    january = january_2027()
+    write_seeds(plan_loading(with_localities(january, tmp_path), seeds=before_year(seeds, 2027)), seeds / "reference")
+    text = refused(*replace(january, factor="33.1000").write(tmp_path / "other"), seeds=seeds)
+    assert "a revision RELEASED later" in text and "--effective-from" not in text
+
+
 def test_the_law_of_march_2024_stays_dated_when_a_file_of_that_year_is_loaded(seeds, tmp_path):
     for quarter, factor in (("A", "32.7442"), ("B", "33.2875"), ("D", "33.2875")):
         rows = [ValueRow.of_seed(row) for row in of_year(RVUS, 2024)]
@@ -232,13 +274,29 @@ def test_a_claimable_code_that_is_no_longer_active_is_told_of(seeds, tmp_path):
 
 
 def test_a_year_that_no_release_covered_gets_prices_for_all_of_it(seeds, tmp_path):
-    release = october(year=2027, quarter="A", released="12/28/2026", factor="32.8409", qualifying_factor="33.1693")
-    files = [*release.write(tmp_path), write_gpcis(tmp_path, 2027, of_year(GPCIS, 2026))]
+    files = with_localities(january_2027(), tmp_path)
     loading = plan_loading(files, seeds=before_year(seeds, 2027))
     assert {change.before for change in loading.amounts} == {None}
     office = {c.procedure_code: c.after for c in loading.amounts if c.amount == "office"}
     assert office["99490"] == Decimal("65.02") and len(office) == 13
     assert len(loading.additions[GPCIS]) == len(loading.localities) == 109
+    assert loading.lacks == []
+
+
+def test_a_year_whose_files_did_not_all_come_is_told_to_have_no_price(seeds, tmp_path):
+    values, indices = january_2027().write(tmp_path), write_gpcis(tmp_path, 2027, of_year(GPCIS, 2026))
+    before_year(seeds, 2027)
+    assert plan_loading(values, seeds=seeds).lacks == [
+        "2027: no row of rule_gpcis yet, so nothing of the year has a price; load the GPCI file of 2027 too"
+    ]
+    (no_values, no_factor) = plan_loading([indices], seeds=seeds, release="RVU27A").lacks
+    assert "no row of rule_rvus yet" in no_values and "no row of rule_conversion_factors yet" in no_factor
+    late = plan_loading([*values, indices], seeds=seeds, effective_from=date(2027, 4, 1)).lacks
+    assert len(late) == 3 and all("before 2027-04-01, so no earlier service date has a price" in lack for lack in late)
+
+
+def test_the_shipped_years_lack_no_price(seeds, tmp_path):
+    assert plan_loading(october().write(tmp_path), seeds=seeds).lacks == []
 
 
 # --- what does not add up --------------------------------------------------------------------------------------------
@@ -304,18 +362,34 @@ def test_a_file_that_was_cut_off_is_refused(tmp_path):
     assert "has no row for 99489, 99490, 99491" in text and "cut off" in text and "end its rules first" in text
 
 
+def without(code: str, **changes: object) -> CmsRelease:
+    release = replace(january_2027(), **changes)
+    return replace(release, rows=[row for row in release.rows if row.code != code])
+
+
 def test_a_file_without_a_code_whose_rules_have_ended_is_taken(seeds, tmp_path):
-    release = october(year=2027, quarter="A", released="12/28/2026", factor="32.8409", qualifying_factor="33.1693")
-    release.rows = [row for row in release.rows if row.code != "99427"]
-    before_year(seeds, 2027)
-    bands = seeds / "rules" / "rule_bands.csv"
-    rows = read_seed(bands)
-    bands.write_text(
-        seed_text(rows[0], [{**row, "effective_to": "2026-12-31"} if row["procedure_code"] == "99427" else row for row in rows])
-    )
-    loading = plan_loading(release.write(tmp_path), seeds=seeds)
+    with_dates(before_year(seeds, 2027), "99427", effective_to="2026-12-31")
+    loading = plan_loading(without("99427").write(tmp_path), seeds=seeds)
     assert "99427" not in {row["procedure_code"] for row in loading.additions[RVUS]}
     assert {change.procedure_code for change in loading.amounts} >= {"99490", "99426"}
+
+
+def test_a_file_that_lacks_a_code_whose_rules_end_later_in_its_year_is_refused(seeds, tmp_path):
+    with_dates(before_year(seeds, 2027), "99437", effective_to="2027-06-30")
+    assert "has no row for 99437, which the rules claim from 2027-01-01 to 2027-03-31" in refused(
+        *without("99437").write(tmp_path), seeds=seeds
+    )
+    july = without("99437", quarter="C", released="06/30/2027").write(tmp_path / "july")
+    (lack,) = plan_loading([*july, write_gpcis(tmp_path, 2027, of_year(GPCIS, 2026))], seeds=seeds).lacks
+    assert "99437 has no price on 2027-01-01" in lack, "the January file is to be loaded too"
+
+
+def test_a_file_before_the_quarter_in_which_a_code_begins_is_taken_and_the_code_told_of(seeds, tmp_path):
+    with_dates(before_year(seeds, 2027), "99437", effective_from="2027-07-01")
+    (lack,) = plan_loading(with_localities(without("99437"), tmp_path), seeds=seeds).lacks
+    assert "99437 has no price on 2027-07-01" in lack
+    july = without("99437", quarter="C", released="06/30/2027").write(tmp_path / "july")
+    assert "has no row for 99437, which the rules claim from 2027-07-01 to 2027-09-30" in refused(*july, seeds=seeds)
 
 
 def test_another_layout_is_refused_by_its_stacked_labels(tmp_path):
