@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from orchestration.answer.explain.source import Source, counted_dispositions
-from orchestration.answer.explain.story import _local, _nearest
+from orchestration.answer.explain.story import _arithmetic, _local, _nearest
 from orchestration.answer.explain.text import _shown_facts, of_track
 from orchestration.house import House
 from tests.answers.office import load_rules
@@ -31,6 +31,20 @@ def test_an_instant_that_no_wall_clock_shows_is_told_in_utc(instant: str, said: 
     with duckdb.connect() as con:
         ((read,),) = con.execute("select cast(? as timestamp)", [instant]).fetchall()
     assert _local(read, CHICAGO) == said
+
+
+@pytest.mark.parametrize(
+    ("lacking", "said"),
+    [
+        (("work_gpci",), "the GPCIs of MAC 12202 DC 01 lack"),
+        (("work_rvu", "conversion_factor"), "its RVUs and the conversion factor lack"),
+    ],
+)
+def test_a_code_without_a_price_says_which_part_of_it_lacks(lacking: tuple[str, ...], said: str) -> None:
+    parts = dict.fromkeys(("work_rvu", "work_gpci", "conversion_factor"), 1)
+    practice = {"mac": "12202", "address": {"state": "DC"}, "locality": "01"}
+    told = _arithmetic({**parts, **dict.fromkeys(lacking), "unit_amount": None}, practice)
+    assert told == f"no fee schedule release covers this date: {said}"
 
 
 @pytest.mark.parametrize(

@@ -504,7 +504,7 @@ def _candidates(source: Source, practice_id: str, evidence: Row, decision: Row) 
                 "cap": cap and cap["max_units"],
                 "unit_amount": _money(code["unit_amount"]),
                 "allowed_amount": _money(code["allowed_amount"]),
-                "arithmetic": _arithmetic(price) if price else "no fee schedule release covers this date",
+                "arithmetic": _arithmetic(price, source.practice) if price else "no fee schedule release covers this date",
                 "releases": price and {"rvu": price["rvu_release"], "gpci": price["gpci_release"]},
                 "citation": cap and cap["citation"],
             }
@@ -518,9 +518,12 @@ def _money(value: Any) -> Decimal | None:
     return None if value is None else Decimal(str(value)).quantize(Decimal("0.01"))
 
 
-def _arithmetic(price: Row) -> str:
+def _arithmetic(price: Row, practice: Mapping[str, Any]) -> str:
     if price["unit_amount"] is None:
-        return "no fee schedule release covers this date"
+        place = f"the GPCIs of MAC {practice['mac']} {practice['address']['state']} {practice['locality']}"
+        parts = {"work_rvu": "its RVUs", "work_gpci": place, "conversion_factor": "the conversion factor"}
+        lacking = " and ".join(name for part, name in parts.items() if price[part] is None)
+        return f"no fee schedule release covers this date: {lacking} lack"
     share = f" x {price['payment_share']}" if price["payment_share"] != 1 else ""
     return (
         f"({price['work_rvu']} x {price['work_gpci']} + {price['practice_expense_rvu']} x {price['pe_gpci']} + "
