@@ -5,7 +5,6 @@ Works on the tables that packets and marts share (explain.source). Nothing is ju
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -16,6 +15,7 @@ from orchestration.answer.claimed import changes_since, claims_that_stand, lines
 from orchestration.answer.explain.source import Row, Source
 from orchestration.answer.explain.story import subject_of
 from orchestration.answer.explain.text import changed
+from orchestration.answer.rule_rows import differing_rules
 from orchestration.mapping.sql import line_of
 from orchestration.practices import next_month
 
@@ -67,7 +67,8 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
     facts = _facts(before, after, practice_id, month, differing)
     visits = _visits(before, after, practice_id, month)
     practitioners = _practitioners(before, after, practice_id, month)
-    rules = tuple(_rules(before, after))
+    rules = differing_rules(before, after, month)
+    codes = _codes(*old.values(), *new.values())
     settings = tuple(_settings(before.practice, after.practice))
     nights = _night(before, practice_id, month), _night(after, practice_id, month)
     past = _passed(before, after, nights, month)
@@ -80,14 +81,23 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
         states = _claiming(before, after, one, other, practice_id, month)
         if _is_released(one, other, past, [patient_id in side for side in still]):
             states += _elsewhere(nights)
+        fees = rules.fees_of(_codes(one, other) or codes) if _is_priced_otherwise(one, other) else []
         # What no row of the patient explains was done by the passing of nights, a rule, a setting or another patient's row.
         if not causes and not (states and _is_same_work(one, other)):
-            waited = "held" in (one["decision"], other["decision"]) and nights[0] != nights[1]
-            causes = _elsewhere(nights) if waited else [*rules, *settings] or _elsewhere(nights)
+            elsewhere = [*rules.rules, *fees, *settings]
+            if nights[0] == nights[1] or not _waited(one, other):
+                causes = elsewhere or _elsewhere(nights)
+            else:
+                # What is too late is worth nothing, whatever its codes are worth.
+                causes = _elsewhere(nights) + ([] if _is_late(one, other) or _is_same_work(one, other) else elsewhere)
+        elif (
+            one["codes"] == other["codes"] and one["allowed_amount"] != other["allowed_amount"] and patient_id not in practitioners
+        ):
+            causes += fees
         owed = [row["change"] for row in (one, other) if row["change"]]
         changes.append(Change(patient_id, one, other, tuple(dict.fromkeys([*causes, *states, *owed]))))
     return Difference(
-        practice_id, month, before.name, after.name, tuple(changes), len(claimed), rules, settings, nights,
+        practice_id, month, before.name, after.name, tuple(changes), len(claimed), (*rules.rules, *rules.fees_of(codes)), settings, nights,
         _totals(old.values(), new.values()),
     )  # fmt: skip
 
@@ -101,6 +111,26 @@ def _went_out(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
 def _is_same_work(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether minutes, track, codes and amount are the same, whatever is decided and claimed of them."""
     return all(one[name] == other[name] for name in ("track", "allowed_amount", "credited_seconds", "codes"))
+
+
+def _codes(*rows: Mapping[str, Any]) -> set[str]:
+    """The procedure codes of these patient-months, without their units."""
+    return {code.partition(" ")[0] for row in rows for code in row["codes"]}
+
+
+def _is_priced_otherwise(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether prices can have done it: another track, code or amount, or time in question that would change a claim on one side alone."""
+    is_in_question = [row["reason"] in ("undocumented_time", "unresolved_time") for row in (one, other)]
+    return is_in_question[0] != is_in_question[1] or any(one[name] != other[name] for name in ("track", "codes", "allowed_amount"))
+
+
+def _waited(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether it is of those that the passing of nights decides."""
+    return "held" in (one["decision"], other["decision"]) or _is_late(one, other)
+
+
+def _is_late(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return (one["reason"] == "timely_filing") != (other["reason"] == "timely_filing")
 
 
 def _claiming(
@@ -325,39 +355,6 @@ def _facts(before: Source, after: Source, practice_id: str, month: date, patient
             continue
         causes.setdefault(key[0], []).append(said)
     return causes
-
-
-# Columns of a rule row that explain it; they decide nothing.
-_WORDS = {"citation", "meaning", "remedy", "evidence", "confidence", "name", "description"}
-
-
-def _rules(before: Source, after: Source) -> Iterable[str]:
-    """Rule rows that only one side has, by the columns that both sides know."""
-
-    def columns(source: Source) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
-        for row in source.rows(
-            "select table_name as t, column_name as c from information_schema.columns where starts_with(table_name, 'rule_')"
-        ):
-            found.setdefault(row["t"], set()).add(row["c"])
-        return found
-
-    old_columns, new_columns = columns(before), columns(after)
-    for table in sorted(old_columns.keys() | new_columns.keys()):
-        if table not in old_columns or table not in new_columns:
-            yield f"rules: {table} is only {'before' if table in old_columns else 'after'}"
-            continue
-        names = ", ".join(f'"{name}"' for name in sorted((old_columns[table] & new_columns[table]) - _WORDS))
-        old, new = (
-            {json.dumps(row, default=str, sort_keys=True) for row in source.rows(f'select {names} from "{table}"')}
-            for source in (before, after)
-        )
-        for mark, rows in (("without", old - new), ("with", new - old)):
-            for row in sorted(rows)[:20]:
-                said = ", ".join(f"{name} {value}" for name, value in json.loads(row).items() if value is not None)
-                yield f"rules: {mark} {table} ({said})"
-            if len(rows) > 20:
-                yield f"rules: {mark} {len(rows) - 20} further rows of {table}"
 
 
 def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[str]:

@@ -17,7 +17,10 @@ from orchestration.answer.explain.source import Source
 from orchestration.house import House
 
 MONTH = date(2026, 9, 1)
-PRACTICE = {"close": {"first_day": 3, "final_day": 20}}
+PRACTICE = {
+    "close": {"first_day": 3, "final_day": 20},
+    "mac": "01182", "address": {"state": "CA"}, "locality": "18", "qualifying_apm_participant": False,
+}  # fmt: skip
 TABLES = """
 create table patient_month_decisions (practice_id text, patient_id text, month date, decision text, reason text, track text, allowed_amount decimal(12, 2));
 create table patient_month_minutes (practice_id text, patient_id text, month date, credited_seconds bigint);
@@ -35,6 +38,16 @@ create table claim_line_payments (practice_id text, month date, claim_id text, p
 create table post_close_changes (practice_id text, patient_id text, month date, claim_id text, kind text, claimed_codes text[],
     claimed_service_date date, claimed_amount decimal(12, 2), codes_now text[], service_date_now date, amount_now decimal(12, 2), reasons text[],
     found_on date, due_on date);
+"""
+
+
+RULES = """
+create table rule_rvus (procedure_code text, release text, work_rvu decimal(9, 2), effective_from date, effective_to date, citation text);
+create table rule_gpcis (mac text, state text, locality text, release text, work_gpci decimal(9, 3), effective_from date, effective_to date, citation text);
+create table rule_conversion_factors (qualifying_apm_participant boolean, release text, conversion_factor decimal(9, 4), effective_from date,
+    effective_to date, citation text);
+create table rule_fee_files (release text, sha256 text, effective_from date, effective_to date, citation text);
+create table rule_caps (procedure_code text, max_units bigint, effective_from date, effective_to date, citation text);
 """
 
 
@@ -177,3 +190,70 @@ def test_the_night_is_named_only_where_it_is_what_let_the_claim_go(
 def test_another_credential_of_the_billing_practitioner_is_named(home: Home) -> None:
     first = home.state("not_claimable", "practitioner_not_eligible", "2026-10-04", version=1, credential="RN")
     assert causes(first, home.state("claimable", "ok", "2026-10-04")) == ("care_team D1: practitioner_credential RN -> MD",)
+
+
+def with_rules(source: Source, *releases: tuple[str, str, str], cap_until: str | None = None) -> Source:
+    """The rules of a state: per release (name, first day, last day) three codes, three localities and both factors; one cap."""
+    con = source.connection
+    con.execute(RULES)
+    for dated in releases:
+        for code in ("99490", "99491", "G0511"):
+            con.execute("insert into rule_rvus values ($1, $2, 1, $3, $4, $2)", [code, *dated])
+        for mac, state, locality in (("01182", "CA", "18"), ("01182", "CA", "26"), ("10112", "AL", "00")):
+            con.execute("insert into rule_gpcis values ($1, $2, $3, $4, 1.040, $5, $6, $4)", [mac, state, locality, *dated])
+        for is_qualifying in (False, True):
+            con.execute("insert into rule_conversion_factors values ($1, $2, 33.4, $3, $4, $2)", [is_qualifying, *dated])
+        con.execute("insert into rule_fee_files values ($1, $1, $2, $3, $1)", list(dated))
+    con.execute("insert into rule_caps values ('99490', 1, '2019-01-01', ?, 'x')", [cap_until])
+    return source
+
+
+OF_2026, OF_2027 = ("RVU26C", "2026-01-01", "2026-12-31"), ("RVU27A", "2027-01-01", "2027-12-31")
+
+
+def test_what_became_too_late_was_done_by_the_night_and_by_no_row_of_another_year(home: Home) -> None:
+    first = with_rules(home.state("claimable", "ok", "2026-10-04", version=1, held="claim_error"), OF_2026)
+    live = with_rules(home.state("not_claimable", "timely_filing", "2027-10-04"), OF_2026, OF_2027, cap_until="2026-12-31")
+    live.connection.execute("update patient_month_decisions set allowed_amount = 0")
+    live.connection.execute("delete from claimable_codes")
+    found = causes(first, live)
+    assert found[0].startswith("the newest night went from 2026-10-04 to 2027-10-04")
+    assert found[1:] == ("v1: the close kept it back, claim_error: the card is wrong",)
+    assert compare(first, live, "p", MONTH).rules == ()
+
+
+def test_a_price_that_came_is_told_by_the_rows_of_the_practice_and_the_code_alone(home: Home) -> None:
+    first = with_rules(home.state("claimable", "ok", "2026-10-04", version=1, held="claim_error"))
+    first.connection.execute("update patient_month_decisions set allowed_amount = null")
+    second = with_rules(home.state("claimable", "ok", "2026-10-05", version=2, claimed="X"), OF_2026)
+    found = [cause for cause in causes(first, second) if cause.startswith("rules: ")]
+    assert tuple(found) == compare(first, second, "p", MONTH).rules
+    factor, locality, values = found
+    assert "with rule_conversion_factors" in factor and "qualifying_apm_participant False" in factor
+    assert "with rule_gpcis" in locality and "locality 18, mac 01182" in locality
+    assert "with rule_rvus" in values and "procedure_code 99490" in values
+
+
+def test_a_release_that_changes_no_figure_of_the_month_or_prices_nothing_of_it_is_not_told(home: Home) -> None:
+    first = with_rules(home.state("claimable", "ok", "2026-10-04", version=1), OF_2026)
+    older, newer, october = (("RVU26B", *OF_2026[1:]), ("RVU26D", *OF_2026[1:]), ("RVU26D", "2026-10-01", "2026-12-31"))
+    second = with_rules(home.state("claimable", "ok", "2026-10-04", version=2), OF_2026, newer)
+    assert compare(first, second, "p", MONTH).rules == ()
+    for number, late in enumerate((older, october), 3):
+        third = home.state("claimable", "ok", "2026-10-04", version=number)
+        with_rules(third, OF_2026, late)
+        third.connection.execute("update rule_rvus set work_rvu = 9 where release <> 'RVU26C'")
+        assert compare(first, third, "p", MONTH).rules == ()
+    third.connection.execute("update rule_rvus set effective_from = '2026-01-01' where release = 'RVU26D'")
+    without, present = compare(first, third, "p", MONTH).rules
+    assert "without rule_rvus" in without and "release RVU26C" in without
+    assert "with rule_rvus" in present and "release RVU26D, work_rvu 9.00" in present
+
+
+def test_another_price_is_told_beside_an_entry_that_is_new(home: Home) -> None:
+    first = with_rules(home.state("claimable", "ok", "2026-10-04", version=1, visit=True), OF_2026)
+    second = with_rules(home.state("claimable", "ok", "2026-10-05", version=2), OF_2026, ("RVU26D", *OF_2026[1:]))
+    second.connection.execute("update rule_rvus set work_rvu = 1.10 where release = 'RVU26D'")
+    second.connection.execute("update patient_month_decisions set allowed_amount = 70")
+    visit, *rules = causes(first, second)
+    assert visit.startswith("visit_without_time A3 is gone") and ["rule_rvus" in said for said in rules] == [True, True]

@@ -1,0 +1,113 @@
+"""Rule rows that hold for a month in one of two states of it and not in the other: the rows that can have done a change of it.
+
+A row that begins behind the month did nothing in it, nor did what becomes of a row behind it. One that ended before it may have judged a visit or a
+condition of then; a fee has to hold in the month, be of the practice's own locality and participation, and be the newest release (rules.md A7).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from orchestration.answer.explain.source import Row, Source
+from orchestration.practices import next_month
+
+# Columns of a rule row that explain it, and tables of nothing else; they decide nothing.
+_WORDS = {"citation", "meaning", "remedy", "evidence", "confidence", "name", "description"}
+_LEDGERS = {"rule_citations", "rule_fee_files"}
+
+# A fee's key; and what else says which release it is of, but not what it comes to.
+_FEES = {
+    "rule_rvus": ("procedure_code",),
+    "rule_gpcis": ("mac", "state", "locality"),
+    "rule_conversion_factors": ("qualifying_apm_participant",),
+}
+_OF_A_RELEASE = {"release", "released_on", "locality_name", "status_code"}
+
+ROWS_TOLD = 20
+
+
+@dataclass(frozen=True)
+class DifferingRules:
+    """Sentences, one a row. `fees`: each with its procedure code, '' where it is of every code."""
+
+    rules: tuple[str, ...]
+    fees: tuple[tuple[str, str], ...]
+
+    def fees_of(self, codes: Iterable[str]) -> list[str]:
+        """Of the fees those that price these codes; none of no code."""
+        wanted = set(codes)
+        return [said for code, said in self.fees if code in wanted or (wanted and not code)]
+
+
+def differing_rules(before: Source, after: Source, month: date) -> DifferingRules:
+    """What only one side has that holds in the month (its first day), by the columns that both sides know."""
+    rules: list[str] = []
+    fees: list[tuple[str, str]] = []
+    old_columns, new_columns = _columns(before), _columns(after)
+    for table in sorted((old_columns.keys() | new_columns.keys()) - _LEDGERS):
+        if table not in old_columns or table not in new_columns:
+            rules.append(f"rules: {table} is only {'before' if table in old_columns else 'after'}")
+            continue
+        names = sorted((old_columns[table] & new_columns[table]) - _WORDS)
+        old, new = (dict(_holding(source, table, names, month)) for source in (before, after))
+        for mark, rows, others in (("without", old, new), ("with", new, old)):
+            only = [rows[what] for what in sorted(rows.keys() - others.keys())]
+            if table in _FEES:
+                fees += [(row.get("procedure_code", ""), _said(mark, table, row)) for row in only]
+                continue
+            rules += [_said(mark, table, row) for row in only[:ROWS_TOLD]]
+            if len(only) > ROWS_TOLD:
+                rules.append(f"rules: {mark} {len(only) - ROWS_TOLD} further rows of {table}")
+    return DifferingRules(tuple(rules), tuple(fees))
+
+
+def _columns(source: Source) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for row in source.rows(
+        "select table_name as t, column_name as c from information_schema.columns where starts_with(table_name, 'rule_')"
+    ):
+        found.setdefault(row["t"], set()).add(row["c"])
+    return found
+
+
+def _said(mark: str, table: str, row: Row) -> str:
+    return f"rules: {mark} {table} ({', '.join(f'{name} {value}' for name, value in row.items() if value is not None)})"
+
+
+def _holding(source: Source, table: str, names: list[str], month: date) -> Iterator[tuple[str, Row]]:
+    """Each row that holds, by what it says of the month."""
+    first, last = month, next_month(month) - timedelta(days=1)
+    listed = ", ".join(f'"{name}"' for name in names)
+    rows = [row for row in source.rows(f'select {listed} from "{table}"') if (row.get("effective_from") or date.min) <= last]
+    if table in _FEES:
+        rows = list(_pricing(rows, table, source.practice, first, last))
+    for row in rows:
+        what = {name: value for name, value in row.items() if table not in _FEES or name not in _OF_A_RELEASE}
+        if "effective_to" in what:
+            what["effective_to"] = min(what["effective_to"] or date.max, last)
+        if table in _FEES and "effective_from" in what:
+            what["effective_from"] = max(what["effective_from"], first)
+        yield json.dumps(what, default=str, sort_keys=True), row
+
+
+def _pricing(rows: list[Row], table: str, practice: Mapping[str, Any], first: date, last: date) -> Iterator[Row]:
+    """The practice's own fees that price some day from the first to the last."""
+    own = {
+        "mac": practice.get("mac"),
+        "state": practice.get("address", {}).get("state"),
+        "locality": practice.get("locality"),
+        "qualifying_apm_participant": practice.get("qualifying_apm_participant", False),
+    }
+    newer: dict[tuple[Any, ...], list[tuple[date, date]]] = {}
+    for row in sorted(rows, key=lambda row: (row["release"], row["effective_from"]), reverse=True):
+        key = tuple(row[name] for name in _FEES[table])
+        since, until = max(row["effective_from"], first), min(row["effective_to"] or last, last)
+        if since > until or any(row[name] != own[name] for name in _FEES[table] if name in own):
+            continue
+        if not any(begun <= since and until <= ended for begun, ended in newer.get(key, [])):
+            yield row
+        newer.setdefault(key, []).append((since, until))
