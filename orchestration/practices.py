@@ -151,10 +151,13 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+State = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z]{2}$")]
+
+
 class Address(_Strict):
     line1: Text
     city: Text
-    state: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z]{2}$")]
+    state: State
     postal_code: _number(9)  # type: ignore[valid-type]
 
     @field_validator("line1")
@@ -325,6 +328,8 @@ class Practice(_Strict):
     time_zone: Text
     place_of_service: _digits(2)  # type: ignore[valid-type]
     mac: _digits(5)  # type: ignore[valid-type]
+    # Before the locality, which is judged by it.
+    gpci_state: State | None = None
     locality: _digits(2)  # type: ignore[valid-type]
     qualifying_apm_participant: bool = False
     submitter_id: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9]{2,15}$")]
@@ -367,10 +372,18 @@ class Practice(_Strict):
     @classmethod
     def _locality(cls, locality: str, info: ValidationInfo) -> str:
         mac, address = info.data.get("mac"), info.data.get("address")
-        if not info.context and mac and address and (mac, address.state, locality) not in _known_localities():
+        state = info.data.get("gpci_state") or (address and address.state)
+        if not info.context and mac and state and (mac, state, locality) not in _known_localities():
+            others = sorted(known for of, known, named in _known_localities() if (of, named) == (mac, locality))
             raise ValueError(
-                f"MAC {mac}, state {address.state}, locality {locality} is in no GPCI release; "
-                "see dbt_project/seeds/reference/rule_gpcis.csv"
+                f"MAC {mac}, state {state}, locality {locality} is in no GPCI release; "
+                + (
+                    f"there it is of {' and '.join(others)}: if CMS's ZIP code file has the practice's ZIP code in that locality, "
+                    f'add gpci_state: "{others[0]}"; '
+                    if others
+                    else ""
+                )
+                + "see dbt_project/seeds/reference/rule_gpcis.csv"
             )
         return locality
 
@@ -406,6 +419,11 @@ class Practice(_Strict):
         return chosen
 
     @property
+    def fee_state(self) -> str:
+        """The state of the GPCI row. CMS has a locality under one state, and some reach into others."""
+        return self.gpci_state or self.address.state
+
+    @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.time_zone)
 
@@ -419,10 +437,11 @@ class Practice(_Strict):
 
     def canonical_json(self) -> str:
         """This configuration in one form: every setting that a claim can depend on, keys sorted, no white space. Without a `claim_file` as
-        before there was one, so that packets of then keep their fingerprints. How the extracts came is no setting of a claim: the rows are frozen."""
-        left_out = (
-            {"operations", "mappings", "delivery"} if self.claim_file else {"operations", "mappings", "delivery", "claim_file"}
-        )
+        before there was one, so that packets of then keep their fingerprints; `gpci_state` likewise. How the extracts came is no setting of a claim: the
+        rows are frozen."""
+        left_out = {"operations", "mappings", "delivery"} | {
+            name for name in ("claim_file", "gpci_state") if getattr(self, name) is None
+        }
         return json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"))
 
     def fingerprint(self) -> str:

@@ -13,6 +13,7 @@ import yaml
 from orchestration.close.x12.writer import plain
 from orchestration.house import DBT_PROJECT, HouseError
 from orchestration.practices import FROZEN, Practice, is_valid_npi, load_practices, next_month
+from orchestration.transform.configuration import Closes, configuration_tables
 
 GOOD = {
     "practice_id": "lakeside",
@@ -92,6 +93,41 @@ def test_a_wrong_value_is_refused_with_file_practice_and_key(tmp_path, change, k
     message = str(refused.value)
     assert str(path) in message and key in message and word in message
     assert "lakeside" in message or change.get("practice_id", "") in message
+
+
+ARLINGTON = {
+    **GOOD,
+    "address": {"line1": "100 Main St", "city": "Arlington", "state": "VA", "postal_code": "222010001"},
+    "mac": "12202",
+    "locality": "01",
+}
+
+
+def test_a_locality_that_cms_has_under_another_state_asks_for_that_state(tmp_path):
+    with pytest.raises(HouseError, match=r'MAC 12202, state VA, locality 01 is in no .* add gpci_state: "DC"'):
+        load_practices(written(tmp_path, ARLINGTON))
+    with pytest.raises(HouseError, match="state MD, locality 01 is in no"):
+        load_practices(written(tmp_path, {**ARLINGTON, "gpci_state": "MD"}))
+
+
+@pytest.mark.parametrize(
+    ("state", "mac", "gpci_state"),
+    [("VA", "12202", "DC"), ("MD", "12202", "DC"), *((s, "01212", "HI") for s in ("AS", "GU", "MP"))],
+)
+def test_a_practice_across_the_border_of_its_localitys_state_is_priced_there_and_keeps_its_address(
+    tmp_path, state, mac, gpci_state
+):
+    entry = {**ARLINGTON, "address": {**ARLINGTON["address"], "state": state}, "mac": mac, "gpci_state": gpci_state}
+    practice = load_practices(written(tmp_path, entry))["lakeside"]
+    assert practice.address.state == state
+    (row,) = configuration_tables({"lakeside": practice}, "", Closes())["practices"].to_pylist()
+    assert (row["mac"], row["state"], row["locality"]) == (mac, gpci_state, "01")
+    assert Practice.model_validate(json.loads(practice.canonical_json())) == practice
+
+
+def test_a_practice_without_a_state_of_its_gpcis_is_fingerprinted_as_before_there_was_one(tmp_path):
+    practice = load_practices(written(tmp_path, GOOD))["lakeside"]
+    assert "gpci_state" not in practice.canonical_json() and practice.fee_state == "IL"
 
 
 def test_every_place_that_the_fee_schedule_knows_as_a_facility_is_taken(tmp_path):

@@ -98,7 +98,7 @@ def _pricing(rows: list[Row], table: str, practice: Mapping[str, Any], first: da
     """The practice's own fees that price some day from the first to the last."""
     own = {
         "mac": practice.get("mac"),
-        "state": practice.get("address", {}).get("state"),
+        "state": practice.get("gpci_state") or practice.get("address", {}).get("state"),
         "locality": practice.get("locality"),
         "qualifying_apm_participant": practice.get("qualifying_apm_participant", False),
     }

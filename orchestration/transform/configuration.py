@@ -336,7 +336,7 @@ def configuration_tables(
             [
                 {
                     **{name: getattr(practice, name, None) for name in PRACTICES.names},
-                    "state": practice.address.state,
+                    "state": practice.fee_state,
                     "close_first_day": practice.close.first_day,
                     "close_final_day": practice.close.final_day,
                 }

@@ -75,7 +75,7 @@ class Reference:
         self, practice: dict[str, Any], credential: str | None, code: str, day: date, national: bool
     ) -> Decimal | None:
         rvu = self._on(self.rvus.get(code, []), day)
-        place = (practice["mac"], practice["address"]["state"], practice["locality"])
+        place = (practice["mac"], practice.get("gpci_state") or practice["address"]["state"], practice["locality"])
         gpci = self._on(self.gpcis.get(place, []), day)
         is_qp = "true" if practice.get("qualifying_apm_participant", False) else "false"
         factor = self._on([r for r in self.factors if r["qualifying_apm_participant"].lower() == is_qp], day)

@@ -70,6 +70,17 @@ def test_national_amounts_are_those_of_the_fee_schedule(tmp_path: Path) -> None:
     assert reference.unit_allowed(NATIONAL, "NP", "99490", october, national=True) == Decimal("56.21")
 
 
+def test_a_practice_across_the_border_of_its_localitys_state_has_the_prices_of_that_locality() -> None:
+    reference = Reference(SEEDS)
+    place = {"practice_id": "suburb", "mac": "12202", "place_of_service": "11"}
+    suburb, district = {**place, "address": {"state": "VA"}, "gpci_state": "DC"}, {**place, "address": {"state": "DC"}}
+    amounts = [
+        reference.unit_allowed({**one, "practice_id": str(number), "locality": "01"}, "MD", "99490", date(2026, 10, 31))
+        for number, one in enumerate((suburb, district))
+    ]
+    assert amounts[0] == amounts[1] is not None
+
+
 def test_conditions_count_by_group() -> None:
     reference = Reference(SEEDS)
     assert reference.chronic_groups("e11.65") == reference.chronic_groups("E119")

@@ -520,7 +520,8 @@ def _money(value: Any) -> Decimal | None:
 
 def _arithmetic(price: Row, practice: Mapping[str, Any]) -> str:
     if price["unit_amount"] is None:
-        place = f"the GPCIs of MAC {practice['mac']} {practice['address']['state']} {practice['locality']}"
+        state = practice.get("gpci_state") or practice["address"]["state"]
+        place = f"the GPCIs of MAC {practice['mac']} {state} {practice['locality']}"
         parts = {"work_rvu": "its RVUs", "work_gpci": place, "conversion_factor": "the conversion factor"}
         lacking = " and ".join(name for part, name in parts.items() if price[part] is None)
         return f"no fee schedule release covers this date: {lacking} lack"
