@@ -19,9 +19,10 @@ TABLES = """
         practice_id varchar, patient_id varchar, month date, claim_id varchar, closed_as_of date, claimed_codes varchar[], reasons varchar[]
     );
     create table staging.stg_time_entries (
-        practice_id varchar, patient_id varchar, extract_date date, started_at timestamp, ended_at timestamp, recorded_at timestamp
+        practice_id varchar, entry_id varchar, patient_id varchar, extract_date date, started_at timestamp, ended_at timestamp, recorded_at timestamp,
+        entry_number ubigint
     );
-    create table staging.stg_services (practice_id varchar, patient_id varchar, extract_date date, service_date date);
+    create table staging.stg_services (practice_id varchar, service_id varchar, patient_id varchar, extract_date date, service_date date);
     create table staging.stg_files (practice_id varchar, table_name varchar, extract_date date, is_in_force boolean, outcome varchar);
     create table staging.stg_patients (practice_id varchar, patient_id varchar, extract_date date, billing_practitioner_id varchar, deceased_date date);
     create table staging.stg_coverages (
@@ -67,12 +68,53 @@ def con():
             "insert into staging.stg_consents values ('p', 'x', ?, 'c', 'ccm', date '2026-01-05', ?, 'MD', null)",
             [night, night < date(2027, 2, 15)],
         )
-    made.execute("insert into staging.stg_services values ('p', 'x', date '2026-11-10', date '2026-05-02')")
-    made.execute(
-        "insert into staging.stg_time_entries values ('p', 'x', date '2026-12-20', timestamp '2026-10-07 10:00', timestamp '2026-10-07 10:20', "
-        "timestamp '2026-10-07 10:20')"
-    )
+    made.execute("insert into staging.stg_services values ('p', 'S', 'x', date '2026-11-10', date '2026-05-02')")
+    lands(made, "T", "x", "2026-12-20")
     return made
+
+
+def lands(con, entry_id: str, patient_id: str, night: str, day: str = "2026-10-07") -> None:
+    con.execute(
+        "insert into staging.stg_time_entries select 'p', $1, $2, cast($3 as date), began, ended, ended, hash('p', $1) from "
+        "(select cast($4 as timestamp) + interval 10 hour as began, began + interval 20 minute as ended)",
+        [entry_id, patient_id, night, day],
+    )
+
+
+@pytest.mark.parametrize(
+    ("patient_id", "day"), [("y", "2026-10-07"), ("x", "2026-08-07")], ids=["another patient's", "another month's"]
+)
+def test_time_that_turns_out_to_be_somebody_elses_or_of_another_month_tells_by_that_row(con, tmp_path, patient_id, day):
+    con.execute("delete from staging.stg_time_entries")
+    lands(con, "C", "x", "2026-11-04")
+    lands(con, "C", patient_id, "2026-11-20", day)
+    lands(con, "OTHER", "x", "2027-02-15")
+    lands(con, "YS", "y", "2026-11-10")
+    assert found(con, tmp_path, []) == date(2026, 11, 20)
+
+
+def test_time_of_somebody_else_tells_of_a_patient_from_the_row_on_that_makes_it_theirs(con, tmp_path):
+    con.execute("delete from staging.stg_time_entries")
+    lands(con, "C", "y", "2026-11-10")
+    lands(con, "C", "x", "2026-12-20")
+    assert found(con, tmp_path, []) == date(2026, 12, 20)
+
+
+def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_path):
+    con.execute("delete from staging.stg_services")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02')")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'y', date '2026-12-20', date '2026-08-02')")
+    assert found(con, tmp_path, ["no_initiating_visit"]) == date(2026, 12, 20)
+
+
+def found(con, home, reasons: list[str], codes: tuple[str, ...] = ("99490 x 1",)) -> date:
+    con.execute(
+        "insert into intermediate.int_post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, ?, ?)",
+        [CLOSED, list(codes), reasons],
+    )
+    compiled.run(con, home, [compiled.models()["int_post_close_changes__found"]])
+    ((found_on,),) = con.execute("select found_on from intermediate.int_post_close_changes__found").fetchall()
+    return found_on
 
 
 @pytest.mark.parametrize(
@@ -95,12 +137,7 @@ def con():
 def test_a_change_could_be_seen_from_the_first_row_that_tells_of_it_and_not_from_any_later_one(
     con, tmp_path, codes, reasons, found_on
 ):
-    con.execute(
-        "insert into intermediate.int_post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, ?, ?)",
-        [CLOSED, codes, reasons],
-    )
-    compiled.run(con, tmp_path, [compiled.models()["int_post_close_changes__found"]])
-    assert con.execute("select found_on from intermediate.int_post_close_changes__found").fetchall() == [(found_on,)]
+    assert found(con, tmp_path, reasons, codes) == found_on
 
 
 def test_what_a_payer_says_of_coverage_tells_of_its_reasons_alone(con, tmp_path):
@@ -111,5 +148,5 @@ def test_what_a_payer_says_of_coverage_tells_of_its_reasons_alone(con, tmp_path)
         [CLOSED, CLOSED],
     )
     compiled.run(con, tmp_path, [compiled.models()["int_post_close_changes__found"]])
-    found = con.execute("select found_on from intermediate.int_post_close_changes__found order by month").fetchall()
-    assert found == [(date(2027, 2, 15),), (date(2026, 11, 30),)]
+    told = con.execute("select found_on from intermediate.int_post_close_changes__found order by month").fetchall()
+    assert told == [(date(2027, 2, 15),), (date(2026, 11, 30),)]

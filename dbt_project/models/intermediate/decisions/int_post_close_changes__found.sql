@@ -1,6 +1,6 @@
 -- Since when each post-close change could be seen: the first night after the close that brought another row of the patient in a table that tells of it
--- (rule_decision_reasons.evidence). Time and services count by the night they landed; of a snapshot, the first one that says something else than the one
--- the close knew.
+-- (rule_decision_reasons.evidence). Time and services count by the night they landed, or what took their place; of a snapshot, the first one that says
+-- something else than the one the close knew.
 with changes as (
     select
         practice_id,
@@ -42,35 +42,72 @@ evidence as (
     inner join {{ ref('rule_apcm_levels') }} as levels on list_contains(changes.claimed_codes, levels.procedure_code || ' x 1')
 ),
 
-landed as (
+-- Entries and services that were the patient's, with the first night that said so: a later row may give them to somebody else, or to another month.
+entries as (
     select
         changes.practice_id,
         changes.patient_id,
         changes.month,
-        'time_entries' as table_name,
-        entries.extract_date
+        changes.closed_as_of,
+        entries.entry_number,
+        entries.entry_id,
+        min(entries.extract_date) as told_on
     from changes
     inner join {{ ref('stg_time_entries') }} as entries
         on
             changes.practice_id = entries.practice_id
             and changes.patient_id = entries.patient_id
-            and entries.extract_date > changes.closed_as_of
             and coalesce(entries.started_at, entries.ended_at, entries.recorded_at) >= changes.month - interval 1 day
             and coalesce(entries.started_at, entries.ended_at, entries.recorded_at) < changes.month + interval 1 month + interval 2 day
-    union all
+    group by changes.practice_id, changes.patient_id, changes.month, changes.closed_as_of, entries.entry_number, entries.entry_id
+),
+
+services as (
     select
         changes.practice_id,
         changes.patient_id,
         changes.month,
-        'services' as table_name,
-        services.extract_date
+        changes.closed_as_of,
+        services.service_id,
+        min(services.extract_date) as told_on
     from changes
     inner join {{ ref('stg_services') }} as services
         on
             changes.practice_id = services.practice_id
             and changes.patient_id = services.patient_id
-            and services.extract_date > changes.closed_as_of
             and services.service_date < changes.month + interval 1 month
+    group by changes.practice_id, changes.patient_id, changes.month, changes.closed_as_of, services.service_id
+),
+
+landed as (
+    select
+        entries.practice_id,
+        entries.patient_id,
+        entries.month,
+        'time_entries' as table_name,
+        versions.extract_date
+    from entries
+    inner join {{ ref('stg_time_entries') }} as versions
+        on
+            entries.entry_number = versions.entry_number
+            and entries.practice_id = versions.practice_id
+            and entries.entry_id = versions.entry_id
+            and entries.told_on <= versions.extract_date
+            and entries.closed_as_of < versions.extract_date
+    union all
+    select
+        services.practice_id,
+        services.patient_id,
+        services.month,
+        'services' as table_name,
+        versions.extract_date
+    from services
+    inner join {{ ref('stg_services') }} as versions
+        on
+            services.practice_id = versions.practice_id
+            and services.service_id = versions.service_id
+            and services.told_on <= versions.extract_date
+            and services.closed_as_of < versions.extract_date
     union all
     -- A payer speaks of deaths and hospice days, too.
     select
