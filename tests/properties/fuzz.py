@@ -2,8 +2,9 @@
 
 A population is practices of the seed and practices that hypothesis draws. Odd seeds close a month in the middle and again
 at the end; even seeds are taken in twice, at once and in another order with late and corrected files, and the marts must
-come out the same. `--smaller N` lets hypothesis make a failing practice that it drew smaller, with at most N tries
-of one build each, and leaves the smallest under `--keep`.
+come out the same. What later facts make of claims is judged of practices of its own (`aftermath.py`). `--smaller N` lets
+hypothesis make a failing practice that it drew smaller, with at most N tries of one build each, and leaves the smallest under
+`--keep`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from itertools import count
 from pathlib import Path
 from random import Random
 
+from tests.properties import aftermath
 from tests.properties.drawn import draw_practices, fingerprint, smallest
 from tests.properties.staging import NOT_COMPARED, Judged, at_once, out_of_order, same_marts
 from tests.properties.strategies import Clinic, configure, population
@@ -28,6 +30,16 @@ DRAWN = 20  # examples of hypothesis in each population
 
 
 def judge_seed(root: Path, seed: int, practices: int) -> Judged:
+    judged = of_open_months(root, seed, practices)
+    later = aftermath.compare(root / "afterwards", seed, practices)
+    judged.practices += later.practices
+    judged.rows["post_close_changes"] += sum(later.told.values())
+    judged.claims += later.claims
+    judged.disagreements += later.differences
+    return judged
+
+
+def of_open_months(root: Path, seed: int, practices: int) -> Judged:
     rng = Random(seed)
     if seed % 2:
         closing = rng.choice(CLOSABLE_MONTHS)

@@ -226,13 +226,13 @@ def tell_the_models(house: House, lines: list[dict[str, Any]]) -> None:
     write_configuration(house, load_practices(house.practices_yaml))
     folder = house.lake / "configuration"
     write_private(folder / "claim_lines.parquet", _parquet(pa.Table.from_pylist(lines, schema=CLAIM_LINES)))
-    closes = {(line["practice_id"], line["month"]): line["claimed_on"] for line in lines}
+    closes = {(line["practice_id"], line["month"], line["close_version"]): line["claimed_on"] for line in lines}
     rows = [
         {
-            "practice_id": practice, "month": month, "close_version": 1, "newest_night": night, "claims": 1, "allowed_amount": Decimal(1),
+            "practice_id": practice, "month": month, "close_version": version, "newest_night": night, "claims": 1, "allowed_amount": Decimal(1),
             "held": 0, "approved_by": "somebody", "approved_at": "then",
         }
-        for (practice, month), night in closes.items()
+        for (practice, month, version), night in closes.items()
     ]  # fmt: skip
     write_private(folder / "closes.parquet", _parquet(pa.Table.from_pylist(rows, schema=CLOSES)))
 

@@ -72,14 +72,21 @@ def evaluate(
     earlier close claimed. `until`: ignore later nights.
     """
     opinion = Opinion()
-    reference = Reference(seeds)
-    practices = yaml.safe_load((home / "practices.yaml").read_text(encoding="utf-8"))["practices"]
-    for practice in practices:
+    for judge in judges(home, Reference(seeds), claimed, until):
+        judge.write(opinion)
+    return opinion
+
+
+def judges(
+    home: Path, reference: Reference, claimed: Iterable[tuple[str, str, date]] = (), until: date | None = None
+) -> "Iterator[Judge]":
+    """Every practice of a home folder that has an accepted file, as `evaluate` judges it."""
+    claimed = set(claimed)
+    for practice in yaml.safe_load((home / "practices.yaml").read_text(encoding="utf-8"))["practices"]:
         landing = Landing(home / "landing" / practice["practice_id"], practice["time_zone"], until)
         if landing.newest_night:
             mine = {(patient, month) for name, patient, month in claimed if name == practice["practice_id"]}
-            Judge(practice, landing, reference, mine).write(opinion)
-    return opinion
+            yield Judge(practice, landing, reference, mine)
 
 
 @dataclass
@@ -304,10 +311,14 @@ class Judge:
         return sorted({group for code in self.problem_list(patient_id, month) for group in self.reference.chronic_groups(code)})
 
     def eligibility_reason(self, patient_id: str, month: date) -> str:
-        days = days_of_month(month)
         seen = [night for night, ids in self.landing.snapshots.items() if patient_id in ids]
         if patient_id not in self.landing.newest_snapshot and not any(first_of_month(n) == month for n in seen):
             return "left_panel"
+        return self.eligibility_by_facts(patient_id, month)
+
+    def eligibility_by_facts(self, patient_id: str, month: date) -> str:
+        """A1 but for its first step, which is about the panel."""
+        days = days_of_month(month)
         if self.is_after_death(patient_id, days[0]):
             return "deceased"
         with_part_b = [day for day in days if self.is_covered(patient_id, {"medicare_part_b"}, day)]
@@ -588,11 +599,7 @@ class Judge:
         """The reasons that services of the month give, and whether another's service asks for a review."""
         practitioner = self.practitioner_of(patient_id)
         program = self.enrollment(patient_id, month).program
-        claimed_here = {
-            "ccm": rules.CCM_CODES,
-            "pcm": rules.CCM_CODES | rules.PCM_CODES,
-            "apcm": rules.CCM_CODES | rules.PCM_CODES | rules.APCM_CODES | rules.BUNDLED_IN_APCM,
-        }[program]
+        claimed_here = rules.CLAIMED_AGAIN[program]
         claimed_elsewhere = {"ccm": rules.CCM_CODES, "pcm": set(), "apcm": rules.APCM_CODES}[program]
         reasons: set[str] = set()
         review = False
@@ -724,37 +731,41 @@ class Judge:
         reason = self.eligibility_reason(patient_id, month)
         if reason != "eligible":
             return reason
-        enrollment = self.enrollment(patient_id, month)
-        if not enrollment.has_initiating_visit:
-            return "no_initiating_visit"
-        if not enrollment.consent:
-            return "no_consent"
-        if not enrollment.consent["documented"]:
-            return "consent_undocumented"
-        if not enrollment.in_force:
-            return "consent_revoked"
-        if not any(row["established_on"] <= last_of_month(month) for row in self.of("care_plans", patient_id)):
-            return "no_care_plan"
-        member = self.landing.members.get(self.practitioner_of(patient_id))
-        on_the_team = self.landing.is_on_the_team(self.practitioner_of(patient_id), month)
-        if not member or not on_the_team or member["credential"] not in rules.MAY_BILL or not is_npi(member["npi"]):
-            return "practitioner_not_eligible"
-        for row in self.of("coverages", patient_id):
-            if (
-                row["coverage_type"] == "commercial"
-                and row["priority"] == 1
-                and row["effective_date"] <= last_of_month(month)
-                and (row["termination_date"] is None or row["termination_date"] >= max(month, row["effective_date"]))
-            ):
-                return "medicare_secondary"
-        reasons, _ = self.conflicts(patient_id, month)
-        for reason in rules.DECISION_REASONS:
-            if reason in reasons:
-                return reason
+        for reason in self.findings(patient_id, month):
+            return reason
         service_date = chosen.service_date if chosen else last_of_month(month)
         if self.newest_night > one_year_after(service_date):
             return "timely_filing"
         return None
+
+    def findings(self, patient_id: str, month: date) -> Iterator[str]:
+        """All that bars the claim by A2, A5 and A7, in the order of the reasons."""
+        enrollment = self.enrollment(patient_id, month)
+        if not enrollment.has_initiating_visit:
+            yield "no_initiating_visit"
+        if not enrollment.consent:
+            yield "no_consent"
+        else:
+            if not enrollment.consent["documented"]:
+                yield "consent_undocumented"
+            if not enrollment.in_force:
+                yield "consent_revoked"
+        if not any(row["established_on"] <= last_of_month(month) for row in self.of("care_plans", patient_id)):
+            yield "no_care_plan"
+        member = self.landing.members.get(self.practitioner_of(patient_id))
+        on_the_team = self.landing.is_on_the_team(self.practitioner_of(patient_id), month)
+        if not member or not on_the_team or member["credential"] not in rules.MAY_BILL or not is_npi(member["npi"]):
+            yield "practitioner_not_eligible"
+        if any(
+            row["coverage_type"] == "commercial"
+            and row["priority"] == 1
+            and row["effective_date"] <= last_of_month(month)
+            and (row["termination_date"] is None or row["termination_date"] >= max(month, row["effective_date"]))
+            for row in self.of("coverages", patient_id)
+        ):
+            yield "medicare_secondary"
+        conflicts, _ = self.conflicts(patient_id, month)
+        yield from (reason for reason in rules.DECISION_REASONS if reason in conflicts)
 
     def decide(self, patient_id: str, month: date) -> tuple[str, str, Candidate | None, list[Candidate]]:
         """decision, reason, chosen track and all candidates."""

@@ -188,7 +188,7 @@ class Landing:
         self._patients()
         self._members()
         self.appointments, self.appointment_versions = self._upserted("appointments")
-        self.services, _ = self._upserted("services")
+        self.services, self.service_versions = self._upserted("services")
         for service in self.services.values():
             service["procedure_code"] = without_blanks(service["procedure_code"]).upper()
         self.time_entries, self.time_entry_versions = self._upserted("time_entries")

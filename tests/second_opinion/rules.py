@@ -44,6 +44,12 @@ ESRD_CODES = {str(code) for code in range(90951, 90971)}
 BUNDLED_IN_APCM = set(
     words("99495 99496 99421 99422 99423 98970 98971 98972 99446 99447 99448 99449 99451 99452 98016 G2010 G2012 G2250 G2251 G2252")
 )
+# program -> what the practice may not have billed itself in the month
+CLAIMED_AGAIN = {
+    "ccm": CCM_CODES,
+    "pcm": CCM_CODES | PCM_CODES,
+    "apcm": CCM_CODES | PCM_CODES | APCM_CODES | BUNDLED_IN_APCM,
+}
 
 # A6, B2.1: track -> (base code, minutes of the base, add-on, minutes of each add-on, most add-ons)
 BANDS = {
@@ -94,6 +100,29 @@ WORKLIST_KINDS = [
 ]
 # These have a day of their own: tests/pipeline/test_close_states.py, tests/pipeline/test_after_the_close.py.
 AFTER_THE_CLAIM = {"unanswered_claim", "overpaid_claim", "refund_due", "reopening_due"}
+# docs/rules/conflicts-and-reasons.md: the extract that tells of a reason against a claim. What is not here undoes no claim: leaving the panel, the passing
+# of the filing limit, time that waits for a note.
+EVIDENCE = {
+    "deceased": "patients", "no_part_b": "coverages", "medicare_advantage": "coverages", "facility_whole_month": "stays", "hospice": "stays",
+    "fewer_than_two_conditions": "conditions", "no_initiating_visit": "services", "no_consent": "consents", "consent_undocumented": "consents",
+    "consent_revoked": "consents", "no_care_plan": "care_plans", "practitioner_not_eligible": "care_team", "medicare_secondary": "coverages",
+    "already_claimed": "services", "other_practitioner_billed": "services", "conflict_g0181": "services", "conflict_g0182": "services",
+    "conflict_esrd": "services", "conflict_apcm": "services", "conflict_pcm": "services", "below_threshold": "time_entries",
+}  # fmt: skip
+# Where other minutes, codes or days come from.
+EVIDENCE_OF_TIME = {"time_entries", "patients", "consents", "coverages", "stays", "assessments"}
+# What of a snapshot's row a rule reads.
+TELLING_COLUMNS = {
+    "patients": words("billing_practitioner_id deceased_date"),
+    "coverages": words("coverage_type priority effective_date termination_date"),
+    "conditions": words("icd10_code clinical_status onset_date recorded_date resolved_date"),
+    "consents": words("consent_id program consented_on documented billing_practitioner_id revoked_on"),
+    "care_plans": words("established_on"),
+    "assessments": words("assessed_on mdm_level member_id"),
+    "stays": words("stay_type admitted_on discharged_on"),
+}
+REFUND_DAYS = 60
+INVESTIGATION_DAYS = 180
 STATES = words("ineligible enrolled_elsewhere enrolled unenrolled declined not_enrolled")
 CAUSES = words(
     "captured declined not_contacted contacted_not_consented no_care_plan conflict no_time undocumented_time below_threshold other"

@@ -1,0 +1,277 @@
+"""`make fuzz-aftermath`: what later facts make of claims that went out, against the second opinion.
+
+Practices close a month, some of them a second time later on; then facts land that were not known (`later_facts.py`). The claims are those of the opinion at the
+night of the close, told to the models as lines of a packet, and the models are run over the lake without dbt. Every row of `post_close_changes` is
+compared, and every item of the work list about one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import duckdb
+import pyarrow.parquet
+
+from orchestration.house import House
+from orchestration.practices import load_practices
+from orchestration.rules import seeds
+from orchestration.take_in.lake import take_in
+from orchestration.transform import compiled
+from tests.holds import bench
+from tests.properties.later_facts import ClosedClinic, practices
+from tests.properties.nights import tell_the_models
+from tests.properties.strategies import configure, next_month
+from tests.second_opinion.aftermath import Aftermath, Change, Claim, claims_of, differences, shown_since, texts
+from tests.second_opinion.judge import Judge, judges
+from tests.second_opinion.landing import Landing
+from tests.second_opinion.prices import Reference
+
+MARTS = ("post_close_changes", "worklist")
+Row = dict[str, Any]
+
+
+@dataclass
+class Compared:
+    """What was compared, and what differed. `told`: the changes by kind; `found`: how often a change is dated on the night that shows it, or before."""
+
+    practices: int = 0
+    claims: int = 0
+    told: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
+    found: Counter[str] = field(default_factory=Counter)
+    differences: list[str] = field(default_factory=list)
+
+    def add(self, other: Compared) -> None:
+        for mine, more in ((self.told, other.told), (self.reasons, other.reasons), (self.found, other.found)):
+            mine.update(more)
+        self.practices += other.practices
+        self.claims += other.claims
+        self.differences += other.differences
+
+    def __str__(self) -> str:
+        told = ", ".join(f"{number} {kind}" for kind, number in sorted(self.told.items()))
+        return f"{self.practices} practices, {self.claims} claims, {told or 'no change'}, {len(self.differences)} disagreements"
+
+
+@cache
+def reference() -> Reference:
+    return Reference(seeds.SEEDS)
+
+
+@contextmanager
+def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection like dbt's with the rules and no home."""
+    with duckdb.connect() as con:
+        compiled.prepare(con)
+        for path in sorted(seeds.SEEDS.rglob("*.csv")):
+            bench.load(con, "rules", path)
+        bench.load_settings(con)
+        yield con
+
+
+# ---- closes
+
+
+def before_and_after(clinics: list[ClosedClinic], rng: Random) -> tuple[dict[Path, bytes], dict[Path, bytes]]:
+    """Files that lie there at the close, and those that come, or come again, after it: later nights, late ones, corrected ones."""
+    first: dict[Path, bytes] = {}
+    second: dict[Path, bytes] = {}
+    for clinic in clinics:
+        earlier, closed = clinic.earlier_versions(), clinic.close_night
+        late = {
+            number
+            for number in range(len(clinic.nights))
+            if number in clinic.later or (0 < number != closed and rng.random() < 0.1)
+        }
+        for path, content in clinic.files().items():
+            number = clinic.nights.index(date.fromisoformat(path.parts[1]))
+            if number in late:
+                second[path] = content
+            elif path in earlier and number != closed:
+                first[path], second[path] = earlier[path], content
+            else:
+                first[path] = content
+    return first, second
+
+
+def land(home: Path, clinics: list[ClosedClinic], files: dict[Path, bytes]) -> None:
+    configure(home, list(clinics))
+    for path, content in files.items():
+        target = home / "landing" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+
+
+def close(home: Path, seed: int, count: int) -> list[Claim]:
+    """Lands everything; gives the claims as the opinion had them at each close: of the month, at times of the one before, and what a second close sends."""
+    both, rng = list(practices(seed, count)), Random(seed)
+    clinics = [clinic for clinic, _ in both]
+    months, settings = {c.practice_id: c.month for c in clinics}, {c.practice_id: c.config for c in clinics}
+    first, second = before_and_after(clinics, rng)
+    for clinic, then in both:
+        clinic.config = then
+    land(home, clinics, first)
+    claims: list[Claim] = []
+    for judge in judges(home, reference()):
+        month = months[judge.practice["practice_id"]]
+        for one in (month, next_month(month, -1)) if rng.random() < 0.5 else (month,):
+            claims += claims_of(judge, one)
+    for clinic in clinics:
+        clinic.config = settings[clinic.practice_id]
+    land(home, clinics, second)
+    for clinic in clinics:
+        known = {(claim.patient_id, claim.month) for claim in claims if claim.practice_id == clinic.practice_id}
+        if known and rng.random() < 0.3:
+            until = clinic.nights[rng.choice(clinic.later)]
+            landing = Landing(home / "landing" / clinic.practice_id, clinic.config["time_zone"], until)
+            claims += claims_of(Judge(clinic.config, landing, reference(), known), clinic.month)
+    return claims
+
+
+def lines_of(claims: list[Claim]) -> list[Row]:
+    """The claims as lines of packets; of a month's closes the later has the larger version."""
+    nights: dict[tuple[str, date], list[date]] = {}
+    for claim in claims:
+        of_month = nights.setdefault((claim.practice_id, claim.month), [])
+        of_month[:] = sorted({*of_month, claim.closed_on})
+    return [
+        {
+            "practice_id": claim.practice_id, "patient_id": claim.patient_id, "month": claim.month, "claim_id": claim.claim_id,
+            "line_id": f"{claim.claim_id}-{code}", "close_version": 1 + nights[claim.practice_id, claim.month].index(claim.closed_on),
+            "status": "submitted", "procedure_code": code, "units": units, "service_date": claim.service_date, "charge_amount": Decimal(100),
+            "allowed_amount": claim.amounts[code], "submitter_id": "S", "control_number": 1, "transaction_number": 1, "tax_id": claim.practice_id,
+            "beneficiary_key": claim.claim_id, "claimed_on": claim.closed_on, "alternatives": [", ".join(texts(one)) for one in claim.alternatives],
+        }
+        for claim in claims
+        for code, units in claim.codes.items()
+    ]  # fmt: skip
+
+
+def claims_of_packets(home: Path) -> list[Claim]:
+    """The claims that a home's own closes sent."""
+    lines: dict[str, list[Row]] = {}
+    for line in pyarrow.parquet.read_table(House(home).lake / "configuration" / "claim_lines.parquet").to_pylist():
+        lines.setdefault(line["claim_id"], []).append(line)
+    return [
+        Claim(
+            of[0]["practice_id"],
+            of[0]["patient_id"],
+            of[0]["month"],
+            claim_id,
+            {line["procedure_code"]: line["units"] for line in of},
+            {line["procedure_code"]: line["allowed_amount"] for line in of},
+            of[0]["service_date"],
+            tuple({one.split(" x ")[0]: int(one.split(" x ")[1]) for one in track.split(", ")} for track in of[0]["alternatives"]),
+            of[0]["claimed_on"],
+        )
+        for claim_id, of in lines.items()
+    ]
+
+
+# ---- compared
+
+
+def built(home: Path, con: duckdb.DuckDBPyConnection, claims: list[Claim]) -> tuple[list[Row], list[Row]]:
+    """The rows of the mart, and the items about them, as the models say them of these claims."""
+    house = House(home).prepare()
+    settings = load_practices(house.practices_yaml)
+    take_in(house, {name: practice.time_zone for name, practice in settings.items()})
+    tell_the_models(house, lines_of(claims))
+    compiled.run(con, home, compiled.in_order(MARTS))
+    return bench.rows(con, "from marts.post_close_changes"), bench.rows(con, f"from marts.worklist where {ABOUT_A_CHANGE}")
+
+
+ABOUT_A_CHANGE = "kind in ('refund_due', 'reopening_due')"
+
+
+def opinion(home: Path, claims: list[Claim]) -> tuple[list[Judge], list[Change]]:
+    found = list(judges(home, reference(), [(claim.practice_id, claim.patient_id, claim.month) for claim in claims]))
+    changes = [
+        change
+        for judge in found
+        for change in Aftermath(judge, [claim for claim in claims if claim.practice_id == judge.practice["practice_id"]]).changes()
+    ]
+    return found, changes
+
+
+def judged(home: Path, claims: list[Claim], rows: list[Row], items: list[Row]) -> Compared:
+    """The opinion beside what is published."""
+    of_practices, changes = opinion(home, claims)
+    compared = Compared(len(of_practices), len(claims))
+    published = {(row["practice_id"], row["patient_id"], row["month"]): row for row in rows}
+    for judge in of_practices:
+        mine = [change for change in changes if change.claim.practice_id == judge.practice["practice_id"]]
+        compared.differences += late(home, judge, mine, published, compared.found)
+    newest = {judge.practice["practice_id"]: judge.newest_night for judge in of_practices}
+    compared.differences += differences(changes, rows, items, newest)
+    for change in changes:
+        compared.told[change.kind + (" of the day" if change.is_of_another_day_alone else "")] += 1
+        compared.reasons.update(change.reasons or ["-"])
+    return compared
+
+
+def late(
+    home: Path, judge: Judge, changes: Iterable[Change], published: dict[tuple[str, str, date], Row], found: Counter[str]
+) -> Iterator[str]:
+    """No change is called found later than on the night that shows it: the days to pay it back run from there."""
+    practice = judge.practice
+    nights = {night for files in judge.landing.files.values() for night in files}
+
+    @cache
+    def until(night: date) -> Judge:
+        landing = Landing(home / "landing" / practice["practice_id"], practice["time_zone"], night)
+        return Judge(practice, landing, reference(), judge.claimed)
+
+    for change in changes:
+        key = (change.claim.practice_id, change.claim.patient_id, change.claim.month)
+        since = shown_since(until, change, {night for night in nights if night > change.claim.closed_on})
+        if key in published and since:
+            found_on = published[key]["found_on"]
+            found["before" if found_on < since else "on the night"] += 1
+            if found_on > since:
+                yield f"post_close_changes practice={key[0]} patient={key[1]} month={key[2]}: found on {found_on}, shown since {since}: {change}"
+
+
+def compare(home: Path, seed: int, count: int) -> Compared:
+    """Practices of a seed in a home of their own."""
+    claims = close(home, seed, count)
+    with warehouse() as con:
+        return judged(home, claims, *built(home, con, claims))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("first", type=int)
+    parser.add_argument("last", type=int)
+    parser.add_argument("--practices", type=int, default=25)
+    parser.add_argument("--shown", type=int, default=20, help="disagreements shown of each seed")
+    asked = parser.parse_args()
+    total = Compared()
+    for seed in range(asked.first, asked.last + 1):
+        began = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            compared = compare(Path(folder), seed, asked.practices)
+        total.add(compared)
+        print(f"seed {seed}: {compared}, {time.monotonic() - began:.0f} s")
+        print(*(f"   {message}" for message in compared.differences[: asked.shown]), sep="\n", flush=True)
+    print(f"in all: {total}")
+    print("   reasons:", ", ".join(f"{reason} {number}" for reason, number in total.reasons.most_common()))
+    print("   dated:", ", ".join(f"{number} {when}" for when, number in total.found.items()))
+    return 1 if total.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,315 @@
+"""What later facts make of claims that went out (interface.md section 6; data_contracts/marts/post_close_changes; ADR 37, 38 and 40)."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from . import rules
+from .calendars import day_of, first_of_month, last_of_month, one_year_after
+from .judge import Candidate, Judge, day_reached
+from .landing import KEY, WITHOUT_KEY
+
+Row = dict[str, Any]
+Codes = dict[str, int]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim that went out: units and allowed dollars of each code. `alternatives`: the codes of each track that qualified when it was closed, the claimed
+    one among them. `closed_on`: the newest night that its close knew."""
+
+    practice_id: str
+    patient_id: str
+    month: date
+    claim_id: str
+    codes: Codes
+    amounts: dict[str, Decimal]
+    service_date: date
+    alternatives: tuple[Codes, ...]
+    closed_on: date
+
+    @property
+    def amount(self) -> Decimal:
+        return sum(self.amounts.values(), Decimal(0))
+
+
+@dataclass(frozen=True)
+class Change:
+    """A claim that is another by what is known now. `found_on`: the nights that can be called the first which showed it."""
+
+    claim: Claim
+    codes: Codes
+    amount: Decimal
+    service_date: date | None
+    reasons: list[str]
+    found_on: frozenset[date]
+
+    @property
+    def is_of_another_day_alone(self) -> bool:
+        return self.codes == self.claim.codes
+
+    @property
+    def kind(self) -> str:
+        return "reopen" if self.amount > self.claim.amount or self.is_of_another_day_alone else "refund"
+
+
+def claims_of(judge: Judge, month: date, but: Iterable[tuple[str, date]] = ()) -> Iterator[Claim]:
+    """The claims that a close of the month sends by what the judge knows."""
+    for patient_id in sorted(judge.landing.patients):
+        decision, _, chosen, found = judge.decide(patient_id, month) if month in judge.months else ("", "", None, [])
+        if decision != "claimable" or not chosen or (patient_id, month) in set(but):
+            continue
+        if any(chosen.unit_allowed[code] is None for code, _ in chosen.codes):
+            continue  # without a price it stays in the house
+        yield Claim(
+            judge.practice["practice_id"],
+            patient_id,
+            month,
+            f"{judge.practice['practice_id']}-{patient_id}-{month:%Y%m}",
+            dict(chosen.codes),
+            {code: (chosen.unit_allowed[code] or Decimal(0)) * units for code, units in chosen.codes},
+            chosen.service_date,
+            tuple(dict(one.codes) for one in found),
+            judge.newest_night,
+        )
+
+
+class Aftermath:
+    """One practice's claims, judged again by what it knows now."""
+
+    def __init__(self, judge: Judge, claims: list[Claim]):
+        self.judge = judge
+        self.claims = claims
+
+    def changes(self) -> Iterator[Change]:
+        for claim in self.claims:
+            found = self.change(claim)
+            if found:
+                yield found
+
+    def change(self, claim: Claim) -> Change | None:
+        judge, key = self.judge, (claim.patient_id, claim.month)
+        if claim.patient_id not in judge.landing.patients or claim.month not in judge.months:
+            return self._changed(claim, {}, Decimal(0), None, [])  # no extract speaks of it any more
+        found = judge.candidates(*key, judge.reached[key])
+        reasons = self.reasons(claim, found)
+        if reasons:
+            return self._changed(claim, {}, Decimal(0), None, reasons)
+        now = self._now(claim, found)
+        day = self.service_date(claim, now)
+        codes = dict(now.codes)
+        if codes == claim.codes and day == claim.service_date:
+            return None
+        return self._changed(claim, codes, self._amount(claim, now), day, [])
+
+    def reasons(self, claim: Claim, found: list[Candidate]) -> list[str]:
+        """All that stands against the claim, in order."""
+        eligibility = self.judge.eligibility_by_facts(claim.patient_id, claim.month)
+        return [
+            *([eligibility] if eligibility != "eligible" else []),
+            *(
+                reason
+                for reason in self.judge.findings(claim.patient_id, claim.month)
+                if reason != "already_claimed" or self.is_billed_beside(claim)
+            ),
+            *(["below_threshold"] if not found else []),
+        ]
+
+    def is_billed_beside(self, claim: Claim) -> bool:
+        """The practice's own system lists what the claims of the month have not: another code, or more units of one."""
+        claimed: Counter[str] = Counter()
+        for other in self.claims:
+            if (other.patient_id, other.month) == (claim.patient_id, claim.month):
+                claimed.update(other.codes)
+        program = self.judge.enrollment(claim.patient_id, claim.month).program
+        billed: Counter[str] = Counter()
+        for row in self.judge.services_of(claim.patient_id):
+            of_month = first_of_month(row["service_date"]) == claim.month and row["billed_by"] == "own_practice"
+            if of_month and row["procedure_code"] in rules.CLAIMED_AGAIN[program]:
+                billed[row["procedure_code"]] += 1 if row["units"] is None else row["units"]
+        return any(code not in claimed or units > claimed[code] for code, units in billed.items())
+
+    def _now(self, claim: Claim, found: list[Candidate]) -> Candidate:
+        """What would be claimed now: what was claimed, where only the choice among what qualified then is another."""
+        chosen = self.judge.choose(found)
+        assert chosen
+        same = [one for one in found if dict(one.codes) == claim.codes]
+        return same[0] if same and dict(chosen.codes) in claim.alternatives else chosen
+
+    @staticmethod
+    def _amount(claim: Claim, now: Candidate) -> Decimal:
+        """What the claim has keeps its price."""
+        total = Decimal(0)
+        for code, units in now.codes:
+            unit = claim.amounts[code] / claim.codes[code] if code in claim.codes else now.unit_allowed[code]
+            total += (unit or Decimal(0)) * units
+        return total
+
+    def service_date(self, claim: Claim, now: Candidate) -> date:
+        """The claimed day, where the service of now may be claimed on it."""
+        key = (claim.patient_id, claim.month)
+        may_be = self.judge.is_service_day(claim.patient_id, claim.service_date)
+        if now.track == "apcm":
+            start = self.judge.enrollment(*key).start_of_service
+            is_reached = start is None or claim.service_date >= start
+        else:
+            _, minutes, add_on, step, _ = rules.BANDS[now.track]
+            pool = self.judge.reached[key]
+            moments = pool.practitioner if now.track.endswith("_practitioner") else pool.everybody
+            seconds = (minutes + dict(now.codes).get(add_on, 0) * step) * 60
+            is_reached = day_reached(moments, seconds) <= claim.service_date
+        return claim.service_date if may_be and is_reached else now.service_date
+
+    def _changed(self, claim: Claim, codes: Codes, amount: Decimal, day: date | None, reasons: list[str]) -> Change:
+        return Change(claim, codes, amount, day, reasons, self.found_on(claim, reasons))
+
+    # ---- since when it could be seen
+
+    def found_on(self, claim: Claim, reasons: list[str]) -> frozenset[date]:
+        """The first night after the close that brought another row of the patient in an extract that tells of it, else the first night after it."""
+        tables = {rules.EVIDENCE[reason] for reason in reasons}
+        if not reasons or "below_threshold" in reasons:
+            tables |= rules.EVIDENCE_OF_TIME
+        if set(claim.codes) & rules.APCM_CODES:
+            tables.add("conditions")
+        surely: set[date] = set()
+        perhaps: set[date] = set()
+        for table in tables - {"care_team"}:
+            if table == "time_entries":
+                versions = self.judge.landing.time_entry_versions
+                surely |= set(self._nights_of_rows(claim, versions, lambda row: self._lies_in(row, claim.month, 0)))
+                perhaps |= set(self._nights_of_rows(claim, versions, lambda row: self._lies_in(row, claim.month, 2)))
+            elif table == "services":
+                versions = self.judge.landing.service_versions
+                surely |= set(self._nights_of_rows(claim, versions, lambda row: row["service_date"] <= last_of_month(claim.month)))
+            else:
+                surely |= set(self._nights_that_say_otherwise(claim, table))
+        later = self._nights_after(claim)
+        first = min(surely, default=min(later, default=self.judge.newest_night))
+        return frozenset({first, *(night for night in perhaps if night < first or not surely)})
+
+    def _nights_after(self, claim: Claim) -> list[date]:
+        nights = {night for files in self.judge.landing.files.values() for night in files}
+        return sorted(night for night in nights if night > claim.closed_on)
+
+    @staticmethod
+    def _nights_of_rows(claim: Claim, versions: dict[str, list[tuple[date, Row]]], tells: Callable[[Row], bool]) -> Iterator[date]:
+        """Nights with a row that tells of the patient-month, or takes the place of one that did."""
+        for of_key in versions.values():
+            told = False
+            for night, row in sorted(of_key, key=lambda version: version[0]):
+                told = told or (row["patient_id"] == claim.patient_id and tells(row))
+                if told and night > claim.closed_on:
+                    yield night
+
+    def _lies_in(self, row: Row, month: date, around: int) -> bool:
+        at = next(row[name] for name in ("started_at", "ended_at", "recorded_at") if row[name] is not None)
+        day = day_of(self.judge.zone, at)
+        return month - timedelta(days=around) <= day <= last_of_month(month) + timedelta(days=around)
+
+    def _nights_that_say_otherwise(self, claim: Claim, table: str) -> Iterator[date]:
+        """Snapshots after the close in which the patient's rows are others than in the last one the close knew."""
+
+        def said(night: date) -> list[str]:
+            rows = [row for row in self.judge.landing.files[table][night].rows if row["patient_id"] == claim.patient_id]
+            if table not in WITHOUT_KEY:
+                rows = list({row[KEY[table]]: row for row in rows}.values())
+            return sorted(str([row[column] for column in rules.TELLING_COLUMNS[table]]) for row in rows)
+
+        nights = sorted(self.judge.landing.files[table])
+        known = [said(night) for night in nights if night <= claim.closed_on]
+        for night in nights:
+            if night > claim.closed_on and said(night) != (known[-1] if known else []):
+                yield night
+
+
+def shown_since(until: Callable[[date], Judge | None], change: Change, nights: Iterable[date]) -> date | None:
+    """The first of the nights from which on every one shows the change as it is now, from the close on; None: the close itself shows it by now (a setting,
+    a night that was landed late)."""
+    since = None
+    for night in sorted({change.claim.closed_on, *nights}, reverse=True):
+        judge = until(night)
+        then = judge and Aftermath(judge, [change.claim]).change(change.claim)
+        if not then or (then.codes, then.reasons, then.service_date) != (change.codes, change.reasons, change.service_date):
+            return since
+        since = night
+    return None
+
+
+# ---- compared with what is published
+
+ITEMS = {"refund_due", "reopening_due"}
+
+
+def texts(codes: Codes) -> list[str]:
+    return sorted(f"{code} x {units}" for code, units in codes.items())
+
+
+def differences(changes: list[Change], published: list[Row], items: list[Row], newest: dict[str, date]) -> list[str]:
+    """A message for each row and column in which the mart, or the work list about it, is another than the opinion. `items`: the list's rows of these kinds."""
+    found: list[str] = []
+    wanted = {(c.claim.practice_id, c.claim.patient_id, c.claim.month): c for c in changes}
+    rows = {(row["practice_id"], row["patient_id"], row["month"]): row for row in published}
+    if len(rows) != len(published):
+        found.append("post_close_changes: published twice")
+    listed: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for item in items:
+        listed[item["practice_id"], item["patient_id"], item["month"]].append(item)
+    for key in sorted(wanted.keys() | rows.keys() | listed.keys(), key=str):
+        name = f"post_close_changes practice={key[0]} patient={key[1]} month={key[2]}"
+        if key not in wanted:
+            found.append(f"{name}: published, not expected: {rows.get(key) or listed[key]}")
+            continue
+        change = wanted[key]
+        if key not in rows:
+            found.append(f"{name}: expected, not published: {change}")
+            continue
+        row = rows[key]
+        expected = row_of(change, row["found_on"])
+        found += [f"{name}: {c}: expected {v}, actual {row[c]}" for c, v in expected.items() if row[c] != v]
+        if row["found_on"] not in change.found_on:
+            found.append(f"{name}: found_on: expected {sorted(map(str, change.found_on))}, actual {row['found_on']}")
+        found += [f"{name}: {text}" for text in _of_items(change, expected, listed[key], newest[key[0]])]
+    return found
+
+
+def row_of(change: Change, found_on: date) -> Row:
+    """The mart's row, the days of the night that showed it counted on."""
+    claim = change.claim
+    reopened_by = one_year_after(claim.closed_on)
+    refunded_by = found_on + timedelta(days=rules.REFUND_DAYS)
+    is_refund = change.kind == "refund"
+    investigated = found_on + timedelta(days=rules.INVESTIGATION_DAYS) if is_refund else None
+    due_on = refunded_by if is_refund else min(refunded_by, reopened_by) if change.is_of_another_day_alone else reopened_by
+    return {
+        "claim_id": claim.claim_id,
+        "claimed_amount": claim.amount,
+        "amount_now": change.amount,
+        "kind": change.kind,
+        "due_on": due_on,
+        "claimed_codes": texts(claim.codes),
+        "codes_now": texts(change.codes),
+        "reasons": change.reasons,
+        "claimed_service_date": claim.service_date,
+        "service_date_now": change.service_date,
+        "investigation_until_on": investigated,
+        "latest_due_on": investigated + timedelta(days=rules.REFUND_DAYS) if investigated else reopened_by,
+    }
+
+
+def _of_items(change: Change, expected: Row, items: list[Row], newest_night: date) -> Iterator[str]:
+    """A refund is on the list until it is paid back, a reopening until its year is over; of a claim of which nothing was heard nothing has been paid."""
+    kind = "refund_due" if change.kind == "refund" else "reopening_due"
+    last_day = expected["due_on"] if change.kind == "refund" else expected["latest_due_on"]
+    dollars = Decimal(0) if change.is_of_another_day_alone else change.amount - change.claim.amount
+    wanted = [(kind, f"{kind}:{change.claim.claim_id}", expected["due_on"], last_day, dollars)]
+    if kind == "reopening_due" and newest_night > last_day:
+        wanted = []
+    listed = [(i["kind"], i["item_id"], i["due_on"], i["last_day"], i["dollars_at_stake"]) for i in items]
+    if listed != wanted:
+        yield f"on the work list: expected {wanted}, actual {listed}"
