@@ -19,8 +19,8 @@ TABLES = """
         practice_id varchar, patient_id varchar, month date, claim_id varchar, closed_as_of date, claimed_codes varchar[], reasons varchar[]
     );
     create table staging.stg_time_entries (
-        practice_id varchar, entry_id varchar, patient_id varchar, extract_date date, started_at timestamp, ended_at timestamp, recorded_at timestamp,
-        entry_number ubigint
+        practice_id varchar, entry_id varchar, patient_id varchar, member_id varchar, extract_date date, started_at timestamp, ended_at timestamp,
+        recorded_at timestamp, start_at timestamp, end_at timestamp, local_day date, voided boolean, entry_number ubigint
     );
     create table staging.stg_services (practice_id varchar, service_id varchar, patient_id varchar, extract_date date, service_date date);
     create table staging.stg_files (practice_id varchar, table_name varchar, extract_date date, is_in_force boolean, outcome varchar);
@@ -73,23 +73,25 @@ def con():
     return made
 
 
-def lands(con, entry_id: str, patient_id: str, night: str, day: str = "2026-10-07") -> None:
+def lands(
+    con, entry_id: str, patient_id: str, night: str, at: str = "2026-10-07 10:00", member_id: str = "RN", voided: bool = False
+) -> None:
     con.execute(
-        "insert into staging.stg_time_entries select 'p', $1, $2, cast($3 as date), began, ended, ended, hash('p', $1) from "
-        "(select cast($4 as timestamp) + interval 10 hour as began, began + interval 20 minute as ended)",
-        [entry_id, patient_id, night, day],
+        "insert into staging.stg_time_entries select 'p', $1, $2, $5, cast($3 as date), began, ended, ended, began, ended, cast(began as date), $6, "
+        "hash('p', $1) from (select cast($4 as timestamp) as began, began + interval 20 minute as ended)",
+        [entry_id, patient_id, night, at, member_id, voided],
     )
 
 
 @pytest.mark.parametrize(
-    ("patient_id", "day"), [("y", "2026-10-07"), ("x", "2026-08-07")], ids=["another patient's", "another month's"]
+    ("patient_id", "at"), [("y", "2026-10-07 10:00"), ("x", "2026-08-07 10:00")], ids=["another patient's", "another month's"]
 )
-def test_time_that_turns_out_to_be_somebody_elses_or_of_another_month_tells_by_that_row(con, tmp_path, patient_id, day):
+def test_time_that_turns_out_to_be_somebody_elses_or_of_another_month_tells_by_that_row(con, tmp_path, patient_id, at):
     con.execute("delete from staging.stg_time_entries")
     lands(con, "C", "x", "2026-11-04")
-    lands(con, "C", patient_id, "2026-11-20", day)
+    lands(con, "C", patient_id, "2026-11-20", at)
     lands(con, "OTHER", "x", "2027-02-15")
-    lands(con, "YS", "y", "2026-11-10")
+    lands(con, "YS", "y", "2026-11-10", "2026-10-07 12:00")
     assert found(con, tmp_path, []) == date(2026, 11, 20)
 
 
@@ -98,6 +100,25 @@ def test_time_of_somebody_else_tells_of_a_patient_from_the_row_on_that_makes_it_
     lands(con, "C", "y", "2026-11-10")
     lands(con, "C", "x", "2026-12-20")
     assert found(con, tmp_path, []) == date(2026, 12, 20)
+
+
+@pytest.mark.parametrize(
+    ("values", "found_on"),
+    [
+        ({}, date(2026, 11, 10)),
+        ({"member_id": "LPN"}, date(2027, 2, 15)),
+        ({"at": "2026-10-07 10:20"}, date(2027, 2, 15)),
+        ({"voided": True}, date(2027, 2, 15)),
+        ({"night": "2026-11-05"}, date(2027, 2, 15)),
+    ],
+    ids=["while", "by another member", "behind it", "and voided", "as the close knew"],
+)
+def test_time_with_somebody_else_while_a_member_was_with_the_patient_tells_of_it(con, tmp_path, values, found_on):
+    con.execute("delete from staging.stg_time_entries")
+    lands(con, "C", "x", "2026-11-04")
+    lands(con, "BESIDE", "y", **{"night": "2026-11-10", "at": "2026-10-07 10:10", **values})
+    lands(con, "LATER", "x", "2027-02-15", "2026-10-20 10:00")
+    assert found(con, tmp_path, ["below_threshold"]) == found_on
 
 
 def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import rules
 from .calendars import day_of, first_of_month, last_of_month, one_year_after
-from .judge import Candidate, Judge, day_reached
+from .judge import Candidate, Entry, Judge, day_reached, read_entry
 from .landing import KEY, WITHOUT_KEY
 
 Row = dict[str, Any]
@@ -171,7 +171,8 @@ class Aftermath:
     # ---- since when it could be seen
 
     def found_on(self, claim: Claim, reasons: list[str]) -> frozenset[date]:
-        """The first night after the close that brought another row of the patient in an extract that tells of it, else the first night after it."""
+        """The first night after the close that brought another row of the patient in an extract that tells of it, or time of a member with somebody else at
+        the same time; else the first night after it."""
         tables = {rules.EVIDENCE[reason] for reason in reasons}
         if not reasons or "below_threshold" in reasons:
             tables |= rules.EVIDENCE_OF_TIME
@@ -184,6 +185,8 @@ class Aftermath:
                 versions = self.judge.landing.time_entry_versions
                 surely |= set(self._nights_of_rows(claim, versions, lambda row: self._lies_in(row, claim.month, 0)))
                 perhaps |= set(self._nights_of_rows(claim, versions, lambda row: self._lies_in(row, claim.month, 2)))
+                surely |= set(self._nights_of_time_beside(claim, 0))
+                perhaps |= set(self._nights_of_time_beside(claim, 2))
             elif table == "services":
                 versions = self.judge.landing.service_versions
                 surely |= set(self._nights_of_rows(claim, versions, lambda row: row["service_date"] <= last_of_month(claim.month)))
@@ -207,6 +210,20 @@ class Aftermath:
                 if told and night > claim.closed_on:
                     yield night
 
+    def _nights_of_time_beside(self, claim: Claim, around: int) -> Iterator[date]:
+        """Nights with time of a member and somebody else while the member was with the patient: it counts for neither."""
+        entries = [
+            (night, read_entry(row, self.judge.zone))
+            for of_key in self.judge.landing.time_entry_versions.values()
+            for night, row in of_key
+        ]
+        mine = [one for _, one in entries if one.patient_id == claim.patient_id and self._lies_in(one.row, claim.month, around)]
+        for night, other in entries:
+            if night <= claim.closed_on or other.patient_id == claim.patient_id or other.voided:
+                continue
+            if any(one.entry_id != other.entry_id and are_beside(one, other) and (around or one.day == other.day) for one in mine):
+                yield night
+
     def _lies_in(self, row: Row, month: date, around: int) -> bool:
         at = next(row[name] for name in ("started_at", "ended_at", "recorded_at") if row[name] is not None)
         day = day_of(self.judge.zone, at)
@@ -226,6 +243,13 @@ class Aftermath:
         for night in nights:
             if night > claim.closed_on and said(night) != (known[-1] if known else []):
                 yield night
+
+
+def are_beside(one: Entry, other: Entry) -> bool:
+    """One member's time that runs at the same moment."""
+    if one.member_id != other.member_id or one.start is None or one.end is None or other.start is None or other.end is None:
+        return False
+    return one.start < other.end and other.start < one.end
 
 
 def shown_since(until: Callable[[date], Judge | None], change: Change, nights: Iterable[date]) -> date | None:

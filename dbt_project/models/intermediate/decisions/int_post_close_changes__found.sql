@@ -43,7 +43,7 @@ evidence as (
 ),
 
 -- Entries and services that were the patient's, with the first night that said so: a later row may give them to somebody else, or to another month.
-entries as (
+logged as (
     select
         changes.practice_id,
         changes.patient_id,
@@ -51,7 +51,11 @@ entries as (
         changes.closed_as_of,
         entries.entry_number,
         entries.entry_id,
-        min(entries.extract_date) as told_on
+        entries.member_id,
+        entries.local_day,
+        entries.start_at,
+        entries.end_at,
+        entries.extract_date
     from changes
     inner join {{ ref('stg_time_entries') }} as entries
         on
@@ -59,7 +63,19 @@ entries as (
             and changes.patient_id = entries.patient_id
             and coalesce(entries.started_at, entries.ended_at, entries.recorded_at) >= changes.month - interval 1 day
             and coalesce(entries.started_at, entries.ended_at, entries.recorded_at) < changes.month + interval 1 month + interval 2 day
-    group by changes.practice_id, changes.patient_id, changes.month, changes.closed_as_of, entries.entry_number, entries.entry_id
+),
+
+entries as (
+    select
+        practice_id,
+        patient_id,
+        month,
+        closed_as_of,
+        entry_number,
+        entry_id,
+        min(extract_date) as told_on
+    from logged
+    group by practice_id, patient_id, month, closed_as_of, entry_number, entry_id
 ),
 
 services as (
@@ -94,6 +110,26 @@ landed as (
             and entries.entry_id = versions.entry_id
             and entries.told_on <= versions.extract_date
             and entries.closed_as_of < versions.extract_date
+    union all
+    -- Who was with somebody else while they were with the patient was with neither, and no row of the patient says so.
+    select
+        logged.practice_id,
+        logged.patient_id,
+        logged.month,
+        'time_entries' as table_name,
+        others.extract_date
+    from logged
+    inner join {{ ref('stg_time_entries') }} as others
+        on
+            logged.practice_id = others.practice_id
+            and logged.member_id = others.member_id
+            and logged.local_day = others.local_day
+            and logged.start_at < others.end_at
+            and logged.end_at > others.start_at
+            and logged.patient_id <> others.patient_id
+            and logged.entry_id <> others.entry_id
+            and logged.closed_as_of < others.extract_date
+    where not others.voided
     union all
     select
         services.practice_id,
@@ -237,7 +273,7 @@ news as (
     where snapshots.extract_date > snapshots.closed_as_of and snapshots.content <> coalesce(known.content, 0)
 ),
 
--- What no row of the patient explains (a colleague's overlapping time, a rule, a setting) could be seen from the first night after the close.
+-- What no row explains (a member of the team, a rule, a setting) could be seen from the first night after the close.
 later_nights as (
     select
         changes.practice_id,
