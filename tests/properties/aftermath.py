@@ -14,8 +14,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -26,20 +26,24 @@ import duckdb
 import pyarrow.parquet
 
 from orchestration.house import House
+from orchestration.payers.inbox import take_in_answers
 from orchestration.practices import load_practices
 from orchestration.rules import seeds
 from orchestration.take_in.lake import take_in
 from orchestration.transform import compiled
+from tests.answers import letters
 from tests.holds import bench
 from tests.properties.later_facts import ClosedClinic, practices
 from tests.properties.nights import tell_the_models
 from tests.properties.strategies import configure, next_month
+from tests.second_opinion import rules
 from tests.second_opinion.aftermath import Aftermath, Change, Claim, claims_of, differences, shown_since, texts
 from tests.second_opinion.judge import Judge, judges
 from tests.second_opinion.landing import Landing
-from tests.second_opinion.prices import Reference
+from tests.second_opinion.prices import Reference, to_cents
 
 MARTS = ("post_close_changes", "worklist")
+CHANGES, ITEMS = "from post_close_changes", "from worklist where kind in ('refund_due', 'reopening_due')"
 Row = dict[str, Any]
 
 
@@ -138,7 +142,7 @@ def close(home: Path, seed: int, count: int) -> list[Claim]:
             until = clinic.nights[rng.choice(clinic.later)]
             landing = Landing(home / "landing" / clinic.practice_id, clinic.config["time_zone"], until)
             claims += claims_of(Judge(clinic.config, landing, reference(), known), clinic.month)
-    return claims
+    return answered(claims, {clinic.practice_id: clinic.nights[-1] for clinic in clinics}, rng)
 
 
 def lines_of(claims: list[Claim]) -> list[Row]:
@@ -150,14 +154,66 @@ def lines_of(claims: list[Claim]) -> list[Row]:
     return [
         {
             "practice_id": claim.practice_id, "patient_id": claim.patient_id, "month": claim.month, "claim_id": claim.claim_id,
-            "line_id": f"{claim.claim_id}-{code}", "close_version": 1 + nights[claim.practice_id, claim.month].index(claim.closed_on),
-            "status": "submitted", "procedure_code": code, "units": units, "service_date": claim.service_date, "charge_amount": Decimal(100),
-            "allowed_amount": claim.amounts[code], "submitter_id": "S", "control_number": 1, "transaction_number": 1, "tax_id": claim.practice_id,
+            "line_id": line_id(claim, code), "close_version": 1 + nights[claim.practice_id, claim.month].index(claim.closed_on),
+            "status": "submitted", "procedure_code": code, "units": units, "service_date": claim.service_date, "charge_amount": charge(claim, code),
+            "allowed_amount": claim.amounts[code], "submitter_id": SUBMITTER, "control_number": 1, "transaction_number": 1, "tax_id": claim.practice_id,
             "beneficiary_key": claim.claim_id, "claimed_on": claim.closed_on, "alternatives": [", ".join(texts(one)) for one in claim.alternatives],
         }
         for claim in claims
         for code, units in claim.codes.items()
     ]  # fmt: skip
+
+
+# ---- answers
+
+SUBMITTER = "NORTH01"
+
+
+def line_id(claim: Claim, code: str) -> str:
+    return f"{claim.claim_id}X{code}"
+
+
+def charge(claim: Claim, code: str) -> Decimal:
+    return 2 * claim.amounts[code]
+
+
+def answered(claims: list[Claim], newest: dict[str, date], rng: Random) -> list[Claim]:
+    """Some of them paid by the fee schedule, denied, or turned back unprocessed."""
+    found = []
+    for claim in claims:
+        answer = rng.choice(["paid", "paid", "denied", "rejected"]) if rng.random() < 0.4 else None
+        day = claim.closed_on + timedelta(days=rng.randint(5, 40))
+        if answer and day <= newest[claim.practice_id]:
+            paid = sum((to_cents(amount * rules.MEDICARE_PART) for amount in claim.amounts.values()), Decimal(0))
+            claim = replace(claim, answer=answer, answered_on=day, paid=paid if answer == "paid" else Decimal(0))
+        found.append(claim)
+    return found
+
+
+def letters_of(claims: list[Claim], npis: dict[str, str]) -> Iterator[str]:
+    """A 277CA or an 835 for each answer."""
+    for number, claim in enumerate(claims):
+        if not claim.answer or not claim.answered_on:
+            continue
+        on = f"{claim.answered_on:%Y%m%d}"
+        if claim.answer == "rejected":
+            yield letters.file(
+                "277", letters.claim_statuses("1", [(claim.claim_id, "A7:164:QC", "U")], on=on), on=on[2:], number=number + 1
+            )
+            continue
+        lines = []
+        for code, amount in claim.amounts.items():
+            asked, paid = charge(claim, code), to_cents(amount * rules.MEDICARE_PART)
+            own = to_cents(amount * Decimal("0.20"))
+            cuts = (("CO", "45", f"{asked - amount}"), ("PR", "2", f"{own}"), ("CO", "253", f"{amount - own - paid}"))
+            if claim.answer == "denied":
+                paid, cuts = Decimal(0), (("CO", "50", f"{asked}"),)  # type: ignore[assignment]
+            lines.append((line_id(claim, code), code, f"{asked}", f"{paid}", cuts, ()))
+        pay = letters.Pay(
+            claim.claim_id, f"{2 * claim.amount}", f"{claim.paid}", tuple(lines), status="4" if claim.answer == "denied" else "1"
+        )
+        body = letters.remittance(pay, check=f"EFT{number}", on=on, npi=npis[claim.practice_id])
+        yield letters.file("835", body, on=on[2:], number=number + 1)
 
 
 def claims_of_packets(home: Path) -> list[Claim]:
@@ -190,11 +246,12 @@ def built(home: Path, con: duckdb.DuckDBPyConnection, claims: list[Claim]) -> tu
     settings = load_practices(house.practices_yaml)
     take_in(house, {name: practice.time_zone for name, practice in settings.items()})
     tell_the_models(house, lines_of(claims))
+    for number, text in enumerate(letters_of(claims, {name: practice.npi for name, practice in settings.items()})):
+        (house.inbox / f"{number}.x12").write_text(text)
+    take_in_answers(house)
     compiled.run(con, home, compiled.in_order(MARTS))
-    return bench.rows(con, "from marts.post_close_changes"), bench.rows(con, f"from marts.worklist where {ABOUT_A_CHANGE}")
-
-
-ABOUT_A_CHANGE = "kind in ('refund_due', 'reopening_due')"
+    con.execute("use marts")
+    return bench.rows(con, CHANGES), bench.rows(con, ITEMS)
 
 
 def opinion(home: Path, claims: list[Claim]) -> tuple[list[Judge], list[Change]]:
@@ -250,6 +307,12 @@ def compare(home: Path, seed: int, count: int) -> Compared:
     claims = close(home, seed, count)
     with warehouse() as con:
         return judged(home, claims, *built(home, con, claims))
+
+
+def of_closes(home: Path) -> Compared:
+    """A home in which the close itself wrote packets, as it is published."""
+    with duckdb.connect(str(home / "marts.duckdb"), read_only=True) as con:
+        return judged(home, claims_of_packets(home), bench.rows(con, CHANGES), bench.rows(con, ITEMS))
 
 
 def main() -> int:

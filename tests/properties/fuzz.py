@@ -31,11 +31,11 @@ DRAWN = 20  # examples of hypothesis in each population
 
 def judge_seed(root: Path, seed: int, practices: int) -> Judged:
     judged = of_open_months(root, seed, practices)
-    later = aftermath.compare(root / "afterwards", seed, practices)
-    judged.practices += later.practices
-    judged.rows["post_close_changes"] += sum(later.told.values())
-    judged.claims += later.claims
-    judged.disagreements += later.differences
+    afterwards = aftermath.compare(root / "afterwards", seed, practices)
+    if seed % 2:
+        afterwards.add(aftermath.of_closes(root / "closed"))
+    judged.rows["post_close_changes"] += sum(afterwards.told.values())
+    judged.disagreements += afterwards.differences
     return judged
 
 

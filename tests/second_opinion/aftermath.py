@@ -13,6 +13,7 @@ from . import rules
 from .calendars import day_of, first_of_month, last_of_month, one_year_after
 from .judge import Candidate, Entry, Judge, day_reached, read_entry
 from .landing import KEY, WITHOUT_KEY
+from .prices import to_cents
 
 Row = dict[str, Any]
 Codes = dict[str, int]
@@ -21,7 +22,8 @@ Codes = dict[str, int]
 @dataclass(frozen=True)
 class Claim:
     """A claim that went out: units and allowed dollars of each code. `alternatives`: the codes of each track that qualified when it was closed, the claimed
-    one among them. `closed_on`: the newest night that its close knew."""
+    one among them. `closed_on`: the newest night that its close knew. `answer`: `paid`, `denied` or `rejected` (turned back unprocessed), with the day and
+    what was paid."""
 
     practice_id: str
     patient_id: str
@@ -32,6 +34,9 @@ class Claim:
     service_date: date
     alternatives: tuple[Codes, ...]
     closed_on: date
+    answer: str | None = None
+    answered_on: date | None = None
+    paid: Decimal = Decimal(0)
 
     @property
     def amount(self) -> Decimal:
@@ -70,7 +75,7 @@ def claims_of(judge: Judge, month: date, but: Iterable[tuple[str, date]] = ()) -
             judge.practice["practice_id"],
             patient_id,
             month,
-            f"{judge.practice['practice_id']}-{patient_id}-{month:%Y%m}",
+            f"{judge.practice['practice_id'].replace('-', 'X')}X{patient_id}X{month:%Y%m}".upper(),
             dict(chosen.codes),
             {code: (chosen.unit_allowed[code] or Decimal(0)) * units for code, units in chosen.codes},
             chosen.service_date,
@@ -88,7 +93,7 @@ class Aftermath:
 
     def changes(self) -> Iterator[Change]:
         for claim in self.claims:
-            found = self.change(claim)
+            found = self.change(claim) if claim.answer != "rejected" else None  # it claims nothing
             if found:
                 yield found
 
@@ -124,7 +129,7 @@ class Aftermath:
         """The practice's own system lists what the claims of the month have not: another code, or more units of one."""
         claimed: Counter[str] = Counter()
         for other in self.claims:
-            if (other.patient_id, other.month) == (claim.patient_id, claim.month):
+            if (other.patient_id, other.month) == (claim.patient_id, claim.month) and other.answer != "rejected":
                 claimed.update(other.codes)
         program = self.judge.enrollment(claim.patient_id, claim.month).program
         billed: Counter[str] = Counter()
@@ -305,7 +310,7 @@ def differences(changes: list[Change], published: list[Row], items: list[Row], n
 def row_of(change: Change, found_on: date) -> Row:
     """The mart's row, the days of the night that showed it counted on."""
     claim = change.claim
-    reopened_by = one_year_after(claim.closed_on)
+    reopened_by = one_year_after(claim.answered_on if claim.answered_on and claim.answer in ("paid", "denied") else claim.closed_on)
     refunded_by = found_on + timedelta(days=rules.REFUND_DAYS)
     is_refund = change.kind == "refund"
     investigated = found_on + timedelta(days=rules.INVESTIGATION_DAYS) if is_refund else None
@@ -327,13 +332,22 @@ def row_of(change: Change, found_on: date) -> Row:
 
 
 def _of_items(change: Change, expected: Row, items: list[Row], newest_night: date) -> Iterator[str]:
-    """A refund is on the list until it is paid back, a reopening until its year is over; of a claim of which nothing was heard nothing has been paid."""
+    """A refund is on the list until no more is paid than may be billed now, a reopening until that is paid or its year is over; neither of a claim that was
+    denied. Of another day alone what was paid is lost."""
+    claim = change.claim
     kind = "refund_due" if change.kind == "refund" else "reopening_due"
     last_day = expected["due_on"] if change.kind == "refund" else expected["latest_due_on"]
-    dollars = Decimal(0) if change.is_of_another_day_alone else change.amount - change.claim.amount
-    wanted = [(kind, f"{kind}:{change.claim.claim_id}", expected["due_on"], last_day, dollars)]
-    if kind == "reopening_due" and newest_night > last_day:
+    dollars = -claim.paid if change.is_of_another_day_alone else change.amount - claim.amount
+    missing = to_cents(change.amount * rules.MEDICARE_PART) - claim.paid
+    is_done = {
+        None: False,
+        "denied": True,
+        "paid": not change.is_of_another_day_alone and abs(missing) < rules.TOO_LITTLE_TO_ASK,
+    }[claim.answer]
+    if is_done or (kind == "reopening_due" and newest_night > last_day):
         wanted = []
+    else:
+        wanted = [(kind, f"{kind}:{claim.claim_id}", expected["due_on"], last_day, dollars)]
     listed = [(i["kind"], i["item_id"], i["due_on"], i["last_day"], i["dollars_at_stake"]) for i in items]
     if listed != wanted:
         yield f"on the work list: expected {wanted}, actual {listed}"

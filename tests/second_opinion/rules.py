@@ -1,6 +1,7 @@
 """The small rule tables, typed a second time from rules.md part A. The product has its own; neither reads the other."""
 
 from datetime import date
+from decimal import Decimal
 
 
 def words(text: str) -> list[str]:
@@ -121,6 +122,8 @@ TELLING_COLUMNS = {
     "assessments": words("assessed_on mdm_level member_id"),
     "stays": words("stay_type admitted_on discharged_on"),
 }
+MEDICARE_PART = Decimal("0.80") * Decimal("0.98")
+TOO_LITTLE_TO_ASK = Decimal(1)
 REFUND_DAYS = 60
 INVESTIGATION_DAYS = 180
 STATES = words("ineligible enrolled_elsewhere enrolled unenrolled declined not_enrolled")
