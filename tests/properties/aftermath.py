@@ -142,7 +142,28 @@ def close(home: Path, seed: int, count: int) -> list[Claim]:
             until = clinic.nights[rng.choice(clinic.later)]
             landing = Landing(home / "landing" / clinic.practice_id, clinic.config["time_zone"], until)
             claims += claims_of(Judge(clinic.config, landing, reference(), known), clinic.month)
-    return answered(claims, {clinic.practice_id: clinic.nights[-1] for clinic in clinics}, rng)
+    claims = answered(claims, {clinic.practice_id: clinic.nights[-1] for clinic in clinics}, rng)
+    return [*claims, *(again for clinic in clinics for again in sent_again(home, clinic, claims, rng))]
+
+
+def sent_again(home: Path, clinic: ClosedClinic, claims: list[Claim], rng: Random) -> Iterator[Claim]:
+    """Claims that went out once more after they had been turned back, and were; or were paid after all."""
+    back = {(claim.patient_id, claim.month) for claim in claims if claim.practice_id == clinic.practice_id and claim.answer}
+    if not back or rng.random() < 0.5:
+        return
+    until = clinic.nights[rng.choice(clinic.later)]
+    judge = Judge(
+        clinic.config, Landing(home / "landing" / clinic.practice_id, clinic.config["time_zone"], until), reference(), set()
+    )
+    for claim in claims:
+        was_first = (claim.practice_id, claim.answer) in ((clinic.practice_id, "paid"), (clinic.practice_id, "rejected"))
+        if was_first and claim.closed_on < until and rng.random() < 0.6:
+            for again in claims_of(judge, claim.month):
+                if again.patient_id == claim.patient_id:
+                    is_paid = rng.random() < 0.5 and until + timedelta(days=5) <= clinic.nights[-1]
+                    again = replace(again, claim_id=claim.claim_id + "B")
+                    paid = sum((to_cents(amount * rules.MEDICARE_PART) for amount in again.amounts.values()), Decimal(0))
+                    yield replace(again, answer="paid", answered_on=until + timedelta(days=5), paid=paid) if is_paid else again
 
 
 def lines_of(claims: list[Claim]) -> list[Row]:
@@ -275,7 +296,9 @@ def judged(home: Path, claims: list[Claim], rows: list[Row], items: list[Row]) -
     newest = {judge.practice["practice_id"]: judge.newest_night for judge in of_practices}
     compared.differences += differences(changes, rows, items, newest)
     for change in changes:
-        compared.told[change.kind + (" of the day" if change.is_of_another_day_alone else "")] += 1
+        compared.told[
+            change.kind + (" of the day" if change.is_of_another_day_alone else " of a month paid twice" if change.paid_too else "")
+        ] += 1
         compared.reasons.update(change.reasons or ["-"])
     return compared
 

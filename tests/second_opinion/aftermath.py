@@ -45,7 +45,8 @@ class Claim:
 
 @dataclass(frozen=True)
 class Change:
-    """A claim that is another by what is known now. `found_on`: the nights that can be called the first which showed it."""
+    """A claim that is another by what is known now. `found_on`: the nights that can be called the first which showed it. `paid_too`: other claims of the
+    month, turned back and paid after all."""
 
     claim: Claim
     codes: Codes
@@ -53,14 +54,23 @@ class Change:
     service_date: date | None
     reasons: list[str]
     found_on: frozenset[date]
+    paid_too: tuple[Claim, ...] = ()
+
+    @property
+    def claimed(self) -> Decimal:
+        return sum((one.amount for one in self.paid_too), self.claim.amount)
+
+    @property
+    def paid(self) -> Decimal:
+        return sum((one.paid for one in self.paid_too), self.claim.paid)
 
     @property
     def is_of_another_day_alone(self) -> bool:
-        return self.codes == self.claim.codes
+        return self.codes == self.claim.codes and not self.paid_too
 
     @property
     def kind(self) -> str:
-        return "reopen" if self.amount > self.claim.amount or self.is_of_another_day_alone else "refund"
+        return "reopen" if self.amount > self.claimed or self.is_of_another_day_alone else "refund"
 
 
 def claims_of(judge: Judge, month: date, but: Iterable[tuple[str, date]] = ()) -> Iterator[Claim]:
@@ -92,8 +102,11 @@ class Aftermath:
         self.claims = claims
 
     def changes(self) -> Iterator[Change]:
-        for claim in self.claims:
-            found = self.change(claim) if claim.answer != "rejected" else None  # it claims nothing
+        # What was turned back claims nothing; of a month that went out again the paid claim stands for as long as the other one is undecided.
+        going = [claim for claim in self.claims if claim.answer != "rejected"]
+        going.sort(key=lambda claim: (claim.answer == "paid", claim.closed_on))
+        for claim in {(claim.patient_id, claim.month): claim for claim in going}.values():
+            found = self.change(claim)
             if found:
                 yield found
 
@@ -108,7 +121,7 @@ class Aftermath:
         now = self._now(claim, found)
         day = self.service_date(claim, now)
         codes = dict(now.codes)
-        if codes == claim.codes and day == claim.service_date:
+        if codes == claim.codes and day == claim.service_date and not self.paid_too(claim):
             return None
         return self._changed(claim, codes, self._amount(claim, now), day, [])
 
@@ -171,7 +184,11 @@ class Aftermath:
         return claim.service_date if may_be and is_reached else now.service_date
 
     def _changed(self, claim: Claim, codes: Codes, amount: Decimal, day: date | None, reasons: list[str]) -> Change:
-        return Change(claim, codes, amount, day, reasons, self.found_on(claim, reasons))
+        return Change(claim, codes, amount, day, reasons, self.found_on(claim, reasons), self.paid_too(claim))
+
+    def paid_too(self, claim: Claim) -> tuple[Claim, ...]:
+        of_month = [one for one in self.claims if (one.patient_id, one.month) == (claim.patient_id, claim.month)]
+        return tuple(one for one in of_month if one.answer == "paid" and one != claim)
 
     # ---- since when it could be seen
 
@@ -197,6 +214,9 @@ class Aftermath:
                 surely |= set(self._nights_of_rows(claim, versions, lambda row: row["service_date"] <= last_of_month(claim.month)))
             else:
                 surely |= set(self._nights_that_say_otherwise(claim, table))
+        twice = self.paid_too(claim)
+        if twice:  # since the day by which both were paid
+            surely.add(max(one.answered_on for one in (claim, *twice) if one.answered_on))
         later = self._nights_after(claim)
         first = min(surely, default=min(later, default=self.judge.newest_night))
         return frozenset({first, *(night for night in perhaps if night < first or not surely)})
@@ -300,6 +320,7 @@ def differences(changes: list[Change], published: list[Row], items: list[Row], n
             continue
         row = rows[key]
         expected = row_of(change, row["found_on"])
+        row = {**row, "claimed_codes": sorted(row["claimed_codes"])}
         found += [f"{name}: {c}: expected {v}, actual {row[c]}" for c, v in expected.items() if row[c] != v]
         if row["found_on"] not in change.found_on:
             found.append(f"{name}: found_on: expected {sorted(map(str, change.found_on))}, actual {row['found_on']}")
@@ -317,11 +338,11 @@ def row_of(change: Change, found_on: date) -> Row:
     due_on = refunded_by if is_refund else min(refunded_by, reopened_by) if change.is_of_another_day_alone else reopened_by
     return {
         "claim_id": claim.claim_id,
-        "claimed_amount": claim.amount,
+        "claimed_amount": change.claimed,
         "amount_now": change.amount,
         "kind": change.kind,
         "due_on": due_on,
-        "claimed_codes": texts(claim.codes),
+        "claimed_codes": sorted(text for one in (claim, *change.paid_too) for text in texts(one.codes)),
         "codes_now": texts(change.codes),
         "reasons": change.reasons,
         "claimed_service_date": claim.service_date,
@@ -337,8 +358,8 @@ def _of_items(change: Change, expected: Row, items: list[Row], newest_night: dat
     claim = change.claim
     kind = "refund_due" if change.kind == "refund" else "reopening_due"
     last_day = expected["due_on"] if change.kind == "refund" else expected["latest_due_on"]
-    dollars = -claim.paid if change.is_of_another_day_alone else change.amount - claim.amount
-    missing = to_cents(change.amount * rules.MEDICARE_PART) - claim.paid
+    dollars = -claim.paid if change.is_of_another_day_alone else change.amount - change.claimed
+    missing = to_cents(change.amount * rules.MEDICARE_PART) - change.paid
     is_done = {
         None: False,
         "denied": True,
