@@ -128,6 +128,17 @@ def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_
     assert found(con, tmp_path, ["no_initiating_visit"]) == date(2026, 12, 20)
 
 
+def test_a_coverage_that_an_export_lists_twice_tells_like_one(con, tmp_path):
+    for night in NIGHTS[1:]:
+        for _ in range(2):
+            con.execute(
+                "insert into staging.stg_coverages values ('p', 'x', ?, 'medicare_advantage', null, date '2026-10-01', null)",
+                [night],
+            )
+    lands(con, "LATER", "x", "2027-02-15")
+    assert found(con, tmp_path, ["medicare_advantage", "below_threshold"]) == date(2026, 11, 10)
+
+
 def found(con, home, reasons: list[str], codes: tuple[str, ...] = ("99490 x 1",)) -> date:
     con.execute(
         "insert into intermediate.int_post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, ?, ?)",

@@ -262,7 +262,7 @@ LATER: list[Later] = [
     _entry_says(started_at=None, ended_at=None, duration_seconds=None), _entry_says(started_at=None, ended_at=None, duration_seconds=900),
     _another_length, _another_length, _another_length, _late_time, _late_time, _late_time, _all_time_to, _service, _service, _service, _service_says,
     _comes("coverages", lambda c, p: c.cover(p, "medicare_advantage", _some_day(c), c.rng.choice([None, None, c.last, c.end]))),
-    _comes("coverages", lambda c, p: c.cover(p, "medicare_advantage", c.month)),
+    _comes("coverages", lambda c, p: [c.cover(p, "medicare_advantage", c.month) for _ in range(c.rng.choice([1, 2]))]),
     _comes("coverages", lambda c, p: c.cover(p, "commercial", c.rng.choice([AT_ALL, _some_day(c)]), None, c.rng.choice([1, 1, 2]))),
     _comes("coverages", lambda c, p: c.cover(p, "qmb", c.rng.choice([AT_ALL, _some_day(c)]))),
     _comes("stays", _stay), _comes("stays", _stay), _comes("stays", _two_stays),

@@ -195,7 +195,7 @@ said as (
         facts.patient_id,
         '{{ table }}' as table_name,
         facts.extract_date,
-        bit_xor(hash({{ columns }})) as content
+        sum(hash({{ columns }})) as content
     from {{ ref('stg_' ~ table) }} as facts
     inner join (select distinct practice_id, patient_id from changes) as patients
         on facts.practice_id = patients.practice_id and facts.patient_id = patients.patient_id
