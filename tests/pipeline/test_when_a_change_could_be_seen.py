@@ -25,6 +25,9 @@ TABLES = """
     create table staging.stg_services (practice_id varchar, service_id varchar, patient_id varchar, extract_date date, service_date date);
     create table staging.stg_files (practice_id varchar, table_name varchar, extract_date date, is_in_force boolean, outcome varchar);
     create table staging.stg_patients (practice_id varchar, patient_id varchar, extract_date date, billing_practitioner_id varchar, deceased_date date);
+    create table staging.stg_care_team (
+        practice_id varchar, extract_date date, member_id varchar, credential varchar, npi varchar, taxonomy_code varchar, active_from date, active_to date
+    );
     create table staging.stg_coverages (
         practice_id varchar, patient_id varchar, extract_date date, coverage_type varchar, priority integer, effective_date date, termination_date date
     );
@@ -44,7 +47,7 @@ TABLES = """
         practice_id varchar, patient_id varchar, extract_date date, stay_id varchar, stay_type varchar, admitted_on date, discharged_on date
     );
 """
-PANEL = ("patients", "coverages", "conditions", "consents", "care_plans", "assessments", "stays")
+PANEL = ("patients", "coverages", "conditions", "consents", "care_plans", "assessments", "stays", "care_team")
 CLOSED, NIGHTS = date(2026, 11, 5), [date(2026, 11, 5), date(2026, 11, 10), date(2026, 12, 20), date(2027, 2, 15)]
 
 
@@ -60,6 +63,11 @@ def con():
     for night in NIGHTS:
         for table in PANEL:
             made.execute("insert into staging.stg_files values ('p', ?, ?, true, 'accepted')", [table, night])
+        made.execute("insert into staging.stg_patients values ('p', 'x', ?, 'MD', null)", [night])
+        made.execute(
+            "insert into staging.stg_care_team values ('p', $1, 'MD', 'MD', '1', 'T', null, null), ('p', $1, 'RN', 'RN', null, null, null, null)",
+            [night],
+        )
         for code in ["I10", "E11"] + ["J44"] * (night >= date(2026, 11, 10)):
             made.execute(
                 "insert into staging.stg_conditions values ('p', 'x', ?, ?, ?, 'active', null, null, null)", [night, code, code]
@@ -126,6 +134,38 @@ def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_
     con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02')")
     con.execute("insert into staging.stg_services values ('p', 'V', 'y', date '2026-12-20', date '2026-08-02')")
     assert found(con, tmp_path, ["no_initiating_visit"]) == date(2026, 12, 20)
+
+
+@pytest.mark.parametrize("reason", ["no_initiating_visit", "conflict_g0181", "practitioner_not_eligible"])
+def test_another_billing_practitioner_tells_of_the_reasons_that_go_by_them(con, tmp_path, reason):
+    con.execute("update staging.stg_patients set billing_practitioner_id = 'DO' where extract_date >= '2026-12-20'")
+    con.execute("delete from staging.stg_services")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2027-02-15', date '2026-08-02')")
+    assert found(con, tmp_path, [reason]) == date(2026, 12, 20)
+
+
+@pytest.mark.parametrize("reason", ["no_initiating_visit", "fewer_than_two_conditions", "other_practitioner_billed"])
+def test_a_consent_tells_of_the_reasons_that_go_by_its_day_or_program(con, tmp_path, reason):
+    con.execute("delete from staging.stg_services")
+    con.execute("delete from staging.stg_conditions where icd10_code = 'J44'")
+    con.execute("update staging.stg_consents set program = 'pcm' where extract_date >= '2026-12-20'")
+    assert found(con, tmp_path, [reason]) == date(2026, 12, 20)
+
+
+@pytest.mark.parametrize("change", ["set npi = null", "set credential = 'RN'", "set member_id = 'ANOTHER'"])
+def test_a_practitioner_who_may_not_bill_any_more_is_told_by_the_team_that_says_so(con, tmp_path, change):
+    con.execute(f"update staging.stg_care_team {change} where member_id = 'MD' and extract_date >= '2026-12-20'")
+    con.execute("update staging.stg_care_team set credential = 'LPN' where member_id = 'RN' and extract_date >= '2026-11-10'")
+    con.execute("update staging.stg_patients set billing_practitioner_id = 'DO' where extract_date >= '2027-02-15'")
+    assert found(con, tmp_path, ["practitioner_not_eligible"]) == date(2026, 12, 20)
+
+
+def test_a_nurse_who_turns_out_to_have_left_tells_of_the_time(con, tmp_path):
+    con.execute("delete from staging.stg_time_entries")
+    lands(con, "C", "x", "2026-11-04")
+    lands(con, "LATER", "x", "2027-02-15", member_id="LPN")
+    con.execute("update staging.stg_care_team set active_to = '2026-10-01' where member_id = 'RN' and extract_date >= '2026-12-20'")
+    assert found(con, tmp_path, ["below_threshold"]) == date(2026, 12, 20)
 
 
 def test_a_coverage_that_an_export_lists_twice_tells_like_one(con, tmp_path):

@@ -193,33 +193,47 @@ class Aftermath:
     # ---- since when it could be seen
 
     def found_on(self, claim: Claim, reasons: list[str]) -> frozenset[date]:
-        """The first night after the close that brought another row of the patient in an extract that tells of it, or time of a member with somebody else at
-        the same time; else the first night after it."""
-        tables = {rules.EVIDENCE[reason] for reason in reasons}
-        if not reasons or "below_threshold" in reasons:
+        """The first night after the close that brought another row of the patient, or of their practitioner, in an extract that tells of it, or time of a
+        member with somebody else at the same time; else the first night after it."""
+        tables = {rules.EVIDENCE[reason] for reason in reasons}.union(*(rules.EVIDENCE_TOO.get(reason, ()) for reason in reasons))
+        is_of_time = not reasons or "below_threshold" in reasons
+        if is_of_time:
             tables |= rules.EVIDENCE_OF_TIME
         if set(claim.codes) & rules.APCM_CODES:
             tables.add("conditions")
         surely: set[date] = set()
         perhaps: set[date] = set()
-        for table in tables - {"care_team"}:
-            if table == "time_entries":
-                versions = self.judge.landing.time_entry_versions
-                surely |= set(self._nights_of_rows(claim, versions, lambda row: self._lies_in(row, claim.month, 0)))
-                perhaps |= set(self._nights_of_rows(claim, versions, lambda row: self._lies_in(row, claim.month, 2)))
-                surely |= set(self._nights_of_time_beside(claim, 0))
-                perhaps |= set(self._nights_of_time_beside(claim, 2))
-            elif table == "services":
+        if is_of_time:
+            for nights, around in ((surely, 0), (perhaps, 2)):
+                nights.update(self._nights_of_time(claim, around))
+        for table in tables - {"time_entries"}:
+            if table == "services":
                 versions = self.judge.landing.service_versions
                 surely |= set(self._nights_of_rows(claim, versions, lambda row: row["service_date"] <= last_of_month(claim.month)))
+            elif table == "care_team":
+                surely |= set(self._nights_that_say_otherwise(claim, table, "member_id", self._practitioners(claim)))
             else:
-                surely |= set(self._nights_that_say_otherwise(claim, table))
+                surely |= set(self._nights_that_say_otherwise(claim, table, "patient_id", {claim.patient_id}))
         twice = self.paid_too(claim)
         if twice:  # since the day by which both were paid
             surely.add(max(one.answered_on for one in (claim, *twice) if one.answered_on))
         later = self._nights_after(claim)
         first = min(surely, default=min(later, default=self.judge.newest_night))
         return frozenset({first, *(night for night in perhaps if night < first or not surely)})
+
+    def _practitioners(self, claim: Claim) -> set[str]:
+        """Whoever the panel has named as the patient's billing practitioner."""
+        rows = (row for file in self.judge.landing.files["patients"].values() for row in file.rows)
+        return {row["billing_practitioner_id"] for row in rows if row["patient_id"] == claim.patient_id}
+
+    def _nights_of_time(self, claim: Claim, around: int) -> Iterator[date]:
+        """Nights that tell of the patient's time in the month, and so many days around it."""
+        versions = self.judge.landing.time_entry_versions
+        yield from self._nights_of_rows(claim, versions, lambda row: self._lies_in(row, claim.month, around))
+        yield from self._nights_of_time_beside(claim, around)
+        rows = [row for of_key in versions.values() for _, row in of_key if row["patient_id"] == claim.patient_id]
+        members = {row["member_id"] for row in rows if self._lies_in(row, claim.month, around)}
+        yield from self._nights_that_say_otherwise(claim, "care_team", "member_id", members)
 
     def _nights_after(self, claim: Claim) -> list[date]:
         nights = {night for files in self.judge.landing.files.values() for night in files}
@@ -254,14 +268,14 @@ class Aftermath:
         day = day_of(self.judge.zone, at)
         return month - timedelta(days=around) <= day <= last_of_month(month) + timedelta(days=around)
 
-    def _nights_that_say_otherwise(self, claim: Claim, table: str) -> Iterator[date]:
-        """Snapshots after the close in which the patient's rows are others than in the last one the close knew."""
+    def _nights_that_say_otherwise(self, claim: Claim, table: str, column: str, whose: set[str]) -> Iterator[date]:
+        """Snapshots after the close in which somebody's rows are others than in the last one the close knew."""
 
         def said(night: date) -> list[str]:
-            rows = [row for row in self.judge.landing.files[table][night].rows if row["patient_id"] == claim.patient_id]
+            rows = [row for row in self.judge.landing.files[table][night].rows if row[column] in whose]
             if table not in WITHOUT_KEY:
                 rows = list({row[KEY[table]]: row for row in rows}.values())
-            return sorted(str([row[column] for column in rules.TELLING_COLUMNS[table]]) for row in rows)
+            return sorted(str([row[name] for name in rules.TELLING_COLUMNS[table]]) for row in rows)
 
         nights = sorted(self.judge.landing.files[table])
         known = [said(night) for night in nights if night <= claim.closed_on]

@@ -110,6 +110,14 @@ EVIDENCE = {
     "already_claimed": "services", "other_practitioner_billed": "services", "conflict_g0181": "services", "conflict_g0182": "services",
     "conflict_esrd": "services", "conflict_apcm": "services", "conflict_pcm": "services", "below_threshold": "time_entries",
 }  # fmt: skip
+# What else decides it: whose visits and bills count goes by the billing practitioner, by which rules and since when by the consent; a month's days end with
+# a death.
+EVIDENCE_TOO = {
+    "no_initiating_visit": {"patients", "consents"}, "practitioner_not_eligible": {"patients"}, "conflict_g0181": {"patients"},
+    "conflict_g0182": {"patients"}, "conflict_esrd": {"patients"}, "conflict_pcm": {"patients", "consents"}, "conflict_apcm": {"consents"},
+    "already_claimed": {"consents"}, "other_practitioner_billed": {"consents"}, "fewer_than_two_conditions": {"consents"},
+    "facility_whole_month": {"patients"}, "hospice": {"patients"},
+}  # fmt: skip
 # Where other minutes, codes or days come from.
 EVIDENCE_OF_TIME = {"time_entries", "patients", "consents", "coverages", "stays", "assessments"}
 # What of a snapshot's row a rule reads.
@@ -121,6 +129,7 @@ TELLING_COLUMNS = {
     "care_plans": words("established_on"),
     "assessments": words("assessed_on mdm_level member_id"),
     "stays": words("stay_type admitted_on discharged_on"),
+    "care_team": words("member_id credential npi taxonomy_code active_from active_to"),
 }
 MEDICARE_PART = Decimal("0.80") * Decimal("0.98")
 TOO_LITTLE_TO_ASK = Decimal(1)

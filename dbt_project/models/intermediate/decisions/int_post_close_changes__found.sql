@@ -42,6 +42,41 @@ evidence as (
     inner join {{ ref('rule_apcm_levels') }} as levels on list_contains(changes.claimed_codes, levels.procedure_code || ' x 1')
 ),
 
+-- Snapshots that tell of a reason beside its own table: whose visits and bills count goes by the billing practitioner, by which rules and from when on by
+-- the consent, a month's days end with a death, and whose time counts is said by the team (`time_team`: whoever logged it).
+told_too as (
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        rules.table_name
+    from changes
+    inner join (
+        values
+        ('no_initiating_visit', 'patients'), ('no_initiating_visit', 'consents'), ('practitioner_not_eligible', 'patients'),
+        ('conflict_g0181', 'patients'), ('conflict_g0182', 'patients'), ('conflict_esrd', 'patients'), ('conflict_pcm', 'patients'),
+        ('conflict_pcm', 'consents'), ('conflict_apcm', 'consents'), ('already_claimed', 'consents'), ('other_practitioner_billed', 'consents'),
+        ('fewer_than_two_conditions', 'consents'), ('facility_whole_month', 'patients'), ('hospice', 'patients'), ('below_threshold', 'time_team')
+    ) as rules (reason, table_name)
+        on list_contains(changes.reasons, rules.reason)
+    union
+    select
+        practice_id,
+        patient_id,
+        month,
+        'time_team' as table_name
+    from changes
+    where len(reasons) = 0
+),
+
+evidence_of_snapshots as (
+    select practice_id, patient_id, month, table_name, table_name as file_of
+    from evidence
+    union
+    select practice_id, patient_id, month, table_name, case table_name when 'time_team' then 'care_team' else table_name end as file_of
+    from told_too
+),
+
 -- Entries and services that were the patient's, with the first night that said so: a later row may give them to somebody else, or to another month.
 logged as (
     select
@@ -179,6 +214,23 @@ paid_twice as (
             and others.status = 'paid'
 ),
 
+members as (
+    select distinct
+        patients.practice_id,
+        patients.patient_id,
+        'care_team' as table_name,
+        patients.billing_practitioner_id as member_id
+    from {{ ref('stg_patients') }} as patients
+    semi join changes on patients.practice_id = changes.practice_id and patients.patient_id = changes.patient_id
+    union
+    select
+        practice_id,
+        patient_id,
+        'time_team' as table_name,
+        member_id
+    from logged
+),
+
 {% set snapshots = {
     'patients': 'facts.billing_practitioner_id, facts.deceased_date',
     'coverages': 'facts.coverage_type, facts.priority, facts.effective_date, facts.termination_date',
@@ -200,8 +252,17 @@ said as (
     inner join (select distinct practice_id, patient_id from changes) as patients
         on facts.practice_id = patients.practice_id and facts.patient_id = patients.patient_id
     group by facts.practice_id, facts.patient_id, facts.extract_date
-    {% if not loop.last %}union all{% endif %}
+    union all
     {% endfor %}
+    select
+        team.practice_id,
+        members.patient_id,
+        members.table_name,
+        team.extract_date,
+        sum(hash(team.member_id, team.credential, team.npi, team.taxonomy_code, team.active_from, team.active_to)) as content
+    from {{ ref('stg_care_team') }} as team
+    inner join members on team.practice_id = members.practice_id and team.member_id = members.member_id
+    group by team.practice_id, members.patient_id, members.table_name, team.extract_date
 ),
 
 -- Every snapshot of those tables, also the ones that say nothing of the patient.
@@ -211,22 +272,22 @@ snapshots as (
         changes.patient_id,
         changes.month,
         changes.closed_as_of,
-        files.table_name,
+        evidence.table_name,
         files.extract_date,
         coalesce(said.content, 0) as content
     from changes
-    inner join evidence using (practice_id, patient_id, month)
+    inner join evidence_of_snapshots as evidence using (practice_id, patient_id, month)
     inner join {{ ref('stg_files') }} as files
         on
             changes.practice_id = files.practice_id
             and files.is_in_force
-            and files.table_name in ('patients', 'coverages', 'conditions', 'consents', 'care_plans', 'assessments', 'stays')
-            and files.table_name = evidence.table_name
+            and files.table_name in ('patients', 'coverages', 'conditions', 'consents', 'care_plans', 'assessments', 'stays', 'care_team')
+            and files.table_name = evidence.file_of
     left join said
         on
             changes.practice_id = said.practice_id
             and changes.patient_id = said.patient_id
-            and files.table_name = said.table_name
+            and evidence.table_name = said.table_name
             and files.extract_date = said.extract_date
 ),
 
@@ -273,7 +334,7 @@ news as (
     where snapshots.extract_date > snapshots.closed_as_of and snapshots.content <> coalesce(known.content, 0)
 ),
 
--- What no row explains (a member of the team, a rule, a setting) could be seen from the first night after the close.
+-- What no row explains (a rule, a setting) could be seen from the first night after the close.
 later_nights as (
     select
         changes.practice_id,
