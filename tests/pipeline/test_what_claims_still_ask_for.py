@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -47,6 +48,7 @@ TABLES = """
         claimed_codes varchar[], codes_now varchar[], claimed_service_date date, service_date_now date, due_on date, latest_due_on date,
         reasons varchar[]
     );
+    create table intermediate.int_post_close_changes__of_today (practice_id varchar, claim_id varchar, said varchar);
     -- Another claim of the practice has been paid: its payer's answers are brought.
     insert into marts.claims values ('p', 'other', date '2026-10-01', 'O', 'paid', date '2026-11-05', date '2026-11-20');
 """
@@ -140,22 +142,33 @@ def test_a_refund_is_asked_for_until_no_more_is_paid_than_may_be_billed_now_and_
     assert desk.asks() == {}
 
 
+AS_OF_NOW = " The panel says so as of now and may have said otherwise when the claim went out: see what changed (ccm diff) before you pay back."
+OTHERWISE = " The panel and the care team said otherwise when the claim went out (billing practitioner D1 -> D3): see what changed (ccm diff) before you "
+
+
 @pytest.mark.parametrize(
-    ("reasons", "is_said"),
-    [
-        (("no_initiating_visit",), True),
-        (("no_initiating_visit", "practitioner_not_eligible"), True),
-        (("deceased", "no_initiating_visit"), False),  # the day of a death is one
-        ((), False),
-    ],
+    ("of_today", "fix"), [([], ""), ([None], AS_OF_NOW), (["billing practitioner D1 -> D3"], OTHERWISE + "pay back.")]
 )
-def test_a_refund_for_nothing_but_what_the_panel_says_as_of_now_asks_to_look_before_paying_back(desk, reasons, is_said):
+def test_a_refund_for_nothing_but_facts_without_a_day_asks_to_look_before_paying_back(desk, of_today, fix):
     desk.claim("paid", WHOLE)
-    desk.change("refund", [], Decimal(0), reasons=reasons)
+    desk.change("refund", [], Decimal(0), reasons=("no_initiating_visit",))
+    for said in of_today:
+        desk.con.execute("insert into intermediate.int_post_close_changes__of_today values ('p', 'C', ?)", [said])
     assert desk.asks() == {"refund_due": Decimal(-114)}
-    ((fact, fix),) = desk.con.execute("select fact, fix from intermediate.int_claims__unsettled where claim_id = 'C'").fetchall()
-    assert fact == "99439 x 1, 99490 x 1 claimed, nothing may be" + (f": {', '.join(reasons)}" if reasons else "")
-    assert ("before you pay back" in (fix or "")) == is_said
+    (told,) = desk.con.execute("select fact, fix from intermediate.int_claims__unsettled where claim_id = 'C'").fetchall()
+    assert told == ("99439 x 1, 99490 x 1 claimed, nothing may be: no_initiating_visit", fix)
+
+
+def test_a_reopening_for_nothing_but_facts_without_a_day_asks_to_look_before_asking(desk):
+    desk.claim("paid", WHOLE)
+    desk.change("reopen", ["99439 x 2", "99490 x 1"], BASE + 2 * ADD_ON)
+    desk.con.execute("insert into intermediate.int_post_close_changes__of_today values ('p', 'C', 'billing practitioner D1 -> D3')")
+    assert desk.asks() == {"reopening_due": ADD_ON}
+    assert desk.con.execute("select fix from intermediate.int_claims__unsettled where claim_id = 'C'").fetchone() == (
+        OTHERWISE + "ask.",
+    )
+    with (SEEDS / "rules" / "rule_worklist_kinds.csv").open() as file:
+        assert {row["kind"] for row in csv.DictReader(file) if row["sentence"].endswith("{fix}")} >= {"refund_due", "reopening_due"}
 
 
 @pytest.mark.parametrize("status", ["reopened", "denied"])

@@ -73,23 +73,6 @@ decided as (
     from noticed
 ),
 
--- How many of a change's reasons are the panel's as of now.
-todays as (
-    select
-        changes.practice_id,
-        changes.claim_id,
-        count(*) as reasons
-    from (
-        select
-            practice_id,
-            claim_id,
-            unnest(reasons) as reason
-        from {{ ref('post_close_changes') }}
-    ) as changes
-    semi join (select reason from {{ ref('rule_decision_reasons') }} where is_of_today) as rules on changes.reason = rules.reason
-    group by changes.practice_id, changes.claim_id
-),
-
 -- Rows in quarantine of the tables that a change's reasons are found in: what made the month billable may be the very row that could not be read.
 unread as (
     select
@@ -277,8 +260,13 @@ select
         '',
         ' A row could not be taken in and may say otherwise (' || unread.fact || '): correct it at the source, or accept it (ccm accept), before you pay back.',
         case
-            when todays.reasons = len(changes.reasons)
-                then ' The panel says so as of now and may have said otherwise when the claim went out: see what changed (ccm diff) before you pay back.'
+            when todays.claim_id is not null
+                then
+                    coalesce(
+                        ' The panel and the care team said otherwise when the claim went out (' || todays.said || ')',
+                        ' The panel says so as of now and may have said otherwise when the claim went out'
+                    )
+                    || ': see what changed (ccm diff) before you ' || case changes.kind when 'refund' then 'pay back.' else 'ask.' end
             when list_contains(changes.reasons, 'already_claimed')
                 then ' The practice''s own system lists another bill of the month (claim_audit names the service): if that one is wrong, have it taken back there.'
         end
@@ -286,7 +274,7 @@ select
     null as ways
 from {{ ref('post_close_changes') }} as changes
 inner join claims on changes.practice_id = claims.practice_id and changes.claim_id = claims.claim_id
-left join todays on changes.practice_id = todays.practice_id and changes.claim_id = todays.claim_id
+left join {{ ref('int_post_close_changes__of_today') }} as todays on changes.practice_id = todays.practice_id and changes.claim_id = todays.claim_id
 left join unread on changes.practice_id = unread.practice_id and changes.claim_id = unread.claim_id
 where
     case changes.kind
