@@ -226,12 +226,14 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     from orchestration.gate import verdicts
     from orchestration.mapping.choice import choices
     from orchestration.operate.drops import is_ahead
+    from orchestration.take_in.lake import stays_by_another_clock
     from orchestration.take_in.landing import discover, of_nobody
     from orchestration.transform import standing
     from orchestration.transform.configuration import packets_lost
 
     left_alone = of_nobody(house, practices)
     discover(house, practices, up_to, left_alone, mapped=choices(house, practices))
+    left_alone += stays_by_another_clock(house, {name: practice.time_zone for name, practice in practices.items()})
 
     with open_marts(house) as marts:
         rows = marts.execute(

@@ -202,9 +202,21 @@ def _table(loaded: Loaded | str, name: str, table: str) -> MappedTable | str:
 def keep(house: House, used: Map[str, bytes]) -> None:
     """Keeps what each mapping said when a night was read by it, as lake/mappings/<sha256>.yaml."""
     for sha256, content in used.items():
-        path = house.lake / "mappings" / f"{sha256}.yaml"
+        path = _kept(house, sha256)
         if not path.exists():
             write_private(path, content)
 
 
-__all__ = ["NIGHT", "Choices", "Loaded", "MappedTable", "choices", "find", "keep", "load", "parse"]
+def kept(house: House, name: str, sha256: str, table: str) -> MappedTable:
+    """A table of the mapping by which a night was read, as it was then. Raises HouseError where that is gone, or can be read no more."""
+    loaded = load(_kept(house, sha256), name)
+    if loaded.sha256 != sha256 or table not in loaded.mapping.tables:
+        raise HouseError(f"{_kept(house, sha256)}: is not what it was kept as")
+    return loaded.table(table)
+
+
+def _kept(house: House, sha256: str) -> Path:
+    return house.lake / "mappings" / f"{sha256}.yaml"
+
+
+__all__ = ["NIGHT", "Choices", "Loaded", "MappedTable", "choices", "find", "keep", "kept", "load", "parse"]

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -28,8 +28,8 @@ from orchestration.mapping import sql as mapping_sql
 from orchestration.mapping.choice import Choices, MappedTable
 from orchestration.storage import batch_folder, batch_numbers
 from orchestration.take_in import reader, typed
-from orchestration.take_in.landing import LandedTable, discover, fetched, release, spool
-from orchestration.take_in.zones import far_days, zone_days
+from orchestration.take_in.landing import LandedTable, discover, fetched, lone, release, spool
+from orchestration.take_in.zones import alike, far_days, zone_days
 
 SUPERSEDED = -1  # the code of a judged row, beside those of faults (typed.reasons)
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
@@ -292,37 +292,113 @@ def _newest(records: list[FileRecord]) -> dict[tuple[str, date, str], FileRecord
 def pending(house: House, landed: list[LandedTable], practices: Mapping[str, str]) -> list[LandedTable]:
     """Those of `landed` that the lake does not hold as they are now. `practices`: practice_id -> IANA time zone.
 
-    Unchanged: the same size and times on disk, or else the same SHA-256; and the same time zone, on which
-    local times depend. Another mapping alone is no change; a file that is landed again is read by the one that is chosen now.
+    Unchanged: the same size and times on disk, or else the same SHA-256; and a time zone of the same clock, on which
+    local times depend. Another mapping alone is no change: what is read again for its zone is read by the mapping that read it; a file that is landed
+    again by the one that is chosen now.
     """
-    return _pending(landed, practices, _newest_of(house, landed))
+    return _pending(house, landed, practices, _newest_of(house, landed, practices))
 
 
-def _newest_of(house: House, landed: list[LandedTable]) -> dict[tuple[str, date, str], FileRecord]:
-    """What the lake holds of these nights."""
-    return _newest(ledger(house, min(one.extract_date for one in landed))) if landed else {}
+def _newest_of(house: House, landed: list[LandedTable], practices: Mapping[str, str]) -> dict[tuple[str, date, str], FileRecord]:
+    """What the lake holds of these nights; of all of them where some was taken in by another clock: others may have been too."""
+    if not landed:
+        return {}
+    newest = _newest(ledger(house, min(one.extract_date for one in landed)))
+    if any(not alike(held.time_zone, practices.get(held.practice_id, held.time_zone)) for held in newest.values()):
+        return _newest(ledger(house))
+    return newest
 
 
 def _pending(
-    landed: list[LandedTable], practices: Mapping[str, str], newest: Mapping[tuple[str, date, str], FileRecord]
+    house: House, landed: list[LandedTable], practices: Mapping[str, str], newest: Mapping[tuple[str, date, str], FileRecord]
 ) -> list[LandedTable]:
     wanted = []
     for one in landed:
         held = newest.get(one.key)
-        if held is None or held.time_zone != practices[one.practice_id]:
+        if held is None:
             wanted.append(one)
+            continue
+        is_chosen = _mapping_of(one) == held.mapping_sha256
+        if not alike(held.time_zone, practices[one.practice_id]):
+            if is_chosen or _is_landed_again(one, held) or reader.digest(one) != held.sha256:
+                wanted.append(one)
+            elif _can_be_read_as_before(house, held):
+                wanted.append(replace(one, mapped=_mapping_of_then(house, held), format=held.format))
             continue
         stamp = (one.file_name, one.size_bytes, one.mtime_ns, one.ctime_ns)
         is_same = stamp == (held.file_name, held.size_bytes, held.mtime_ns, held.ctime_ns)
         # The ETag, which stands for the time of change, names the content: the same bytes put again are no news.
-        if one.objects and _mapping_of(one) == held.mapping_sha256:
+        if one.objects and is_chosen:
             is_same = (one.file_name, one.size_bytes, one.ctime_ns) == (held.file_name, held.size_bytes, held.ctime_ns)
         # A file that gave no bytes may give them now without a trace on disk: it is asked again.
         if is_same and (held.sha256 is not None or one.fault is not None):
             continue
-        if reader.digest(one) != held.sha256 or (_is_landed_again(one, held) and _mapping_of(one) != held.mapping_sha256):
+        if reader.digest(one) != held.sha256 or (_is_landed_again(one, held) and not is_chosen):
             wanted.append(one)
-    return wanted
+    return wanted + _passed_over(house, landed, practices, newest)
+
+
+def _passed_over(
+    house: House, landed: list[LandedTable], practices: Mapping[str, str], newest: Mapping[tuple[str, date, str], FileRecord]
+) -> list[LandedTable]:
+    """Files of nights up to the last of these that were taken in by another clock, and that nobody looks for as the mappings are now: the mapping cannot be
+    used, or says another name. Of a landing on disk alone."""
+    if not landed or house.landing_url is not None:
+        return []
+    there, last = {one.key for one in landed}, max(one.extract_date for one in landed)
+    found = []
+    for key, held in newest.items():
+        zone = practices.get(held.practice_id)
+        if key in there or zone is None or held.sha256 is None or held.extract_date > last or alike(held.time_zone, zone):
+            continue
+        path = house.landing / held.file_name
+        if path.is_file() and _can_be_read_as_before(house, held):
+            one = lone(path, held.table_name, held.practice_id, held.extract_date, _mapping_of_then(house, held))
+            if one is not None and reader.digest(one) == held.sha256:
+                found.append(one)
+    return found
+
+
+def _mapping_of_then(house: House, held: FileRecord) -> MappedTable | None:
+    """The mapping that read it, whatever is chosen now. Raises HouseError where that is gone."""
+    return choice.kept(house, held.mapping or "", held.mapping_sha256, held.table_name) if held.mapping_sha256 else None
+
+
+def _can_be_read_as_before(house: House, held: FileRecord) -> bool:
+    """Where its mapping is gone a file stays as it was read, and is told (`stays_by_another_clock`)."""
+    try:
+        _mapping_of_then(house, held)
+    except HouseError:
+        return False
+    return True
+
+
+def stays_by_another_clock(house: House, practices: Mapping[str, str]) -> list[str]:
+    """What is said of files in landing/ that stay as they were read in the time zone of before, because the mapping that read them is gone.
+
+    `practices`: practice_id -> IANA time zone. Raises HouseError when a batch is damaged."""
+    by = ["practice_id", "time_zone"]
+    tables = [_ledger_table(folder, by) for folder in _ledger_folders(house)]
+    seen = pa.concat_tables(tables).group_by(by).aggregate([]).to_pylist() if tables else []
+    moved = {
+        row["practice_id"]
+        for row in seen
+        if row["practice_id"] in practices and not alike(row["time_zone"], practices[row["practice_id"]])
+    }
+    if not moved:
+        return []
+    found: dict[tuple[str, str, str], list[date]] = {}
+    for held in newest_files(house):
+        if held.practice_id not in moved or held.mapping_sha256 is None or alike(held.time_zone, practices[held.practice_id]):
+            continue
+        lies_there = house.landing_url is not None or (house.landing / held.file_name).is_file()
+        if lies_there and not _can_be_read_as_before(house, held):
+            found.setdefault((held.practice_id, held.time_zone, held.mapping_sha256), []).append(held.extract_date)
+    return [
+        f"landing/{name}: {len(nights)} files up to {max(nights)} stay as they were read in {zone}, for the mapping that read them is gone "
+        f"(lake/mappings/{sha256}.yaml): put it back, or `touch` them, and the mapping that is chosen now reads them"
+        for (name, zone, sha256), nights in found.items()
+    ]
 
 
 def _is_landed_again(one: LandedTable, held: FileRecord) -> bool:
@@ -367,8 +443,10 @@ def take_in(
         landed = discover(house, practices, up_to, notes, mapped=mapped)
         if nights is not None:
             landed = [one for one in landed if one.extract_date in nights]
-        newest = _newest_of(house, landed)
-        wanted = _pending(landed, practices, newest)[:FILES_A_BATCH]
+        newest = _newest_of(house, landed, practices)
+        wanted = [one for one in _pending(house, landed, practices, newest) if nights is None or one.extract_date in nights][
+            :FILES_A_BATCH
+        ]
         if not wanted:
             return None
         return _take_batch(house, wanted, practices, newest, notes, progress)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import date, datetime, time, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pyarrow as pa
 
@@ -55,6 +55,15 @@ def _days(name: str) -> tuple[pa.Array, pa.Array, pa.Array]:
     offsets = [_offset(zone, midnight + timedelta(days=day)) for day in range(_DAYS + 1)]
     switches = [_switch(zone, midnight + timedelta(days=day), *offsets[day : day + 2]) for day in range(_DAYS)]
     return tuple(pa.array(values, pa.int64()) for values in (offsets[:-1], switches, offsets[1:]))
+
+
+@cache
+def alike(one: str, other: str) -> bool:
+    """Whether two zones' clocks are the same on every day from FIRST_DAY to LAST_DAY, such as a zone's and that of its other name."""
+    try:
+        return one == other or all(mine.equals(its) for mine, its in zip(_days(one), _days(other), strict=True))
+    except ZoneInfoNotFoundError:
+        return False  # a name of a night of before, which this machine's zones do not have
 
 
 def switches(name: str) -> list[tuple[datetime, int]]:

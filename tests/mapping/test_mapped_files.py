@@ -459,6 +459,98 @@ tables:
     assert home.ask("select attempted_at from {outreach}") == [(datetime(2026, 1, 15, 15),)]
 
 
+CALLS = """
+system: calls
+file: "calls_{YYYYMMDD}.csv"
+tables:
+  outreach:
+    drop: {How: [fax]}
+    columns:
+      outreach_id: Id
+      patient_id: Who
+      attempted_at: {from: At, instant: MM/DD/YYYY HH:mm}
+      channel: {from: How, words: {call: phone}}
+      outcome: {constant: agreed}
+"""
+WITHOUT_CALLS = CALLS.replace("drop: {How: [fax]}", "drop: {How: [fax, call]}")
+NEW_YORK = {"lakeside": "America/New_York"}
+
+
+def attempts(home: MappedHome) -> list[tuple]:
+    """Version, mapping and hours (UTC) of the calls that stand."""
+    return home.ask(
+        "select files.version, files.mapping, list(hour(attempted_at)) from {files} as files left join {outreach} as rows using (file_id) "
+        "where files.table_name = 'outreach' group by all order by version desc limit 1"
+    )
+
+
+@pytest.fixture
+def called(home) -> MappedHome:
+    home.write("calls", CALLS)
+    home.drop("calls_20260201.csv", "Id,Who,At,How\n1,p1,1/15/2026 10:00,Call\n")
+    home.land("stays", csv_of("stays", [row("stays")]))
+    home.take_in(mapped=home.chosen(outreach="calls"))
+    assert attempts(home) == [(1, "calls", [16])]
+    return home
+
+
+def test_another_name_of_the_same_clock_changes_nothing_that_was_taken_in(called):
+    called.write("calls", WITHOUT_CALLS)
+    assert called.take_in({"lakeside": "US/Central"}, mapped=called.chosen(outreach="calls")) is None
+
+
+@pytest.mark.parametrize(
+    "now",
+    [WITHOUT_CALLS, CALLS.replace("drop:", "drip:"), CALLS.replace("calls_", "phone_")],
+    ids=["it says otherwise", "it cannot be used", "it reads other names"],
+)
+def test_a_night_that_is_read_again_for_its_time_zone_is_read_by_the_mapping_that_read_it(called, now):
+    called.write("calls", now)
+    chosen = called.chosen(outreach="calls")
+    report = called.take_in(NEW_YORK, mapped=chosen)
+    assert {(one.table_name, one.version, one.time_zone) for one in report.files} == {
+        ("outreach", 2, "America/New_York"), ("stays", 2, "America/New_York"),
+    }  # fmt: skip
+    assert attempts(called) == [(2, "calls", [15])]
+    assert called.take_in(NEW_YORK, mapped=chosen) is None
+    assert lake.stays_by_another_clock(called.house, NEW_YORK) == []
+
+
+def test_a_night_read_by_no_mapping_is_read_so_again_for_its_time_zone(called):
+    called.land("outreach", csv_of("outreach", [row("outreach", attempted_at="2026-01-15T10:00:00")]), night="2026-01-31")
+    called.take_in()
+    chosen = called.chosen(outreach="calls")
+    assert {one.key[1:] for one in called.take_in(NEW_YORK, mapped=chosen).files} == {
+        (date(2026, 1, 31), "outreach"), (date(2026, 2, 1), "outreach"), (date(2026, 2, 1), "stays"),
+    }  # fmt: skip
+    assert called.ask("select hour(attempted_at) from {outreach} order by file_id") == [(16,), (16,), (15,), (15,)]
+
+
+def test_a_file_that_is_landed_again_is_read_by_the_mapping_of_now_in_another_time_zone_too(called):
+    called.write("calls", WITHOUT_CALLS)
+    os.utime(called.house.landing / "lakeside" / "2026-02-01" / "calls_20260201.csv", (1, 1))
+    called.take_in(NEW_YORK, mapped=called.chosen(outreach="calls"))
+    assert attempts(called) == [(2, "calls", [None])]
+
+
+def test_a_night_whose_mapping_is_gone_stays_as_it_was_read_and_is_told_until_it_is_landed_again(called):
+    [kept] = (called.house.lake / "mappings").iterdir()
+    kept.unlink()
+    called.write("calls", WITHOUT_CALLS)
+    chosen = called.chosen(outreach="calls")
+    assert [one.table_name for one in called.take_in(NEW_YORK, mapped=chosen).files] == ["stays"]
+    assert attempts(called) == [(1, "calls", [16])]
+    assert lake.pending(called.house, discover(called.house, NEW_YORK, mapped=chosen), NEW_YORK) == []
+    [said] = lake.stays_by_another_clock(called.house, NEW_YORK)
+    assert (
+        said.startswith("landing/lakeside: 1 files up to 2026-02-01 stay as they were read in America/Chicago")
+        and kept.name in said
+    )
+    os.utime(called.house.landing / "lakeside" / "2026-02-01" / "calls_20260201.csv", (1, 1))
+    called.take_in(NEW_YORK, mapped=chosen)
+    assert attempts(called) == [(2, "calls", [None])] and lake.stays_by_another_clock(called.house, NEW_YORK) == []
+
+
 def test_an_end_is_a_start_and_the_length_in_another_column(home):
     columns = "{outreach_id: Id, patient_id: Who, channel: {constant: phone}, outcome: {constant: agreed}, attempted_at: %s}"
     rule = '{from: At, instant: "M/D/YYYY h:mm AM Z", plus: {from: Length, duration: [units, minutes]}}'
