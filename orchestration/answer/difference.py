@@ -22,9 +22,10 @@ from orchestration.practices import next_month
 # What of a fact or an entry is its content; the rest is where it landed.
 _FACT = ("kind", "starts_on", "ends_on", "is_affirmed", "member_id", "condition_groups")
 _ENTRY = (
-    "patient_id", "member_id", "credential", "program", "activity", "is_face_to_face", "start_at", "end_at", "elapsed_seconds",
-    "is_documented", "is_voided",
+    "patient_id", "member_id", "program", "activity", "is_face_to_face", "start_at", "end_at", "elapsed_seconds", "is_documented", "is_voided",
 )  # fmt: skip
+# What the care team says of whoever logged it.
+_MEMBER = ("credential", "active_from", "active_to")
 
 
 @dataclass(frozen=True)
@@ -260,6 +261,7 @@ def _entries(before: Source, after: Source, practice_id: str, month: date) -> di
         ) as seconds on entries.practice_id = seconds.practice_id and entries.entry_id = seconds.entry_id
     """
     old, new = ({row["entry_id"]: row for row in source.rows(sql, [practice_id, month])} for source in (before, after))
+    teams = _team(before, practice_id), _team(after, practice_id)
     found: dict[str, list[str]] = {}
     for entry_id in sorted(old.keys() | new.keys()):
         one, other = old.get(entry_id), new.get(entry_id)
@@ -267,16 +269,40 @@ def _entries(before: Source, after: Source, practice_id: str, month: date) -> di
             row = other or one
             assert row is not None
             said = [f"entry {entry_id} {'is new' if one is None else 'is gone'}: {_seconds(row)}, {_where(row)}"]
-        elif any(one[name] != other[name] for name in _ENTRY):
-            changed = ", ".join(f"{name} {one[name]} -> {other[name]}" for name in _ENTRY if one[name] != other[name])
-            said = [f"entry {entry_id}: {changed}, {_where(other)}"]
-        elif one["seconds"] != other["seconds"]:
-            said = [f"entry {entry_id} counts otherwise: {_seconds(one)} -> {_seconds(other)}"]
         else:
-            continue
+            said = []
+            if changed := ", ".join(f"{name} {one[name]} -> {other[name]}" for name in _ENTRY if one[name] != other[name]):
+                said = [f"entry {entry_id}: {changed}, {_where(other)}"]
+            elif one["seconds"] != other["seconds"]:
+                said = [f"entry {entry_id} counts otherwise: {_seconds(one)} -> {_seconds(other)}"]
+            said += _of_member(one, other, teams)
         for patient_id in {row["patient_id"] for row in (one, other) if row is not None}:
             found.setdefault(patient_id, []).extend(said)
     return found
+
+
+def _of_member(one: Row, other: Row, teams: tuple[Mapping[str, Row], Mapping[str, Row]]) -> list[str]:
+    """What the care team says otherwise of who logged an entry, where the entry counts otherwise or names another credential. What a side's care team does
+    not say, its entry does."""
+    member = one["member_id"]
+    if member != other["member_id"] or (one["seconds"], one["credential"]) == (other["seconds"], other["credential"]):
+        return []
+    then, now = (team.get(member, {"credential": row["credential"]}) for row, team in zip((one, other), teams, strict=True))
+    changed = ", ".join(
+        f"{name} {then[name]} -> {now[name]}" for name in _MEMBER if name in then and name in now and then[name] != now[name]
+    )
+    where = f", {_where(now)}" if "landed_path" in now else ""
+    return [f"care_team {member}: {changed}{where}"] if changed else []
+
+
+def _team(source: Source, practice_id: str) -> dict[str, Row]:
+    """member_id -> what the care team says, and the row that says so. Marts of an earlier release do not have it."""
+    if not source.rows("select 1 from information_schema.tables where table_name = 'member_facts'"):
+        return {}
+    files = "" if source.packet else "inner join landed_files as files using (practice_id, file_id)"
+    return {
+        row["member_id"]: row for row in source.rows(f"select * from member_facts {files} where practice_id = ?", [practice_id])
+    }
 
 
 def _seconds(row: Row) -> str:

@@ -39,7 +39,7 @@ ROOMS = {
 MARTS = {
     Group.JUDGE: ("close_holds", "extract_drift", "landed_files", "quarantine", "row_accounting"),
     Group.STAGING: ("practice_nights",),
-    Group.PANEL: ("patient_facts",),
+    Group.PANEL: ("member_facts", "patient_facts"),
     Group.MINUTES: ("minute_ledger", "patient_month_minutes", "time_entry_facts"),
     Group.DECISIONS: (
         "claim_audit", "claimable_codes", "eligibility", "fee_schedule_prices", "patient_month_decisions", "patient_month_evidence",

@@ -47,7 +47,7 @@ GRAINS = {
     "claim_aging": "practice_id claim_id", "claim_denials": "practice_id claim_id line_id denial_code",
     "claims": "practice_id patient_id month", "claim_history": "practice_id claim_id", "post_close_changes": "practice_id patient_id month",
     "patient_month_evidence": "practice_id patient_id month", "patient_facts": "practice_id patient_id table_name fact_id",
-    "time_entry_facts": "practice_id entry_id", "landed_files": "practice_id file_id",
+    "time_entry_facts": "practice_id entry_id", "member_facts": "practice_id member_id", "landed_files": "practice_id file_id",
     "fee_schedule_prices": "practice_id procedure_code service_date payment_share",
     "close_calendar": "practice_id month", "claim_audit": "practice_id finding claim_id line_id",
     "row_accounting": "practice_id extract_date table_name", "quarantine": "practice_id extract_date table_name line_number",

@@ -89,6 +89,7 @@ def of_packet(house: House, packet: Path) -> Iterator[Source]:
             # What the house knew then of the month's earlier claims.
             connection.register("claim_history", frozen.table("history.parquet").rename_columns({"claimed_on": "submitted_on"}))
             coverage_answers(connection, frozen)
+            _member_facts(connection, frozen)
             practice = frozen.json("practice.json")
         yield Source(house, connection, practice, str(packet.relative_to(house.root)), packet, manifest, approval)
 
@@ -105,6 +106,22 @@ def coverage_answers(connection: duckdb.DuckDBPyConnection, frozen: Frozen) -> N
             "insert into coverage_answers by name select practice_id, patient_id, meaning, is_covered, starts_on, ends_on, answered_on, file_sha256 "
             "from frozen_answers"
         )
+
+
+def _member_facts(connection: duckdb.DuckDBPyConnection, frozen: Frozen) -> None:
+    """The mart of that name as of the close, each row with its file: those of the care team are in no other table of a packet."""
+    connection.register("frozen_team", frozen.table("lake/care_team.parquet"))
+    connection.register("frozen_files", frozen.table("lake/files.parquet"))
+    connection.execute(
+        """
+        create table member_facts as
+        select team.practice_id, team.member_id, team.credential, team.active_from, team.active_to, team.line_number,
+            files.file_name as landed_path, files.sha256
+        from frozen_team as team
+        inner join frozen_files as files on team.file_id = files.file_id
+        qualify row_number() over (partition by team.member_id order by team.extract_date desc) = 1
+        """
+    )
 
 
 @contextmanager
