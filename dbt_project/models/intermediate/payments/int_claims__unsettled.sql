@@ -258,7 +258,8 @@ select
     null as cause,
     concat_ws(
         '',
-        ' A row could not be taken in and may say otherwise (' || unread.fact || '): correct it at the source, or accept it (ccm accept), before you pay back.',
+        ' A row could not be taken in and may say otherwise (' || unread.fact || '): correct it at the source, or accept it (ccm accept), before you '
+        || case changes.kind when 'refund' then 'pay back.' else 'ask.' end,
         case
             when todays.claim_id is not null
                 then
