@@ -77,14 +77,6 @@ _QUARANTINED_FACTS = f"""
         and (file_id, line_number) not in (select (file_id, line_number) from ({_QUARANTINED_PRESENCES}))
     order by patient_id, table_name, extract_date, line_number
 """
-# The keys of those of the time log: by them the entries are found that they may take back.
-_QUARANTINE_KEYS = """
-    select keys.file_id, keys.practice_id, keys.line_number, keys.row_key
-    from intermediate.int_quarantined_rows__entries as keys
-    inner join intermediate.int_quarantined_facts as facts on keys.file_id = facts.file_id and keys.line_number = facts.line_number
-    where keys.practice_id = $practice and facts.first_month_held <= $month and facts.last_month_held >= $month
-    order by facts.extract_date, keys.line_number
-"""
 _SNAPSHOT = """
     select facts.*
     from staging.stg_{table} as facts
@@ -106,6 +98,27 @@ _CARE_TEAM = """
             and extract_date in (select gone_on from intermediate.int_members__current where practice_id = $practice)
         )
     order by member_id, extract_date
+"""
+# And those of the care team, of the snapshots of which a row is frozen: such a one may not say that somebody left.
+_QUARANTINED_TEAM = f"""
+    select file_id, practice_id, extract_date, 'care_team' as table_name, line_number, column_name, 'in quarantine' as reason, null as patient_id
+    from intermediate.int_members__unread
+    where practice_id = $practice and extract_date in (select extract_date from ({_CARE_TEAM}))
+    order by extract_date, line_number
+"""
+# The keys of those of the time log, by which the entries are found that they may take back, and of the care team.
+_LOG_KEYS = """
+    select keys.file_id, keys.practice_id, keys.line_number, keys.row_key
+    from intermediate.int_quarantined_rows__entries as keys
+    inner join intermediate.int_quarantined_facts as facts on keys.file_id = facts.file_id and keys.line_number = facts.line_number
+    where keys.practice_id = $practice and facts.first_month_held <= $month and facts.last_month_held >= $month
+    order by facts.extract_date, keys.line_number
+"""
+_TEAM_KEYS = f"""
+    select file_id, practice_id, line_number, member_id as row_key
+    from intermediate.int_members__unread
+    where member_id is not null and (file_id, line_number) in (select (file_id, line_number) from ({_QUARANTINED_TEAM}))
+    order by extract_date, line_number
 """
 _SERVICES = (
     "select * exclude (is_current, is_only) from staging.stg_services where practice_id = ? and is_current order by service_id"
@@ -189,7 +202,7 @@ def freeze(
     queries: dict[str, tuple[str, Any]] = {
         "lake/files": (_FILES, [name]),
         "lake/quarantine": (
-            f"select * from ({_QUARANTINED_PRESENCES}) union all select * from ({_QUARANTINED_FACTS})",
+            " union all ".join(f"select * from ({sql})" for sql in (_QUARANTINED_PRESENCES, _QUARANTINED_FACTS, _QUARANTINED_TEAM)),
             {"practice": name, "month": month},
         ),
         "lake/patients": (_PATIENTS, [name, month]),
@@ -216,7 +229,9 @@ def freeze(
     calls = warehouse.execute(_CALLS, contacts).to_arrow_table()
     if calls.num_rows:
         files["lake/calls.parquet"] = parquet(numbered(calls, numbers))
-    keys = warehouse.execute(_QUARANTINE_KEYS, {"practice": name, "month": month}).to_arrow_table()
+    keys = warehouse.execute(
+        f"select * from ({_LOG_KEYS}) union all select * from ({_TEAM_KEYS})", {"practice": name, "month": month}
+    ).to_arrow_table()
     if keys.num_rows:
         files["lake/quarantine_keys.parquet"] = parquet(numbered(keys, numbers))
     answers = warehouse.execute(_COVERAGE_ANSWERS, [name]).to_arrow_table()

@@ -38,7 +38,7 @@ NIGHTS_A_RUN = 31  # of a backfill in Dagster: about a month
 LEDGERS = {
     "files": "Every landed file ever taken in: version, hash, outcome, row accounting.",
     "quarantine": "Every row that was not accepted, with line, column and reason.",
-    "quarantine_keys": "The key of such a row of the scheduling, time or phone log, where it can be read: a later night may bring it without the fault.",
+    "quarantine_keys": "The key of such a row of the scheduling, time or phone log, where it can be read, or of the care team.",
 }
 EXTRACTS = {
     "panel": "What the EHR drops each night: a full snapshot of the panel in nine tables.",

@@ -106,7 +106,7 @@ _QUARANTINE = (
     ("patient_id", "VARCHAR"),
 )
 _KEYS = "quarantine_keys"
-# Of quarantined rows of tables that bring changes: by it a later night's row is known for the same.
+# Of quarantined rows of tables that bring changes: by it a later night's row is known for the same. Of the care team: whose row it is.
 _ROW_KEY = ("row_key", "VARCHAR")
 _QUARANTINE_KEYS = (("file_id", "BIGINT"), ("practice_id", "VARCHAR"), ("line_number", "BIGINT"), _ROW_KEY)
 
@@ -1085,7 +1085,7 @@ class _Batch:
             select j.file_id, f.practice_id, f.extract_date, {typed.literal(contract.table)}, {line},
                    if(j.code = 0, j.fault_column, r.column_name), {reason},
                    {"j.patient_id" if "patient_id" in contract.names else "null"},
-                   {f"j.{typed.name(contract.key[0])}" if contract.ordered_by else "null"}
+                   {f"j.{typed.name(contract.key[0])}" if contract.ordered_by or contract.table == "care_team" else "null"}
             from lines as j
             inner join files as f on j.file_id = f.file_id
             left join (values {", ".join(known)}) as r (code, column_name, reason, told_by) on j.code = r.code and f.told_by = r.told_by

@@ -6,13 +6,34 @@ from datetime import date
 
 import pytest
 
+from orchestration.close import acceptances
 from orchestration.close.rebuild import rebuild
+from orchestration.house import House
 
+from ..second_opinion.landing import Landing
 from .bench import build, rows
 from .clinic import FIRST_NIGHT, NEWEST_NIGHT, Clinic, configure, nights, npi, path_of, write
+from .test_drift import OCTOBER
 from .test_quarantined_facts import MODELS, close, put_packet, table
 
 pytestmark = pytest.mark.xdist_group("holds")
+
+
+LEFT = {"member_id": "1-LEFT", "name": "Ann Poe, MD", "credential": "MD", "npi": npi(3001), "taxonomy_code": "207Q00000X"}
+
+
+def land_team(home, teams):
+    """Two patients, the second of whom 1-LEFT bills for; of each night the last of `teams` up to it, and that night itself has a team's file."""
+    clinic = Clinic("alpha", 1, patients=2)
+    configure(home, [clinic])
+    clinic.land(home)
+    patients = [
+        {**row, "billing_practitioner_id": "1-LEFT"} if row["patient_id"] == "1-P02" else row for row in clinic.panel()["patients"]
+    ]
+    write(home, "alpha", NEWEST_NIGHT, "patients", patients)
+    for night in nights(FIRST_NIGHT, NEWEST_NIGHT):
+        if f"{night}" in teams or path_of(home, "alpha", night, "care_team").exists():
+            write(home, "alpha", night, "care_team", teams[max(one for one in teams if one <= f"{night}")])
 
 
 @pytest.mark.parametrize(
@@ -21,18 +42,8 @@ pytestmark = pytest.mark.xdist_group("holds")
     ids=["in October", "before October"],
 )
 def test_who_left_the_care_team_before_a_month_bills_none_of_it_now_and_from_the_packet(tmp_path, gone_on, reasons):
-    home, clinic = tmp_path / "home", Clinic("alpha", 1, patients=2)
-    configure(home, [clinic])
-    clinic.land(home)
-    left = {"member_id": "1-LEFT", "name": "Ann Poe, MD", "credential": "MD", "npi": npi(3001), "taxonomy_code": "207Q00000X"}
-    patients = [
-        {**row, "billing_practitioner_id": "1-LEFT"} if row["patient_id"] == "1-P02" else row for row in clinic.panel()["patients"]
-    ]
-    write(home, "alpha", NEWEST_NIGHT, "patients", patients)
-    team = clinic.panel()["care_team"]
-    for night in nights(FIRST_NIGHT, NEWEST_NIGHT):
-        if f"{night}" == gone_on or path_of(home, "alpha", night, "care_team").exists():
-            write(home, "alpha", night, "care_team", team if f"{night}" >= gone_on else [*team, left])
+    home, team = tmp_path / "home", Clinic("alpha", 1).panel()["care_team"]
+    land_team(home, {f"{FIRST_NIGHT}": [*team, LEFT], gone_on: team})
     with build(home, MODELS) as con:
         packet = put_packet(close(home, con), tmp_path / "packet")
         found = rows(con, "select month, reason from marts.patient_month_decisions where patient_id = '1-P02' order by month")
@@ -40,3 +51,45 @@ def test_who_left_the_care_team_before_a_month_bills_none_of_it_now_and_from_the
     claimed = {row["patient_id"] for row in table((packet / "claims.csv").read_bytes())}
     assert claimed == ({"1-P01", "1-P02"} if reasons[1] == "ok" else {"1-P01"})
     assert rebuild(packet).is_same
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ({**LEFT, "active_from": "03/14/2016"}, "ok"),
+        ({**LEFT, "member_id": "", "name": ""}, "ok"),
+        ({"member_id": "1-NEW", "name": "Eve Roe", "credential": "DDS"}, "practitioner_not_eligible"),
+    ],
+    ids=["their own", "nobody knows whose", "another's"],
+)
+def test_a_team_with_a_row_in_quarantine_that_may_be_theirs_proves_of_nobody_that_they_left_and_the_next_whole_one_does(
+    tmp_path, bad, reason
+):
+    home, team = tmp_path / "home", Clinic("alpha", 1).panel()["care_team"]
+    land_team(home, {f"{FIRST_NIGHT}": [*team, LEFT], "2026-09-29": [*team, bad], "2026-10-06": team})
+    with build(home, MODELS) as con:
+        packet = put_packet(close(home, con), tmp_path / "packet")
+        found = rows(con, "select month, reason from marts.patient_month_decisions where patient_id = '1-P02' order by month")
+        (gone,) = rows(con, "select gone_on from intermediate.int_members__current where member_id = '1-LEFT'")
+    assert [row["reason"] for row in found if row["month"] == OCTOBER] == [reason]
+    assert found[-1]["reason"] == "practitioner_not_eligible", "gone before November, whoever they were"
+    assert gone["gone_on"] == (date(2026, 10, 6) if reason == "ok" else date(2026, 9, 29))
+    assert rebuild(packet).is_same
+    opinion = Landing(home / "landing" / "alpha", "America/Chicago")
+    assert opinion.is_on_the_team("1-LEFT", OCTOBER) == (reason == "ok")
+
+
+def test_whose_row_stays_in_quarantine_has_not_left_though_it_was_accepted(tmp_path):
+    home, team = tmp_path / "home", Clinic("alpha", 1).panel()["care_team"]
+    bad = {**LEFT, "active_from": "03/14/2016"}
+    land_team(home, {f"{FIRST_NIGHT}": [*team, LEFT], "2026-09-29": [*team, bad]})
+    with build(home, (*MODELS, "close_holds")) as con:
+        (hold,) = rows(con, "from marts.close_holds where table_name = 'care_team'")
+    acceptances.record(House(home), "alpha", [{"hold_id": hold["hold_id"], "by": "R. Roe", "why": "a date in another form"}])
+    with build(home, MODELS) as con:
+        packet = put_packet(close(home, con), tmp_path / "packet")
+        found = rows(con, "select reason from marts.patient_month_decisions where patient_id = '1-P02' and month = '2026-11-01'")
+    assert {row["patient_id"] for row in table((packet / "claims.csv").read_bytes())} == {"1-P01", "1-P02"}
+    assert found != [{"reason": "practitioner_not_eligible"}]
+    assert rebuild(packet).is_same
+    assert Landing(home / "landing" / "alpha", "America/Chicago").is_on_the_team("1-LEFT", date(2026, 11, 1))

@@ -73,6 +73,7 @@ class File:
     rows: list[Row] = field(default_factory=list)
     bad_lines: list[int] = field(default_factory=list)
     bad_patient_ids: set[str] = field(default_factory=set)
+    bad_member_ids: set[str] = field(default_factory=set)  # of care_team; "": of a row that may be anybody's
 
 
 def _value(kind: str, text: str, zone: str) -> Any:
@@ -140,6 +141,7 @@ def examine(path: Path, table: str, zone: str) -> File:
     for line, cells in records:
         if len(cells) != len(header) or not all(_is_utf8(cell) for cell in cells):
             file.bad_lines.append(line)
+            file.bad_member_ids.add("")
             continue
         texts = dict(zip(header, cells, strict=True))
         try:
@@ -148,6 +150,7 @@ def examine(path: Path, table: str, zone: str) -> File:
             file.bad_lines.append(line)
             if table == "patients" and texts["patient_id"]:
                 file.bad_patient_ids.add(texts["patient_id"])
+            file.bad_member_ids.add(texts.get("member_id", ""))
     return file
 
 
@@ -213,13 +216,16 @@ class Landing:
             for row in file.rows:
                 self.members[row["member_id"]] = row
                 self.last_seen[row["member_id"]] = night
-        self.teams = [night for night, file in self.files["care_team"].items() if file.rows]
 
     def is_on_the_team(self, member_id: str, month: date) -> bool:
-        """In a team that was in force on a day of the month, or in a later one."""
+        """In a team that was in force on a day of the month, or in a later one; a team with a row that nobody could read and that may be theirs says
+        nothing of them."""
         if member_id not in self.members:
             return False
-        before = [night for night in self.teams if night <= month]
+        teams = self.files["care_team"]
+        before = [
+            night for night, file in teams.items() if night <= month and file.rows and not file.bad_member_ids & {member_id, ""}
+        ]
         return self.last_seen[member_id] >= (max(before) if before else date.min)
 
     def panel_rows(self, table: str, patient_id: str) -> list[Row]:

@@ -1,6 +1,7 @@
 {{ config(meta={'keeps_last_night': true}) }}
 -- Every member ever in a care team snapshot, with the facts of the last snapshot that had them. member_number: by which this night finds the member's
--- time; another night may give another. What their credential may do is asked on a day (rule_credentials). gone_on: the first later snapshot without them.
+-- time; another night may give another. What their credential may do is asked on a day (rule_credentials). gone_on: the first later snapshot without them,
+-- and without a row in quarantine that may be theirs (docs/adr/0040).
 with last_rows as (
     select *
     from {{ ref('stg_care_team') }}
@@ -15,6 +16,12 @@ gone as (
     from last_rows
     inner join (select distinct practice_id, extract_date from {{ ref('stg_care_team') }}) as snapshots
         on last_rows.practice_id = snapshots.practice_id and last_rows.extract_date < snapshots.extract_date
+    left join {{ ref('int_members__unread') }} as unread
+        on
+            snapshots.practice_id = unread.practice_id
+            and snapshots.extract_date = unread.extract_date
+            and coalesce(unread.member_id = last_rows.member_id, true)
+    where unread.practice_id is null
     group by last_rows.practice_id, last_rows.member_id
 )
 
