@@ -187,6 +187,13 @@
     coalesce({{ facts }}.first_month_held <= {{ month }}, true) and coalesce({{ facts }}.last_month_held >= {{ month }}, true)
 {%- endmacro %}
 
+{#- Whether a row in quarantine (int_quarantined_facts) may be to blame for a reason (a row of rule_decision_reasons) of this month. Another practice's claim is of the
+    night's month or one before; a visit begins care management of every month behind it. -#}
+{% macro may_be_to_blame(facts, reasons, month) -%}
+    {{ reasons }}.evidence = {{ facts }}.table_name
+    and ({{ reasons }}.reason = 'no_initiating_visit' or ({{ holds_month(facts, month) }}))
+{%- endmacro %}
+
 {#- Of a group of rows in quarantine (int_quarantined_facts) the first, and how many more there are; no values. -#}
 {% macro rows_told(facts) -%}
     min(

@@ -76,16 +76,17 @@ decided as (
 -- Rows in quarantine of the tables that a change's reasons are found in: what made the month billable may be the very row that could not be read.
 unread as (
     select
-        changes.practice_id,
-        changes.claim_id,
+        facts.practice_id,
+        facts.claim_id,
         {{ rows_told('facts') }} as fact
     from (
         select distinct
             changes.practice_id,
-            changes.patient_id,
-            changes.month,
             changes.claim_id,
-            rules.evidence
+            facts.table_name,
+            facts.extract_date,
+            facts.line_number,
+            facts.column_name
         from (
             select
                 practice_id,
@@ -96,15 +97,14 @@ unread as (
             from {{ ref('post_close_changes') }}
         ) as changes
         inner join {{ ref('rule_decision_reasons') }} as rules on changes.reason = rules.reason
-    ) as changes
-    inner join {{ ref('int_quarantined_facts') }} as facts
-        on
-            changes.practice_id = facts.practice_id
-            and changes.patient_id = facts.patient_id
-            and changes.evidence = facts.table_name
-            and {{ holds_month('facts', 'changes.month') }}
-    where not facts.is_accepted
-    group by changes.practice_id, changes.claim_id
+        inner join {{ ref('int_quarantined_facts') }} as facts
+            on
+                changes.practice_id = facts.practice_id
+                and changes.patient_id = facts.patient_id
+                and {{ may_be_to_blame('facts', 'rules', 'changes.month') }}
+        where not facts.is_accepted
+    ) as facts
+    group by facts.practice_id, facts.claim_id
 ),
 
 -- Claims that were denied, and claims that were paid less than the fee schedule says for no reason that the payer gave.
