@@ -11,6 +11,7 @@ import pytest
 from orchestration.close import acceptances
 from orchestration.close.rebuild import rebuild
 from orchestration.house import House, write_private
+from orchestration.transform.compiled import models, run
 
 from .bench import build, rows
 from .clinic import NEWEST_NIGHT, Clinic, configure, nights, write
@@ -19,7 +20,7 @@ from .test_quarantined_facts import MODELS, close, held_for_a_fact, put_packet, 
 
 pytestmark = pytest.mark.xdist_group("holds")
 
-SEPTEMBER, LATER = date(2026, 9, 1), date(2026, 11, 20)
+SEPTEMBER, NOVEMBER, LATER = date(2026, 9, 1), date(2026, 11, 1), date(2026, 11, 20)
 EVERY = (*MODELS, "worklist")
 ITEMS = "from marts.worklist where kind in ('quarantined_time', 'claim_error')"
 
@@ -30,6 +31,21 @@ def home(tmp_path):
     configure(home, [clinic])
     clinic.land(home)
     return home
+
+
+class Counting(Clinic):
+    """The first patient's time is no care, and the second needs none."""
+
+    def panel(self):
+        panel = super().panel()
+        return {
+            **panel,
+            "consents": [{**row, "program": "apcm" if row["patient_id"] == "1-P02" else "ccm"} for row in panel["consents"]],
+        }
+
+    def log(self, night):
+        first = {"activity": "billing"} if night == date(2026, 10, 13) else {}
+        return [{**row, **(first if row["patient_id"] == "1-P01" else {})} for row in super().log(night)]
 
 
 def entry(number, night, **said):
@@ -111,6 +127,52 @@ def test_a_row_that_may_take_back_time_that_stands_holds_the_claims_of_that_entr
         "1-P01", "time_entries", "in quarantine for its voided: it may take back time that counts",
     )  # fmt: skip
     assert rebuild(accepted).is_same
+
+
+def test_a_claim_waits_only_for_rows_that_may_take_back_time_which_it_counts(tmp_path):
+    clinic = Counting("alpha", 1, patients=6)
+    home, night = tmp_path / "home", date(2026, 10, 13)
+    configure(home, [clinic])
+    clinic.land(home)
+    log = {row["patient_id"]: row for row in clinic.log(night)}
+    over = {
+        # Two and a half months of a timer, and ten minutes on either side of a midnight: local time is five hours behind.
+        "1-P03": {"entry_id": "long", "started_at": "2026-08-15T12:00:00Z", "ended_at": "2026-11-02T12:00:00Z"},
+        "1-P04": {"entry_id": "late", "started_at": "2026-11-01T04:50:00Z", "ended_at": "2026-11-01T05:10:00Z"},
+    }
+    others = [{**log[who], **said, "updated_at": "2026-11-03T12:00:00Z"} for who, said in over.items()]
+    write(home, "alpha", date(2026, 11, 3), "time_entries", [*clinic.log(date(2026, 11, 3)), *others])
+    voids = [*(log[f"1-P0{n}"] for n in (1, 2, 5, 6)), *others]
+    write(
+        home,
+        "alpha",
+        NEWEST_NIGHT,
+        "time_entries",
+        [{**row, "voided": "yes", "updated_at": "2026-11-04T12:00:00Z"} for row in voids],
+    )
+    with build(home, EVERY) as con:
+        packet = put_packet(close(home, con), tmp_path / "packet")
+        found = rows(con, "from marts.close_holds where kind = 'quarantined_row' order by patient_id")
+        told = {one: row["month"] for one, row in items(con).items()}
+        # As it was when every entry that stood with documented time was thought to count.
+        con.execute("update intermediate.int_quarantined_rows__entries set counted_from = first_month, counted_to = last_month")
+        run(con, home, [models()["int_quarantined_facts"]])
+        older = put_packet(close(home, con), tmp_path / "older")
+    assert [(one["patient_id"], one["first_month_held"], one["last_month_held"]) for one in found] == [
+        ("1-P04", OCTOBER, NOVEMBER), ("1-P05", OCTOBER, OCTOBER), ("1-P06", OCTOBER, OCTOBER),
+    ]  # fmt: skip
+    held = table((packet / "held.csv").read_bytes())
+    assert {row["patient_id"] for row in held} == {"1-P04", "1-P05", "1-P06"}
+    # What counts for nothing may be minutes that are missing, and APCM misses none.
+    assert {one for one, month in told.items() if month == OCTOBER} == {
+        f"quarantined_time:1-P0{n}:2026-11-04:2026-10" for n in (4, 5, 6)
+    }
+    assert {one for one, month in told.items() if month == NOVEMBER} == {
+        "quarantined_time:1-P01:2026-11-04", "quarantined_time:1-P03:2026-11-04", "quarantined_time:1-P04:2026-11-04:2026-11",
+    }  # fmt: skip
+    assert rebuild(packet).is_same
+    assert {row["patient_id"] for row in table((older / "held.csv").read_bytes())} == {f"1-P0{n}" for n in range(1, 7)}
+    assert rebuild(older).is_same
 
 
 @pytest.mark.long

@@ -1,7 +1,8 @@
 -- Rows in quarantine that may hide a reason not to bill a patient: of the snapshot that the patient's facts are taken from, of every night's services,
--- among which may be another practice's claim of the month, and of the time log where the entry of that key stands and the row may take its time back: then
--- of the patient and the months of that entry. The close holds the claim until the row is mended (a later snapshot, or that night landed again, without the
--- fault; of services and time a later night that brings the same one) or accepted. A night's services are of its month and of those before.
+-- among which may be another practice's claim of the month, and of the time log where the entry of that key stands, counts, and the row may take its time back:
+-- then of the patient of that entry and the months in which it counts (of a packet: what was frozen as such). The close holds the claim until the row is
+-- mended (a later snapshot, or that night landed again, without the fault; of services and time a later night that brings the same one) or accepted. A night's
+-- services are of its month and of those before.
 with standing as (
     select *
     from {{ ref('int_quarantined_rows__entries') }}
@@ -18,8 +19,8 @@ quarantined as (
         lake.column_name,
         files.sha256,
         lake.file_id,
-        standing.first_month,
-        standing.last_month
+        case when lake.reason = 'in quarantine' then standing.first_month else standing.counted_from end as first_month,
+        case when lake.reason = 'in quarantine' then standing.last_month else standing.counted_to end as last_month
     from {{ from_lake('quarantine') }} as lake
     inner join {{ ref('stg_files') }} as files on lake.file_id = files.file_id
     left join standing on lake.file_id = standing.file_id and lake.line_number = standing.line_number
@@ -28,7 +29,8 @@ quarantined as (
         files.is_in_force
         and (
             (({{ may_forbid('lake') }} or lake.table_name = 'services') and lake.patient_id is not null)
-            or standing.file_id is not null
+            or standing.counted_from is not null
+            or (standing.file_id is not null and lake.reason = 'in quarantine')
         )
 ),
 

@@ -1,6 +1,7 @@
--- Rows of the time log in quarantine. Those whose minutes a claim may want, of eligible patients with a consent in force, count for nobody until they are
--- landed right, that night again or by a later one, and no claim waits for them (rules.md A6b). A row that could not be read has no day: a night brings the
--- work of the day before. Those that may take back an entry that stands (takes_back) are of its patient and months, also where the month is claimed.
+-- Rows of the time log in quarantine. Those whose minutes a claim may want, of eligible patients with a consent in force to a program that asks for minutes,
+-- count for nobody until they are landed right, that night again or by a later one, and no claim waits for them (rules.md A6b). A row that could not be read
+-- has no day: a night brings the work of the day before. Those that may take back an entry that counts (takes_back) are of its patient and months, also where
+-- the month is claimed.
 with first_months as (
     select
         practice_id,
@@ -39,7 +40,7 @@ found as (
     from named
     inner join {{ ref('int_patient_months__stages') }} as stages
         on named.practice_id = stages.practice_id and named.patient_id = stages.patient_id and named.month = stages.month
-    where stages.is_eligible and stages.is_consent_in_force
+    where stages.is_eligible and stages.is_consent_in_force and stages.needs_minutes
     union all
     select
         facts.practice_id,
