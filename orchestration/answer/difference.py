@@ -328,7 +328,7 @@ def _visits(before: Source, after: Source, practice_id: str, month: date) -> dic
     return found
 
 
-_OF_A_PRACTITIONER = ("practitioner_credential", "practitioner_npi", "payment_share")
+_OF_A_PRACTITIONER = ("practitioner_credential", "practitioner_npi", "payment_share", "practitioner_gone_on")
 
 
 def _practitioners(before: Source, after: Source, practice_id: str, month: date) -> dict[str, list[str]]:
@@ -338,7 +338,8 @@ def _practitioners(before: Source, after: Source, practice_id: str, month: date)
     found = {}
     for patient_id in old.keys() & new.keys():
         one, other = old[patient_id], new[patient_id]
-        changed_columns = [name for name in _OF_A_PRACTITIONER if one[name] != other[name]]
+        # A packet of an earlier release does not say who left.
+        changed_columns = [name for name in _OF_A_PRACTITIONER if name in one and name in other and one[name] != other[name]]
         if one["billing_practitioner_id"] == other["billing_practitioner_id"] and changed_columns:
             said = ", ".join(f"{name} {one[name]} -> {other[name]}" for name in changed_columns)
             found[patient_id] = [f"care_team {one['billing_practitioner_id']}: {said}"]

@@ -93,6 +93,7 @@ class Ground:
     software: Mapping[str, str]
     has_own_file_numbers: bool = True  # packets of before there were such name files by the lake's ids
     says_deaths: bool = True  # the claims of packets of before did not say when a patient died
+    says_departures: bool = True  # nor their evidence when a practitioner left the care team
     accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
@@ -239,7 +240,7 @@ def composing(
     files["held.csv"] = _csv(Held, due.held)
     files[SUBJECTS_FILE] = _subjects(practice, due)
     numbers = file_numbers(warehouse, practice.practice_id) if ground.has_own_file_numbers else None
-    files |= evidence(warehouse, practice.practice_id, month, numbers)
+    files |= evidence(warehouse, practice.practice_id, month, numbers, says_departures=ground.says_departures)
     rules = warehouse.execute("select distinct rules_version from marts.practice_nights").fetchall()
     manifest: dict[str, Any] = {
         "practice_id": practice.practice_id,
@@ -269,6 +270,8 @@ def composing(
         manifest["file_numbers"] = "of the practice, by night, table and version"
     if ground.says_deaths:
         manifest["deaths"] = "stand in the claims (PAT06)"
+    if ground.says_departures:
+        manifest["departures"] = "stand in patient_month_evidence"
     if ground.accepted:
         manifest["accepted"] = [dict(one) for one in ground.accepted]
     files["manifest.json"] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
@@ -523,13 +526,18 @@ _EVIDENCE = {
 }
 
 
+_DEPARTURE = ["practitioner_seen_on", "practitioner_gone_on"]
+
+
 def evidence(
-    warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date, numbers: Mapping[int, int] | None
+    warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date, numbers: Mapping[int, int] | None, *, says_departures: bool
 ) -> dict[str, bytes]:
     """The marts of this practice-month as Parquet, in a fixed order, so that the bytes are fixed too. `numbers`: `freeze.file_numbers`."""
     files = {}
     for name, sql in _EVIDENCE.items():
         table = warehouse.execute(sql, {k: v for k, v in (("p", practice_id), ("m", month)) if f"${k}" in sql}).to_arrow_table()
+        if name == "patient_month_evidence" and not says_departures:
+            table = table.drop_columns(_DEPARTURE)
         if numbers is not None:
             table = numbered(table, numbers)
             if name == "landed_files":

@@ -88,6 +88,7 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         software=manifest["software"],
         has_own_file_numbers="file_numbers" in manifest,
         says_deaths="deaths" in manifest,
+        says_departures="departures" in manifest,
         accepted=_accepted(frozen),
     )
     with tempfile.TemporaryDirectory(prefix="ccm-rebuild-") as folder:

@@ -26,7 +26,7 @@ create table patient_month_decisions (practice_id text, patient_id text, month d
 create table patient_month_minutes (practice_id text, patient_id text, month date, credited_seconds bigint);
 create table claimable_codes (practice_id text, patient_id text, month date, procedure_code text, units bigint);
 create table patient_month_evidence (practice_id text, patient_id text, month date, newest_night date, billing_practitioner_id text,
-    practitioner_credential text, practitioner_npi text, payment_share decimal(3, 2));
+    practitioner_credential text, practitioner_npi text, payment_share decimal(3, 2), practitioner_gone_on date);
 create table undocumented_time (practice_id text, patient_id text, month date, item_id text, kind text, entry_id text, appointment_id text,
     minutes bigint, dollars_at_stake decimal(12, 2));
 create table minute_ledger (practice_id text, patient_id text, month date, entry_id text, disposition text, seconds bigint);
@@ -69,6 +69,7 @@ class Home:
         waiver: str | None = None,
         history: tuple[tuple[str, int, str], ...] = (),
         credential: str = "MD",
+        gone_on: str | None = None,
         visit: bool = False,
     ) -> Source:
         con = self.stack.enter_context(duckdb.connect())
@@ -77,7 +78,10 @@ class Home:
         con.execute("insert into patient_month_decisions values (?, ?, ?, ?, ?, 'ccm', 66.13)", [*own, decision, reason])
         con.execute("insert into patient_month_minutes values (?, ?, ?, 1500)", own)
         con.execute("insert into claimable_codes values (?, ?, ?, '99490', 1)", own)
-        con.execute("insert into patient_month_evidence values (?, ?, ?, ?, 'D1', ?, '1245319599', 1)", [*own, night, credential])
+        con.execute(
+            "insert into patient_month_evidence values (?, ?, ?, ?, 'D1', ?, '1245319599', 1, ?)",
+            [*own, night, credential, gone_on],
+        )
         if visit:
             con.execute(
                 "insert into undocumented_time values (?, ?, ?, 'visit_without_time:A3:2026-09', 'visit_without_time', null, 'A3', 25, 49)",
@@ -257,3 +261,9 @@ def test_another_price_is_told_beside_an_entry_that_is_new(home: Home) -> None:
     second.connection.execute("update patient_month_decisions set allowed_amount = 70")
     visit, *rules = causes(first, second)
     assert visit.startswith("visit_without_time A3 is gone") and ["rule_rvus" in said for said in rules] == [True, True]
+
+
+def test_of_a_billing_practitioner_who_left_the_care_team_the_day_is_named(home: Home) -> None:
+    first = home.state("claimable", "ok", "2026-10-04", version=1)
+    now = home.state("not_claimable", "practitioner_not_eligible", "2026-10-04", gone_on="2026-08-31")
+    assert causes(first, now) == ("care_team D1: practitioner_gone_on None -> 2026-08-31",)

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from orchestration.answer.explain.source import Source, counted_dispositions
-from orchestration.answer.explain.story import _arithmetic, _local, _nearest
+from orchestration.answer.explain.story import _arithmetic, _gates, _local, _nearest
+from orchestration.answer.explain.text import _gates as gates_told
 from orchestration.answer.explain.text import _shown_facts, of_track
 from orchestration.house import House
 from tests.answers.office import load_rules
@@ -140,3 +141,37 @@ def test_what_a_fact_is_short_of_is_told_once_by_the_gate_that_asks_first() -> N
     gates = [{"evidence": [fact | {"short_of": ["by D2, where D1 bills"]}]}, {"evidence": [fact | {"short_of": []}]}]
     (told,) = _shown_facts({"gates": gates})["services"]
     assert "<- will not do: by D2, where D1 bills" in told
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (
+            {"practitioner_seen_on": date(2026, 9, 22), "practitioner_gone_on": date(2026, 9, 29)},
+            [
+                "DR1 was in the care team of 2026-09-22 [north/2026-09-22/care_team.csv] for the last time, and not in that of 2026-09-29"
+            ],
+        ),
+        ({"practitioner_seen_on": None, "practitioner_gone_on": None}, []),
+        ({}, []),
+    ],
+    ids=["gone", "there", "a packet of before evidence said so"],
+)
+def test_the_gate_of_a_practitioner_who_left_says_by_which_care_teams(left: dict[str, date | None], said: list[str]) -> None:
+    with duckdb.connect() as con:
+        con.execute("create schema rules")
+        load_rules(con, "rule_decision_reasons")
+        con.execute("set search_path = 'main,rules'")
+        con.execute(
+            "create table landed_files as select 'north' as practice_id, 'care_team' as table_name, date '2026-09-22' as extract_date, "
+            "'north/2026-09-22/care_team.csv' as landed_path, true as is_in_force"
+        )
+        source = Source(House(Path("nowhere")), con, {}, "marts.duckdb", None)
+        evidence = {
+            "practice_id": "north", "findings": ["practitioner_not_eligible"], "newest_night": None, "billing_practitioner_id": "DR1",
+            "practitioner_credential": "MD", "practitioner_npi": "1", **left,
+        }  # fmt: skip
+        gates = _gates(source, evidence, {"reason": "practitioner_not_eligible"}, {}, [], {"credited_minutes": 0}, [], {})
+    lines = [line.strip() for _, line in gates_told({"gates": gates, "days": {}, "month": "2026-10", "coverage_answers": []})]
+    place = next(n for n, line in enumerate(lines) if line.startswith("STOPS"))
+    assert [line for line in lines[place + 1 : place + 2] if line.startswith("DR1")] == said

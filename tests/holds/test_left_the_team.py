@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 
 import pytest
@@ -47,10 +48,20 @@ def test_who_left_the_care_team_before_a_month_bills_none_of_it_now_and_from_the
     with build(home, MODELS) as con:
         packet = put_packet(close(home, con), tmp_path / "packet")
         found = rows(con, "select month, reason from marts.patient_month_decisions where patient_id = '1-P02' order by month")
+        (said,) = rows(
+            con,
+            "select practitioner_seen_on, practitioner_gone_on from marts.patient_month_evidence "
+            f"where patient_id = '1-P02' and month = '{OCTOBER}'",
+        )
+        # As packets were before their evidence said so.
+        older = put_packet(close(home, con, says_departures=False), tmp_path / "older")
     assert [row["reason"] for row in found if row["month"] < date(2026, 11, 1)] == reasons
+    assert list(said.values()) == ([None, None] if reasons[1] == "ok" else [FIRST_NIGHT, date(2026, 9, 29)])
     claimed = {row["patient_id"] for row in table((packet / "claims.csv").read_bytes())}
     assert claimed == ({"1-P01", "1-P02"} if reasons[1] == "ok" else {"1-P01"})
     assert rebuild(packet).is_same
+    assert "departures" not in json.loads((older / "manifest.json").read_text())
+    assert rebuild(older).is_same
 
 
 @pytest.mark.parametrize(

@@ -54,13 +54,13 @@ def home(tmp_path):
     return home
 
 
-def close(home, con, waived=False, says_deaths=True):
-    """The files of the packet that a close would write now."""
+def close(home, con, waived=False, **said):
+    """The files of the packet that a close would write now; `said`: what a packet of before did not say (Ground)."""
     practice = load_practices(home / "practices.yaml")["alpha"]
     accepted = accepted_holds(con, practice, OCTOBER)
     ground = Ground(
-        practice, practice.canonical_json(), OCTOBER, 1, waived, freeze(con, practice, OCTOBER, {}, accepted), {}, software_versions(), says_deaths=says_deaths,
-        accepted=accepted,
+        practice, practice.canonical_json(), OCTOBER, 1, waived, freeze(con, practice, OCTOBER, {}, accepted), {}, software_versions(), accepted=accepted,
+        **said,
     )  # fmt: skip
     return compose(con, ground, drafted(con, ground), lambda: 7).files
 

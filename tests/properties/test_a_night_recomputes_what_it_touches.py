@@ -157,16 +157,22 @@ def test_a_revocation_and_a_doctor_who_left_touch_the_months_from_their_own_on_a
         )
         con.execute("create table intermediate.int_patient_months as from intermediate.int_patients__current limit 0")
         con.execute(
-            "create table touched.int_members__current__before as select 'north' as practice_id, 'MD' as member_id, null::date as gone_on"
+            "create table touched.int_members__current__before as select 'north' as practice_id, 'MD' as member_id, null::date as gone_on, "
+            "date '2026-09-22' as extract_date"
         )
         con.execute(
-            "create table intermediate.int_members__current as select 'north' as practice_id, 'MD' as member_id, date '2026-09-29' as gone_on"
+            "create table intermediate.int_members__current as select 'north' as practice_id, 'MD' as member_id, date '2026-09-29' as gone_on, "
+            "date '2026-09-22' as extract_date"
         )
         con.execute("create table staging.stg_services as select '' as practice_id, '' as patient_id, '' as member_id limit 0")
         con.execute("create table touched.touched_members as select '' as practice_id, '' as member_id limit 0")
         con.execute("create table touched.touched_practices as select '' as practice_id limit 0")
-        found = con.execute(f"select patient_id, cast(since as text) from ({sql}) order by 1").fetchall()
-    assert found == [("asked", "0001-01-01"), ("his", "2026-09-01"), ("new", "0001-01-01"), ("p", "2026-11-01")]
+        ask = f"select patient_id, cast(since as text) from ({sql}) order by 1"
+        found = con.execute(ask).fetchall()
+        # Gone as before, but last seen on another day.
+        con.execute("update touched.int_members__current__before set gone_on = '2026-09-29', extract_date = '2026-09-15'")
+        again = con.execute(ask).fetchall()
+    assert found == again == [("asked", "0001-01-01"), ("his", "2026-09-01"), ("new", "0001-01-01"), ("p", "2026-11-01")]
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,8 @@ select
     basis.practitioner_npi,
     members.credential as practitioner_credential,
     cast(basis.payment_share as decimal(3, 2)) as payment_share,
+    case when members.gone_on <= basis.month then members.extract_date end as practitioner_seen_on,
+    case when members.gone_on <= basis.month then members.gone_on end as practitioner_gone_on,
     basis.has_care_plan,
     basis.has_complex_mdm,
     coalesce(services.conflict_service_ids, cast([] as varchar[])) as conflict_service_ids,

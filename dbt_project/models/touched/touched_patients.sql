@@ -14,7 +14,7 @@ with panel as (
     group by practice_id, patient_id
 ),
 
--- A billing practitioner who left the care team, or had not left: the months behind that day.
+-- A billing practitioner who left the care team, or had not left, or was last in it on another day: the months behind that day.
 left_team as (
     select
         patients.practice_id,
@@ -24,7 +24,7 @@ left_team as (
     inner join {{ before('int_members__current') }} as known using (practice_id, member_id)
     inner join {{ ref('int_patients__current') }} as patients
         on now.practice_id = patients.practice_id and now.member_id = patients.billing_practitioner_id
-    where now.gone_on is distinct from known.gone_on
+    where now.gone_on is distinct from known.gone_on or (now.gone_on is not null and now.extract_date <> known.extract_date)
 ),
 
 every as (

@@ -378,7 +378,8 @@ def _gates(
         if looked_at == "nights":
             seen = [{"newest night": evidence["newest_night"]}]
         elif looked_at == "care_team":
-            seen = [{name: evidence[name] for name in ("billing_practitioner_id", "practitioner_credential", "practitioner_npi")}]
+            named = ("billing_practitioner_id", "practitioner_credential", "practitioner_npi")
+            seen = [{name: evidence[name] for name in named} | _departure(source, evidence)]
         elif looked_at == "time_entries":
             seen = [{"credited minutes": minutes["credited_minutes"], "undocumented items": len(items)}]
         near = {fact["fact_id"]: fact for fact in nearest.get(rule["reason"], ())}
@@ -398,6 +399,17 @@ def _gates(
             }
         )
     return gates
+
+
+def _departure(source: Source, evidence: Row) -> dict[str, Any]:
+    """Of a practitioner who left the care team before the month: the last team that had them and the first without them, with its file where that is known."""
+    # Marts and packets of an earlier release do not say.
+    if evidence.get("practitioner_gone_on") is None:
+        return {}
+    nights = {"last_seen": evidence["practitioner_seen_on"], "gone": evidence["practitioner_gone_on"]}
+    sql = "select landed_path from landed_files where practice_id = ? and table_name = 'care_team' and extract_date = ? and is_in_force"
+    files = {name: source.one(sql, [evidence["practice_id"], night]) for name, night in nights.items()}
+    return {name: {"night": night, "file": (files[name] or {}).get("landed_path")} for name, night in nights.items()}
 
 
 def _entries(

@@ -134,6 +134,9 @@ def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield style, f"  {mark:8}{gate['reason']:28}[{gate['citation']}]" + (f"  {gate['meaning']}" if gate["applies"] else "")
         for said in said_of_coverage(gate["answers"]):
             yield "", f"            {said}"
+        for one in gate["evidence"]:
+            if "gone" in one:
+                yield "", f"            {_left(one)}"
     for table, facts in _shown_facts(story).items():
         yield HEADING, f"\n{table}"
         for fact in facts:
@@ -144,6 +147,15 @@ def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
             yield "", f"  {said}: {days}"
         for said in said_of_coverage(story["coverage_answers"]):
             yield "", f"  {said}"
+
+
+def _left(practitioner: dict[str, Any]) -> str:
+    """'DR1 was in the care team of 2026-11-30 [its file] for the last time, and not in that of 2026-12-01 [its file]'."""
+    last, gone = (
+        f"{one['night']}" + (f" [{one['file']}]" if one["file"] else "")
+        for one in (practitioner["last_seen"], practitioner["gone"])
+    )
+    return f"{practitioner['billing_practitioner_id']} was in the care team of {last} for the last time, and not in that of {gone}"
 
 
 def said_of_coverage(answers: list[dict[str, Any]]) -> list[str]:
