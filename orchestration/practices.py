@@ -121,7 +121,7 @@ _PLACES = """01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19 20 21 22 2
 PLACES_OF_SERVICE = frozenset(_PLACES.split())
 
 # In upper case.
-is_post_box = re.compile(r"(P\.? ?O\.? ?BOX|POST OFFICE BOX|LOCK ?BOX)\b").search
+is_post_box = re.compile(r"\b(P\.? ?O\.? ?BOX|POST OFFICE BOX|LOCK ?BOX)\b").search
 
 
 def is_valid_npi(npi: str) -> bool:

@@ -31,6 +31,7 @@ class Hold:
     line_number: int | None
     patient_id: str | None
     explanation: str
+    first_month_held: date | None
     last_month_held: date | None
     is_acceptable: bool
     is_accepted: bool
@@ -75,7 +76,8 @@ def holds(house: House, wanted: Wanted) -> list[Hold]:
     if wanted.table is not None and wanted.table not in extract_contracts():
         raise HouseError(f"--table {wanted.table}: is no extract table; there is {', '.join(extract_contracts())}")
     with open_marts(house) as marts:
-        if not marts.execute("select 1 from duckdb_tables() where table_name = 'close_holds'").fetchall():
+        known = marts.execute("select column_name from duckdb_columns() where table_name = 'close_holds'").fetchall()
+        if ("first_month_held",) not in known:
             raise HouseError(f"{house.marts}: was published by an earlier version of ccm; run `ccm nightly` first")
         rows = marts.execute(
             f"""

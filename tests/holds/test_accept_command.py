@@ -37,7 +37,9 @@ def house(tmp_path):
                 """
                 insert into close_holds by name select 'alpha' as practice_id, ? as hold_id, ? as kind, ? as table_name, ? as extract_date,
                     case ? when 'drift' then 'rows' else '' end as measure, '' as column_name, ? as line_number, 'told' as explanation,
-                    case ? when 'quarantined_row' then 'claim' else 'practice' end as holds_what, ? as is_acceptable, ? is not null as is_accepted
+                    case ? when 'quarantined_row' then 'claim' else 'practice' end as holds_what, ? as is_acceptable, ? is not null as is_accepted,
+                    case when line_number = 7 then date '2026-10-01' end as first_month_held,
+                    case when line_number = 7 then date '2026-11-01' end as last_month_held
                 """,
                 [hold_id, kind, table, NIGHT, kind, line, kind, acceptable, accepted],
             )
@@ -86,3 +88,9 @@ def test_the_list_shows_what_waits_and_what_cannot_be_accepted(house):
     )
     listed = json.loads(ccm("accept", "--list", "--json", home=house.root).out)
     assert [hold["hold_id"] for hold in listed] == ["a", "c", "b"]
+    # A row of the time log holds the months from the one on to the other.
+    assert [(hold["first_month_held"], hold["last_month_held"]) for hold in listed] == [
+        (None, None),
+        ("2026-10-01", "2026-11-01"),
+        (None, None),
+    ]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from datetime import date
 
+import duckdb
 import pytest
 
 from orchestration.close import acceptances
 from orchestration.close.rebuild import rebuild
 from orchestration.house import House
+from orchestration.transform.compiled import models, prepare
 
 from ..second_opinion.landing import Landing
 from .bench import build, rows
@@ -88,6 +90,19 @@ def test_a_team_with_a_row_in_quarantine_that_may_be_theirs_proves_of_nobody_tha
     assert rebuild(packet).is_same
     opinion = Landing(home / "landing" / "alpha", "America/Chicago")
     assert opinion.is_on_the_team("1-LEFT", OCTOBER) == (reason == "ok")
+
+
+def test_who_left_the_care_team_owns_no_work():
+    model = models()["int_members__present"]
+    with duckdb.connect() as con:
+        prepare(con)
+        con.execute("create table staging.stg_practices as select 'p' as practice_id, date '2026-11-04' as newest_night")
+        con.execute(
+            "create table intermediate.int_members__current as select 'p' as practice_id, * from (values "
+            "('here', null, null), ('left', null, date '2026-10-20'), ('retired', date '2026-10-31', null)) as t (member_id, active_to, gone_on)"
+        )
+        con.execute("alter table intermediate.int_members__current add column active_from date")
+        assert con.execute(f"select member_id from ({model.sql})").fetchall() == [("here",)]
 
 
 def test_whose_row_stays_in_quarantine_has_not_left_though_it_was_accepted(tmp_path):

@@ -4,4 +4,6 @@ select
     members.member_id
 from {{ ref('int_members__current') }} as members
 inner join {{ ref('stg_practices') }} as practices on members.practice_id = practices.practice_id
-where practices.newest_night between coalesce(members.active_from, date '0001-01-01') and coalesce(members.active_to, date '9999-12-31')
+where
+    members.gone_on is null
+    and practices.newest_night between coalesce(members.active_from, date '0001-01-01') and coalesce(members.active_to, date '9999-12-31')
