@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from random import Random
@@ -17,7 +18,7 @@ from orchestration.house import House, write_private
 from orchestration.take_in.lake import take_in
 from orchestration.transform import assets, compiled, dbt, standing
 from orchestration.transform.state import build_inputs
-from tests.holds.clinic import Clinic, Spoil, configure
+from tests.holds.clinic import FIRST_NIGHT, Clinic, Spoil, configure, nights
 from tests.pipeline.homes import Ran, copy
 from tests.properties.nights import (
     SETS,
@@ -110,6 +111,49 @@ def test_time_whose_claim_would_come_too_late_is_worth_nothing_from_that_night_o
                     assert list(differing(con, other, found)) == []
             worth += [dollars for (dollars,) in con.execute("select dollars_at_stake from marts.undocumented_time").fetchall()]
     assert worth[0] == worth[1] > 60 and worth[2:] == [0, 0]
+
+
+@pytest.mark.long
+def test_a_care_team_and_a_void_that_nobody_can_read_and_those_that_come_right_touch_what_they_change(
+    demo: tuple[Path, Ran], tmp_path: Path
+) -> None:
+    clinic = Clinic("alpha", 1, patients=3)
+    configure(tmp_path, [clinic])
+    house = House(tmp_path).prepare()
+    *_, nurse = team = clinic.panel()["care_team"]
+    log = clinic.log(date(2026, 10, 6))
+    voids = [{**row, "voided": "yes", "updated_at": "2026-11-20T00:00:00Z"} for row in log[:2]]
+    no_care = [{**log[0], "activity": "billing", "updated_at": "2026-11-21T00:00:00Z"}]
+    nobodys, theirs = {**team[0], "member_id": ""}, {**team[0], "active_from": "soon"}
+    gone, found = [], Compared()
+
+    def built(con: duckdb.DuckDBPyConnection, build: Callable[[duckdb.DuckDBPyConnection, House], None]) -> None:
+        take_in(house, {"alpha": "America/Chicago"})
+        tell_the_models(house, [])
+        build(con, house)
+
+    with warehouse(demo[0] / "marts.duckdb") as con:
+        for night in nights(FIRST_NIGHT, date(2026, 10, 13)):
+            clinic.land_night(tmp_path, night, as_panel=True)
+        built(con, build_whole)
+        for night, members, times in (
+            (date(2026, 10, 20), [theirs, nurse], []),
+            (date(2026, 11, 10), [nurse], voids),
+            (date(2026, 12, 1), [nurse], no_care),
+            (date(2026, 11, 10), [nobodys, nurse], voids),
+            (date(2026, 10, 13), [theirs, nurse], []),
+            (date(2026, 10, 20), [nurse], []),
+        ):
+            clinic.land_night(
+                tmp_path, night, {"care_team": lambda _, now=members: now, "time_entries": lambda _, now=times: now}, as_panel=True
+            )
+            built(con, build_touched)
+            with warehouse(demo[0] / "marts.duckdb") as other:
+                build_whole(other, house)
+                assert list(differing(con, other, found)) == []
+            asked = "select cast(gone_on as text) from intermediate.int_members__current where member_id = '1-MD'"
+            gone += [day for (day,) in con.execute(asked).fetchall()]
+    assert gone == [None, "2026-11-10", "2026-11-10", "2026-12-01", "2026-12-01", "2026-10-20"]
 
 
 def test_of_files_that_count_as_before_only_those_with_time_of_somebody_who_is_known_since_are_looked_at_again() -> None:
