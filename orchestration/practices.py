@@ -342,6 +342,8 @@ class Practice(_Strict):
     attestations: dict[Text, date] = Field(default_factory=dict)
     close: Close = Field(default_factory=Close)
     claim_file: ClaimFileSettings | None = None
+    # Its claim files count from here on, where another of the submitter's systems, or a test, has the numbers below.
+    first_control_number: int = Field(default=1, ge=1, le=999_999_999)
     operations: Operations = Field(default_factory=Operations)
     delivery: Delivery | None = None
     # table -> first night -> the mapping that reads its files from then on (docs/mappings.md)
@@ -438,8 +440,8 @@ class Practice(_Strict):
     def canonical_json(self) -> str:
         """This configuration in one form: every setting that a claim can depend on, keys sorted, no white space. Without a `claim_file` as
         before there was one, so that packets of then keep their fingerprints; `gpci_state` likewise. How the extracts came is no setting of a claim: the
-        rows are frozen."""
-        left_out = {"operations", "mappings", "delivery"} | {
+        rows are frozen; nor is where the control numbers begin: a packet's own stands in its manifest."""
+        left_out = {"operations", "mappings", "delivery", "first_control_number"} | {
             name for name in ("claim_file", "gpci_state") if getattr(self, name) is None
         }
         return json.dumps(self.model_dump(mode="json", exclude=left_out), sort_keys=True, separators=(",", ":"))

@@ -28,6 +28,14 @@ def test_the_same_packet_finds_its_number_again_and_another_gets_the_next(tmp_pa
     assert allocate(house, "SUB2", "lakeside", "2026-10", 1) == 1
 
 
+def test_numbers_begin_where_the_configuration_says_and_never_go_back(tmp_path):
+    house = House(tmp_path).prepare()
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 1, first=900_000_001) == 900_000_001
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 1) == 900_000_001
+    assert allocate(house, "SUB1", "lakeside", "2026-10", 2, first=5) == 900_000_002
+    assert allocate(house, "SUB1", "lakeside", "2026-11", 1, sent=900_000_007, first=900_000_001) == 900_000_008
+
+
 def test_ids_that_differ_in_case_alone_are_one_submitter_also_where_each_had_a_file_of_its_own(tmp_path):
     house = House(tmp_path).prepare()
     assert allocate(house, "sub1", "lakeside", "2026-10", 1) == 1

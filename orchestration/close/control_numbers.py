@@ -12,9 +12,9 @@ import os
 from orchestration.house import House, HouseError, sync_folder
 
 
-def allocate(house: House, submitter_id: str, practice_id: str, month: str, version: int, sent: int = 0) -> int:
-    """The control number of this packet: the recorded one, else the submitter's next (from 1, at most 9 digits). `sent`: the highest that a packet of this
-    submitter has; packets that were copied without this record must not have their numbers given again."""
+def allocate(house: House, submitter_id: str, practice_id: str, month: str, version: int, sent: int = 0, first: int = 1) -> int:
+    """The control number of this packet: the recorded one, else the submitter's next (from `first` on, at most 9 digits). `sent`: the highest that a packet
+    of this submitter has; packets that were copied without this record must not have their numbers given again."""
     ledger = house.closes / ".control_numbers" / f"{submitter_id.upper()}.jsonl"
     with house.lock("control_numbers"):
         ledger.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -31,7 +31,7 @@ def allocate(house: House, submitter_id: str, practice_id: str, month: str, vers
             highest = max(highest, entry["control_number"])
             if (entry["practice_id"], entry["month"], entry["version"]) == (practice_id, month, version):
                 return int(entry["control_number"])
-        number = max(highest + torn, sent) + 1
+        number = max(highest + torn + 1, sent + 1, first)
         if number > 999_999_999:
             raise HouseError(f"submitter {submitter_id}: its nine-digit control numbers are used up; use a new submitter_id")
         record = {"control_number": number, "practice_id": practice_id, "month": month, "version": version}

@@ -155,8 +155,8 @@ def closing(
                 return nothing(due)
 
             def next_number() -> int:
-                sent = common.highest_number(practice.submitter_id)
-                return allocate(house, practice.submitter_id, practice.practice_id, f"{month:%Y-%m}", version, sent)
+                sent, first = common.highest_number(practice.submitter_id), practice.first_control_number
+                return allocate(house, practice.submitter_id, practice.practice_id, f"{month:%Y-%m}", version, sent, first)
 
             packet = yield from composing(warehouse, ground, due, next_number, judging)
         if earlier and not packet.claims:

@@ -101,6 +101,9 @@ def test_settings_count_in_the_fingerprint_only_where_there_are_any():
     settings = Practice.model_validate(PRACTICE | {"claim_file": {"usage_indicator": "P"}})
     assert '"usage_indicator":"P"' in settings.canonical_json() and settings.fingerprint() != plain.fingerprint()
     assert Practice.model_validate(json.loads(settings.canonical_json())) == settings
+    # Where the numbers begin is said by the packet's own: packets of before there was such a setting are rebuilt as they were.
+    for one in (plain, settings):
+        assert one.model_copy(update={"first_control_number": 900_000_001}).canonical_json() == one.canonical_json()
     assert set(ClaimFileSettings.model_fields) == {field.name for field in dataclasses.fields(claim_file().envelope)}
 
 
