@@ -225,6 +225,8 @@ class _Interchange:
         elif self.open is not None:
             self.open.segments.append(segment)
             if name == "SE":
+                if not _counts(at(segment, 1), len(self.open.segments)):
+                    self.fault(f"SE01 does not count the {len(self.open.segments)} segments of its transaction; some may be lost")
                 self.open.is_closed = True
                 self.open = None
         else:

@@ -15,8 +15,8 @@ from orchestration.practices import Practice
 
 @dataclass(frozen=True)
 class Waiting:
-    """`unread`: files of the newest batch that cannot be read, in whole or in part (cut off, or with something between the transactions); `held`: files of
-    any batch with payments that wait, and their dollars; `is_new`: some of it is of the newest batch."""
+    """`unread`: files of the newest batch that cannot be read, in whole or in part (cut off, with something between the transactions, or with segments
+    missing by its own count); `held`: files of any batch with payments that wait, and their dollars; `is_new`: some of it is of the newest batch."""
 
     unread: int = 0
     held: int = 0
