@@ -1,3 +1,12 @@
+{#- Whether an acknowledgment (with its envelope) may be of this claim file: others of the submitter's systems count from 1, too, and so does a copy of
+    the home for a test. It is dated no earlier than the file (a day's grace for clocks and time zones), names its guide and is no test where that was none.
+    What it does not say, or a batch of before these were kept does not, speaks for it. -#}
+{% macro may_answer(answer, claims) -%}
+    coalesce({{ answer }}.interchange_on >= {{ claims }}.claimed_on - 1, true)
+    and coalesce({{ answer }}.answered_guide = '005010X222A1', true)
+    and not coalesce({{ answer }}.usage_indicator = 'T' and {{ claims }}.usage_indicator = 'P', false)
+{%- endmacro %}
+
 {#- What names a check of a payer. -#}
 {% macro check_key(remittance) -%}
     coalesce({{ remittance }}.payer_id, '') || '|' || {{ remittance }}.check_number

@@ -30,6 +30,7 @@ _TABLES = {
     "remarks": "835: remark codes of claims and lines.",
     "provider_adjustments": "835: adjustments that belong to no claim.",
     "coverage_answers": "271: what the payer says of each subscriber's coverage.",
+    "envelopes": "What each answer's envelope says of what it may answer: test or production, and the guide that a 999 names.",
 }
 
 # Nobody here makes it: whatever the payers send, under any name.

@@ -64,8 +64,8 @@ TRANSACTIONS = pa.schema(
     ]
 )
 TABLES = {"files": FILES, "transactions": TRANSACTIONS, **SCHEMAS}
-# Tables that batches of before there were such answers do not have.
-LATER = frozenset({"coverage_answers"})
+# Tables that batches of before they were kept do not have.
+LATER = frozenset({"coverage_answers", "envelopes"})
 Progress = Callable[[str, int, int], None]
 
 

@@ -126,11 +126,19 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
     "coverage_answers": COVERAGE_ANSWERS,
+    "envelopes": pa.schema(
+        [
+            ("transaction_id", pa.int64()),
+            ("usage_indicator", pa.string()),  # ISA15 of the answer, T or P
+            ("answered_guide", pa.string()),  # AK103 of a 999: the guide of what it answers; of several, all of them
+        ]
+    ),
 }
 
 Rows = dict[str, list[dict[str, Any]]]
 
 _is_code = re.compile(r"[A-Z0-9]{1,5}").fullmatch
+_is_guide = re.compile(r"[A-Z0-9]{1,12}").fullmatch
 _is_amount = re.compile(r"-?(?=\.?[0-9])[0-9]{0,18}(\.[0-9]{0,6})?").fullmatch
 # Below these are the amounts of a claim, and the sums of a transaction's: the marts add them up in DECIMAL(12,2).
 _MOST, _MOST_IN_ALL = Decimal(10) ** 7, Decimal(10) ** 8
@@ -177,6 +185,7 @@ def _reference(text: str) -> str | None:
 def rows_of(transaction: Transaction, reading: Reading | None, transaction_id: int) -> tuple[Rows, list[str]]:
     """The rows of a 999, TA1, 277CA, 835 or 271 by table, and what is odd about its contents. Raises NotReadableError when it cannot be posted."""
     rows: Rows = {table: [] for table in SCHEMAS}
+    rows["envelopes"].append(_envelope(transaction, transaction_id))
     if transaction.set_id == "271":
         rows["coverage_answers"], oddities = coverage_answers(transaction, transaction_id)
         return rows, oddities
@@ -190,6 +199,16 @@ def rows_of(transaction: Transaction, reading: Reading | None, transaction_id: i
         rows["claim_statuses"] = list(_claim_statuses(transaction, reading, transaction_id))
         return rows, []
     return rows, _Remittance(transaction, transaction_id, rows).read(reading.placed)
+
+
+def _envelope(transaction: Transaction, transaction_id: int) -> dict[str, Any]:
+    usage = at(transaction.isa, 15).upper()
+    guides = {at(segment, 3).upper() for segment in transaction.segments if segment[0] == "AK1"} - {""}
+    return {
+        "transaction_id": transaction_id,
+        "usage_indicator": usage if usage in ("T", "P") else None,
+        "answered_guide": " ".join(sorted(guide if _is_guide(guide) else "?" for guide in guides)) or None,
+    }
 
 
 def _receivers(transaction: Transaction) -> list[str]:
@@ -259,7 +278,7 @@ def _claim_statuses(transaction: Transaction, reading: Reading, transaction_id: 
             if loop == "2200D" and not reference:
                 raise NotReadableError(f"the STC of segment {position + 1} names no claim (TRN02 of its loop 2200D)")
             for element in (1, 10, 11):
-                category, status, entity = (*at(segment, element).split(transaction.marks.component), "", "", "")[:3]
+                category, status, entity = (*at(segment, element).upper().split(transaction.marks.component), "", "", "")[:3]
                 if _code(category):
                     pending.append(
                         {

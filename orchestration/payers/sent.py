@@ -18,6 +18,7 @@ class SentFile:
 
     submitter_id: str  # ISA06
     control_number: int  # ISA13, and GS06
+    usage_indicator: str  # ISA15
     transaction_of: dict[str, int] | None
 
     def transaction_number(self, claim_id: str) -> int:
@@ -35,7 +36,7 @@ def sent_file(path: Path) -> SentFile:
         isa = head.split(element)
         transactions = int(re.findall(rf"GE{re.escape(element)}([0-9]+){re.escape(element)}", tail)[-1])
         found = None if transactions == 1 else _transactions(path.read_text("latin-1"), element, terminator)
-        return SentFile(isa[6].strip(), int(isa[13]), found)
+        return SentFile(isa[6].strip(), int(isa[13]), isa[15], found)
     except (OSError, IndexError, ValueError):
         raise HouseError(f"{path}: cannot be read as the claim file that went out; restore this packet from the backup") from None
 

@@ -67,6 +67,7 @@ CLAIM_LINES = pa.schema(
         # How its claim file went out: what acknowledgments refer to.
         ("submitter_id", pa.string()),
         ("control_number", pa.int64()),
+        ("usage_indicator", pa.string()),
         ("transaction_number", pa.int32()),
         ("tax_id", pa.string()),
         ("beneficiary_key", pa.string()),
@@ -302,6 +303,7 @@ def _claim_lines(packet: Path) -> list[dict[str, object]]:
                 "allowed_amount": Decimal(row["allowed_amount"]),
                 "submitter_id": file.submitter_id if file else None,
                 "control_number": file.control_number if file else None,
+                "usage_indicator": file.usage_indicator if file else None,
                 "transaction_number": file.transaction_number(row["claim_id"]) if file else None,
                 "tax_id": subjects[row["claim_id"]]["tax_id"],
                 # Tells one beneficiary from another, and who it is to nobody.

@@ -47,6 +47,7 @@ class Sent:
     version: int = 1
     control_number: int = 7
     transaction: int = 1
+    usage: str = "T"
     lines: tuple[Line, ...] = (Line("99490", "95.00", "66.13"), Line("99439", "75.00", "50.44"))
 
     def rows(self) -> list[dict[str, object]]:
@@ -57,7 +58,7 @@ class Sent:
                 "procedure_code": line.code, "units": line.units, "service_date": date(2026, 9, 30),
                 "charge_amount": Decimal(line.charge), "allowed_amount": Decimal(line.allowed),
                 "submitter_id": self.practice.submitter_id, "control_number": self.control_number,
-                "transaction_number": self.transaction, "claimed_on": date(2026, 10, 3), "tax_id": "123456789",
+                "transaction_number": self.transaction, "usage_indicator": self.usage, "claimed_on": date(2026, 10, 3), "tax_id": "123456789",
                 "beneficiary_key": "x",
             }
             for place, line in enumerate(self.lines, 1)
@@ -200,10 +201,11 @@ def file(
     marks: str = "*:~",
     end: str = "\n",
     extra: Sequence[str] = (),
+    usage: str = "T",
 ) -> str:
     """One interchange with a transaction for each body. `marks`: element, component and segment mark; `extra` stands before the group."""
     group, guide = _KINDS[kind]
-    segments = [f"ISA*00*{'':10}*00*{'':10}*ZZ*{'06102':15}*ZZ*{submitter:15}*{on}*0900*^*00501*{number:09d}*0*T*:", *extra]
+    segments = [f"ISA*00*{'':10}*00*{'':10}*ZZ*{'06102':15}*ZZ*{submitter:15}*{on}*0900*^*00501*{number:09d}*0*{usage}*:", *extra]
     if bodies:
         segments.append(f"GS*{group}*06102*{submitter}*20{on}*0900*{number}*X*{guide}")
         for place, body in enumerate(bodies, 1):

@@ -77,6 +77,90 @@ def test_a_ta1_that_turns_the_interchange_back_turns_all_its_claims_back(office)
     assert office.claim(A)["rejection_codes"] == ["TA1:006"]
 
 
+def _of_another_guide() -> list[str]:
+    return [segment.replace("X222A1", "X223A2") for segment in acknowledgment(7, {1: "R*5"}, "R")]
+
+
+BATCH_REJECTED = claim_statuses("0000000070001", [], receiver="A8:21:41")
+FOREIGN = {
+    "a 999 of before": file("999", acknowledgment(7, {1: "R*5"}, "R"), on="261001"),
+    "a 999 of the institutional guide": file("999", _of_another_guide(), on="261005"),
+    "a 999 to a test": file("999", acknowledgment(7, {1: "R*5"}, "R"), on="261005", usage="T"),
+    "a TA1 of before": file("999", extra=["TA1*000000007*260202*0900*R*006"], on="260202"),
+    "a TA1 to a test": file("999", extra=["TA1*000000007*261005*0900*R*006"], on="261005", usage="T"),
+    "a 277CA of before": file("277", BATCH_REJECTED, on="261001"),
+    "a 277CA to a test": file("277", claim_statuses("0000000070001", [(A, "A7:562:85", "U")]), on="261005", usage="T"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_an_acknowledgment_that_cannot_be_of_our_file_is_kept_as_an_answer_of_nobody(tmp_path, name):
+    office = Office(tmp_path / "home", [Sent(A, usage="P" if "test" in name else "T"), Sent(B, control_number=8)])
+    office.deliver(FOREIGN[name])
+    assert set(office.statuses().values()) == {"submitted"} and office.claim(A)["answered_on"] is None
+    (told,) = office.see("select outcome, transactions_posted, reason from answer_files")
+    assert (told["outcome"], told["transactions_posted"]) == ("unmatched", 1) and "must fit" in told["reason"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "usage"),
+    [
+        (file("999", acknowledgment(7, {1: "R*5"}, "R"), on="261002"), "T"),
+        (file("999", ["AK1*HC*7", "AK9*R*1*1*0"], on="261005"), "T"),
+        (file("999", acknowledgment(7, {1: "R*5"}, "R"), on="261005", usage="P"), "T"),
+        (file("999", acknowledgment(7, {1: "R*5"}, "R"), on="261005", usage="P"), "P"),
+        (file("277", BATCH_REJECTED, on="261002"), "T"),
+    ],
+    ids=["a day behind", "no guide named", "production to a test", "production", "277CA a day behind"],
+)
+def test_an_acknowledgment_a_day_behind_without_a_guide_or_of_production_is_ours(tmp_path, answer, usage):
+    office = Office(tmp_path / "home", [Sent(A, usage=usage)])
+    office.deliver(answer)
+    assert office.claim(A)["status"] == "rejected"
+
+
+def test_what_anothers_acknowledgment_said_in_the_same_words_is_no_repetition_of_ours(office):
+    ours, foreign = (
+        file("999", acknowledgment(7, {1: "R*5"}, "R"), on=on, number=n) for n, on in ((901, "261005"), (12, "260302"))
+    )
+    office.deliver(foreign)
+    office.deliver(ours)
+    assert office.claim(A)["status"] == "rejected"
+    assert [row["outcome"] for row in office.see("select outcome from answer_files order by file_id")] == ["unmatched", "posted"]
+
+
+def test_an_acceptance_of_another_systems_file_takes_no_rejection_of_ours_back(office):
+    office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "R"), on="261005"))
+    office.deliver(file("999", acknowledgment(7, {1: "A"}, "A"), on="260301", number=12))
+    assert office.claim(A)["status"] == "rejected"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_ta1_that_took_the_interchange_in_leaves_turned_back_what_a_999_turned_back(office, is_first):
+    turned_back = file("999", acknowledgment(7, {1: "R*5", 2: "A"}, "P"), on="261005")
+    arrived = file("999", extra=["TA1*000000007*261003*0900*A*000"], number=901, on="261006")
+    for one in (turned_back, arrived) if is_first else (arrived, turned_back):
+        office.deliver(one)
+    assert office.statuses() == {A: "rejected", B: "rejected", C: "submitted", D: "submitted"}
+    assert office.claim(A)["rejection_codes"] == ["999:5"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ["AK1*HC*7*005010X222A1", "AK9*R*2*2*0*19"],
+        ["AK1*HC*7*005010X222A1", "AK2*837*0001*005010X222A1", "IK5*R", "AK9*R*2*2*0*19"],
+        acknowledgment(7, {1: "R*23", 2: "R*23"}, "R"),
+    ],
+    ids=["group", "group and its STs", "STs"],
+)
+def test_a_999_that_calls_the_file_a_duplicate_turns_nothing_back(office, answer):
+    office.deliver(file("999", answer, on="261006"))
+    assert set(office.statuses().values()) == {"submitted"}
+    office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "P"), on="261005", number=901))
+    assert office.statuses() == {A: "rejected", B: "rejected", C: "submitted", D: "submitted"}
+
+
 # --- statuses ---------------------------------------------------------------------------------------------------------
 
 
@@ -91,6 +175,12 @@ def test_a_277ca_takes_claims_in_or_turns_them_back_one_by_one(office):
         ("A7:164", True, Decimal("95.00")), ("A7:164", True, Decimal("75.00")),
     ]  # fmt: skip
     assert "new claim" in why[0]["fix"]
+
+
+def test_a_status_in_lower_case_is_read_as_the_same_code(office):
+    office.deliver(file("277", claim_statuses("0000000070001", [(A, "a7:562:85", "U"), (B, "A2:20:PR", "WQ")])))
+    assert office.statuses() == {A: "rejected", B: "accepted", C: "submitted", D: "submitted"}
+    assert office.claim(A)["rejection_codes"] == ["A7:562"]
 
 
 @pytest.mark.parametrize("category", ["A0", "A4", "P3", "F2", "ZZ"])
@@ -294,6 +384,18 @@ def test_a_file_of_which_a_part_could_not_be_read_is_posted_and_said_to_be_asked
     assert office.statuses()[A] == "paid" and office.statuses()[B] == ("submitted" if loss else "paid")
     told = waiting(office.house)
     assert (told.unread, told.is_new) == (int(loss is not None), loss is not None)
+
+
+def test_a_277ca_that_lost_a_claim_on_its_way_is_posted_and_said_to_be_asked_for_again(office):
+    whole = claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ"), (B, "A7:562:85", "U")])
+    text = file("277", whole)
+    for segment in whole[-6:]:
+        text = text.replace(f"{segment}~\n", "", 1)
+    office.deliver(text)
+    assert office.statuses() == {A: "accepted", B: "submitted", C: "submitted", D: "submitted"}
+    (told,) = office.see("select envelope_faults, first_fault from answer_files")
+    assert told["envelope_faults"] == 1 and "SE01" in told["first_fault"]
+    assert (waiting(office.house).unread, waiting(office.house).is_new) == (1, True)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,16 @@ select
         when practices.file_id is null then 'unmatched'
         else 'posted'
     end as outcome,
-    coalesce(files.reason, counted.first_reason) as reason,
+    coalesce(
+        files.reason,
+        counted.first_reason,
+        case
+            when counted.transactions_posted > 0 and practices.file_id is null
+                then
+                    'it is of no claim and of no claim file here: of a 999, TA1 or 277CA the submitter, the number, the date, the guide, and whether it is a test '
+                    || 'must fit'
+        end
+    ) as reason,
     coalesce(counted.kinds, cast([] as varchar[])) as kinds,
     cast(coalesce(counted.transactions, 0) as bigint) as transactions,
     cast(coalesce(counted.transactions_posted, 0) as bigint) as transactions_posted,

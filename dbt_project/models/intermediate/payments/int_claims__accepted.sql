@@ -3,6 +3,8 @@ with statuses as (
     select
         statuses.*,
         transactions.interchange_on,
+        transactions.usage_indicator,
+        transactions.answered_guide,
         coalesce(exact.outcome, categories.outcome, 'none') as outcome,
         -- The payer has it already: another code beside that one says more of it, and turns nothing back.
         coalesce(exact.outcome = 'none', false) as is_duplicate
@@ -42,7 +44,7 @@ of_claims as (
         statuses.category_code,
         statuses.status_code
     from statuses
-    inner join {{ ref('int_claims__sent') }} as claims on statuses.claim_id = claims.claim_id
+    inner join {{ ref('int_claims__sent') }} as claims on statuses.claim_id = claims.claim_id and {{ may_answer('statuses', 'claims') }}
     where statuses.level = 'claim'
     union all
     select
@@ -62,6 +64,7 @@ of_claims as (
             of_batches.submitter_id = claims.submitter_id
             -- BHT03, as the writer makes it of the control number and the number of the ST
             and of_batches.batch_reference = {{ batch_reference('claims.control_number', 'claims.transaction_number') }}
+            and {{ may_answer('of_batches', 'claims') }}
 ),
 
 judged as (

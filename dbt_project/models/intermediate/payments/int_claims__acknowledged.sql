@@ -1,10 +1,13 @@
 -- What the 999s and TA1s say of each claim: it went in, or its whole transaction, group or interchange was turned back. A claim that a 999 took in
--- stays in: what turns the same file back later, or turned it back before, answers another sending of it.
+-- stays in: what turns the same file back later, or turned it back before, answers another sending of it. A TA1 says nothing of what is in the
+-- interchange, so that it never takes back what a 999 said. One that calls the claim's file or transaction a duplicate says nothing of the first.
 with meant as (
     select
         acknowledgments.*,
         codes.outcome,
-        transactions.interchange_on
+        transactions.interchange_on,
+        transactions.usage_indicator,
+        transactions.answered_guide
     from {{ ref('stg_acknowledgments') }} as acknowledgments
     inner join {{ ref('stg_answer_transactions') }} as transactions on acknowledgments.transaction_id = transactions.transaction_id
     inner join {{ ref('rule_acknowledgment_codes') }} as codes
@@ -22,7 +25,7 @@ named as (
         * exclude (submitter_ids),
         unnest(submitter_ids) as submitter_id
     from meant
-    where outcome in ('accepted', 'rejected')
+    where outcome in ('accepted', 'rejected', 'repeated')
 ),
 
 judged as (
@@ -33,15 +36,20 @@ judged as (
         named.interchange_on,
         bool_or(named.outcome = 'rejected') as is_rejected,
         bool_or(named.outcome = 'accepted' and named.level <> 'interchange') as is_taken_in,
+        bool_or(named.level <> 'interchange') as is_by_999,
         max(
             case named.level when 'interchange' then 'TA1' else '999' end
             || case when len(named.error_codes) > 0 then ':' || array_to_string(named.error_codes, '+') else '' end
         ) filter (where named.outcome = 'rejected') as rejection_code
     from named
     inner join {{ ref('int_claims__sent') }} as claims
-        on named.submitter_id = claims.submitter_id and named.control_number = claims.control_number
+        on
+            named.submitter_id = claims.submitter_id
+            and named.control_number = claims.control_number
+            and {{ may_answer('named', 'claims') }}
     where named.transaction_number is null or named.transaction_number = claims.transaction_number
     group by claims.practice_id, claims.claim_id, named.transaction_id, named.interchange_on
+    having not bool_or(named.outcome = 'repeated')
 )
 
 select
@@ -51,5 +59,5 @@ from judged
 qualify
     row_number() over (
         partition by claim_id
-        order by is_taken_in and not is_rejected desc, interchange_on desc nulls last, is_rejected desc, transaction_id
+        order by is_taken_in and not is_rejected desc, is_by_999 desc, interchange_on desc nulls last, is_rejected desc, transaction_id
     ) = 1

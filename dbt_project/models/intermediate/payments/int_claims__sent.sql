@@ -9,6 +9,7 @@ select
     upper(submitter_id) as submitter_id,
     control_number,
     transaction_number,
+    usage_indicator,
     claimed_on,
     sum(charge_amount) as billed_amount
 from {{ ref('int_claim_lines__sent') }}
