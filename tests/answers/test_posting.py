@@ -424,6 +424,20 @@ def test_a_duplicate_of_a_claim_that_was_turned_back_leaves_it_turned_back(offic
     assert office.claim(A)["status"] == "rejected"
 
 
+def test_what_pays_nothing_under_a_number_of_another_day_decides_a_claim_again(office):
+    """A payer that has no check to name writes 0 each time; what it offsets by an earlier overpayment is paid all the same."""
+    office.deliver(file("835", remittance(denied(A), check="0", on="20261020")))
+    later = remittance(denied(A, reason="50"), paid_in_full(B), check="0", on="20261120", plb=[("WO:X", "91.39")])
+    office.deliver(file("835", later, number=901))
+    assert office.statuses() == {A: "denied", B: "paid", C: "submitted", D: "submitted"}
+    assert office.claim(A)["denial_codes"] == ["CO-50"]
+    assert {row["held_amount"] for row in office.see("select held_amount from answer_files")} == {Decimal("0.00")}
+    # Of the same day it is the same one in other words.
+    office.deliver(file("835", remittance(denied(A, reason="18"), check="0", on="20261120"), number=902))
+    assert office.claim(A)["denial_codes"] == ["CO-50"]
+    assert office.see("select outcome from answer_files order by file_id desc limit 1") == [{"outcome": "held"}]
+
+
 def test_a_payment_after_a_rejection_wins_and_an_unprocessable_answer_to_a_paid_claim_takes_nothing_back(office):
     office.deliver(file("277", claim_statuses("0000000070001", [(A, "A3:21", "U")])))
     office.deliver(file("835", remittance(paid_in_full(A))))

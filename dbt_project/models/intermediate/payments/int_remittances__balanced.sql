@@ -35,14 +35,28 @@ heads as (
     left join said on remittances.transaction_id = said.transaction_id
 ),
 
--- Those that add up by themselves and decide a claim that an earlier one of the check did.
+-- Those that add up by themselves and decide a claim that an earlier one of the check did. Where nothing is paid there is no check, and payers use one
+-- number (0) for all of these: then only one of the same day is the same.
 decides_again as (
     select distinct transaction_id
     from (
         select
             pieces.transaction_id,
-            min(pieces.transaction_id) over (partition by pieces.check_key, pieces.claim_id, pieces.payer_claim_number, pieces.claim_status_code)
-                as first_decided_by
+            case
+                when heads.total_amount = 0
+                    then
+                        least(
+                            min(pieces.transaction_id) over (
+                                partition by pieces.payment_key, pieces.claim_id, pieces.payer_claim_number, pieces.claim_status_code
+                            ),
+                            min(case when heads.total_amount <> 0 then pieces.transaction_id end) over (
+                                partition by pieces.check_key, pieces.claim_id, pieces.payer_claim_number, pieces.claim_status_code
+                            )
+                        )
+                else min(pieces.transaction_id) over (
+                    partition by pieces.check_key, pieces.claim_id, pieces.payer_claim_number, pieces.claim_status_code
+                )
+            end as first_decided_by
         from {{ ref('int_remittance_pieces') }} as pieces
         inner join heads on pieces.transaction_id = heads.transaction_id
         where pieces.is_claim and heads.out_of_balance_amount = 0
