@@ -26,7 +26,16 @@ IDENTITIES = (
     "every_remittance_is_accounted_for_to_the_cent",
     "what_lines_and_claims_received_is_what_was_posted",
 )
-WANTED = ("claims", "claim_line_payments", "remittances", "answer_files", "claim_denials", "claim_history", "int_claims__history")
+WANTED = (
+    "claims",
+    "claim_line_payments",
+    "remittances",
+    "answer_files",
+    "claim_denials",
+    "claim_history",
+    "int_claims__history",
+    "int_claims__doubled",
+)
 
 
 class Office:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from itertools import pairwise, permutations
 
@@ -363,6 +364,26 @@ def test_a_claim_that_was_turned_back_and_sent_anew_stays_in_the_history_with_it
     lines = office.see("select claim_id, status, paid_amount, difference_amount from claim_line_payments order by line_id")
     assert {(row["claim_id"], row["status"]) for row in lines} == {(A, "rejected"), (B, "open")}
     assert {(row["paid_amount"], row["difference_amount"]) for row in lines} == {(Decimal("0.00"), None)}
+
+
+def test_a_claim_that_waits_beside_another_of_its_month_is_somebodys_work_until_one_of_them_is_settled(tmp_path):
+    office = Office(tmp_path / "home", [Sent(A, patient_id="P1"), Sent(B, patient_id="P1", version=2, control_number=8), Sent(C)])
+    items = "select claim_id, kind, due_on, last_day, dollars, fact from int_claims__doubled"
+    office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "R"), on="261005"))
+    assert office.see(items) == []
+    # The payer has the first after all.
+    office.deliver(file("999", acknowledgment(7, {1: "A"}, "A"), on="261006", number=901))
+    both = [
+        {
+            "claim_id": B, "kind": "duplicate_claim", "due_on": date(2026, 10, 3), "last_day": date(2026, 12, 2),
+            "dollars": Decimal("-91.39"), "fact": f"{B} of 2026-10-03 beside {A} of 2026-10-03",
+        }
+    ]  # fmt: skip
+    assert office.see(items) == both
+    office.deliver(file("835", remittance(paid_in_full(A)), number=902))
+    assert office.see(items) == both
+    office.deliver(file("277", claim_statuses("0000000080001", [(B, "A3:21", "U")]), number=903))
+    assert office.see(items) == []
 
 
 @pytest.mark.parametrize("loss", ["cut off behind its first transaction", "no interchange", "an ISA cut short", "no GS", None])

@@ -208,7 +208,11 @@ all_items as (
         changes.cause,
         changes.fix,
         changes.ways
-    from {{ ref('int_claims__unsettled') }} as changes
+    from (
+        select * from {{ ref('int_claims__unsettled') }}
+        union all
+        select * from {{ ref('int_claims__doubled') }}
+    ) as changes
     inner join {{ ref('rule_worklist_kinds') }} as kinds on changes.kind = kinds.kind
     inner join {{ ref('stg_practices') }} as practices on changes.practice_id = practices.practice_id
     where kinds.exists_in = 'always' or changes.last_day >= practices.newest_night
