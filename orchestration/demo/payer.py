@@ -396,7 +396,7 @@ def _interchange(packet: SentPacket, group: str, guide: str, set_id: str, when: 
     segments = [f"ST*{set_id}*0001{third}", *body]
     segments.append(f"SE*{len(segments) + 1}*0001")
     envelope = [
-        f"ISA*00*{'':10}*00*{'':10}*ZZ*{sender:15}*ZZ*{receiver:15}*{when:%y%m%d}*0900*^*00501*{number:09d}*0*T*:",
+        f"ISA*00*{'':10}*00*{'':10}*ZZ*{sender:15}*ZZ*{receiver:15}*{when:%y%m%d}*0900*^*00501*{number:09d}*0*{packet.isa.at(15)}*:",
         f"GS*{group}*{sender}*{receiver}*{when:%Y%m%d}*0900*{number}*X*{guide}",
         *segments,
         f"GE*1*{number}",

@@ -153,8 +153,8 @@ def test_what_a_999_turns_back_goes_out_again_as_a_new_claim_and_what_was_denied
     outcomes = {number: "R*5" if number == 2 else "A" for number in range(1, len(sent.transactions) + 1)}
     batch = f"{sent.control_number:09d}0001"
     (home.inbox / "answers of the clearinghouse").write_text(
-        file("999", acknowledgment(sent.control_number, outcomes, "P"), submitter=submitter)
-        + file("277", claim_statuses(batch, [(denied, "A2:20:PR", "WQ")]), submitter=submitter, number=901)
+        file("999", acknowledgment(sent.control_number, outcomes, "P"), submitter=submitter, on="261105", usage="P")
+        + file("277", claim_statuses(batch, [(denied, "A2:20:PR", "WQ")]), submitter=submitter, number=901, on="261105", usage="P")
         + file("835", remittance(paid_in_full("STRANGER1"), check="EFT77"), submitter=submitter, number=902)
     )
     # Killed between taking in and posting: the gate knows that the warehouse is not of the present answers, and a rerun ends it.
