@@ -6,13 +6,3 @@
     and coalesce({{ answer }}.answered_guide = '005010X222A1', true)
     and not coalesce({{ answer }}.usage_indicator = 'T' and {{ claims }}.usage_indicator = 'P', false)
 {%- endmacro %}
-
-{#- What names a check of a payer. -#}
-{% macro check_key(remittance) -%}
-    coalesce({{ remittance }}.payer_id, '') || '|' || {{ remittance }}.check_number
-{%- endmacro %}
-
-{#- What names a payment: its check with its date and total. -#}
-{% macro payment_key(remittance) -%}
-    sha256({{ check_key(remittance) }} || '|' || {{ remittance }}.payment_on || '|' || {{ remittance }}.total_amount)
-{%- endmacro %}

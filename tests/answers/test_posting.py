@@ -144,6 +144,10 @@ def test_a_ta1_that_took_the_interchange_in_leaves_turned_back_what_a_999_turned
         office.deliver(one)
     assert office.statuses() == {A: "rejected", B: "rejected", C: "submitted", D: "submitted"}
     assert office.claim(A)["rejection_codes"] == ["999:5"]
+    # One of two STs: it is not said that the whole file was turned back.
+    assert {row["likely_cause"] for row in office.see("select likely_cause from claim_denials")} == {
+        "the receiver turned back the file that it is in, or the part of it (ST)"
+    }
 
 
 @pytest.mark.parametrize(
@@ -443,6 +447,17 @@ def test_a_duplicate_of_a_claim_that_was_turned_back_leaves_it_turned_back(offic
     office.deliver(file("835", remittance(denied(A, "CO", "16", "MA130", ("N290",)))))
     office.deliver(file("835", remittance(denied(A, "CO", "18", number="2"), check="EFT2", on="20261101"), number=901))
     assert office.claim(A)["status"] == "rejected"
+
+
+@pytest.mark.parametrize("other", ["1599999999", ""], ids=["another", "none"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_same_payment_under_another_payer_id_is_posted_once(office, other, is_first):
+    body = remittance(paid_in_full(A), paid_in_full(B, number="140000000002"))
+    changed = [segment.replace("*1512345678", f"*{other}") if segment.startswith("TRN") else segment for segment in body]
+    for number, one in enumerate((body, changed) if is_first else (changed, body), 901):
+        office.deliver(file("835", one, number=number))
+    assert (office.claim(A)["paid_amount"], office.claim(B)["paid_amount"]) == (Decimal("91.39"), Decimal("91.39"))
+    assert [row["outcome"] for row in office.see("select outcome from answer_files order by file_id")] == ["posted", "repeated"]
 
 
 def test_what_pays_nothing_under_a_number_of_another_day_decides_a_claim_again(office):

@@ -1,13 +1,4 @@
 -- What each 835 says, piece by piece: its claims and its adjustments of the provider. The same piece in another file of the payment counts once.
-with heads as (
-    select
-        transaction_id,
-        payment_on,
-        {{ check_key('remittances') }} as check_key,
-        {{ payment_key('remittances') }} as payment_key
-    from {{ ref('stg_remittances') }} as remittances
-)
-
 select
     claims.transaction_id,
     heads.check_key,
@@ -20,7 +11,7 @@ select
     claims.claim_status_code,
     coalesce(statuses.kind = 'reversal', false) as is_reversal
 from {{ ref('stg_claim_payments') }} as claims
-inner join heads on claims.transaction_id = heads.transaction_id
+inner join {{ ref('int_remittances__named') }} as heads on claims.transaction_id = heads.transaction_id
 left join {{ ref('rule_remittance_claim_statuses') }} as statuses
     on
         claims.claim_status_code = statuses.claim_status_code
@@ -42,4 +33,4 @@ select
     null as claim_status_code,
     false as is_reversal
 from {{ ref('stg_provider_adjustments') }} as adjustments
-inner join heads on adjustments.transaction_id = heads.transaction_id
+inner join {{ ref('int_remittances__named') }} as heads on adjustments.transaction_id = heads.transaction_id

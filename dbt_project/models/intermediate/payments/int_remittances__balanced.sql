@@ -25,13 +25,14 @@ heads as (
     select
         remittances.transaction_id,
         transactions.content_sha256,
-        {{ check_key('remittances') }} as check_key,
-        {{ payment_key('remittances') }} as payment_key,
+        named.check_key,
+        named.payment_key,
         remittances.total_amount,
         coalesce(said.claims, 0) as claims,
         remittances.total_amount - coalesce(said.amount, 0) as out_of_balance_amount
     from {{ ref('stg_remittances') }} as remittances
     inner join {{ ref('stg_answer_transactions') }} as transactions on remittances.transaction_id = transactions.transaction_id
+    inner join {{ ref('int_remittances__named') }} as named on remittances.transaction_id = named.transaction_id
     left join said on remittances.transaction_id = said.transaction_id
 ),
 
