@@ -31,7 +31,7 @@ denied as (
         unnest(claims.rejection_codes) as denial_code,
         cast([] as varchar[]) as remark_codes,
         true as is_rejection,
-        'the receiver turned the whole file back' as likely_cause,
+        'the receiver turned back the file that it is in, or the part of it (ST)' as likely_cause,
         'mend what the 999 names; the next close sends its claims as new ones unless something else stands against them' as fix,
         false as is_appealable,
         lines.charge_amount as amount
