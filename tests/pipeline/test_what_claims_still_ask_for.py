@@ -31,6 +31,7 @@ TABLES = """
     create table intermediate.int_claim_lines__sent (claim_id varchar, line_id varchar, service_date date);
     create table intermediate.int_claims__answered (claim_id varchar, determined_on date);
     create table intermediate.int_claims__standing (claim_id varchar, payment_on date);
+    create table intermediate.int_adjustments__judged (claim_id varchar, group_code varchar, reason_code varchar, amount decimal(12, 2));
     create table intermediate.int_claims__denials (practice_id varchar, claim_id varchar, cause varchar, fix varchar, is_appealable boolean);
     create table marts.claims (
         practice_id varchar, patient_id varchar, month date, claim_id varchar, status varchar, submitted_on date, answered_on date
@@ -117,7 +118,7 @@ class Desk:
 def desk(tmp_path):
     con = duckdb.connect()
     compiled.prepare(con)
-    for name in ("rule_limits", "rule_office_limits", "rule_aging_buckets", "rule_decision_reasons"):
+    for name in ("rule_limits", "rule_office_limits", "rule_aging_buckets", "rule_decision_reasons", "rule_denials"):
         load(con, "rules", next(SEEDS.rglob(f"{name}.csv")))
     con.execute(TABLES)
     return Desk(con, tmp_path)
@@ -231,6 +232,34 @@ def test_a_claim_paid_on_two_checks_is_paid_too_much_and_due_sixty_days_from_the
     desk.con.execute("insert into intermediate.int_claims__standing values ('C', date '2027-01-10')")
     assert desk.asks() == {"overpaid_claim": -sum(WHOLE.values(), Decimal(0))}
     assert desk.con.execute("select due_on from intermediate.int_claims__unsettled").fetchone() == (date(2027, 3, 11),)
+
+
+@pytest.mark.parametrize(
+    ("group", "reason", "amount", "is_named"),
+    [
+        ("CO", "144", "-4.28", True),
+        ("CO", "225", "-4.28", True),
+        ("CO", "45", "-4.28", False),  # the fee schedule's own
+        ("OA", "94", "-4.28", False),  # says that it is more, and not what for
+        ("CO", "144", "-1.00", False),  # not of so much
+    ],
+)
+def test_an_incentive_that_the_payer_names_is_nothing_to_pay_back(desk, group, reason, amount, is_named):
+    desk.claim("paid", {**WHOLE, "99490": WHOLE["99490"] + Decimal("4.20")})
+    desk.con.execute("insert into intermediate.int_adjustments__judged values ('C', ?, ?, ?)", [group, reason, Decimal(amount)])
+    too_much = Decimal("4.20") + (Decimal(amount) if (reason, amount) == ("144", "-1.00") else 0)
+    assert desk.asks() == ({} if is_named else {"overpaid_claim": -too_much})
+
+
+def test_an_incentive_does_not_hide_what_a_refund_or_a_reopening_is_still_for(desk):
+    desk.claim("paid", {**LESS, "99490": WHOLE["99490"] + Decimal("4.20")})
+    desk.con.execute("insert into intermediate.int_adjustments__judged values ('C', 'CO', '144', -4.28)")
+    desk.change("refund", ["99490 x 1"], BASE)
+    assert desk.asks() == {}  # the add-on is paid back
+    desk.con.execute(
+        "update marts.post_close_changes set kind = 'reopen', codes_now = claimed_codes || ['99437 x 1'], amount_now = 70"
+    )
+    assert "reopening_due" in desk.asks()
 
 
 def test_of_a_claim_on_a_day_that_may_not_be_billed_all_that_was_paid_is_at_stake_until_the_payer_may_no_longer_be_asked(desk):

@@ -15,18 +15,50 @@ with lines as (
     group by payments.practice_id, payments.patient_id, payments.month, payments.claim_id
 ),
 
+-- When the payer decided what stands.
+noticed as (
+    select
+        answered.claim_id,
+        answered.determined_on,
+        min(standing.payment_on) as noticed_on,
+        max(standing.payment_on) as last_paid_on
+    from {{ ref('int_claims__answered') }} as answered
+    inner join {{ ref('int_claims__standing') }} as standing on answered.claim_id = standing.claim_id
+    group by answered.claim_id, answered.determined_on
+),
+
+-- What the payer pays beside the fee schedule and names so (an incentive, interest), an adjustment below 0: nothing of it is paid too much. What is the
+-- fee schedule's itself or the patient's is no such reason.
+added as (
+    select
+        adjustments.claim_id,
+        -sum(adjustments.amount) as amount
+    from {{ ref('int_adjustments__judged') }} as adjustments
+    inner join noticed on adjustments.claim_id = noticed.claim_id
+    inner join {{ ref('rule_denials') }} as rules
+        on
+            rules.kind = 'normal'
+            and adjustments.group_code = rules.group_code
+            and adjustments.reason_code = rules.reason_code
+            and {{ in_force('rules', 'noticed.last_paid_on') }}
+    where adjustments.amount < 0 and adjustments.group_code <> 'PR' and adjustments.reason_code not in ('45', '253')
+    group by adjustments.claim_id
+),
+
 -- A month whose first claim was turned back and paid after all has been paid for twice.
 received as (
     select
-        practice_id,
-        patient_id,
-        month,
-        sum(paid_amount) as paid_amount
+        lines.practice_id,
+        lines.patient_id,
+        lines.month,
+        sum(lines.paid_amount) as paid_amount,
+        sum(lines.paid_amount - coalesce(added.amount, 0)) as fee_amount
     from lines
-    group by practice_id, patient_id, month
+    left join added on lines.claim_id = added.claim_id
+    group by lines.practice_id, lines.patient_id, lines.month
 ),
 
--- may_be_paid: what Medicare owes of what may be billed now, the deductible as the payer took it.
+-- fee_amount: what was paid of the fee schedule's amounts. may_be_paid: what Medicare owes of what may be billed now, the deductible as the payer took it.
 claims as (
     select
         claims.practice_id,
@@ -35,6 +67,7 @@ claims as (
         claims.claim_id,
         claims.status,
         received.paid_amount,
+        received.fee_amount,
         lines.allowed_amount,
         changes.kind as change,
         coalesce(changes.amount_now, lines.allowed_amount) as amount_now,
@@ -48,17 +81,6 @@ claims as (
             and claims.patient_id = changes.patient_id
             and claims.month = changes.month
             and claims.claim_id = changes.claim_id
-),
-
-noticed as (
-    select
-        answered.claim_id,
-        answered.determined_on,
-        min(standing.payment_on) as noticed_on,
-        max(standing.payment_on) as last_paid_on
-    from {{ ref('int_claims__answered') }} as answered
-    inner join {{ ref('int_claims__standing') }} as standing on answered.claim_id = standing.claim_id
-    group by answered.claim_id, answered.determined_on
 ),
 
 -- Until when a decision can be put right: an appeal goes by the day on which its notice is taken to have come, a reopening by the first decision's day.
@@ -225,7 +247,7 @@ select
     decided.paid_back_by as due_on,
     decided.paid_back_by as last_day,
     'overpaid_claim' as kind,
-    claims.may_be_paid - claims.paid_amount as dollars,
+    claims.may_be_paid - claims.fee_amount as dollars,
     strftime(decided.last_paid_on, '%Y-%m-%d') as fact,
     null as cause,
     null as fix,
@@ -236,7 +258,7 @@ inner join decided on claims.claim_id = decided.claim_id
 where
     claims.status = 'paid'
     and coalesce(claims.change <> 'refund', true)
-    and claims.paid_amount - claims.may_be_paid >= {{ office_limit('underpaid') }}
+    and claims.fee_amount - claims.may_be_paid >= {{ office_limit('underpaid') }}
 union all
 select
     changes.practice_id,
@@ -280,9 +302,9 @@ left join unread on changes.practice_id = unread.practice_id and changes.claim_i
 where
     case changes.kind
         -- Paid back, taken back or never paid by a payer that has decided: nothing is owed.
-        when 'refund' then claims.status in ('submitted', 'accepted') or claims.paid_amount - claims.may_be_paid >= {{ office_limit('underpaid') }}
+        when 'refund' then claims.status in ('submitted', 'accepted') or claims.fee_amount - claims.may_be_paid >= {{ office_limit('underpaid') }}
         -- Of what was denied its own item says what to ask for; what the payer has paid since is done. A date it may have corrected without a word.
         else
             claims.status <> 'denied'
-            and (changes.claimed_codes = changes.codes_now or claims.status <> 'paid' or claims.may_be_paid - claims.paid_amount >= {{ office_limit('underpaid') }})
+            and (changes.claimed_codes = changes.codes_now or claims.status <> 'paid' or claims.may_be_paid - claims.fee_amount >= {{ office_limit('underpaid') }})
     end
