@@ -102,6 +102,15 @@
     cast({{ decided_on }} + interval 1 year * cast({{ limit('reopening', decided_on) }} as integer) as date)
 {%- endmacro %}
 
+{#- How a decision can still be put right, in words. -#}
+{% macro ways(appealed_by, reopened_by, newest_night) -%}
+    concat_ws(
+        ', ',
+        case when {{ appealed_by }} >= {{ newest_night }} then 'appeal by ' || strftime({{ appealed_by }}, '%Y-%m-%d') end,
+        case when {{ reopened_by }} >= {{ newest_night }} then 'reopening by ' || strftime({{ reopened_by }}, '%Y-%m-%d') end
+    )
+{%- endmacro %}
+
 {#- Step 1 of rules.md A3, which judges an entry by itself; null: passed. -#}
 {% macro step_1(entries) -%}
     case

@@ -15,7 +15,7 @@ from orchestration.answer.explain.story import _answers_since, _decided_now, ans
 from orchestration.answer.explain.text import _answer, anew
 from orchestration.house import House
 from orchestration.rules.seeds import SEEDS
-from tests.answers.letters import Sent, claim_statuses, denied, file, paid_in_full, remittance
+from tests.answers.letters import Sent, acknowledgment, claim_statuses, denied, file, paid_in_full, remittance
 from tests.answers.office import Office
 
 OLD, NEW, KEY = "CCM2609A", "CCM2609B", ["north", "P1", date(2026, 9, 1)]
@@ -55,6 +55,15 @@ def test_a_story_says_what_the_payer_said_of_every_claim_of_the_patient_month(of
 def test_a_paid_claim_is_told_with_its_dollars_and_one_that_nobody_answered_with_nothing(office):
     office.deliver(file("835", remittance(paid_in_full(OLD))))
     assert told(live(office, "claim_history", "claim_denials")).endswith("$91.39 paid of $170.00")
+
+
+def test_what_decides_nothing_is_told_with_what_helps_and_the_day_of_a_claim_is_that_on_which_it_went_out(office):
+    office.deliver(file("277", claim_statuses("0000000080001", [(NEW, "A7:78", "U")])))
+    said = told(live(office, "claim_history", "claim_denials"))
+    assert f"claim {NEW} of close v2 submitted on 2026-10-03; $0.00 paid" in said
+    assert "A7:78: a duplicate of a claim that the payer has already; what helps: look for the answer to the first" in said
+    office.deliver(file("999", acknowledgment(8, {1: "A"}, "A"), on="261004"))
+    assert f"claim {NEW} of close v2 submitted on 2026-10-03, answered on 2026-10-04; " in told(live(office, "claim_history"))
 
 
 def test_marts_of_an_earlier_release_tell_of_the_claim_that_stands(office):

@@ -188,6 +188,38 @@ def test_a_status_in_lower_case_is_read_as_the_same_code(office):
     assert office.claim(A)["rejection_codes"] == ["A7:562"]
 
 
+@pytest.mark.parametrize(
+    ("said", "codes", "cause"),
+    [
+        ("A7:78", ["A7:78"], "a duplicate of a claim"),
+        ("A4:35", ["A4:35"], "cannot find"),
+        ("A4", ["A4"], "cannot find"),
+        ("P3:21", ["P3:21"], "does not know yet"),
+        ("A0:16", [], None),
+        ("A2:20", [], None),
+    ],
+)
+def test_what_a_277_says_that_decides_nothing_is_shown_with_what_helps_unless_it_is_only_passed_on(office, said, codes, cause):
+    office.deliver(file("277", claim_statuses("0000000070001", [(A, said, "U")])))
+    assert office.claim(A)["status"] in ("submitted", "accepted")
+    told = office.see(f"select line_id, denial_code, is_rejection, likely_cause, amount from claim_denials where claim_id = '{A}'")
+    assert sorted({row["denial_code"] for row in told}) == codes and len(told) == 2 * len(codes)
+    assert all(cause in row["likely_cause"] and not row["is_rejection"] and row["amount"] == 0 for row in told)
+
+
+def test_that_a_claim_which_was_taken_in_came_twice_is_shown_to_nobody_and_a_later_word_replaces_an_earlier(office):
+    first = file("277", claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ"), (B, "A4:35", "U")], on="20261006"), number=901)
+    again = file("277", claim_statuses("0000000070001", [(A, "A3:78", "U"), (B, "A0:16", "WQ")], on="20261008"), number=902)
+    office.deliver(first)
+    assert {row["claim_id"] for row in office.see("select claim_id from claim_denials")} == {B}
+    office.deliver(again)
+    assert office.see("select claim_id from claim_denials") == []
+    office.deliver(file("277", claim_statuses("0000000070001", [], receiver="A3:746", on="20261010"), number=903))
+    assert {row["claim_id"] for row in office.see("select claim_id from claim_denials")} == {B}, "A was taken in"
+    office.deliver(file("835", remittance(paid_in_full(B))))
+    assert office.see("select claim_id from claim_denials") == []
+
+
 @pytest.mark.parametrize("category", ["A0", "A4", "P3", "F2", "ZZ"])
 def test_a_status_that_says_neither_yes_nor_no_decides_nothing(office, category):
     office.deliver(file("277", claim_statuses("0000000070001", [(A, f"{category}:20", "WQ")])))

@@ -87,7 +87,7 @@ def test_no_sentence_has_an_unfilled_place_and_every_item_but_what_a_claim_owes_
     practices = load_practices(office / "practices.yaml")
     for row in rows(office, "from worklist"):
         assert "{" not in row["detail"] and row["detail"].strip()
-        if row["kind"] not in ("unanswered_claim", "refund_due", "reopening_due"):
+        if row["kind"] not in ("unanswered_claim", "taken_back_claim", "refund_due", "reopening_due"):
             assert row["due_on"] == practices[row["practice_id"]].first_close_day(row["month"]) - timedelta(days=1)
 
 
@@ -103,6 +103,7 @@ def test_items_are_of_months_that_can_still_be_mended(office):
             "late_claim",
             "claim_error",
             "unanswered_claim",
+            "taken_back_claim",
             "underpaid_claim",
             "overpaid_claim",
             "refund_due",

@@ -31,6 +31,8 @@ TABLES = """
     create table intermediate.int_claim_lines__sent (claim_id varchar, line_id varchar, service_date date);
     create table intermediate.int_claims__answered (claim_id varchar, determined_on date);
     create table intermediate.int_claims__standing (claim_id varchar, payment_on date);
+    create table intermediate.int_claims__unclear (practice_id varchar, claim_id varchar, status_on date, open_codes varchar[]);
+    create table intermediate.int_claim_postings (claim_id varchar, kind varchar, posting varchar, payment_on date, paid_amount decimal(12, 2));
     create table intermediate.int_adjustments__judged (claim_id varchar, group_code varchar, reason_code varchar, amount decimal(12, 2));
     create table intermediate.int_claims__denials (practice_id varchar, claim_id varchar, cause varchar, fix varchar, is_appealable boolean);
     create table marts.claims (
@@ -42,7 +44,8 @@ TABLES = """
         other_amount decimal(12, 2), denial_codes varchar[]
     );
     create table marts.claim_aging (
-        practice_id varchar, patient_id varchar, month date, claim_id varchar, submitted_on date, days_waiting integer, expected_payment decimal(12, 2)
+        practice_id varchar, patient_id varchar, month date, claim_id varchar, status varchar, submitted_on date, days_waiting integer,
+        expected_payment decimal(12, 2)
     );
     create table marts.post_close_changes (
         practice_id varchar, patient_id varchar, month date, claim_id varchar, kind varchar, claimed_amount decimal(12, 2), amount_now decimal(12, 2),
@@ -90,7 +93,7 @@ class Desk:
             self.con.execute("insert into intermediate.int_claims__answered values (?, date '2026-11-20')", [claim_id])
             self.con.execute("insert into intermediate.int_claims__standing values (?, date '2026-11-20')", [claim_id])
         else:
-            self.con.execute("insert into marts.claim_aging values (?, ?, ?, ?, date '2026-11-05', 116, 89.37)", [*of])
+            self.con.execute("insert into marts.claim_aging values (?, ?, ?, ?, ?, date '2026-11-05', 116, 89.37)", [*of, status])
         if denied:
             worth = sum((ADD_ON if code == "99439" else BASE for code in denied), Decimal(0))
             self.con.execute(
@@ -187,6 +190,53 @@ def test_a_claim_that_waits_for_the_payer_is_told_with_what_of_it_may_not_be_bil
     assert desk.asks() == {"unanswered_claim": Decimal("89.37"), "refund_due": -ADD_ON}
 
 
+@pytest.mark.parametrize(
+    ("paid_before", "now", "dollars"),
+    [
+        (Decimal("89.38"), None, Decimal("89.38")),
+        (Decimal("89.38"), BASE, paid_of(BASE)),  # the rest is not owed
+        (Decimal("40.00"), None, Decimal("40.00")),  # of the deductible nobody pays it again
+        (Decimal(0), None, sum(WHOLE.values(), Decimal(0))),  # a denial that was taken back
+    ],
+)
+def test_a_claim_that_the_payer_took_back_is_told_at_once_with_what_it_had_paid_and_until_when_to_appeal(
+    desk, paid_before, now, dollars
+):
+    desk.claim("reopened", {})
+    desk.con.execute(
+        "insert into intermediate.int_claims__answered values ('C', date '2026-11-20');"
+        "insert into intermediate.int_claim_postings values ('C', 'decision', 'posted', date '2026-11-20', 89.38)"
+    )
+    desk.con.execute(
+        "insert into intermediate.int_claim_postings values ('C', 'reversal', 'posted', date '2027-02-20', ?)", [-paid_before]
+    )
+    if now:
+        desk.change("refund", ["99490 x 1"], now)
+    assert desk.asks() == {"taken_back_claim": dollars}
+    (told,) = desk.con.execute("select fact, due_on, last_day, ways from intermediate.int_claims__unsettled").fetchall()
+    assert told == (
+        f"2027-02-20 (${paid_before})" if paid_before else "2027-02-20", date(2027, 3, 23), date(2027, 11, 20),
+        "appeal by 2027-06-25, reopening by 2027-11-20",
+    )  # fmt: skip
+
+
+def test_a_claim_that_the_payer_has_already_or_cannot_find_is_told_from_that_day_on_and_once(desk):
+    desk.claim("submitted", {})
+    desk.con.execute("delete from marts.claims where claim_id = 'O'")  # whether others are decided or not
+    assert desk.asks() == {}
+    desk.con.execute("insert into intermediate.int_claims__unclear values ('p', 'C', date '2026-11-08', ['A7:78'])")
+    desk.con.execute("insert into intermediate.int_claims__denials values ('p', 'C', 'a duplicate', 'look for the first', false)")
+    assert desk.asks() == {"unanswered_claim": Decimal("89.37")}
+    (told,) = desk.con.execute("select fact, cause, fix, due_on, last_day from intermediate.int_claims__unsettled").fetchall()
+    assert told == (
+        "2026-11-05, answered with A7:78 on 2026-11-08", " (a duplicate)", "look for the first", date(2026, 11, 8), date(2027, 10, 31),
+    )  # fmt: skip
+    desk.con.execute(
+        "insert into marts.claims values ('p', 'other', date '2026-10-01', 'O', 'paid', date '2026-11-05', date '2026-11-20')"
+    )
+    assert len(desk.asks()) == 1
+
+
 def test_a_refund_of_a_month_that_was_paid_twice_counts_both_claims(desk):
     desk.claim("paid", WHOLE)
     desk.claim("rejected", WHOLE, claim_id="B")
@@ -270,3 +320,18 @@ def test_of_a_claim_on_a_day_that_may_not_be_billed_all_that_was_paid_is_at_stak
     assert told == (
         "99439 x 1, 99490 x 1 on 2026-10-31 claimed, 99439 x 1, 99490 x 1 on 2026-10-12 may be", date(2027, 2, 1), date(2027, 11, 20),
     )  # fmt: skip
+
+
+def test_a_claim_that_was_taken_back_waits_since_then_and_another_since_it_went_out(desk):
+    desk.con.execute("""
+        drop table marts.claim_aging;
+        create table intermediate.int_claims__current as
+            select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, claim_id, status, date '2026-11-05' as claimed_on,
+                date '2027-02-20' as answered_on, 142.50 as billed_amount
+            from (values ('R', 'reopened'), ('S', 'submitted'), ('P', 'paid')) as claims (claim_id, status);
+        alter table intermediate.int_claim_lines__sent add column expected_payment decimal(12, 2);
+        insert into intermediate.int_claim_lines__sent by name select claim_id, 89.37 as expected_payment from intermediate.int_claims__current;
+    """)
+    compiled.run(desk.con, desk.home, [compiled.models()["claim_aging"]])
+    told = desk.con.execute("select claim_id, submitted_on, days_waiting, bucket from marts.claim_aging order by 1").fetchall()
+    assert told == [("R", date(2026, 11, 5), 9, "within the payment floor"), ("S", date(2026, 11, 5), 116, "long overdue")]

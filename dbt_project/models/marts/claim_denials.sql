@@ -1,4 +1,5 @@
--- Why a claim or a line of it was not paid or not taken in, with the likely cause and the fix: of what stands, not of what was reversed.
+-- Why a claim or a line of it was not paid or not taken in, or what the payer says of it that decides nothing, with the likely cause and the fix: of what
+-- stands, not of what was reversed.
 with current_claims as (
     select * from {{ ref('int_claims__current') }}
 ),
@@ -38,17 +39,34 @@ denied as (
     from current_claims as claims
     inner join {{ ref('int_claim_lines__sent') }} as lines on claims.claim_id = lines.claim_id
     where claims.status = 'rejected'
+    union all
+    select
+        claims.practice_id,
+        claims.patient_id,
+        claims.month,
+        claims.claim_id,
+        lines.line_id,
+        unnest(unclear.open_codes) as denial_code,
+        cast([] as varchar[]) as remark_codes,
+        false as is_rejection,
+        'a status that rule_claim_status_categories does not know yet' as likely_cause,
+        'look the code up in the X12 external code lists 507 and 508, ask the payer, and add a row' as fix,
+        false as is_appealable,
+        0 as amount
+    from current_claims as claims
+    inner join {{ ref('int_claims__unclear') }} as unclear on claims.claim_id = unclear.claim_id
+    inner join {{ ref('int_claim_lines__sent') }} as lines on claims.claim_id = lines.claim_id
+    where claims.status in ('submitted', 'accepted')
 ),
 
--- What to do is said in the newest words for a category, whatever was said when it was answered.
-categories as (
+-- What to do is said in the newest words for a status or its category, whatever was said when it was answered.
+words as (
     select
-        category_code,
+        category_code || coalesce(':' || status_code, '') as code,
         likely_cause,
         fix
     from {{ ref('rule_claim_status_categories') }}
-    where status_code is null
-    qualify row_number() over (partition by category_code order by effective_from desc) = 1
+    qualify row_number() over (partition by category_code, status_code order by effective_from desc) = 1
 )
 
 select
@@ -60,9 +78,10 @@ select
     denied.month,
     denied.remark_codes,
     denied.is_rejection,
-    coalesce(categories.likely_cause, denied.likely_cause) as likely_cause,
-    coalesce(categories.fix, denied.fix) as fix,
+    coalesce(statuses.likely_cause, categories.likely_cause, denied.likely_cause) as likely_cause,
+    coalesce(statuses.fix, categories.fix, denied.fix) as fix,
     denied.is_appealable,
     cast(denied.amount as decimal(12, 2)) as amount
 from denied
-left join categories on denied.is_rejection and split_part(denied.denial_code, ':', 1) = categories.category_code
+left join words as statuses on denied.denial_code = statuses.code
+left join words as categories on split_part(denied.denial_code, ':', 1) = categories.code

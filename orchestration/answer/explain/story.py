@@ -618,10 +618,14 @@ def answers(source: Source, key: list[Any]) -> list[Row]:
     tables = {row["name"] for row in source.rows("select table_name as name from information_schema.tables")}
     # Marts of an earlier release have the claims that stand alone.
     claims = "claim_history" if "claim_history" in tables else "claims"
+    # What decides nothing is no answer, and has its cause all the same.
+    is_told = "answered_on is not null" + (
+        " or claim_id in (select claim_id from claim_denials)" if "claim_denials" in tables else ""
+    )
     told = source.rows(
         f"""
         select {", ".join(_TOLD_OF_A_CLAIM)} from {claims}
-        where practice_id = ? and patient_id = ? and month = ? and answered_on is not null order by close_version, claim_id
+        where practice_id = ? and patient_id = ? and month = ? and ({is_told}) order by close_version, claim_id
         """,
         key,
     )

@@ -118,7 +118,11 @@ def said_of(answer: dict[str, Any]) -> str:
     """'claim X of close v1 rejected on 2026-10-05, A7:164; $0.00 paid of $170.00'."""
     codes = [*answer["rejection_codes"], *answer["denial_codes"]]
     remarks = f" (remark codes {', '.join(answer['remark_codes'])})" if answer["remark_codes"] else ""
-    claim = f"claim {answer['claim_id']} of close v{answer['close_version']} {answer['status']} on {answer['answered_on']}"
+    claim = f"claim {answer['claim_id']} of close v{answer['close_version']} {answer['status']} on "
+    if answer["status"] == "submitted":  # nothing decides it yet
+        claim += f"{answer['submitted_on']}" + (f", answered on {answer['answered_on']}" if answer["answered_on"] else "")
+    else:
+        claim += f"{answer['answered_on']}"
     said = ", ".join([claim, *codes]) + remarks
     nothing = "; turned back unprocessed, it claims nothing" if answer["status"] == "rejected" else ""
     return f"{said}; {dollars(answer['paid_amount'])} paid of {dollars(answer['billed_amount'])}{nothing}"

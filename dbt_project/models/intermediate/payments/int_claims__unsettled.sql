@@ -188,6 +188,90 @@ dated_disputes as (
     inner join decided on disputed.claim_id = decided.claim_id
     -- It was denied rightly.
     where not disputed.is_wrong or disputed.dollars > 0
+),
+
+-- Claims that wait for the payer for too long, or of which it says what decides nothing: each once, and not what it took back.
+waiting as (
+    select
+        aging.practice_id,
+        aging.patient_id,
+        aging.month,
+        aging.claim_id,
+        cast(aging.submitted_on + cast(min(buckets.days_from) as integer) as date) as due_on,
+        aging.expected_payment,
+        strftime(aging.submitted_on, '%Y-%m-%d') as fact,
+        ', though others were' as cause,
+        'see that the file reached the payer, and ask' as fix
+    from {{ ref('claim_aging') }} as aging
+    inner join {{ ref('rule_aging_buckets') }} as buckets
+        on buckets.asks_for_work and aging.days_waiting >= buckets.days_from and {{ in_force('buckets', 'aging.submitted_on') }}
+    -- Where no payer's answer is ever brought, every claim is unanswered, and that is nothing to ask of anybody claim by claim.
+    semi join {{ ref('claims') }} as answered
+        on aging.practice_id = answered.practice_id and answered.status in ('paid', 'denied') and answered.answered_on >= aging.submitted_on
+    anti join {{ ref('int_claims__unclear') }} as unclear on aging.claim_id = unclear.claim_id
+    where aging.status <> 'reopened'
+    group by aging.practice_id, aging.patient_id, aging.month, aging.claim_id, aging.submitted_on, aging.expected_payment
+    union all
+    select
+        aging.practice_id,
+        aging.patient_id,
+        aging.month,
+        aging.claim_id,
+        coalesce(unclear.status_on, aging.submitted_on) as due_on,
+        aging.expected_payment,
+        strftime(aging.submitted_on, '%Y-%m-%d')
+        || ', answered with ' || array_to_string(unclear.open_codes, ', ') || coalesce(strftime(unclear.status_on, ' on %Y-%m-%d'), '') as fact,
+        ' (' || denials.cause || ')' as cause,
+        denials.fix
+    from {{ ref('claim_aging') }} as aging
+    inner join {{ ref('int_claims__unclear') }} as unclear on aging.claim_id = unclear.claim_id
+    inner join {{ ref('int_claims__denials') }} as denials on aging.practice_id = denials.practice_id and aging.claim_id = denials.claim_id
+    where aging.status <> 'reopened'
+),
+
+-- The newest day on which the payer took decisions back, what it had paid by them, and after how many days it is asked for another.
+taken_back as (
+    select
+        reversals.claim_id,
+        reversals.taken_back_on,
+        reversals.paid_before,
+        min(buckets.days_from) as days
+    from (
+        select
+            claim_id,
+            payment_on as taken_back_on,
+            -sum(paid_amount) as paid_before,
+            row_number() over (partition by claim_id order by payment_on desc) as place
+        from {{ ref('int_claim_postings') }}
+        where posting = 'posted' and kind = 'reversal'
+        group by claim_id, payment_on
+    ) as reversals
+    inner join {{ ref('rule_aging_buckets') }} as buckets
+        on buckets.asks_for_work and {{ in_force('buckets', 'reversals.taken_back_on') }}
+    where reversals.place = 1
+    group by reversals.claim_id, reversals.taken_back_on, reversals.paid_before
+),
+
+-- Of claims that nothing stands of since. What the payer says by taking back can be appealed as a decision can.
+reopened as (
+    select
+        claims.practice_id,
+        claims.patient_id,
+        claims.month,
+        claims.claim_id,
+        cast(taken_back.taken_back_on + cast(taken_back.days as integer) as date) as due_on,
+        case when taken_back.paid_before > 0 then least(taken_back.paid_before, claims.may_be_paid) else claims.may_be_paid end as dollars,
+        strftime(taken_back.taken_back_on, '%Y-%m-%d')
+        || case when taken_back.paid_before > 0 then ' ($' || cast(taken_back.paid_before as varchar) || ')' else '' end as fact,
+        {{ reopened_by('coalesce(answered.determined_on, taken_back.taken_back_on)') }} as reopened_by,
+        taken_back.taken_back_on
+        + cast({{ limit('notice_receipt', 'taken_back.taken_back_on') }} + {{ limit('appeal', 'taken_back.taken_back_on') }} as integer) as appealed_by,
+        practices.newest_night
+    from claims
+    inner join taken_back on claims.claim_id = taken_back.claim_id
+    inner join {{ ref('int_claims__answered') }} as answered on claims.claim_id = answered.claim_id
+    inner join {{ ref('stg_practices') }} as practices on claims.practice_id = practices.practice_id
+    where claims.status = 'reopened' and claims.amount_now > 0
 )
 
 select
@@ -202,42 +286,48 @@ select
     fact,
     cause,
     fix,
-    concat_ws(
-        ', ',
-        case when appealed_by >= newest_night then 'appeal by ' || strftime(appealed_by, '%Y-%m-%d') end,
-        case when reopened_by >= newest_night then 'reopening by ' || strftime(reopened_by, '%Y-%m-%d') end
-    ) as ways
+    {{ ways('appealed_by', 'reopened_by', 'newest_night') }} as ways
 from dated_disputes
 union all
 select
-    aging.practice_id,
-    aging.patient_id,
-    aging.month,
-    aging.claim_id,
-    cast(aging.submitted_on + cast(min(buckets.days_from) as integer) as date) as due_on,
-    any_value(sent.filed_by) as last_day,
+    waiting.practice_id,
+    waiting.patient_id,
+    waiting.month,
+    waiting.claim_id,
+    waiting.due_on,
+    sent.filed_by as last_day,
     'unanswered_claim' as kind,
-    aging.expected_payment as dollars,
-    strftime(aging.submitted_on, '%Y-%m-%d') as fact,
-    null as cause,
-    null as fix,
+    waiting.expected_payment as dollars,
+    waiting.fact,
+    waiting.cause,
+    waiting.fix,
     null as ways
-from {{ ref('claim_aging') }} as aging
-inner join {{ ref('rule_aging_buckets') }} as buckets
-    on buckets.asks_for_work and aging.days_waiting >= buckets.days_from and {{ in_force('buckets', 'aging.submitted_on') }}
+from waiting
 inner join (
-    select distinct
+    select
         claim_id,
-        {{ filed_by('service_date') }} as filed_by
-    from {{ ref('int_claim_lines__sent') }}
-) as sent on aging.claim_id = sent.claim_id
+        max(filed_by) as filed_by
+    from (select distinct claim_id, {{ filed_by('service_date') }} as filed_by from {{ ref('int_claim_lines__sent') }}) as sent
+    group by claim_id
+) as sent on waiting.claim_id = sent.claim_id
 -- Of a claim of which nothing may be billed any more, no decision is missing.
 semi join (select practice_id, claim_id from claims where amount_now > 0) as standing
-    on aging.practice_id = standing.practice_id and aging.claim_id = standing.claim_id
--- Where no payer's answer is ever brought, every claim is unanswered, and that is nothing to ask of anybody claim by claim.
-semi join {{ ref('claims') }} as answered
-    on aging.practice_id = answered.practice_id and answered.status in ('paid', 'denied') and answered.answered_on >= aging.submitted_on
-group by aging.practice_id, aging.patient_id, aging.month, aging.claim_id, aging.submitted_on, aging.expected_payment
+    on waiting.practice_id = standing.practice_id and waiting.claim_id = standing.claim_id
+union all
+select
+    practice_id,
+    patient_id,
+    month,
+    claim_id,
+    due_on,
+    greatest(reopened_by, appealed_by) as last_day,
+    'taken_back_claim' as kind,
+    dollars,
+    fact,
+    null as cause,
+    null as fix,
+    {{ ways('appealed_by', 'reopened_by', 'newest_night') }} as ways
+from reopened
 union all
 select
     claims.practice_id,
