@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.close.names import split_name
+from orchestration.close.names import bare_name, split_name
 
 # As the office may write them; with and without dots, a comma and capitals.
 TITLES = (
@@ -70,6 +70,39 @@ TITLES = (
 )
 def test_a_member_name_splits_into_last_and_first(name: str, split: tuple[str, str]) -> None:
     assert split_name(name) == split
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("Jane Doe (MD)", ("Doe", "Jane")),
+        ("Jane Doe (MD", ("Doe", "Jane")),
+        ("Doe, Jane [NP]", ("Doe", "Jane")),
+        ("Jane (Janie) Doe", ("Doe", "Jane")),
+        ("Jane Doe - MD", ("Doe", "Jane")),
+        ("Jane Doe \u2013 MD", ("Doe", "Jane")),
+        ("Jane Doe -MD", ("Doe", "Jane")),
+        ("Doe - Smith, Jane", ("Doe Smith", "Jane")),
+        ("Jane Doe, M. D.", ("Doe", "Jane")),
+        ("Jane Doe, Ph. D.", ("Doe", "Jane")),
+        ("Jane Doe M. D.", ("Doe", "Jane")),
+        ("Doe, Jane M. D.", ("Doe", "Jane")),
+        ("Dr. Doe, M. D.", ("Doe", "")),
+        ("Jane Doe PA C", ("Doe", "Jane")),
+        ("Jane Doe, FNP BC", ("Doe", "Jane")),
+        ("Doe, Jane PA C", ("Doe", "Jane")),
+        # What is no title stays.
+        ("Doe, M. D.", ("Doe", "M.")),
+        ("M. D. Anderson", ("Anderson", "M.")),
+        ("J. O. Do", ("Do", "J.")),
+        ("O'Brien-Smith, Mary-Kate", ("O'Brien-Smith", "Mary-Kate")),
+        ("(MD)", ("(MD)", "")),
+        ("-", ("-", "")),
+        ("", ("", "")),
+    ],
+)
+def test_brackets_dashes_and_degrees_with_spaces_are_in_neither_name(name: str, split: tuple[str, str]) -> None:
+    assert split_name(bare_name(name)) == split
 
 
 @pytest.mark.parametrize("write", [str, str.upper, str.lower, str.title], ids=["usual", "capitals", "small", "titled"])

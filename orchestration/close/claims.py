@@ -14,7 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestration.close.names import split_name
+from orchestration.close.names import bare_name, split_name
 from orchestration.close.x12.codes import MOST_POINTERS
 from orchestration.close.x12.model import CLAIMS, LINE, PATIENT
 from orchestration.house import HouseError
@@ -84,6 +84,9 @@ class Draft:
         )
 
 
+NAMELESS = "the billing practitioner's last name has no letter: write it as it is in care_team"
+
+
 def claim_id(practice_id: str, patient_id: str, month: date, attempt: int) -> str:
     """CLM01, 19 characters: the month and a hash of what the claim is for. The same claim always has the same id."""
     text = f"{practice_id}\0{patient_id}\0{month:%Y-%m}\0{attempt}"
@@ -91,10 +94,17 @@ def claim_id(practice_id: str, patient_id: str, month: date, attempt: int) -> st
 
 
 def draft(
-    warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date, *, waived: bool, says_deaths: bool = True
+    warehouse: duckdb.DuckDBPyConnection,
+    practice: Practice,
+    month: date,
+    *,
+    waived: bool,
+    says_deaths: bool = True,
+    bares_names: bool = True,
 ) -> Draft:
     """The claims of one practice-month that are due now, by patient id. With a waiver what is held goes out on its credited minutes.
-    `says_deaths`: a claim has the date on which its patient died."""
+    `says_deaths`: a claim has the date on which its patient died. `bares_names`: a practitioner's name is split without brackets and dashes, and a claim
+    with none is held."""
     key = [practice.practice_id, month]
     decisions = _table(
         warehouse,
@@ -165,7 +175,11 @@ def draft(
             continue
         identifier = claim_id(practice.practice_id, patient_id, month, decision["earlier_claims"] + 1)
         lines += _lines(identifier, month, own)
-    return Draft(_claim_table(practice, subjects, lines), tuple(lines), tuple(held))
+    due = Draft(_claim_table(practice, subjects, lines, bares_names), tuple(lines), tuple(held))
+    if not bares_names:
+        return due
+    names = zip(due.claims["claim_id"].to_pylist(), due.claims["rendering_last_name"].to_pylist(), strict=True)
+    return due.without({claim: NAMELESS for claim, last in names if last and not any(map(str.isalpha, last))})
 
 
 # So many rows of a patient are named; the mart close_holds has them all.
@@ -226,7 +240,7 @@ _SUBJECT = {name: name for name in PATIENT.names} | {"member_id": "mbi", "line1"
 _POINTERS = pa.array([list(range(1, count + 1)) for count in range(MOST_POINTERS + 1)], pa.list_(pa.int64()))
 
 
-def _claim_table(practice: Practice, subjects: pa.Table, lines: Sequence[Line]) -> pa.Table:
+def _claim_table(practice: Practice, subjects: pa.Table, lines: Sequence[Line], bares_names: bool) -> pa.Table:
     """The claims that these lines make up, in their order. `subjects` are rows of int_claim_subjects, one for each patient."""
     firsts = [number for number, line in enumerate(lines) if not number or lines[number - 1].claim_id != line.claim_id]
     patients = pa.array([lines[first].patient_id for first in firsts], pa.string())
@@ -234,7 +248,7 @@ def _claim_table(practice: Practice, subjects: pa.Table, lines: Sequence[Line]) 
     count = pc.min_element_wise(pc.fill_null(pc.list_value_length(of["icd10_codes"]), 0), MOST_POINTERS)
     offsets = pa.array([*firsts, len(lines)], pa.int32())
     names = of["practitioner_name"].to_pylist()
-    split = {name: split_name(name or "") for name in set(names)}
+    split = {name: split_name(bare_name(name or "") if bares_names else name or "") for name in set(names)}
     own = pa.StructArray.from_arrays(
         [
             pa.array([line.line_id for line in lines], pa.string()),

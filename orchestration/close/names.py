@@ -23,6 +23,23 @@ _PARTICLES = {
 }  # fmt: skip
 
 
+def bare_name(name: str) -> str:
+    """The name without what exports write around it: what stands in brackets, dashes that join nothing, and degrees with a space in them (M. D., PA C).
+    As it is where nothing else stands in it."""
+    text = re.sub(r"\([^)]*\)?|\[[^\]]*\]?", " ", name)
+    parts = [[word for said in part.split() if (word := said.strip("-\u2013\u2014)]"))] for part in text.split(",")]
+    before = 0  # words that may be the name's own
+    for words in parts:
+        if len(words) > 1 and (before or len(words) > 2):
+            degree = "".join(words[-2:]) if before > 1 or len(words) > 3 else ""
+            if all(len(word.strip(".")) <= 2 for word in words[-2:]) and "." in degree and _is_one(degree, _LETTERS):
+                words[-2:] = [degree]
+            elif _is_one(words[-2], _LETTERS) and words[-1].casefold().strip(".") in ("c", "bc"):
+                words.pop()
+        before += len(words)
+    return ", ".join(" ".join(words) for words in parts if words) or name
+
+
 def split_name(name: str) -> tuple[str, str]:
     """(last name, first name): of 'Dr. Jane M. Doe, MD', 'DOE, JANE' or 'Anna van der Berg'. The last name is empty only where the name is."""
     parts = [words for part in name.split(",") if (words := part.split())]

@@ -94,6 +94,7 @@ class Ground:
     has_own_file_numbers: bool = True  # packets of before there were such name files by the lake's ids
     says_deaths: bool = True  # the claims of packets of before did not say when a patient died
     says_departures: bool = True  # nor their evidence when a practitioner left the care team
+    bares_names: bool = True  # in packets of before a practitioner's name had brackets and dashes
     accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
@@ -194,7 +195,14 @@ def _keep_held(house: House, practice_id: str, month: date, version: int, due: D
 
 def drafted(warehouse: duckdb.DuckDBPyConnection, ground: Ground) -> Draft:
     """The claims that are due, without those whose beneficiary's month was claimed already under another id or practice of the tax id."""
-    due = draft(warehouse, ground.practice, ground.month, waived=ground.waived, says_deaths=ground.says_deaths)
+    due = draft(
+        warehouse,
+        ground.practice,
+        ground.month,
+        waived=ground.waived,
+        says_deaths=ground.says_deaths,
+        bares_names=ground.bares_names,
+    )
     elsewhere = {
         line.claim_id: ground.claimed_elsewhere[line.patient_id]
         for line in due.lines
@@ -272,6 +280,8 @@ def composing(
         manifest["deaths"] = "stand in the claims (PAT06)"
     if ground.says_departures:
         manifest["departures"] = "stand in patient_month_evidence"
+    if ground.bares_names:
+        manifest["names"] = "of practitioners without brackets and dashes (NM1*82)"
     if ground.accepted:
         manifest["accepted"] = [dict(one) for one in ground.accepted]
     files["manifest.json"] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()

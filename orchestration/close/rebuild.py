@@ -89,6 +89,7 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         has_own_file_numbers="file_numbers" in manifest,
         says_deaths="deaths" in manifest,
         says_departures="departures" in manifest,
+        bares_names="names" in manifest,
         accepted=_accepted(frozen),
     )
     with tempfile.TemporaryDirectory(prefix="ccm-rebuild-") as folder:

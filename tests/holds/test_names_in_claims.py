@@ -1,0 +1,36 @@
+"""A practitioner's name goes out without brackets and dashes, and not at all without a letter; a packet of before comes out as it was."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestration.close.rebuild import rebuild
+
+from .bench import build
+from .clinic import NEWEST_NIGHT, Clinic, configure, write
+from .test_quarantined_facts import MODELS, close, put_packet, table
+
+pytestmark = pytest.mark.xdist_group("holds")
+
+
+@pytest.mark.parametrize(
+    ("name", "now", "before"), [("Jane Doe (MD)", "DOE*JANE", "(MD)*JANE"), ("-", None, "-*")], ids=["brackets", "no letter"]
+)
+def test_a_name_is_split_without_what_stands_around_it_and_a_packet_of_before_comes_out_as_it_was(tmp_path, name, now, before):
+    home, clinic = tmp_path / "home", Clinic("alpha", 1)
+    configure(home, [clinic])
+    clinic.land(home)
+    team = [{**row, "name": name} if row["member_id"] == clinic.md else row for row in clinic.panel()["care_team"]]
+    write(home, "alpha", NEWEST_NIGHT, "care_team", team)
+    with build(home, MODELS) as con:
+        files, older = close(home, con), close(home, con, bares_names=False)
+    assert f"~NM1*82*1*{before}*".encode() in older["claims.837"] and b'"names"' not in older["manifest.json"]
+    if now:
+        assert f"~NM1*82*1*{now}*".encode() in files["claims.837"] and b"(MD)" not in files["claims.837"]
+    else:
+        assert "claims.837" not in files
+        assert {row["reason"] for row in table(files["held.csv"])} == {"claim_error"}
+        assert all("no letter" in row["detail"] for row in table(files["held.csv"]))
+    for folder, packet in (("now", files), ("before", older)):
+        made = rebuild(put_packet(packet, tmp_path / folder))
+        assert made.is_same, [file for file, (then, new) in made.files.items() if then != new]
