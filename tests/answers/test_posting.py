@@ -357,6 +357,57 @@ def test_why_nothing_was_paid_says_what_became_of_the_claim(office, pay, status,
     assert (cause is None and causes == []) or (len(causes) == 2 and all(cause in text for text in causes))
 
 
+ALL_45 = tuple(
+    (f"{A}0{n}", code, charge, "0", (("CO", "45", charge),), ()) for n, code, charge in ((1, "99490", "95"), (2, "99439", "75"))
+)
+OTHERS = tuple(
+    (f"{A}0{n}", code, charge, "0", (("CO", "45", fee), ("OA", "23", rest)), ())
+    for n, code, charge, fee, rest in ((1, "99490", "95", "28.87", "66.13"), (2, "99439", "75", "24.56", "50.44"))
+)
+
+
+@pytest.mark.parametrize(
+    ("pay", "status"),
+    [
+        (Pay(A, "170", "0", ALL_45), "denied"),
+        (Pay(A, "170", "0"), "denied"),
+        (Pay(A, "170", "0", OTHERS), "paid"),
+    ],
+    ids=["all above the fee schedule", "no reason", "an earlier payer paid it"],
+)
+def test_a_claim_of_which_nothing_is_paid_or_left_to_anybody_is_no_paid_claim(office, pay, status):
+    office.deliver(file("835", remittance(pay)))
+    assert (office.claim(A)["status"], office.claim(A)["denial_codes"]) == (status, [])
+    lines = office.see(f"select status from claim_line_payments where claim_id = '{A}'")
+    assert [row["status"] for row in lines] == [status, status]
+
+
+@pytest.mark.parametrize(
+    ("paid", "excess", "patients", "denied"),
+    [("91.39", "-46.56", "23.32", None), ("71.39", "-26.56", "23.32", Decimal("50.44"))],
+    ids=["in full", "in part"],
+)
+def test_a_line_that_was_paid_with_another_is_nothing_to_ask_for_unless_the_claim_got_less(office, paid, excess, patients, denied):
+    """The guide's bundling: the first line has the money of both (94), the second nothing (97)."""
+    first = (("OA", "94", excess), ("CO", "45", "24.98"), ("CO", "253", "1.87"), ("PR", "2", patients))
+    office.deliver(
+        file(
+            "835",
+            remittance(
+                Pay(
+                    A,
+                    "170",
+                    paid,
+                    ((f"{A}01", "99490", "95", paid, first, ()), (f"{A}02", "99439", "75", "0", (("OA", "97", "75"),), ("M15",))),
+                )
+            ),
+        )
+    )
+    assert office.claim(A)["status"] == "paid"
+    asked = office.see(f"select denied_amount from int_claims__lines_denied where claim_id = '{A}'")
+    assert [row["denied_amount"] for row in asked] == ([denied] if denied else [])
+
+
 def test_a_category_of_answers_that_got_other_words_shows_each_line_once_in_the_newest(office):
     office.rule_changes = [
         "create table other as select * replace ('said otherwise' as likely_cause, date '2026-11-01' as effective_from) "

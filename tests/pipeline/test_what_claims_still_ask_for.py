@@ -264,6 +264,11 @@ def test_a_denied_line_that_may_not_be_billed_now_was_denied_rightly_and_of_a_wh
     assert desk.asks() == {"denied_claim": BASE}
 
 
+def test_a_claim_that_was_denied_without_a_reason_is_listed_once(desk):
+    desk.claim("denied", {})
+    assert desk.asks() == {}, "the item of denied claims is all"
+
+
 def test_a_reopening_is_asked_for_until_what_it_brings_is_paid(desk):
     desk.claim("paid", WHOLE)
     desk.change("reopen", ["99439 x 2", "99490 x 1"], BASE + 2 * ADD_ON)

@@ -41,6 +41,7 @@ lines as (
         sent.expected_payment,
         answered.claim_id is not null and answered.has_standing_decision as is_answered,
         claims.status = 'rejected' as is_rejected,
+        claims.status = 'denied' as is_denied,
         coalesce(entries.paid_amount, 0) as paid_amount,
         coalesce(judged.patient_amount, 0) as patient_amount,
         coalesce(judged.deductible_amount, 0) as deductible_amount,
@@ -71,7 +72,7 @@ select
     case
         when is_rejected then 'rejected'
         when not is_answered then 'open'
-        when len(denial_codes) > 0 and paid_amount <= 0 then 'denied'
+        when (is_denied or len(denial_codes) > 0) and paid_amount <= 0 then 'denied'
         else 'paid'
     end as status,
     cast(charge_amount as decimal(12, 2)) as charge_amount,

@@ -1,8 +1,15 @@
 -- Every claim that ever left the house, one row per claim, with where it stands. A remittance decides, else the newest 277CA, else a 999 or TA1.
--- `paid`: money stands, or the payer processed it and left all of it to the patient. `denied`: processed, nothing paid, and a reason that is no
--- normal posting. `rejected`: turned back unprocessed, so it claims nothing and may go out again as a new claim. `reopened`: the payer took its
+-- `paid`: money stands, or the payer processed it and left it to the patient or an earlier payer. `denied`: processed, nothing paid, and a reason that
+-- is no normal posting, or none. `rejected`: turned back unprocessed, so it claims nothing and may go out again as a new claim. `reopened`: the payer took its
 -- decision back and none stands.
-with reasons as (
+with left_to_others as (
+    select claim_id
+    from {{ ref('int_adjustments__judged') }}
+    where kind = 'normal' and amount > 0 and (group_code = 'PR' or (group_code = 'OA' and reason_code = '23'))
+    group by claim_id
+),
+
+reasons as (
     select
         claim_id,
         list_sort(list(distinct denial_code) filter (where kind <> 'normal')) as denial_codes,
@@ -23,7 +30,8 @@ select
         when answered.claim_id is not null and not answered.has_standing_decision then 'reopened'
         when reasons.is_unprocessable then 'rejected'
         when answered.is_denial or len(reasons.denial_codes) > 0 then 'denied'
-        when answered.claim_id is not null then 'paid'
+        when left_to_others.claim_id is not null then 'paid'
+        when answered.claim_id is not null then 'denied'
         when accepted.claim_id is not null then accepted.outcome
         when acknowledged.is_rejected then 'rejected'
         else sent.status
@@ -45,6 +53,7 @@ select
     coalesce(answered.reversals, 0) as reversals
 from {{ ref('int_claims__sent') }} as sent
 left join {{ ref('int_claims__answered') }} as answered on sent.claim_id = answered.claim_id
+left join left_to_others on sent.claim_id = left_to_others.claim_id
 left join reasons on sent.claim_id = reasons.claim_id
 left join {{ ref('int_claims__accepted') }} as accepted on sent.claim_id = accepted.claim_id
 left join {{ ref('int_claims__acknowledged') }} as acknowledged on sent.claim_id = acknowledged.claim_id

@@ -31,17 +31,6 @@ care_plans as (
     ) = 1
 ),
 
--- What the payer denied of claims that it paid in part: a line that got nothing by what it was claimed at, another by what it got too little.
-denied_lines as (
-    select
-        practice_id,
-        claim_id,
-        sum(case status when 'denied' then allowed_amount else greatest(-difference_amount, 0) end) as denied_amount
-    from {{ ref('claim_line_payments') }}
-    where len(denial_codes) > 0
-    group by practice_id, claim_id
-),
-
 -- Diagnoses that a claim would carry and no payer takes, as there are codes below them.
 categories as (
     select
@@ -195,7 +184,7 @@ found as (
         coalesce(nullif(array_to_string(claims.denial_codes, ', '), ''), 'without a reason code') as fact
     from {{ ref('claims') }} as claims
     inner join stages using (practice_id, patient_id, month)
-    left join denied_lines as lines on claims.practice_id = lines.practice_id and claims.claim_id = lines.claim_id
+    left join {{ ref('int_claims__lines_denied') }} as lines on claims.practice_id = lines.practice_id and claims.claim_id = lines.claim_id
     where claims.status = 'denied' or (claims.status = 'paid' and lines.denied_amount > 0)
     union all
     select

@@ -167,8 +167,8 @@ disputed as (
         true as is_appealable,
         false as is_wrong
     from {{ ref('claim_line_payments') }} as lines
-    -- Of a claim of which less may be billed now, less is as it should be.
-    semi join (select practice_id, claim_id from claims where coalesce(change <> 'refund', true)) as standing
+    -- Of a claim of which less may be billed now, less is as it should be; one that was denied has an item.
+    semi join (select practice_id, claim_id from claims where status = 'paid' and coalesce(change <> 'refund', true)) as standing
         on lines.practice_id = standing.practice_id and lines.claim_id = standing.claim_id
     where lines.status = 'paid' and len(lines.denial_codes) = 0 and lines.difference_amount + greatest(lines.other_amount, 0) < 0
     group by lines.practice_id, lines.patient_id, lines.month, lines.claim_id
