@@ -100,6 +100,19 @@ Text = Annotated[str, BeforeValidator(_quoted), AfterValidator(_visible)]
 FROZEN = {"frozen": True}
 
 
+def _writable(value: str, info: ValidationInfo) -> str:
+    """A text of which a claim file can hold something."""
+    if not info.context and not re.search("[A-Za-z0-9]", value):
+        from orchestration.close.x12.writer import plain
+
+        if not re.search("[A-Z0-9]", plain(value)):
+            raise ValueError("has no letter from A to Z and no digit: a claim file can hold no others; write it in these")
+    return value
+
+
+Written = Annotated[Text, AfterValidator(_writable)]
+
+
 def _digits(length: int) -> Any:
     return Annotated[str, BeforeValidator(_quoted), Field(pattern=rf"^[0-9]{{{length}}}$")]
 
@@ -155,8 +168,8 @@ State = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z]{2}$")]
 
 
 class Address(_Strict):
-    line1: Text
-    city: Text
+    line1: Written
+    city: Written
     state: State
     postal_code: _number(9)  # type: ignore[valid-type]
 
@@ -187,12 +200,12 @@ def _identifier(longest: int) -> Any:
 
 class Receiver(_Strict):
     id: _identifier(15)  # type: ignore[valid-type]  # ISA08
-    name: Text
+    name: Written
 
 
 class Payer(_Strict):
     id: _identifier(80)  # type: ignore[valid-type]  # NM109
-    name: Text
+    name: Written
 
 
 class Close(_Strict):
@@ -319,7 +332,7 @@ class Practice(_Strict):
     """One practice as its operator describes it. Money in dollars, codes and numbers as text."""
 
     practice_id: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    name: Text
+    name: Written
     npi: _digits(10)  # type: ignore[valid-type]
     tax_id: _number(9)  # type: ignore[valid-type]
     taxonomy_code: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9A-Z]{10}$")]

@@ -65,6 +65,10 @@ def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
             ({"address": {**GOOD["address"], "line1": box}}, "key address.line1: ", "post box")
             for box in ("PO Box 12", "P.O. box 12", "Post  Office Box 12", "1 Main St, po box 12")
         ),
+        *(({"name": name}, "key name: ", "no letter from A to Z") for name in ("\u674e\u6c0f", "-", "\u00a9 (\u00ae)")),
+        ({"address": {**GOOD["address"], "city": "\u6771\u4eac"}}, "key address.city: ", "no letter from A to Z"),
+        ({"receiver": {"id": "06102", "name": "\u674e"}}, "key receiver.name: ", "no letter from A to Z"),
+        ({"payer": {"id": "06102", "name": "..."}}, "key payer.name: ", "no letter from A to Z"),
         ({"address": {**GOOD["address"], "postal_code": "000000000"}}, "key address.postal_code: ", "all zeros"),
         ({"tax_id": "000000000"}, "key tax_id: ", "all zeros"),
         ({"phone": "0000000000"}, "key phone: ", "all zeros"),
@@ -143,8 +147,19 @@ def test_a_street_whose_name_ends_as_a_post_box_begins_is_none(street):
 
 
 def test_what_a_packet_froze_is_read_as_it_was_taken_then():
-    then = {**GOOD, "place_of_service": "97", "tax_id": "000000000", "address": {**GOOD["address"], "line1": "PO Box 12"}}
+    then = {
+        **GOOD,
+        "name": "\u674e",
+        "place_of_service": "97",
+        "tax_id": "000000000",
+        "address": {**GOOD["address"], "line1": "PO Box 12"},
+    }
     assert Practice.model_validate(then, context=FROZEN).address.line1 == "PO Box 12"
+
+
+def test_a_name_with_a_letter_that_a_claim_file_can_write_is_taken(tmp_path):
+    for name in ("\u674e\u6c0f Clinic", "\u00d8", "\u00c9t\u00e9", "24/7"):
+        assert load_practices(written(tmp_path, {**GOOD, "name": name}))["lakeside"].name == name
 
 
 def test_an_entry_that_is_no_practice_is_refused_without_a_key(tmp_path):
