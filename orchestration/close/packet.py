@@ -95,6 +95,7 @@ class Ground:
     says_deaths: bool = True  # the claims of packets of before did not say when a patient died
     says_departures: bool = True  # nor their evidence when a practitioner left the care team
     bares_names: bool = True  # in packets of before a practitioner's name had brackets and dashes
+    knows_all_numbers: bool = True  # packets of before knew a beneficiary by the number on the claim alone
     accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
@@ -215,14 +216,34 @@ def _duplicate(first: str) -> str:
     return f"the same beneficiary's month is claimed as {first}: a second claim would be a same-period duplicate"
 
 
-def _twice(practice: Practice, due: Draft) -> dict[str, str]:
+def _twice(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> dict[str, str]:
     """Of claims for one beneficiary's month under several patient ids, all but the first."""
+    practice_id = ground.practice.practice_id
+    numbers = _numbers(warehouse, [practice_id]) if ground.knows_all_numbers else {}
+    patients = {line.claim_id: line.patient_id for line in due.lines}
     seen: dict[str, str] = {}
     found: dict[str, str] = {}
     for claim_id, mbi in zip(due.claims["claim_id"].to_pylist(), due.claims["member_id"].to_pylist(), strict=True):
-        first = seen.setdefault(member_key(mbi), claim_id) if mbi else claim_id
-        if first != claim_id:
-            found[claim_id] = _duplicate(f"{practice.practice_id} {first}")
+        keys = [*([member_key(mbi)] if mbi else ()), *numbers.get((practice_id, patients[claim_id]), ())]
+        first = next((seen[key] for key in keys if key in seen), claim_id)
+        if first == claim_id:
+            seen.update(dict.fromkeys(keys, claim_id))
+        else:
+            found[claim_id] = _duplicate(f"{practice_id} {first}")
+    return found
+
+
+def _numbers(warehouse: duckdb.DuckDBPyConnection, practice_ids: Sequence[str]) -> dict[tuple[str, str], list[str]]:
+    """(practice, patient) -> the `member_key`s of every Medicare number that the panel lists for them, also of what has ended."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for practice_id, patient_id, mbi in warehouse.execute(
+        """
+        select distinct practice_id, patient_id, member_id from intermediate.int_coverages__current
+        where practice_id in (select unnest(?::varchar[])) and coverage_type like 'medicare\\_%' escape '\\' and member_id is not null order by all
+        """,
+        [practice_ids],
+    ).fetchall():
+        found.setdefault((practice_id, patient_id), []).append(member_key(mbi))
     return found
 
 
@@ -282,6 +303,8 @@ def composing(
         manifest["departures"] = "stand in patient_month_evidence"
     if ground.bares_names:
         manifest["names"] = "of practitioners without brackets and dashes (NM1*82)"
+    if ground.knows_all_numbers:
+        manifest["beneficiaries"] = "are known by every Medicare number of theirs"
     if ground.accepted:
         manifest["accepted"] = [dict(one) for one in ground.accepted]
     files["manifest.json"] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
@@ -315,7 +338,8 @@ _installed = cache(installed_version)
 
 def claimed_elsewhere(common: InCommon, warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> dict[str, str]:
     """patient_id -> 'practice claim_id' for this practice's patients whose beneficiary has a live claim for the month under another patient id of this
-    practice or at another practice of the same tax id (rules.md B8 trap 11). Who was claimed is known by the MBI of the claim, and by the one they have now."""
+    practice or at another practice of the same tax id (rules.md B8 trap 11). Who was claimed is known by the MBI of the claim, and both are by every Medicare
+    number that the panel lists for them now, also by what has ended: nothing depends on which of two is claimed first."""
     subjects = [one for one in common.subjects(practice.tax_id, practice.practice_id) if one[-1]]
     if not subjects:
         return {}
@@ -326,28 +350,22 @@ def claimed_elsewhere(common: InCommon, warehouse: duckdb.DuckDBPyConnection, pr
             [[claim_id for _, claim_id, *_ in subjects]],
         ).fetchall()
     }
-    now: dict[tuple[str, str], list[str]] = {}
-    for name, patient_id, mbi in warehouse.execute(
-        """
-        select distinct practice_id, patient_id, member_id from intermediate.int_coverages__current
-        where practice_id in (select unnest(?::varchar[])) and coverage_type like 'medicare\\_%' escape '\\' and member_id is not null order by all
-        """,
-        [sorted({name for name, *_ in subjects})],
-    ).fetchall():
-        now.setdefault((name, patient_id), []).append(mbi)
-    claimed: dict[str, tuple[str, str, str]] = {}
-    for name, claim_id, patient_id, mbi in subjects:
+    numbers = _numbers(warehouse, sorted({practice.practice_id, *(name for name, *_ in subjects)}))
+    claimed: dict[str, list[tuple[int, str, str, str]]] = {}  # key -> the claims of its beneficiary, by their place among all
+    for place, (name, claim_id, patient_id, mbi) in enumerate(subjects):
         if claim_id not in rejected:
-            for one in (mbi, *now.get((name, patient_id), ())):
-                claimed.setdefault(member_key(one), (name, claim_id, patient_id))
+            for key in {member_key(mbi), *numbers.get((name, patient_id), ())}:
+                claimed.setdefault(key, []).append((place, name, claim_id, patient_id))
     found = {}
-    for patient_id, mbi in warehouse.execute(
-        "select patient_id, mbi from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id",
+    for (patient_id,) in warehouse.execute(
+        "select patient_id from intermediate.int_claim_subjects where practice_id = ? and month = ? order by patient_id",
         [practice.practice_id, month],
     ).fetchall():
-        by = claimed.get(member_key(mbi)) if mbi else None
-        if by is not None and (by[0], by[2]) != (practice.practice_id, patient_id):
-            found[patient_id] = f"{by[0]} {by[1]}"
+        own = (practice.practice_id, patient_id)
+        by = [one for key in numbers.get(own, ()) for one in claimed.get(key, ()) if (one[1], one[3]) != own]
+        if by:
+            _, name, claim_id, _ = min(by)
+            found[patient_id] = f"{name} {claim_id}"
     return found
 
 
@@ -412,7 +430,7 @@ def scrubbed(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -
         # A stand-in number: the real one is asked for when it is known that something goes out.
         faults = scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)), of_warehouse(warehouse))
         due = due.without(_by_claim([fault for fault in faults if fault.rule != "duplicate-patient-month"]))
-        due = due.without(_twice(ground.practice, due))
+        due = due.without(_twice(warehouse, ground, due))
     return newest_night, due
 
 

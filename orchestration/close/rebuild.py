@@ -90,6 +90,7 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         says_deaths="deaths" in manifest,
         says_departures="departures" in manifest,
         bares_names="names" in manifest,
+        knows_all_numbers="beneficiaries" in manifest,
         accepted=_accepted(frozen),
     )
     with tempfile.TemporaryDirectory(prefix="ccm-rebuild-") as folder:

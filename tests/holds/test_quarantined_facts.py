@@ -54,9 +54,9 @@ def home(tmp_path):
     return home
 
 
-def close(home, con, waived=False, **said):
+def close(home, con, waived=False, name="alpha", **said):
     """The files of the packet that a close would write now; `said`: what a packet of before did not say (Ground)."""
-    practice = load_practices(home / "practices.yaml")["alpha"]
+    practice = load_practices(home / "practices.yaml")[name]
     accepted = accepted_holds(con, practice, OCTOBER)
     ground = Ground(
         practice, practice.canonical_json(), OCTOBER, 1, waived, freeze(con, practice, OCTOBER, {}, accepted), {}, software_versions(), accepted=accepted,

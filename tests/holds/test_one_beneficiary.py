@@ -1,0 +1,84 @@
+"""Who has had several Medicare numbers is one beneficiary under each of them, whichever of two claims comes first."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+
+from orchestration.close.in_common import InCommon
+from orchestration.close.packet import claimed_elsewhere
+from orchestration.close.rebuild import rebuild
+from orchestration.house import House
+from orchestration.practices import load_practices
+
+from .bench import build
+from .clinic import NEWEST_NIGHT, Clinic, configure, mbi, write
+from .test_drift import OCTOBER
+from .test_quarantined_facts import MODELS, close, put_packet
+
+pytestmark = pytest.mark.xdist_group("holds")
+
+OLD = mbi(999)
+
+
+def coverages(clinic, number, old=OLD):
+    """The clinic's coverages: this patient has had another number until the middle of October. As people write it."""
+    given = clinic.panel()["coverages"]
+    of = next(row for row in given if row["patient_id"] == clinic.id(number))
+    ended = {**of, "member_id": f"{old[:4]}-{old[4:7]}-{old[7:]}".lower(), "termination_date": "2026-10-15"}
+    return [*(row if row is not of else {**of, "effective_date": "2026-10-16"} for row in given), ended]
+
+
+def under(clinic, number, mbi=OLD):
+    """The clinic's coverages: this patient is known by the old number alone."""
+    return [{**row, "member_id": mbi} if row["patient_id"] == clinic.id(number) else row for row in clinic.panel()["coverages"]]
+
+
+def table(content):
+    return list(csv.DictReader(io.StringIO(content.decode())))
+
+
+@pytest.mark.parametrize(("short", "long"), [(1, 2), (2, 1)])
+def test_of_two_charts_that_share_a_number_of_before_one_is_claimed_and_a_packet_of_before_comes_out_with_both(
+    tmp_path, short, long
+):
+    home, clinic = tmp_path / "home", Clinic("alpha", 1, patients=2)
+    configure(home, [clinic])
+    clinic.land(home)
+    numbers = {row["patient_id"]: row for row in under(clinic, short)}
+    rows = [row for row in coverages(clinic, long) if row["patient_id"] == clinic.id(long)]
+    write(home, "alpha", NEWEST_NIGHT, "coverages", [numbers[clinic.id(short)], *rows])
+    with build(home, MODELS) as con:
+        files, before = close(home, con), close(home, con, knows_all_numbers=False)
+    (first,) = {row["claim_id"] for row in table(files["claims.csv"])}
+    (held,) = table(files["held.csv"])
+    assert (held["patient_id"], held["reason"]) == (clinic.id(2), "claim_error")
+    assert f"is claimed as alpha {first}: " in held["detail"]
+    assert {row["patient_id"] for row in table(before["claims.csv"])} == {clinic.id(1), clinic.id(2)}
+    assert b"beneficiaries" in files["manifest.json"] and b"beneficiaries" not in before["manifest.json"]
+    for name, packet in (("now", files), ("before", before)):
+        made = rebuild(put_packet(packet, tmp_path / name))
+        assert made.is_same, [file for file, (then, now) in made.files.items() if then != now]
+
+
+@pytest.mark.parametrize(("first", "second"), [("old", "both"), ("both", "old")])
+def test_of_two_practices_of_a_tax_id_the_later_holds_a_beneficiary_whom_the_earlier_claimed_under_another_number(
+    tmp_path, first, second
+):
+    home = tmp_path / "home"
+    clinics = {name: Clinic(name, number, 2, {"tax_id": "123456789"}) for number, name in enumerate(("old", "both"), 1)}
+    configure(home, clinics.values())
+    for clinic in clinics.values():
+        clinic.land(home)
+    write(home, "old", NEWEST_NIGHT, "coverages", under(clinics["old"], 1))
+    write(home, "both", NEWEST_NIGHT, "coverages", coverages(clinics["both"], 1))
+    house, practices = House(home), load_practices(home / "practices.yaml")
+    with build(home, MODELS) as con:
+        assert claimed_elsewhere(InCommon(house, OCTOBER), con, practices[second], OCTOBER) == {}
+        packet = put_packet(close(home, con, name=first), house.closes / first / "2026-10" / "v1")
+        found = claimed_elsewhere(InCommon(house, OCTOBER), con, practices[second], OCTOBER)
+        assert claimed_elsewhere(InCommon(house, OCTOBER), con, practices[first], OCTOBER) == {}
+    claims = {row["patient_id"]: row["claim_id"] for row in table((packet / "claims.csv").read_bytes())}
+    assert found == {clinics[second].id(1): f"{first} {claims[clinics[first].id(1)]}"}
