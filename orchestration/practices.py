@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -44,8 +45,19 @@ def _quoted(value: Any) -> Any:
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+@dataclass(frozen=True)
+class Odd:
+    """What YAML takes for a number, and for another one than its digits say: 010 is 8 to it, 1:30 is 90. No setting is read from such."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        return self.text
+
+
 class SettingsLoader(_BASE):
-    """Leaves what looks like a date or a number and is none (2026-02-30) as the text it is: the model refuses it, and knows practice and key.
+    """Leaves what looks like a date and is none (2026-02-30) as the text it is, and what looks like a number and is no plain one as `Odd`: the model
+    refuses it, and knows practice and key.
 
     Raises HouseError with the line where a key stands twice: what stood there first would be gone without a word.
     """
@@ -81,10 +93,32 @@ def _or_text(construct: Any) -> Any:
     return constructed
 
 
-for _kind in ("timestamp", "int", "float", "bool"):
+# One digit behind zeros is the same to whoever reads it.
+_is_whole = re.compile(r"[-+]?(0*[0-9]|[1-9][0-9]*)", re.ASCII).fullmatch
+_is_decimal = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII).fullmatch
+_NOT_PLAIN = (
+    "is no plain number: write decimal digits alone, such as 20 or 95.50 (010, 1_000, 1:30 and yes are other numbers to YAML)"
+)
+
+
+def _if_plain(is_plain: Any, construct: Any) -> Any:
+    return lambda loader, node: construct(loader, node) if is_plain(node.value) else Odd(node.value)
+
+
+for _kind, _is_plain in {"timestamp": None, "bool": None, "int": _is_whole, "float": _is_decimal}.items():
+    _construct = _or_text(getattr(yaml.constructor.SafeConstructor, f"construct_yaml_{_kind}"))
     SettingsLoader.add_constructor(
-        f"tag:yaml.org,2002:{_kind}", _or_text(getattr(yaml.constructor.SafeConstructor, f"construct_yaml_{_kind}"))
+        f"tag:yaml.org,2002:{_kind}", _if_plain(_is_plain, _construct) if _is_plain is not None else _construct
     )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (bool, Odd)) or (isinstance(value, str) and not _is_whole(value.strip())):
+        raise ValueError(_NOT_PLAIN)
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_plain)]
 
 
 def _visible(value: str) -> str:
@@ -211,8 +245,8 @@ class Payer(_Strict):
 class Close(_Strict):
     """Days of the following month, local time: when a month may first close, and from when on nothing is held."""
 
-    first_day: int = Field(default=3, ge=1, le=28)
-    final_day: int = Field(default=20, ge=1, le=28)
+    first_day: Whole = Field(default=3, ge=1, le=28)
+    final_day: Whole = Field(default=20, ge=1, le=28)
     standing_approver: Text | None = None
 
     @model_validator(mode="after")
@@ -234,7 +268,7 @@ class ClaimFileSettings(_Strict):
     receiver_qualifier: Qualifier = "ZZ"
     segment_terminator: Literal["~", "|"] = "~"
     line_breaks: bool = False
-    claims_per_transaction: int = Field(default=5_000, ge=1, le=5_000)
+    claims_per_transaction: Whole = Field(default=5_000, ge=1, le=5_000)
 
 
 MailAddress = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
@@ -244,9 +278,9 @@ class Operations(_Strict):
     """How a practice's nights are run. No claim depends on it, so no packet holds it."""
 
     extracts_due: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "07:00"
-    due_days_after: int = Field(default=1, ge=0, le=7)  # the folder of a day is due at extracts_due so many days later
+    due_days_after: Whole = Field(default=1, ge=0, le=7)  # the folder of a day is due at extracts_due so many days later
     nights: Literal["every_day", "weekdays"] = "every_day"
-    quiet_minutes: int = Field(
+    quiet_minutes: Whole = Field(
         default=15, ge=1, le=720
     )  # a night's folder without _SUCCESS is complete when nothing changed for so long
     notify: tuple[MailAddress, ...] = ()
@@ -254,7 +288,7 @@ class Operations(_Strict):
 
 class SmtpSettings(_Strict):
     host: Text
-    port: int = Field(default=587, ge=1, le=65535)
+    port: Whole = Field(default=587, ge=1, le=65535)
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: MailAddress
     user: Text | None = None
@@ -405,12 +439,13 @@ class Practice(_Strict):
     @field_validator("charges", mode="before")
     @classmethod
     def _charges(cls, charges: Any) -> Any:
+        if not isinstance(charges, dict):
+            return charges
+        for code, fee in charges.items():
+            if isinstance(fee, Odd) or (isinstance(fee, str) and not _is_decimal(fee.strip())):
+                raise ValueError(f"{code}: {_NOT_PLAIN}")
         # A float is read by its shortest text: 95.1 is 95.10 dollars, not 95.0999999...
-        return (
-            {code: Decimal(str(fee)) if isinstance(fee, float) else fee for code, fee in charges.items()}
-            if isinstance(charges, dict)
-            else charges
-        )
+        return {code: Decimal(str(fee)) if isinstance(fee, float) else fee for code, fee in charges.items()}
 
     @field_validator("charges")
     @classmethod

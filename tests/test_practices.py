@@ -242,6 +242,46 @@ def test_dates_times_and_numbers_that_are_some_are_read_as_before(tmp_path):
         load_practices(path)
 
 
+@pytest.mark.parametrize(
+    ("line", "key"),
+    [
+        *(
+            (f"close: {{final_day: {wrong}}}", "close.final_day")
+            for wrong in ("010", "0b11", "0x0F", "1_5", "0:15", "yes", "true", "'010'", "'1_5'", "'１５'")
+        ),
+        *(
+            (f"charges: {{'99490': {wrong}}}", "charges")
+            for wrong in ("95_00", "1:30", "1:30.5", "0x5F", "'1_000'", "'９５'", "১২", ".inf", "010")
+        ),
+        ("operations: {due_days_after: no}", "operations.due_days_after"),
+        ("operations: {quiet_minutes: 1:30}", "operations.quiet_minutes"),
+        ("claim_file: {claims_per_transaction: 0100}", "claim_file.claims_per_transaction"),
+    ],
+)
+def test_a_number_that_yaml_or_python_reads_as_another_than_its_digits_say_is_refused(tmp_path, line, key):
+    path = written(tmp_path, GOOD)
+    path.write_text(path.read_text() + f"  {line}\n")
+    with pytest.raises(HouseError) as refused:
+        load_practices(path)
+    message = str(refused.value)
+    assert message.startswith(f"{path}: practice lakeside, key {key}: ") and "plain number" in message
+
+
+def test_a_number_in_plain_digits_is_read_however_it_stands(tmp_path):
+    path = written(tmp_path, GOOD)
+    whole = path.read_text()
+    for text, days in (("{first_day: 03, final_day: 08}", (3, 8)), ("{first_day: '5', final_day: 9.0}", (5, 9))):
+        path.write_text(whole + f"  close: {text}\n")
+        close = load_practices(path)["lakeside"].close
+        assert (close.first_day, close.final_day) == days
+    for fee in ("95", "95.", "095", "+95.0", "'95.00'", "' 95 '", "9.5e+1", "!!float 95"):
+        path.write_text(whole + f"  charges: {{'99490': {fee}}}\n")
+        assert load_practices(path)["lakeside"].charges == {"99490": Decimal("95.00")}, fee
+    path.write_text(whole.replace("mac: '06102'", "mac: 06102"))
+    with pytest.raises(HouseError, match=r"key mac: must be quoted text"):
+        load_practices(path)
+
+
 def test_a_key_that_stands_twice_is_refused_with_its_line(tmp_path):
     path = written(tmp_path, GOOD, {**GOOD, "practice_id": "hillside"})
     whole = path.read_text()
