@@ -31,6 +31,7 @@ from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.in_common import SUBJECTS_FILE, InCommon
 from orchestration.close.versions import HELD_AFTER, versions
 from orchestration.close.x12.claim_rules import ClaimRules, of_warehouse
+from orchestration.close.x12.codes import is_mbi
 from orchestration.close.x12.model import BillingProvider, ClaimFile, Envelope, Payer, Receiver, Submitter
 from orchestration.close.x12.scrub import Fault, scrub
 from orchestration.close.x12.validate import judge
@@ -224,7 +225,7 @@ def _twice(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> 
     seen: dict[str, str] = {}
     found: dict[str, str] = {}
     for claim_id, mbi in zip(due.claims["claim_id"].to_pylist(), due.claims["member_id"].to_pylist(), strict=True):
-        keys = [*([member_key(mbi)] if mbi else ()), *numbers.get((practice_id, patients[claim_id]), ())]
+        keys = {*([member_key(mbi)] if mbi else ()), *numbers.get((practice_id, patients[claim_id]), ())}
         first = next((seen[key] for key in keys if key in seen), claim_id)
         if first == claim_id:
             seen.update(dict.fromkeys(keys, claim_id))
@@ -234,16 +235,18 @@ def _twice(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> 
 
 
 def _numbers(warehouse: duckdb.DuckDBPyConnection, practice_ids: Sequence[str]) -> dict[tuple[str, str], list[str]]:
-    """(practice, patient) -> the `member_key`s of every Medicare number that the panel lists for them, also of what has ended."""
+    """(practice, patient) -> the `member_key`s of every MBI that the panel lists for them, also of what has ended. What else stands in the place of a
+    number ("unknown", a plan's own) is nobody's: it would make one of many."""
     found: dict[tuple[str, str], list[str]] = {}
     for practice_id, patient_id, mbi in warehouse.execute(
         """
-        select distinct practice_id, patient_id, member_id from intermediate.int_coverages__current
+        select distinct practice_id, patient_id, regexp_replace(upper(member_id), '[^0-9A-Z]', '', 'g') from intermediate.int_coverages__current
         where practice_id in (select unnest(?::varchar[])) and coverage_type like 'medicare\\_%' escape '\\' and member_id is not null order by all
         """,
         [practice_ids],
     ).fetchall():
-        found.setdefault((practice_id, patient_id), []).append(member_key(mbi))
+        if is_mbi(mbi):
+            found.setdefault((practice_id, patient_id), []).append(member_key(mbi))
     return found
 
 

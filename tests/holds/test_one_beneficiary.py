@@ -36,6 +36,17 @@ def under(clinic, number, mbi=OLD):
     return [{**row, "member_id": mbi} if row["patient_id"] == clinic.id(number) else row for row in clinic.panel()["coverages"]]
 
 
+def test_what_is_no_number_of_medicare_makes_nobody_one(tmp_path):
+    home, clinic = tmp_path / "home", Clinic("alpha", 1, patients=2)
+    configure(home, [clinic])
+    clinic.land(home)
+    given = clinic.panel()["coverages"]
+    unsaid = [{**row, "coverage_type": "medicare_part_a", "member_id": "UNKNOWN"} for row in given]
+    write(home, "alpha", NEWEST_NIGHT, "coverages", [*given, *unsaid])
+    with build(home, MODELS) as con:
+        assert {row["patient_id"] for row in table(close(home, con)["claims.csv"])} == {clinic.id(1), clinic.id(2)}
+
+
 def table(content):
     return list(csv.DictReader(io.StringIO(content.decode())))
 
