@@ -267,6 +267,11 @@ def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iter
         lacking.setdefault(gap.practice_id, {}).setdefault(gap.night, []).append(gap.what)
     wanting = []
     for name, practice in practices.items():
+        if house.landing_url is None and (house.landing / name).is_symlink():
+            wanting.append(name)
+            yield Diagnosis(
+                "nights", "warning", f"{name}: landing/{name} is a link, nothing in it is taken in", "make it a folder, or mount there what it leads to"
+            )  # fmt: skip
         nights = accepted.get(name)
         if not nights:
             yield Diagnosis(

@@ -85,6 +85,12 @@ def discover(
         return landed
     for practice_id in sorted(practice_ids):
         said += _unusable(practice_id, mapped)
+        if (house.landing / practice_id).is_symlink():
+            # It may lead to another practice's folder, whose claims would go out twice, or to a disk that is not there.
+            said.append(
+                f"landing/{practice_id}: is a link, no folder; nothing in it is taken in; make it a folder, or mount there what it leads to"
+            )
+            continue
         for night_folder in _listing(house.landing / practice_id, f"landing/{practice_id}", said):
             night = _night(night_folder.name)
             if night is None or not night_folder.is_dir(follow_symlinks=False):

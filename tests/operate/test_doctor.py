@@ -67,6 +67,17 @@ def test_a_fee_of_a_code_that_is_not_billed_here_is_told(house):
     assert not [one for one in doctor.examine(house) if one.question == "charges"]
 
 
+def test_a_practice_folder_that_is_a_link_is_told(house):
+    configure(house.root, [Clinic("alpha", 1), Clinic("beta", 2)])
+    (house.landing / "alpha").symlink_to(house.landing / "beta")
+    said = [one.said for one in doctor.examine(house) if one.question == "nights"]
+    assert said == [
+        "alpha: landing/alpha is a link, nothing in it is taken in",
+        "alpha: no night has been taken in",
+        "beta: no night has been taken in",
+    ]
+
+
 def test_answers_that_nobody_posted_are_told_once_every_try_is_over(house):
     answer = house.inbox / "answer.835"
     answer.write_text("ISA")

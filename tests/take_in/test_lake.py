@@ -184,6 +184,21 @@ def test_a_folder_that_cannot_be_listed_is_named_and_the_others_go_on(home):
     assert "cannot be listed" in report.notes[0]
 
 
+def test_a_practice_folder_that_is_a_link_is_left_alone_and_named_wherever_it_leads(home):
+    home.land("care_plans", plans("a"))
+    linked = home.house.landing / "hilltop"
+    for leads_to in (home.house.landing / "lakeside", home.house.landing / "nowhere"):
+        linked.unlink(missing_ok=True)
+        linked.symlink_to(leads_to)
+        notes = []
+        assert [one.practice_id for one in discover(home.house, TWO, notes=notes)] == ["lakeside"]
+        assert notes == [
+            "landing/hilltop: is a link, no folder; nothing in it is taken in; make it a folder, or mount there what it leads to"
+        ]
+    linked.unlink()
+    assert len(discover(home.house, TWO, notes=(notes := []))) == 1 and notes == []  # one that has not landed anything yet
+
+
 def test_a_parquet_file_with_a_column_name_that_is_no_text_is_rejected_and_the_others_go_on(home):
     sink = pa.BufferOutputStream()
     pq.write_table(pa.table({"care_plan_id": ["a"], "patient_id": ["a"], "colour": ["b"]}), sink, store_schema=False)
