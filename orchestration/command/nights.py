@@ -109,6 +109,8 @@ def nightly(
         out.print(f"Ahead of this machine's clock {line}", style="yellow")
     for line in summary["charged_below_allowed"]:
         out.print(f"Charged below the fee schedule {line}", style="yellow")
+    for line in summary["claimed_twice"]:
+        out.print(f"One beneficiary claimed twice {line}", style="red")
     for line in summary["failed_checks"]:
         out.print(f"Check failed {line}", style="red")
     for line in summary["held_until_accepted"]:
@@ -206,6 +208,19 @@ def _charged_below(marts: duckdb.DuckDBPyConnection) -> list[str]:
     ]
 
 
+def _claimed_twice(marts: duckdb.DuckDBPyConnection) -> list[str]:
+    """Claims of two charts that turned out to be one beneficiary, as long as the later one waits for the payer or is paid."""
+    rows = marts.execute(
+        """
+        select audit.practice_id || ' ' || strftime(audit.month, '%Y-%m') || ': ' || audit.claim_id || ' and ' || audit.detail
+        from claim_audit as audit inner join claims using (practice_id, claim_id)
+        where audit.finding = 'merged_beneficiary' and (claims.status in ('submitted', 'accepted') or claims.paid_amount > 0) order by all
+        """
+    ).fetchall()
+    what_to_do = "if it is one person, pay the first of these back and merge the charts (docs/runbook/identities.md)"
+    return [f"{claims}; {what_to_do}" for (claims,) in rows]
+
+
 def _came_in_part(house: House, newest: dict[str, date]) -> list[str]:
     """What the newest nights of practices lack of what usually comes."""
     from orchestration.operate.drops import HABITS_BACK, gaps
@@ -261,7 +276,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             where kind = 'drift' and not is_accepted order by practice_id, extract_date, table_name, measure, column_name
             """
         ).fetchall()
-        cheap = _charged_below(marts)
+        cheap, twice = _charged_below(marts), _claimed_twice(marts)
         hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
     months = verdicts.load(house, "great_expectations_months")
     overdue = [f.detail for f in (months.findings if months else ()) if not f.passed and f.severity == "error"]
@@ -283,6 +298,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             if name in practices and is_ahead(practices[name], night, datetime.now(UTC))
         ],
         "charged_below_allowed": cheap,
+        "claimed_twice": twice,
         "packets_lost": [name for name in packets_lost(house) if name.partition("/")[0] in practices],
         "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],
         "failed_checks": verdicts.failed(house),

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.command.nights import _charged_below
+from orchestration.command.nights import _charged_below, _claimed_twice
 from tests.holds.clinic import FIRST_NIGHT, Clinic, configure
 from tests.pipeline.homes import Ran, ccm, copy
 from tests.properties.staging import same_marts
@@ -121,4 +121,28 @@ def test_a_fee_below_what_medicare_allows_is_told_with_what_it_gives_away() -> N
         assert _charged_below(marts) == [
             "alpha 99439: $40.00 where up to $49.43 is allowed, $28.29 given away in months that have yet to be claimed",
             "alpha 99490: $55.00 where up to $64.81 is allowed, $9.81 given away in months that have yet to be claimed",
+        ]
+
+
+def test_a_claim_whose_patient_turned_out_to_be_claimed_already_is_told_until_nothing_is_paid_for_it() -> None:
+    with duckdb.connect() as marts:
+        marts.execute(
+            """
+            create table claim_audit as select * from (values
+                ('beta', 'merged_beneficiary', date '2026-10-01', 'B1', 'alpha A1'),
+                ('beta', 'merged_beneficiary', date '2026-10-01', 'B2', 'alpha A2'),
+                ('beta', 'merged_beneficiary', date '2026-11-01', 'B3', 'alpha A3'),
+                ('beta', 'merged_beneficiary', date '2026-11-01', 'B4', 'alpha A4'),
+                ('beta', 'overlapping_service', date '2026-11-01', 'B5', 'conflict_apcm V2')
+            ) as found (practice_id, finding, month, claim_id, detail);
+            create table claims as select * from (values
+                ('beta', 'B1', 'submitted', 0.00::decimal(12, 2)), ('beta', 'B2', 'paid', 51.85::decimal(12, 2)),
+                ('beta', 'B3', 'reopened', 0.00::decimal(12, 2)), ('beta', 'B4', 'denied', 0.00::decimal(12, 2)),
+                ('beta', 'B5', 'paid', 51.85::decimal(12, 2))
+            ) as claims (practice_id, claim_id, status, paid_amount)
+            """
+        )
+        assert _claimed_twice(marts) == [
+            "beta 2026-10: B1 and alpha A1; if it is one person, pay the first of these back and merge the charts (docs/runbook/identities.md)",
+            "beta 2026-10: B2 and alpha A2; if it is one person, pay the first of these back and merge the charts (docs/runbook/identities.md)",
         ]
