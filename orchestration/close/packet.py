@@ -225,7 +225,8 @@ def _twice(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> 
     seen: dict[str, str] = {}
     found: dict[str, str] = {}
     for claim_id, mbi in zip(due.claims["claim_id"].to_pylist(), due.claims["member_id"].to_pylist(), strict=True):
-        keys = {*([member_key(mbi)] if mbi else ()), *numbers.get((practice_id, patients[claim_id]), ())}
+        # In an order of their own, the claim's number first: held.csv names one claim, and a rebuild the same.
+        keys = [*([member_key(mbi)] if mbi else ()), *numbers.get((practice_id, patients[claim_id]), ())]
         first = next((seen[key] for key in keys if key in seen), claim_id)
         if first == claim_id:
             seen.update(dict.fromkeys(keys, claim_id))

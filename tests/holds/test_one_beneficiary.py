@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+from types import SimpleNamespace
 
+import duckdb
+import pyarrow as pa
 import pytest
 
+from orchestration.close.claims import Draft
 from orchestration.close.in_common import InCommon
-from orchestration.close.packet import claimed_elsewhere
+from orchestration.close.packet import _twice, claimed_elsewhere
 from orchestration.close.rebuild import rebuild
 from orchestration.house import House
 from orchestration.practices import load_practices
@@ -34,6 +38,28 @@ def coverages(clinic, number, old=OLD):
 def under(clinic, number, mbi=OLD):
     """The clinic's coverages: this patient is known by the old number alone."""
     return [{**row, "member_id": mbi} if row["patient_id"] == clinic.id(number) else row for row in clinic.panel()["coverages"]]
+
+
+def test_who_shares_numbers_with_two_claims_is_held_for_the_one_under_the_number_on_their_own():
+    said = {"A": [OLD], "B": [mbi(998)], "C": [mbi(998), OLD], "D": [OLD, mbi(998)]}
+    lines = tuple(SimpleNamespace(claim_id=name, patient_id=name) for name in said)
+    claims = pa.table({"claim_id": list(said), "member_id": [numbers[0] for numbers in said.values()]})
+    ground = SimpleNamespace(practice=SimpleNamespace(practice_id="alpha"), knows_all_numbers=True)
+    with duckdb.connect() as con:
+        con.execute("create schema intermediate")
+        con.execute(
+            "create table intermediate.int_coverages__current (practice_id text, patient_id text, coverage_type text, member_id text)"
+        )
+        for name, numbers in said.items():
+            for number in numbers:
+                con.execute(
+                    "insert into intermediate.int_coverages__current values ('alpha', ?, 'medicare_part_b', ?)", [name, number]
+                )
+        found = _twice(con, ground, Draft(claims, lines, ()))
+    assert {claim: why.partition(":")[0] for claim, why in found.items()} == {
+        "C": "the same beneficiary's month is claimed as alpha B",
+        "D": "the same beneficiary's month is claimed as alpha A",
+    }
 
 
 def test_what_is_no_number_of_medicare_makes_nobody_one(tmp_path):
