@@ -390,7 +390,7 @@ class Practice(_Strict):
     close: Close = Field(default_factory=Close)
     claim_file: ClaimFileSettings | None = None
     # Its claim files count from here on, where another of the submitter's systems, or a test, has the numbers below.
-    first_control_number: int = Field(default=1, ge=1, le=999_999_999)
+    first_control_number: Whole = Field(default=1, ge=1, le=999_999_999)
     operations: Operations = Field(default_factory=Operations)
     delivery: Delivery | None = None
     # table -> first night -> the mapping that reads its files from then on (docs/mappings.md)

@@ -256,6 +256,7 @@ def test_dates_times_and_numbers_that_are_some_are_read_as_before(tmp_path):
         ("operations: {due_days_after: no}", "operations.due_days_after"),
         ("operations: {quiet_minutes: 1:30}", "operations.quiet_minutes"),
         ("claim_file: {claims_per_transaction: 0100}", "claim_file.claims_per_transaction"),
+        ("first_control_number: 0500", "first_control_number"),
     ],
 )
 def test_a_number_that_yaml_or_python_reads_as_another_than_its_digits_say_is_refused(tmp_path, line, key):
