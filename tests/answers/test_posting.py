@@ -619,6 +619,30 @@ def test_what_is_remarked_of_a_line_is_said_of_no_other_and_what_is_remarked_of_
     assert office.claim(A)["remark_codes"] == ["M76", "MA01", "N290"]
 
 
+@pytest.mark.parametrize("others", [("N290",), ()])
+def test_a_claim_that_was_not_processed_says_so_on_one_of_its_lines_and_is_turned_back_whole(office, others):
+    """MA130 speaks of the claim, wherever it stands."""
+    lines = (
+        (f"{A}01", "99490", "95", "0", (("CO", "16", "95"),), ("MA130", "N290")),
+        (f"{A}02", "99439", "75", "0", (("CO", "16", "75"),), others),
+    )
+    office.deliver(file("835", remittance(Pay(A, "170", "0", lines))))
+    assert office.claim(A)["status"] == "rejected"
+    told = office.see(f"select * from claim_denials where claim_id = '{A}' order by line_id")
+    assert [row["remark_codes"] for row in told] == [["MA01", "MA130", "N290"], sorted({"MA01", "MA130", *others})]
+    assert all(row["is_rejection"] and "new claim" in row["fix"] for row in told)
+
+
+def test_what_is_remarked_of_a_line_without_adjustments_is_said_of_it_and_of_its_claim(office):
+    first = (f"{A}01", "99490", "95", "95", (), ("N793",))
+    second = (f"{A}02", "99439", "75", "0", (("CO", "97", "75"),), ("M15",))
+    office.deliver(file("835", remittance(Pay(A, "170", "95", (first, second)), Pay(B, "170", "170"))))
+    assert office.claim(A)["remark_codes"] == ["M15", "MA01", "N793"]
+    assert office.claim(B)["remark_codes"] == ["MA01"]
+    lines = office.see(f"select remark_codes from claim_line_payments where claim_id = '{A}' order by line_id")
+    assert [row["remark_codes"] for row in lines] == [["MA01", "N793"], ["M15", "MA01"]]
+
+
 def test_a_claim_that_was_split_has_the_remarks_of_all_its_decisions(office):
     halves = [
         Pay(A, charge, "0", ((f"{A}0{n}", code, charge, "0", (("CO", "97", charge),), (remark,)),), number=str(n), remark="MA01")

@@ -20,7 +20,6 @@ judged as (
         sum(amount) as adjustment_amount,
         list_sort(list(distinct denial_code)) as adjustment_codes,
         list_sort(list(distinct denial_code) filter (where kind <> 'normal')) as denial_codes,
-        any_value(remark_codes) as remark_codes,
         sum(amount) filter (where kind <> 'normal') as denied_amount
     from {{ ref('int_adjustments__judged') }}
     group by claim_id, line_id
@@ -52,13 +51,15 @@ lines as (
         coalesce(judged.denied_amount, 0) as denied_amount,
         coalesce(judged.adjustment_codes, cast([] as varchar[])) as adjustment_codes,
         coalesce(judged.denial_codes, cast([] as varchar[])) as denial_codes,
-        coalesce(judged.remark_codes, cast([] as varchar[])) as remark_codes,
+        coalesce(decisions.remark_codes, cast([] as varchar[])) as remark_codes,
         coalesce(entries.is_shared, false) as is_shared
     from {{ ref('int_claim_lines__sent') }} as sent
     inner join {{ ref('int_claims__history') }} as claims on sent.claim_id = claims.claim_id
     left join {{ ref('int_claims__answered') }} as answered on sent.claim_id = answered.claim_id
     left join entries on sent.claim_id = entries.claim_id and sent.line_id = entries.line_id
     left join judged on sent.claim_id = judged.claim_id and sent.line_id = judged.line_id
+    left join {{ ref('int_line_decisions') }} as decisions
+        on sent.claim_id = decisions.claim_id and sent.line_id = decisions.line_id and decisions.is_told
 )
 
 select

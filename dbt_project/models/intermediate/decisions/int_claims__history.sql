@@ -13,9 +13,17 @@ reasons as (
     select
         claim_id,
         list_sort(list(distinct denial_code) filter (where kind <> 'normal')) as denial_codes,
-        list_sort(list_distinct(flatten(list(remark_codes)))) as remark_codes,
         bool_or(kind = 'unprocessable') as is_unprocessable
     from {{ ref('int_adjustments__judged') }}
+    group by claim_id
+),
+
+remarks as (
+    select
+        claim_id,
+        list_sort(list_distinct(flatten(list(remark_codes)))) as remark_codes
+    from {{ ref('int_line_decisions') }}
+    where is_told
     group by claim_id
 )
 
@@ -39,7 +47,7 @@ select
     sent.billed_amount,
     coalesce(answered.paid_amount, 0) as paid_amount,
     coalesce(reasons.denial_codes, cast([] as varchar[])) as denial_codes,
-    coalesce(reasons.remark_codes, cast([] as varchar[])) as remark_codes,
+    coalesce(remarks.remark_codes, cast([] as varchar[])) as remark_codes,
     case
         when answered.claim_id is not null then cast([] as varchar[])
         when accepted.outcome = 'rejected' then accepted.rejection_codes
@@ -55,5 +63,6 @@ from {{ ref('int_claims__sent') }} as sent
 left join {{ ref('int_claims__answered') }} as answered on sent.claim_id = answered.claim_id
 left join left_to_others on sent.claim_id = left_to_others.claim_id
 left join reasons on sent.claim_id = reasons.claim_id
+left join remarks on sent.claim_id = remarks.claim_id
 left join {{ ref('int_claims__accepted') }} as accepted on sent.claim_id = accepted.claim_id
 left join {{ ref('int_claims__acknowledged') }} as acknowledged on sent.claim_id = acknowledged.claim_id

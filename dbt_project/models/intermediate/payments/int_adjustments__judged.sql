@@ -1,22 +1,6 @@
--- The adjustments of what stands, line by line, by the first rule for their reason: what remark codes of the line and its claim say first.
--- `is_told`: of the decision that the line is told by; those behind it only say whether anything of the claim was ever processed.
--- A line that the first decision of its claim does not name is told by the next one that does: the payer may have split the claim.
-with named as (
-    select
-        standing.claim_id,
-        entries.line_id,
-        min(standing.place) as place
-    from {{ ref('int_claims__standing') }} as standing
-    inner join {{ ref('int_line_postings') }} as entries
-        on
-            standing.claim_id = entries.claim_id
-            and standing.transaction_id = entries.transaction_id
-            and standing.claim_position = entries.claim_position
-    where not entries.is_shared
-    group by standing.claim_id, entries.line_id
-),
-
-adjustments as (
+-- The adjustments of what stands, line by line, by the first rule for their reason: what remark codes of the line and its claim say first
+-- (int_line_decisions).
+with adjustments as (
     select
         entries.practice_id,
         entries.claim_id,
@@ -26,46 +10,26 @@ adjustments as (
         entries.group_code,
         entries.reason_code,
         entries.amount,
-        standing.payment_on as paid_on,
-        standing.paid_amount as standing_paid_amount,
-        standing.place = coalesce(named.place, 1) as is_told
-    from {{ ref('int_claims__standing') }} as standing
+        decisions.paid_on,
+        decisions.standing_paid_amount,
+        decisions.is_told,
+        decisions.remark_codes
+    from {{ ref('int_line_decisions') }} as decisions
     inner join {{ ref('int_line_postings') }} as entries
         on
-            standing.claim_id = entries.claim_id
-            and standing.transaction_id = entries.transaction_id
-            and standing.claim_position = entries.claim_position
-    left join named on entries.claim_id = named.claim_id and entries.line_id = named.line_id
+            decisions.transaction_id = entries.transaction_id
+            and decisions.claim_position = entries.claim_position
+            and decisions.line_id = entries.line_id
     where entries.entry = 'adjustment'
-),
-
--- What is said of a line, and what is said of its claim or of a line that nobody can name.
-remarks as (
-    select
-        lines.transaction_id,
-        lines.claim_position,
-        lines.line_id,
-        list_sort(list(distinct remarks.remark_code)) as remark_codes
-    from (select distinct transaction_id, claim_position, line_id from adjustments) as lines
-    inner join {{ ref('stg_payment_remarks') }} as remarks
-        on lines.transaction_id = remarks.transaction_id and lines.claim_position = remarks.claim_position
-    left join {{ ref('int_service_payments') }} as services
-        on
-            remarks.transaction_id = services.transaction_id
-            and remarks.claim_position = services.claim_position
-            and remarks.line_position = services.line_position
-    where coalesce(services.line_id, lines.line_id) = lines.line_id
-    group by lines.transaction_id, lines.claim_position, lines.line_id
 ),
 
 explained as (
     select
         adjustments.*,
-        coalesce(remarks.remark_codes, cast([] as varchar[])) as remark_codes,
         case when adjustments.amount <= 0 then 'normal' else coalesce(rules.kind, 'denial') end as kind,
         rules.precedence,
         rules.group_code as rules_group_code,
-        rules.remark_code,
+        rules.remark_code as rules_remark_code,
         rules.likely_cause,
         rules.fix,
         rules.is_appealable,
@@ -76,16 +40,11 @@ explained as (
             order by rules.precedence nulls last, rules.group_code nulls last, rules.remark_code
         ) = 1 as is_first
     from adjustments
-    left join remarks
-        on
-            adjustments.transaction_id = remarks.transaction_id
-            and adjustments.claim_position = remarks.claim_position
-            and adjustments.line_id = remarks.line_id
     left join {{ ref('rule_denials') }} as rules
         on
             adjustments.reason_code = rules.reason_code
             and (rules.group_code is null or adjustments.group_code = rules.group_code)
-            and (rules.remark_code is null or list_contains(remarks.remark_codes, rules.remark_code))
+            and (rules.remark_code is null or list_contains(adjustments.remark_codes, rules.remark_code))
             and {{ in_force('rules', 'adjustments.paid_on') }}
 ),
 
@@ -122,5 +81,5 @@ qualify
         partition by explained.claim_id, explained.line_id, explained.group_code, explained.reason_code
         order by
             explained.kind = 'unprocessable' and processed.claim_id is not null,
-            explained.precedence nulls last, explained.rules_group_code nulls last, explained.remark_code
+            explained.precedence nulls last, explained.rules_group_code nulls last, explained.rules_remark_code
     ) = 1
