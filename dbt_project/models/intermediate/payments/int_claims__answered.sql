@@ -22,8 +22,6 @@ totals as (
 
 select
     totals.*,
-    standing.transaction_id as standing_transaction_id,
-    standing.claim_position as standing_claim_position,
     standing.check_number,
     standing.payment_on as paid_on,
     coalesce(standing.is_denial, false) as is_denial,

@@ -6,11 +6,6 @@ with claims as (
     where posting = 'posted' and kind <> 'next_payer'
 ),
 
-services as (
-    select *
-    from {{ ref('int_service_payments') }}
-),
-
 adjustments as (
     select
         postings.transaction_id,
@@ -22,7 +17,7 @@ adjustments as (
     from claims as postings
     inner join {{ ref('stg_payment_adjustments') }} as adjustments
         on postings.transaction_id = adjustments.transaction_id and postings.claim_position = adjustments.claim_position
-    left join services
+    left join {{ ref('int_service_payments') }} as services
         on
             adjustments.transaction_id = services.transaction_id
             and adjustments.claim_position = services.claim_position
@@ -32,7 +27,7 @@ adjustments as (
 -- What each line got by name, and what is left for the claim as a whole. `entry` is paid, or an adjustment's codes.
 named as (
     select transaction_id, claim_position, line_id, 'paid' as entry, null as group_code, null as reason_code, sum(paid_amount) as amount
-    from services
+    from {{ ref('int_service_payments') }}
     where line_id is not null
     group by transaction_id, claim_position, line_id
     union all
@@ -51,7 +46,7 @@ unnamed as (
         null as reason_code,
         postings.paid_amount - coalesce(sum(services.paid_amount), 0) as amount
     from claims as postings
-    left join services
+    left join {{ ref('int_service_payments') }} as services
         on
             postings.transaction_id = services.transaction_id
             and postings.claim_position = services.claim_position
