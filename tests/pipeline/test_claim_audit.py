@@ -113,9 +113,6 @@ def con(tmp_path):
         create table rules.rule_caps as
             select '99490' as procedure_code, 1 as max_units, date '2015-01-01' as effective_from, cast(null as date) as effective_to;
         create table intermediate.int_claims__turned_back (claim_id varchar);
-        create table intermediate.int_service_findings (
-            practice_id varchar, patient_id varchar, month date, kind varchar, finding varchar, service_id varchar
-        );
         create table intermediate.int_services__beside_claims (
             practice_id varchar, patient_id varchar, month date, finding varchar, service_id varchar
         );
@@ -154,14 +151,14 @@ def test_two_charts_that_turn_out_to_be_one_beneficiary_are_found_by_the_numbers
     assert audited(con, tmp_path) == [("b", "merged_beneficiary", "other", "B1", "a A1")]
 
 
-def test_another_bill_of_the_practice_is_an_overlapping_service_and_the_claim_itself_as_its_own_system_lists_it_is_none(
-    con, tmp_path
-):
-    services = "insert into intermediate.int_service_findings values ('c', 'third', date '2026-10-01', 'reason', ?, ?)"
-    con.execute(services, ["already_claimed", "V1"])
-    assert audited(con, tmp_path) == []
+def test_another_bill_of_the_practice_is_an_overlapping_service_and_another_practices_is_none(con, tmp_path):
     con.execute(
-        "insert into intermediate.int_services__beside_claims values ('c', 'third', date '2026-10-01', 'already_claimed', 'V1')"
+        "insert into intermediate.int_services__beside_claims values ('c', 'third', date '2026-10-01', 'other_practitioner_billed', 'V0')"
     )
-    con.execute(services, ["conflict_apcm", "V2"])
+    assert audited(con, tmp_path) == []
+    for finding, service in (("already_claimed", "V1"), ("conflict_apcm", "V2")):
+        con.execute(
+            "insert into intermediate.int_services__beside_claims values ('c', 'third', date '2026-10-01', ?, ?)",
+            [finding, service],
+        )
     assert audited(con, tmp_path) == [("c", "overlapping_service", "third", "C1", "already_claimed V1, conflict_apcm V2")]

@@ -20,12 +20,19 @@ from orchestration.transform.configuration import CLAIM_LINES
 STAFF, STAFF_LESS, COMPLEX, COMPLEX_MORE = (
     (("99490", 1), ("99439", 2)), (("99490", 1), ("99439", 1)), (("99487", 1),), (("99487", 1), ("99489", 1)),
 )  # fmt: skip
-WORTH = {"99490": 65, "99439": 49, "99487": 140, "99489": 76, "G0556": 16, "G0557": 50}
+WORTH = {"99490": 65, "99439": 49, "99487": 140, "99489": 76, "99424": 80, "G0556": 16, "G0557": 50}
 TABLES = """
     create table staging.stg_practices as select 'p' as practice_id;
     create table staging.stg_closes as select 'p' as practice_id, date '2026-10-01' as month, 1 as close_version, date '2026-11-06' as newest_night;
     create table rules.rule_decision_reasons (reason varchar, precedence integer, undoes_a_claim boolean);
-    insert into rules.rule_decision_reasons values ('no_consent', 1, true), ('already_claimed', 2, true);
+    insert into rules.rule_decision_reasons values
+        ('no_consent', 1, true), ('already_claimed', 2, true), ('other_practitioner_billed', 3, true), ('conflict_pcm', 4, true);
+    create table rules.rule_conflicts as
+        select unnest(['already_claimed', 'other_practitioner_billed', 'conflict_pcm']) as finding, 'reason' as kind;
+    create table staging.stg_services (
+        practice_id varchar, patient_id varchar, service_id varchar, extract_date date, procedure_code varchar, units bigint, service_date date,
+        billed_by varchar, is_current boolean
+    );
     create table intermediate.int_claims__current as
         select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, 'C' as claim_id, 1 as close_version, 'submitted' as status;
     create table intermediate.int_claims__history as from intermediate.int_claims__current;
@@ -51,12 +58,36 @@ TABLES = """
     create table intermediate.int_patient_months__basis as
         select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, (cast(1 as bigint) << 31) - 1 as billable_days;
 """
-SERVICE_DATE, REACHED_ON = date(2026, 10, 31), date(2026, 10, 12)
+SERVICE_DATE, REACHED_ON, LISTED_ON = date(2026, 10, 31), date(2026, 10, 12), date(2026, 11, 10)
 Codes = Sequence[tuple[str, int]]
 
 
 def worth(codes: Codes) -> Decimal:
     return Decimal(sum(WORTH[code] * units for code, units in codes))
+
+
+def bill(
+    con: duckdb.DuckDBPyConnection,
+    service_id: str,
+    code: str,
+    units: int | None,
+    finding: str = "already_claimed",
+    billed_by: str = "own_practice",
+    listed_on: date = LISTED_ON,
+    is_current: bool = True,
+) -> None:
+    """A service of October that gives the month a reason by its program of today."""
+    con.execute(
+        "insert into staging.stg_services values ('p', 'x', ?, ?, ?, ?, date '2026-10-31', ?, ?)",
+        [service_id, listed_on, code, units, billed_by, is_current],
+    )
+    if is_current:
+        month = "'p', 'x', date '2026-10-01'"
+        con.execute(
+            f"insert into intermediate.int_service_findings values ({month}, ?, ?, ?, 'reason', ?)",
+            [service_id, code, units, finding],
+        )
+        con.execute(f"insert into intermediate.int_decision_findings values ({month}, ?)", [finding])
 
 
 def texts(codes: Codes) -> list[str]:
@@ -181,20 +212,14 @@ def test_a_reason_against_the_claim_undoes_it_whatever_track_qualifies(con, tmp_
 def test_another_bill_of_the_practice_undoes_the_claim_and_the_claim_itself_as_its_own_system_lists_it_does_not(
     con, tmp_path, claimed, services, becomes
 ):
-    con.execute("insert into intermediate.int_decision_findings values ('p', 'x', date '2026-10-01', 'already_claimed')")
     for number, (code, units) in enumerate(services):
-        con.execute(
-            "insert into intermediate.int_service_findings values ('p', 'x', date '2026-10-01', ?, ?, ?, 'reason', 'already_claimed')",
-            [f"V{number}", code, units],
-        )
+        bill(con, f"V{number}", code, units)
     expected = None if becomes is None else (texts(becomes), worth(becomes))
     assert changed(con, tmp_path, claimed, [claimed], [claimed]) == expected
 
 
 def test_another_bill_is_held_against_the_claims_that_stand_and_a_rejected_one_claims_nothing(con, tmp_path):
-    con.execute(
-        "insert into intermediate.int_service_findings values ('p', 'x', date '2026-10-01', 'V', '99490', 1, 'reason', 'already_claimed')"
-    )
+    bill(con, "V", "99490", 1)
     assert changed(con, tmp_path, STAFF, [STAFF], [STAFF]) is None
     con.execute("update intermediate.int_claims__history set status = 'rejected'")
     con.execute("insert into intermediate.int_claims__history values ('p', 'x', date '2026-10-01', 'D', 2, 'submitted')")
@@ -207,6 +232,36 @@ def test_another_bill_is_held_against_the_claims_that_stand_and_a_rejected_one_c
     pq.write_table(pa.Table.from_pylist([*lines, again], schema=CLAIM_LINES), path)
     con.execute("update staging.stg_closes set close_version = 2")
     assert [codes for codes, *_ in told(con, tmp_path)] == [[]]
+
+
+@pytest.mark.parametrize(
+    ("code", "finding", "billed_by", "is_against"),
+    [
+        ("99424", "conflict_pcm", "own_practice", False),
+        ("99426", "conflict_pcm", "own_practice", True),
+        ("99424", "other_practitioner_billed", "other_practice", True),
+    ],
+    ids=["the claim itself", "another bill", "another practice's"],
+)
+def test_the_claim_itself_as_its_own_system_lists_it_bars_no_claim_of_the_program_that_the_month_has_by_now(
+    con, tmp_path, code, finding, billed_by, is_against
+):
+    """Principal care management was claimed; by a consent that came later the month is one of CCM."""
+    bill(con, "V", code, 1, finding, billed_by)
+    claimed, now = (("99424", 1),), (("99490", 1),)
+    assert changed(con, tmp_path, claimed, [claimed], [now]) == (([], 0) if is_against else (texts(now), worth(now)))
+
+
+def test_another_bill_is_the_service_that_brought_more_than_was_claimed_since_the_night_on_which_it_did(con, tmp_path):
+    later, last = date(2026, 12, 4), date(2027, 1, 25)
+    bill(con, "B", "99490", 1)
+    bill(con, "A", "99490", 1, listed_on=later, is_current=False)
+    bill(con, "A", "99490", 1, listed_on=last)
+    bill(con, "C", "99439", 2, is_current=False)
+    bill(con, "C", "99439", 3, listed_on=last)
+    assert changed(con, tmp_path, STAFF, [STAFF], [STAFF]) == ([], 0)
+    found = con.execute("select service_id, listed_on from intermediate.int_services__beside_claims order by all").fetchall()
+    assert found == [("A", later), ("C", last)]
 
 
 def days(*of_the_month: int) -> int:

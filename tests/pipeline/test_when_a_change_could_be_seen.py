@@ -23,6 +23,7 @@ TABLES = """
         recorded_at timestamp, start_at timestamp, end_at timestamp, local_day date, voided boolean, entry_number ubigint
     );
     create table staging.stg_services (practice_id varchar, service_id varchar, patient_id varchar, extract_date date, service_date date);
+    create table intermediate.int_services__beside_claims (practice_id varchar, patient_id varchar, month date, finding varchar, listed_on date);
     create table staging.stg_files (practice_id varchar, table_name varchar, extract_date date, is_in_force boolean, outcome varchar);
     create table staging.stg_patients (practice_id varchar, patient_id varchar, extract_date date, billing_practitioner_id varchar, deceased_date date);
     create table staging.stg_care_team (
@@ -77,6 +78,10 @@ def con():
             [night, night < date(2027, 2, 15)],
         )
     made.execute("insert into staging.stg_services values ('p', 'S', 'x', date '2026-11-10', date '2026-05-02')")
+    made.execute(
+        "insert into intermediate.int_services__beside_claims values ('p', 'x', date '2026-10-01', 'already_claimed', date '2027-02-15'), "
+        "('p', 'x', date '2026-10-01', 'other_practitioner_billed', date '2026-12-20')"
+    )
     lands(made, "T", "x", "2026-12-20")
     return made
 
@@ -194,7 +199,9 @@ def found(con, home, reasons: list[str], codes: tuple[str, ...] = ("99490 x 1",)
     [
         (["99490 x 1"], ["consent_undocumented"], date(2027, 2, 15)),
         (["99490 x 1"], ["fewer_than_two_conditions"], date(2026, 11, 10)),
-        (["99490 x 1"], ["other_practitioner_billed"], date(2026, 11, 10)),
+        (["99490 x 1"], ["no_initiating_visit"], date(2026, 11, 10)),
+        (["99490 x 1"], ["other_practitioner_billed"], date(2026, 12, 20)),
+        (["99490 x 1"], ["already_claimed"], date(2027, 2, 15)),
         (["99439 x 1", "99490 x 1"], [], date(2026, 12, 20)),
         (["99490 x 1"], ["below_threshold"], date(2026, 12, 20)),
         (["99490 x 1"], ["consent_undocumented", "below_threshold"], date(2026, 12, 20)),
@@ -202,7 +209,8 @@ def found(con, home, reasons: list[str], codes: tuple[str, ...] = ("99490 x 1",)
         (["99490 x 1"], ["practitioner_not_eligible"], date(2026, 11, 10)),
     ],
     ids=[
-        "by its consent", "by its conditions", "by a service", "by its time", "by too little time", "by the first of two", "a level by its conditions",
+        "by its consent", "by its conditions", "by a visit", "by another practice's service",
+        "by the practice's own other bill, and not by the claim as its system lists it", "by its time", "by too little time", "by the first of two", "a level by its conditions",
         "what no row of the patient explains, by the first night after the close",
     ],
 )  # fmt: skip

@@ -75,11 +75,8 @@ identities as (
 
 overlapping as (
     select practice_id, patient_id, month, service_id, finding
-    from {{ ref('int_service_findings') }}
-    where kind = 'reason' and starts_with(finding, 'conflict_')
-    union all
-    select practice_id, patient_id, month, service_id, finding
     from {{ ref('int_services__beside_claims') }}
+    where finding = 'already_claimed' or starts_with(finding, 'conflict_')
 ),
 
 found as (

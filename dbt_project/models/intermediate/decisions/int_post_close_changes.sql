@@ -119,10 +119,10 @@ paid_again as (
 ),
 
 reasons as (
-    select practice_id, patient_id, month, reason
-    from {{ ref('int_decision_findings') }}
-    -- That the claim went out, and is listed by the practice's own system since, is nothing against it.
-    where reason <> 'already_claimed'
+    select findings.practice_id, findings.patient_id, findings.month, findings.reason
+    from {{ ref('int_decision_findings') }} as findings
+    -- That the claim went out, and is listed by the practice's own system since, is nothing against it: of services those beside the claim speak.
+    anti join (select finding from {{ ref('rule_conflicts') }} where kind = 'reason') as conflicts on findings.reason = conflicts.finding
     union
     select practice_id, patient_id, month, finding
     from {{ ref('int_services__beside_claims') }}

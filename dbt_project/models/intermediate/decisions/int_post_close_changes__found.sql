@@ -127,6 +127,7 @@ services as (
             changes.practice_id = services.practice_id
             and changes.patient_id = services.patient_id
             and services.service_date < changes.month + interval 1 month
+            and list_contains(changes.reasons, 'no_initiating_visit')
     group by changes.practice_id, changes.patient_id, changes.month, changes.closed_as_of, services.service_id
 ),
 
@@ -179,6 +180,22 @@ landed as (
             and services.service_id = versions.service_id
             and services.told_on <= versions.extract_date
             and services.closed_as_of < versions.extract_date
+    union all
+    -- Of services of the month those that undo the claim, and no other: what its own system lists of the claim itself tells of nothing.
+    select
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        'services' as table_name,
+        services.listed_on
+    from changes
+    inner join {{ ref('int_services__beside_claims') }} as services
+        on
+            changes.practice_id = services.practice_id
+            and changes.patient_id = services.patient_id
+            and changes.month = services.month
+            and services.listed_on > changes.closed_as_of
+            and list_contains(changes.reasons, services.finding)
     union all
     -- A payer speaks of deaths and hospice days, too.
     select

@@ -1,5 +1,6 @@
--- Services of the practice itself that a claim of the month does not go beside (rules.md A5), and that are not the claim: what its own system lists of what
--- was claimed here comes back as a service. None of a claim's codes is another bill; so is a code that is listed with more units than were claimed.
+-- Services that a claim of the month does not go beside (rules.md A5), and that are not the claim: what the practice's own system lists of what was claimed
+-- here comes back as a service, and is none whatever the program of the month is by now. What has none of a claim's codes is another bill; so is what is
+-- listed of a code when as many units as were claimed have been. `listed_on`: since when the service says what it says.
 with claims as (
     select
         practice_id,
@@ -22,16 +23,49 @@ claimed as (
     group by claims.practice_id, claims.patient_id, claims.month, lines.procedure_code
 ),
 
+services as (
+    select
+        findings.practice_id,
+        findings.patient_id,
+        findings.month,
+        findings.service_id,
+        findings.procedure_code,
+        findings.units,
+        findings.finding,
+        min(versions.extract_date) as listed_on,
+        bool_or(versions.is_current and versions.billed_by = 'own_practice') as is_own
+    from {{ ref('int_service_findings') }} as findings
+    semi join claims
+        on findings.practice_id = claims.practice_id and findings.patient_id = claims.patient_id and findings.month = claims.month
+    inner join {{ ref('stg_services') }} as versions
+        on
+            findings.practice_id = versions.practice_id
+            and findings.patient_id = versions.patient_id
+            and findings.service_id = versions.service_id
+            and findings.procedure_code = versions.procedure_code
+            and coalesce(findings.units, 1) = coalesce(versions.units, 1)
+            and versions.service_date >= findings.month
+            and versions.service_date < findings.month + interval 1 month
+    where findings.kind = 'reason'
+    group by
+        findings.practice_id,
+        findings.patient_id,
+        findings.month,
+        findings.service_id,
+        findings.procedure_code,
+        findings.units,
+        findings.finding
+),
+
 listed as (
     select
-        services.*,
-        sum(coalesce(services.units, 1)) over (
-            partition by services.practice_id, services.patient_id, services.month, services.procedure_code
+        *,
+        sum(coalesce(units, 1)) over (
+            partition by practice_id, patient_id, month, procedure_code, is_own
+            order by listed_on, service_id
+            rows unbounded preceding
         ) as listed_units
-    from {{ ref('int_service_findings') }} as services
-    semi join claims
-        on services.practice_id = claims.practice_id and services.patient_id = claims.patient_id and services.month = claims.month
-    where services.kind = 'reason' and services.finding = 'already_claimed'
+    from services
 )
 
 select
@@ -39,7 +73,8 @@ select
     listed.patient_id,
     listed.month,
     listed.service_id,
-    listed.finding
+    listed.finding,
+    listed.listed_on
 from listed
 left join claimed
     on
@@ -47,4 +82,4 @@ left join claimed
         and listed.patient_id = claimed.patient_id
         and listed.month = claimed.month
         and listed.procedure_code = claimed.procedure_code
-where listed.listed_units > coalesce(claimed.units, 0)
+where not listed.is_own or listed.listed_units > coalesce(claimed.units, 0)
