@@ -111,7 +111,13 @@ class Desk:
         )
 
     def asks(self) -> dict[str, Decimal]:
-        compiled.run(self.con, self.home, [compiled.models()["int_claims__unsettled"]])
+        self.con.execute(
+            "create or replace table intermediate.int_post_close_changes as "
+            "select practice_id, patient_id, month, claimed_codes, reasons from marts.post_close_changes"
+        )
+        compiled.run(
+            self.con, self.home, [compiled.models()[name] for name in ("int_post_close_changes__evidence", "int_claims__unsettled")]
+        )
         return dict(
             self.con.execute("select kind, dollars from intermediate.int_claims__unsettled where claim_id <> 'O'").fetchall()
         )
@@ -121,7 +127,7 @@ class Desk:
 def desk(tmp_path):
     con = duckdb.connect()
     compiled.prepare(con)
-    for name in ("rule_limits", "rule_office_limits", "rule_aging_buckets", "rule_decision_reasons", "rule_denials"):
+    for name in ("rule_limits", "rule_office_limits", "rule_aging_buckets", "rule_decision_reasons", "rule_denials", "rule_apcm_levels"):
         load(con, "rules", next(SEEDS.rglob(f"{name}.csv")))
     con.execute(TABLES)
     return Desk(con, tmp_path)
@@ -173,6 +179,32 @@ def test_a_reopening_for_nothing_but_facts_without_a_day_asks_to_look_before_ask
     )
     with (SEEDS / "rules" / "rule_worklist_kinds.csv").open() as file:
         assert {row["kind"] for row in csv.DictReader(file) if row["sentence"].endswith("{fix}")} >= {"refund_due", "reopening_due"}
+
+
+@pytest.mark.parametrize(
+    ("claimed", "reasons", "table", "is_said"),
+    [
+        (["G0557 x 1"], (), "conditions", True),
+        (CODES, (), "conditions", False),
+        (CODES, (), "coverages", True),
+        (CODES, (), "stays", False),
+        (CODES, ("below_threshold",), "coverages", True),
+        (CODES, ("no_care_plan",), "coverages", False),
+    ],
+)
+def test_a_refund_that_a_row_in_quarantine_may_have_made_says_to_look_at_it_first_with_a_reason_and_without(
+    desk, claimed, reasons, table, is_said
+):
+    desk.claim("paid", WHOLE)
+    desk.change("refund", [], Decimal(0), reasons=reasons)
+    desk.con.execute("update marts.post_close_changes set claimed_codes = ?", [claimed])
+    desk.con.execute(
+        "insert into intermediate.int_quarantined_facts values ('p', 'x', ?, date '2026-11-20', 2, null, null, null, false)",
+        [table],
+    )
+    desk.asks()
+    ((fix,),) = desk.con.execute("select fix from intermediate.int_claims__unsettled where claim_id = 'C'").fetchall()
+    assert (f"may say otherwise ({table} of 2026-11-20 line 2): correct it" in (fix or "")) == is_said
 
 
 @pytest.mark.parametrize("status", ["reopened", "denied"])

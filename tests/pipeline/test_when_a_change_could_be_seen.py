@@ -48,6 +48,7 @@ TABLES = """
         practice_id varchar, patient_id varchar, extract_date date, stay_id varchar, stay_type varchar, admitted_on date, discharged_on date
     );
 """
+MODELS = [compiled.models()[f"int_post_close_changes__{name}"] for name in ("evidence", "found")]
 PANEL = ("patients", "coverages", "conditions", "consents", "care_plans", "assessments", "stays", "care_team")
 CLOSED, NIGHTS = date(2026, 11, 5), [date(2026, 11, 5), date(2026, 11, 10), date(2026, 12, 20), date(2027, 2, 15)]
 
@@ -189,7 +190,7 @@ def found(con, home, reasons: list[str], codes: tuple[str, ...] = ("99490 x 1",)
         "insert into intermediate.int_post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, ?, ?)",
         [CLOSED, list(codes), reasons],
     )
-    compiled.run(con, home, [compiled.models()["int_post_close_changes__found"]])
+    compiled.run(con, home, MODELS)
     ((found_on,),) = con.execute("select found_on from intermediate.int_post_close_changes__found").fetchall()
     return found_on
 
@@ -210,8 +211,8 @@ def found(con, home, reasons: list[str], codes: tuple[str, ...] = ("99490 x 1",)
     ],
     ids=[
         "by its consent", "by its conditions", "by a visit", "by another practice's service",
-        "by the practice's own other bill, and not by the claim as its system lists it", "by its time", "by too little time", "by the first of two", "a level by its conditions",
-        "what no row of the patient explains, by the first night after the close",
+        "by the practice's own other bill, and not by the claim as its system lists it", "by its time", "by too little time", "by the first of two",
+        "a level by its conditions", "what no row of the patient explains, by the first night after the close",
     ],
 )  # fmt: skip
 def test_a_change_could_be_seen_from_the_first_row_that_tells_of_it_and_not_from_any_later_one(
@@ -227,6 +228,6 @@ def test_what_a_payer_says_of_coverage_tells_of_its_reasons_alone(con, tmp_path)
         "('p', 'x', date '2026-09-01', 'B', ?, ['99490 x 1'], ['consent_undocumented'])",
         [CLOSED, CLOSED],
     )
-    compiled.run(con, tmp_path, [compiled.models()["int_post_close_changes__found"]])
+    compiled.run(con, tmp_path, MODELS)
     told = con.execute("select found_on from intermediate.int_post_close_changes__found order by month").fetchall()
     assert told == [(date(2027, 2, 15),), (date(2026, 11, 30),)]

@@ -1,5 +1,5 @@
 -- Since when each post-close change could be seen: the first night after the close that brought another row of the patient in a table that tells of it
--- (rule_decision_reasons.evidence). Time and services count by the night they landed, or what took their place; of a snapshot, the first one that says
+-- (int_post_close_changes__evidence). Time and services count by the night they landed, or what took their place; of a snapshot, the first one that says
 -- something else than the one the close knew.
 with changes as (
     select
@@ -8,38 +8,8 @@ with changes as (
         month,
         claim_id,
         closed_as_of,
-        claimed_codes,
         reasons
     from {{ ref('int_post_close_changes') }}
-),
-
--- Where other minutes, codes or days come from, where nothing stands against the claim.
-evidence as (
-    select
-        changes.practice_id,
-        changes.patient_id,
-        changes.month,
-        rules.evidence as table_name
-    from changes
-    inner join {{ ref('rule_decision_reasons') }} as rules on list_contains(changes.reasons, rules.reason)
-    union
-    select
-        changes.practice_id,
-        changes.patient_id,
-        changes.month,
-        tables.table_name
-    from changes
-    cross join (values ('time_entries'), ('patients'), ('consents'), ('coverages'), ('stays'), ('assessments')) as tables (table_name)
-    where len(changes.reasons) = 0 or list_contains(changes.reasons, 'below_threshold')
-    union
-    -- Its level goes by the conditions.
-    select
-        changes.practice_id,
-        changes.patient_id,
-        changes.month,
-        'conditions' as table_name
-    from changes
-    inner join {{ ref('rule_apcm_levels') }} as levels on list_contains(changes.claimed_codes, levels.procedure_code || ' x 1')
 ),
 
 -- Snapshots that tell of a reason beside its own table: whose visits and bills count goes by the billing practitioner, by which rules and from when on by
@@ -71,7 +41,7 @@ told_too as (
 
 evidence_of_snapshots as (
     select practice_id, patient_id, month, table_name, table_name as file_of
-    from evidence
+    from {{ ref('int_post_close_changes__evidence') }}
     union
     select practice_id, patient_id, month, table_name, case table_name when 'time_team' then 'care_team' else table_name end as file_of
     from told_too
@@ -327,7 +297,7 @@ news as (
         month,
         extract_date
     from landed
-    semi join evidence using (practice_id, patient_id, month, table_name)
+    semi join {{ ref('int_post_close_changes__evidence') }} using (practice_id, patient_id, month, table_name)
     union all
     select
         practice_id,

@@ -95,14 +95,15 @@ decided as (
     from noticed
 ),
 
--- Rows in quarantine of the tables that a change's reasons are found in: what made the month billable may be the very row that could not be read.
+-- Rows in quarantine of the tables that a change may come from: what made the month billable may be the very row that could not be read. (A stay that
+-- could not be read takes no day away.)
 unread as (
     select
         facts.practice_id,
         facts.claim_id,
         {{ rows_told('facts') }} as fact
     from (
-        select distinct
+        select
             changes.practice_id,
             changes.claim_id,
             facts.table_name,
@@ -125,6 +126,23 @@ unread as (
                 and changes.patient_id = facts.patient_id
                 and {{ may_be_to_blame('facts', 'rules', 'changes.month') }}
         where not facts.is_accepted
+        union
+        select
+            changes.practice_id,
+            changes.claim_id,
+            facts.table_name,
+            facts.extract_date,
+            facts.line_number,
+            facts.column_name
+        from {{ ref('post_close_changes') }} as changes
+        inner join {{ ref('int_post_close_changes__evidence') }} as evidence using (practice_id, patient_id, month)
+        inner join {{ ref('int_quarantined_facts') }} as facts
+            on
+                changes.practice_id = facts.practice_id
+                and changes.patient_id = facts.patient_id
+                and evidence.table_name = facts.table_name
+                and {{ holds_month('facts', 'changes.month') }}
+        where not facts.is_accepted and facts.table_name <> 'stays'
     ) as facts
     group by facts.practice_id, facts.claim_id
 ),
