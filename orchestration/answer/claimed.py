@@ -8,7 +8,7 @@ from datetime import date
 
 from orchestration.answer.explain.source import Row, Source
 from orchestration.answer.explain.story import TOLD_OF_A_CHANGE, kept_back
-from orchestration.close.versions import reading
+from orchestration.close.versions import month_folder, reading
 from orchestration.house import House
 
 
@@ -63,7 +63,7 @@ def changes_since(source: Source, practice_id: str, month: date) -> dict[str, Ro
 
 def waiver_of(house: House, practice_id: str, month: date, version: int) -> str | None:
     """Why what was held went out with this version, if it did."""
-    packet = house.closes_of(practice_id) / f"{month:%Y-%m}" / f"v{version}"
+    packet = month_folder(house, practice_id, month) / f"v{version}"
     with reading(packet):
         waiver: str | None = json.loads((packet / "approval.json").read_text(encoding="utf-8"))["waiver"]
     return waiver

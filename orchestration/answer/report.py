@@ -18,7 +18,7 @@ from typing import Any
 
 from orchestration.answer.pages import render
 from orchestration.answer.waterfall import Bar, gap_bars
-from orchestration.close.versions import DAMAGED, packets
+from orchestration.close.versions import DAMAGED, MANIFEST, packets
 from orchestration.dashboard import queries
 from orchestration.dashboard.marts import Marts, open_marts
 from orchestration.house import House, HouseError, write_private
@@ -188,7 +188,7 @@ def _members(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _close(packet: Path, version: int | None) -> dict[str, Any]:
     """What went out with one packet: by code, and what was held."""
-    manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((packet / MANIFEST).read_text(encoding="utf-8"))
     codes: dict[str, dict[str, Any]] = {}
     claims = set()
     with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:

@@ -29,7 +29,7 @@ from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.in_common import SUBJECTS_FILE, InCommon
-from orchestration.close.versions import HELD_AFTER, versions
+from orchestration.close.versions import HELD_AFTER, MANIFEST, month_folder, packets, versions
 from orchestration.close.x12.claim_rules import ClaimRules, of_warehouse
 from orchestration.close.x12.codes import is_mbi
 from orchestration.close.x12.model import BillingProvider, ClaimFile, Envelope, Payer, Receiver, Submitter
@@ -185,7 +185,7 @@ def closing(
 
 def _keep_held(house: House, practice_id: str, month: date, version: int, due: Draft) -> Path:
     """What a close holds that has nothing to send, and so makes no version: in the place of the last version's held.csv, as long as that is the last one."""
-    folder = house.closes / practice_id / f"{month:%Y-%m}"
+    folder = month_folder(house, practice_id, month)
     last, now = folder / f"v{version}" / "held.csv", folder / HELD_AFTER.format(version)
     content = _csv(Held, due.held)
     if not now.exists() and last.read_bytes() == content:
@@ -311,13 +311,13 @@ def composing(
         manifest["beneficiaries"] = "are known by every Medicare number of theirs"
     if ground.accepted:
         manifest["accepted"] = [dict(one) for one in ground.accepted]
-    files["manifest.json"] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
+    files[MANIFEST] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
     return Packet(due, files)
 
 
 def _publish(house: House, ground: Ground, packet: Packet, approval: Approval) -> Path:
     """The packet's folder, complete or absent: written aside, then renamed."""
-    folder = house.closes / ground.practice.practice_id / f"{ground.month:%Y-%m}"
+    folder = month_folder(house, ground.practice.practice_id, ground.month)
     scratch = folder / f".v{ground.version}.tmp"
     shutil.rmtree(scratch, ignore_errors=True)
     try:
@@ -394,9 +394,8 @@ def accepted_holds(warehouse: duckdb.DuckDBPyConnection, practice: Practice, mon
 def _refuse_second_claims(house: House, practice: Practice, month: date, due: Draft) -> None:
     """The marts already leave out what was claimed; the packets on disk are the last word, whatever the marts say."""
     already: set[str] = set()
-    for version in versions(house, practice.practice_id, month):
-        packet = house.closes / practice.practice_id / f"{month:%Y-%m}" / f"v{version}"
-        with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
+    for version in packets(house, practice.practice_id, month):
+        with (version.folder / "claims.csv").open(encoding="utf-8", newline="") as handle:
             already |= {row["claim_id"] for row in csv.DictReader(handle)}
     again = sorted(already & {line.claim_id for line in due.lines})
     if again:

@@ -18,7 +18,7 @@ from orchestration.close import proposals, transitions
 from orchestration.close.in_common import InCommon
 from orchestration.close.judging import trouble_of
 from orchestration.close.packet import Ground, claimed_elsewhere, drafted, scrubbed, software_versions
-from orchestration.close.versions import versions
+from orchestration.close.versions import month_folder, versions
 from orchestration.engine import held_open, open_warehouse
 from orchestration.house import House, HouseError, write_private
 from orchestration.practices import Practice
@@ -95,7 +95,7 @@ def propose(house: House, practice: Practice, month: date, who: str, common: InC
             },
             "held": dict(sorted(held.items())),
         }
-        folder = house.closes / practice.practice_id / f"{month:%Y-%m}" / "proposals"
+        folder = month_folder(house, practice.practice_id, month) / "proposals"
         before = sorted(folder.glob(proposals.FILES))
         # A damaged one is as good as none: nothing rests on it, and this one says it all again.
         last = proposals.read(before[-1]) if before else None

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from orchestration.close.freeze import Frozen, empty_lake_tables, thaw
 from orchestration.close.packet import Ground, compose, drafted, software_versions
+from orchestration.close.versions import MANIFEST
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError, write_private
 from orchestration.practices import FROZEN, Practice
@@ -97,7 +98,7 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         warehouse = frozen_warehouse(frozen, practice, manifest["rules_version"], Path(folder))
         with warehouse:
             made = compose(warehouse, ground, drafted(warehouse, ground), lambda: _number(manifest))
-    then = {**manifest["outputs"], "manifest.json": hashlib.sha256((packet / "manifest.json").read_bytes()).hexdigest()}
+    then = {**manifest["outputs"], MANIFEST: hashlib.sha256((packet / MANIFEST).read_bytes()).hexdigest()}
     on_disk = {name: hashlib.sha256((packet / name).read_bytes()).hexdigest() for name in then if (packet / name).exists()}
     if on_disk != then:
         changed = sorted(name for name in then if on_disk.get(name) != then[name])
@@ -171,9 +172,9 @@ def _with_dates(con: duckdb.DuckDBPyConnection) -> None:
 
 def _manifest(packet: Path) -> dict[str, Any]:
     try:
-        manifest: dict[str, Any] = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads((packet / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        raise HouseError(f"{packet / 'manifest.json'}: cannot be read; restore the packet from the backup") from None
+        raise HouseError(f"{packet / MANIFEST}: cannot be read; restore the packet from the backup") from None
     return manifest
 
 

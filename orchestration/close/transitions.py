@@ -19,7 +19,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from orchestration.close.versions import HELD_AFTER, packets, reading
+from orchestration.close.versions import HELD_AFTER, MANIFEST, packets, reading
 from orchestration.house import House, sync_folder
 
 
@@ -43,7 +43,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any] | None]:
     for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
             entry = json.loads(line)
-            is_one = isinstance(entry["hashes"], dict) and (entry["to"] != "closed" or "manifest.json" in entry["hashes"])
+            is_one = isinstance(entry["hashes"], dict) and (entry["to"] != "closed" or MANIFEST in entry["hashes"])
             yield entry if is_one and {"at", "who", "month", "version", "why", "released"} <= entry.keys() else None
         except (ValueError, KeyError, TypeError, AttributeError):
             yield None
@@ -55,8 +55,8 @@ def unlike_the_record(house: House, practice_id: str) -> list[str]:
     for entry in read(house, practice_id):
         if entry["to"] == "closed":
             name = f"{entry['month']}/v{entry['version']}"
-            manifest = house.closes / practice_id / name / "manifest.json"
-            if not manifest.is_file() or _sha256(manifest) != entry["hashes"]["manifest.json"]:
+            manifest = house.closes / practice_id / name / MANIFEST
+            if not manifest.is_file() or _sha256(manifest) != entry["hashes"][MANIFEST]:
                 found.append(name)
     return sorted(found)
 
@@ -93,7 +93,7 @@ def record_closes(house: House, practice_id: str) -> None:
 
 def _closed(folder: Path, version: int) -> dict[str, Any]:
     packet = folder / f"v{version}"
-    manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((packet / MANIFEST).read_text(encoding="utf-8"))
     approval = json.loads((packet / "approval.json").read_text(encoding="utf-8"))
     return {
         "at": approval["approved_at"],
@@ -103,7 +103,7 @@ def _closed(folder: Path, version: int) -> dict[str, Any]:
         "version": version,
         "why": f"waiver: {approval['waiver']}" if approval["waiver"] else "approved",
         "hashes": {
-            "manifest.json": _sha256(packet / "manifest.json"),
+            MANIFEST: _sha256(packet / MANIFEST),
             "inputs.zip": manifest["outputs"]["inputs.zip"],
             **({"claims.837": manifest["outputs"]["claims.837"]} if "claims.837" in manifest["outputs"] else {}),
         },

@@ -38,6 +38,11 @@ class Version:
         return "/".join(self.folder.parts[-3:])
 
 
+def month_folder(house: House, practice_id: str, month: date) -> Path:
+    """Where a practice-month's versions lie, `closes/lakeside/2026-10`."""
+    return house.closes_of(practice_id) / f"{month:%Y-%m}"
+
+
 def months(house: House, practice_id: str | None = None, month: date | None = None) -> list[tuple[str, date, Path]]:
     """Practice, month and folder of what closes/ has, in this order; of one practice or one month, where named. Other folders are nobody's
     (`left_alone`)."""
@@ -118,7 +123,7 @@ def versions(house: House, practice_id: str, month: date) -> list[int]:
 
 def packet_folder(house: House, practice_id: str, month: date, version: int | None) -> Path:
     """The folder of a version (the newest when None). HouseError when there is none."""
-    folder = house.closes_of(practice_id) / f"{month:%Y-%m}"
+    folder = month_folder(house, practice_id, month)
     found = versions(house, practice_id, month)
     if not found:
         raise HouseError(f"{folder}: {practice_id} {month:%Y-%m} is not closed; `ccm status` shows which months are")

@@ -360,7 +360,7 @@ def _closes(house: House, practices: dict[str, Practice]) -> Iterator[Diagnosis]
 
     from orchestration.close import proposals
     from orchestration.close.transitions import unlike_the_record
-    from orchestration.close.versions import DAMAGED, copied_from, in_folders, left_alone
+    from orchestration.close.versions import DAMAGED, MANIFEST, copied_from, in_folders, left_alone
     from orchestration.transform.configuration import packets_lost
 
     wrong, packets = [], 0
@@ -370,7 +370,7 @@ def _closes(house: House, practices: dict[str, Practice]) -> Iterator[Diagnosis]
             copies[packet.name] = of
             continue
         packets += 1
-        path = packet.folder / "manifest.json"
+        path = packet.folder / MANIFEST
         try:
             outputs = json.loads(path.read_text(encoding="utf-8"))["outputs"].items()
         except (ValueError, KeyError, TypeError, AttributeError):

@@ -33,7 +33,6 @@ from orchestration.take_in.zones import alike, far_days, zone_days
 
 SUPERSEDED = -1  # the code of a judged row, beside those of faults (typed.reasons)
 FILES_A_BATCH = 999_999  # file_id = batch x 1,000,000 + place
-SAY_LAND_AGAIN = "correct the file and land it again"
 RESTORE_BATCHES = "restore them from the newest backup (`ccm restore` into a new folder, copy lake/batches)"
 MOST_NAMED = 5
 # What DuckDB may hold while files are taken in; what is more goes to disk beside the lake. Python and Arrow hold some 0.5 GB besides.

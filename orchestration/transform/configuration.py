@@ -275,10 +275,10 @@ def _claim_lines(packet: Path) -> list[dict[str, object]]:
     if of := versions.copied_from(packet):
         raise HouseError(f"{packet}: is a copy of {of}; move it out of closes/")
     try:
-        manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads((packet / versions.MANIFEST).read_text(encoding="utf-8"))
         wanted = {name: sha256 for name, sha256 in manifest["outputs"].items() if name in _LINES_FROM}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise HouseError(f"{packet / 'manifest.json'}: cannot be read; restore this packet from the backup") from None
+        raise HouseError(f"{packet / versions.MANIFEST}: cannot be read; restore this packet from the backup") from None
     for name, sha256 in wanted.items():
         path = packet / name
         if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:

@@ -15,7 +15,7 @@ import holidays
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.close.versions import DAMAGED, HELD_AFTER, packets, versions
+from orchestration.close.versions import DAMAGED, HELD_AFTER, month_folder, packets, versions
 from orchestration.house import House
 
 HELD = pa.schema(
@@ -66,7 +66,7 @@ def held_rows(house: House) -> list[dict[str, object]]:
 def held_of(house: House, practice_id: str, month: date) -> list[dict[str, object]]:
     """The same of one practice-month."""
     found = versions(house, practice_id, month)
-    return _held_or_as_read(house, house.closes_of(practice_id) / f"{month:%Y-%m}", found[-1]) if found else []
+    return _held_or_as_read(house, month_folder(house, practice_id, month), found[-1]) if found else []
 
 
 def _held_or_as_read(house: House, month: Path, version: int) -> list[dict[str, object]]:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from orchestration.close import acceptances
 from orchestration.close.freeze import Frozen, thaw
-from orchestration.close.versions import packets, reading
+from orchestration.close.versions import MANIFEST, packets, reading
 from orchestration.engine import open_marts
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
@@ -79,7 +79,7 @@ def of_packet(house: House, packet: Path) -> Iterator[Source]:
     """The frozen packet of a close. Raises HouseError where it is damaged."""
     with duckdb.connect() as connection:
         with reading(packet):
-            manifest = json.loads((packet / "manifest.json").read_text(encoding="utf-8"))
+            manifest = json.loads((packet / MANIFEST).read_text(encoding="utf-8"))
             approval = json.loads((packet / "approval.json").read_text(encoding="utf-8"))
             frozen = thaw((packet / "inputs.zip").read_bytes())
             for table, name in _PACKET_TABLES.items():

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from functools import lru_cache
 
-from orchestration import practices
+from orchestration.practices import is_valid_npi
 
 MOST_CLAIMS = 5_000  # an ST, by the 837P guide
 MOST_LINES = 50  # a claim, by the 837P guide
@@ -22,9 +22,7 @@ def _listed(text: str) -> frozenset[str]:
 
 
 # What a practice's own configuration is held against when it is read.
-PLACES_OF_SERVICE = practices.PLACES_OF_SERVICE
-is_post_box = practices.is_post_box
-is_npi = lru_cache(maxsize=4096)(practices.is_valid_npi)
+is_npi = lru_cache(maxsize=4096)(is_valid_npi)
 
 TELEHEALTH = _listed("02 10")  # which care management is not
 

@@ -33,6 +33,7 @@ from orchestration.close.x12.reader import (
 )
 from orchestration.close.x12.sieve import sift
 from orchestration.close.x12.writer import GUIDE
+from orchestration.practices import PLACES_OF_SERVICE, is_post_box
 
 Owners = Iterable[str | None]
 WHOLE_FILE: Owners = (None,)
@@ -329,7 +330,7 @@ class _Scrubber:
         self.npi(WHOLE_FILE, name, "the billing provider's")
         self.address(WHOLE_FILE, entity, "the billing provider's", needs_zip4=True)
         street = entity.first("N3")
-        if street is not None and codes.is_post_box(street.at(1)):
+        if street is not None and is_post_box(street.at(1)):
             text = "the billing provider's address must be a street, no post box"
             self.fault(WHOLE_FILE, street, 1, "post-box", text)
         tax = entity.first("REF", "EI")
@@ -487,7 +488,7 @@ class _Scrubber:
                 text = f"the same claim id stands at segment {earlier}; a claim id goes out once, ever"
                 self.fault(owner, clm, 1, "duplicate-claim", text)
         place, _, frequency = (*clm.at(5).split(self.file.component), "", "")[:3]
-        if place not in codes.PLACES_OF_SERVICE:
+        if place not in PLACES_OF_SERVICE:
             text = "must be of CMS's list of places of service; set `place_of_service` of the practice"
             self.fault(owner, clm, "05-1", "place-of-service", text)
         elif place in codes.TELEHEALTH:
@@ -573,7 +574,7 @@ class _Scrubber:
             self.fault(owner, sv1, 4, "units", "must be a whole number of units, at least 1")
         else:
             line.units = int(sv1.at(4))
-        if sv1.at(5) and sv1.at(5) not in codes.PLACES_OF_SERVICE - codes.TELEHEALTH:
+        if sv1.at(5) and sv1.at(5) not in PLACES_OF_SERVICE - codes.TELEHEALTH:
             self.fault(owner, sv1, 5, "place-of-service", "must be of CMS's list of places, and not telehealth")
 
     def pointers(self, sv1: Segment, owner: Owners, diagnoses: int) -> None:
