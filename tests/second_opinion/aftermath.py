@@ -133,24 +133,39 @@ class Aftermath:
             *(
                 reason
                 for reason in self.judge.findings(claim.patient_id, claim.month)
-                if reason != "already_claimed" or self.is_billed_beside(claim)
+                if reason not in rules.REASONS_OF_SERVICES or reason in self.beside(claim)
             ),
             *(["below_threshold"] if not found else []),
         ]
 
-    def is_billed_beside(self, claim: Claim) -> bool:
-        """The practice's own system lists what the claims of the month have not: another code, or more units of one."""
+    def beside(self, claim: Claim) -> dict[str, list[date]]:
+        """Reasons that services of the month give, each with the nights since which they say so. As many units of a code as were claimed, those that the
+        practice's own system listed first, are the claims themselves."""
         claimed: Counter[str] = Counter()
         for other in self.claims:
             if (other.patient_id, other.month) == (claim.patient_id, claim.month) and other.answer != "rejected":
                 claimed.update(other.codes)
-        program = self.judge.enrollment(claim.patient_id, claim.month).program
+        found: dict[str, list[date]] = defaultdict(list)
         billed: Counter[str] = Counter()
-        for row in self.judge.services_of(claim.patient_id):
-            of_month = first_of_month(row["service_date"]) == claim.month and row["billed_by"] == "own_practice"
-            if of_month and row["procedure_code"] in rules.CLAIMED_AGAIN[program]:
-                billed[row["procedure_code"]] += 1 if row["units"] is None else row["units"]
-        return any(code not in claimed or units > claimed[code] for code, units in billed.items())
+        services = self.judge.conflicts_by_service(claim.patient_id, claim.month)
+        dated = [(self._listed_on(row), row["service_id"], row, reason) for row, reason in services if reason]
+        for night, _, row, reason in sorted(dated, key=lambda one: one[:2]):
+            if row["billed_by"] == "own_practice":
+                code = row["procedure_code"]
+                billed[code] += 1 if row["units"] is None else row["units"]
+                if billed[code] <= claimed[code]:
+                    continue
+            found[reason].append(night)
+        return found
+
+    def _listed_on(self, service: Row) -> date:
+        """The first night that said of a service what is said of it now."""
+
+        def said(row: Row) -> tuple[Any, ...]:
+            units = 1 if row["units"] is None else row["units"]
+            return row["patient_id"], row["procedure_code"], units, first_of_month(row["service_date"])
+
+        return min(night for night, row in self.judge.landing.service_versions[service["service_id"]] if said(row) == said(service))
 
     def _now(self, claim: Claim, found: list[Candidate]) -> Candidate:
         """What would be claimed now: what was claimed, where only the choice among what qualified then is another."""
@@ -208,6 +223,10 @@ class Aftermath:
                 nights.update(self._nights_of_time(claim, around))
         for table in tables - {"time_entries"}:
             if table == "services":
+                of_services = self.beside(claim)
+                surely |= {night for reason in reasons for night in of_services.get(reason, []) if night > claim.closed_on}
+                if "no_initiating_visit" not in reasons:
+                    continue
                 versions = self.judge.landing.service_versions
                 surely |= set(self._nights_of_rows(claim, versions, lambda row: row["service_date"] <= last_of_month(claim.month)))
             elif table == "care_team":

@@ -597,12 +597,15 @@ class Judge:
 
     def conflicts(self, patient_id: str, month: date) -> tuple[set[str], bool]:
         """The reasons that services of the month give, and whether another's service asks for a review."""
+        found = [reason for _, reason in self.conflicts_by_service(patient_id, month)]
+        return {reason for reason in found if reason}, None in found
+
+    def conflicts_by_service(self, patient_id: str, month: date) -> Iterator[tuple[Row, str | None]]:
+        """Services of the month with the reasons that each gives; without one where it asks for a review."""
         practitioner = self.practitioner_of(patient_id)
         program = self.enrollment(patient_id, month).program
         claimed_here = rules.CLAIMED_AGAIN[program]
         claimed_elsewhere = {"ccm": rules.CCM_CODES, "pcm": set(), "apcm": rules.APCM_CODES}[program]
-        reasons: set[str] = set()
-        review = False
         for row in self.services_of(patient_id):
             if first_of_month(row["service_date"]) != month:
                 continue
@@ -610,27 +613,20 @@ class Judge:
             is_own = row["billed_by"] == "own_practice"
             is_practitioner = is_own and row["member_id"] == practitioner
             if is_own and code in claimed_here:
-                reasons.add("already_claimed")
+                yield row, "already_claimed"
             if not is_own and code in claimed_elsewhere:
-                reasons.add("other_practitioner_billed")
+                yield row, "other_practitioner_billed"
             for codes, reason in (
                 ({"G0181"}, "conflict_g0181"),
                 ({"G0182"}, "conflict_g0182"),
                 (rules.ESRD_CODES, "conflict_esrd"),
             ):
                 if code in codes:
-                    if is_practitioner:
-                        reasons.add(reason)
-                    else:
-                        review = True
+                    yield row, reason if is_practitioner else None
             if code in rules.APCM_CODES and program != "apcm":
-                if is_own:
-                    reasons.add("conflict_apcm")
-                else:
-                    review = True
+                yield row, "conflict_apcm" if is_own else None
             if code in rules.PCM_CODES and program == "ccm" and is_practitioner:
-                reasons.add("conflict_pcm")
-        return reasons, review
+                yield row, "conflict_pcm"
 
     # ---- A6, A7
 

@@ -192,7 +192,8 @@ class Landing:
         self._members()
         self.appointments, self.appointment_versions = self._upserted("appointments")
         self.services, self.service_versions = self._upserted("services")
-        for service in self.services.values():
+        versions = [row for of_key in self.service_versions.values() for _, row in of_key]
+        for service in (*self.services.values(), *versions):
             service["procedure_code"] = without_blanks(service["procedure_code"]).upper()
         self.time_entries, self.time_entry_versions = self._upserted("time_entries")
 

@@ -110,6 +110,7 @@ EVIDENCE = {
     "already_claimed": "services", "other_practitioner_billed": "services", "conflict_g0181": "services", "conflict_g0182": "services",
     "conflict_esrd": "services", "conflict_apcm": "services", "conflict_pcm": "services", "below_threshold": "time_entries",
 }  # fmt: skip
+REASONS_OF_SERVICES = {reason for reason, table in EVIDENCE.items() if table == "services"} - {"no_initiating_visit"}
 # What else decides it: whose visits and bills count goes by the billing practitioner, by which rules and since when by the consent; a month's days end with
 # a death.
 EVIDENCE_TOO = {
