@@ -127,7 +127,14 @@ class Desk:
 def desk(tmp_path):
     con = duckdb.connect()
     compiled.prepare(con)
-    for name in ("rule_limits", "rule_office_limits", "rule_aging_buckets", "rule_decision_reasons", "rule_denials", "rule_apcm_levels"):
+    for name in (
+        "rule_limits",
+        "rule_office_limits",
+        "rule_aging_buckets",
+        "rule_decision_reasons",
+        "rule_denials",
+        "rule_apcm_levels",
+    ):
         load(con, "rules", next(SEEDS.rglob(f"{name}.csv")))
     con.execute(TABLES)
     return Desk(con, tmp_path)
