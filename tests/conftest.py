@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import threading
@@ -32,6 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return len(_FIRST) + 1 + (_LAST.index(group) if group in _LAST else len(_LAST)), False
 
     items.sort(key=place)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end, and Python need not look through it for rings of dead objects: a sixth of the suite's CPU."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture(scope="session")
