@@ -77,7 +77,7 @@ def table(content):
     return list(csv.DictReader(io.StringIO(content.decode())))
 
 
-@pytest.mark.parametrize(("short", "long"), [(1, 2), (2, 1)])
+@pytest.mark.parametrize(("short", "long"), [(1, 2), pytest.param(2, 1, marks=pytest.mark.long)])
 def test_of_two_charts_that_share_a_number_of_before_one_is_claimed_and_a_packet_of_before_comes_out_with_both(
     tmp_path, short, long
 ):
@@ -100,7 +100,7 @@ def test_of_two_charts_that_share_a_number_of_before_one_is_claimed_and_a_packet
         assert made.is_same, [file for file, (then, now) in made.files.items() if then != now]
 
 
-@pytest.mark.parametrize(("first", "second"), [("old", "both"), ("both", "old")])
+@pytest.mark.parametrize(("first", "second"), [("old", "both"), pytest.param("both", "old", marks=pytest.mark.long)])
 def test_of_two_practices_of_a_tax_id_the_later_holds_a_beneficiary_whom_the_earlier_claimed_under_another_number(
     tmp_path, first, second
 ):

@@ -221,6 +221,7 @@ def test_a_row_of_patients_of_which_nothing_can_be_read_may_say_dead_and_waits_o
     assert found["table_name"] == "patients" and found["is_harmful"] and "1-P08" not in held_for_a_fact(files)
 
 
+@pytest.mark.long
 def test_a_service_that_cannot_be_read_holds_its_patients_claims_of_its_nights_month_and_before_until_it_comes_right_or_is_accepted(
     home, tmp_path
 ):

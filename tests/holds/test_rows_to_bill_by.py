@@ -114,6 +114,7 @@ def test_a_month_that_needs_no_minutes_is_told_without_any(tmp_path):
     assert found.keys() == {"1-P01", "1-P02", "1-P03"}
 
 
+@pytest.mark.long
 def test_a_visit_that_cannot_be_read_may_begin_care_management_of_every_later_month(home):
     visits = [spoil(row, "ccm_discussed", "yes") if row["patient_id"] == "1-P01" else row for row in Clinic("alpha", 1).visits()]
     write(home, "alpha", FIRST_NIGHT, "services", visits)

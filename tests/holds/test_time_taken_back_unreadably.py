@@ -188,6 +188,7 @@ def test_time_that_does_not_count_as_it_stands_is_taken_back_by_nothing(home):
         assert rows(con, "from marts.close_holds where kind = 'quarantined_row'") == []
 
 
+@pytest.mark.long
 def test_of_a_claim_that_went_out_it_is_on_the_work_list_behind_the_final_day_until_it_is_mended(home):
     with build(home, EVERY) as con:
         claim_october(home, close(home, con))

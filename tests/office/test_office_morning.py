@@ -64,6 +64,7 @@ def test_every_practice_has_one_private_workbook_and_one_csv_of_its_newest_night
             assert line["Last day"].date() == item["last_day"] == date.fromisoformat(plain[line["Item"]]["Last day"])
 
 
+@pytest.mark.long
 def test_the_lists_of_many_practices_are_written_by_several_processes_and_are_the_same(office, tmp_path, monkeypatch):
     home = tmp_path / "home"
     (home / ".state").mkdir(parents=True)

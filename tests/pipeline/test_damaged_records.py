@@ -130,9 +130,8 @@ def test_a_damaged_packet_keeps_nobody_else_from_a_report(published, name):
     }
 
 
-@pytest.mark.parametrize(
-    "name", ["claims.csv", *(pytest.param(name, marks=pytest.mark.long) for name in ("inputs.zip", "decisions.parquet"))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["claims.csv", "inputs.zip", "decisions.parquet"])
 def test_whoever_asks_about_a_damaged_packet_is_told_which_one_and_about_others_is_answered(published, name):
     lines = {}
     for practice in (AT_FAULT, "prairie"):

@@ -116,7 +116,7 @@ def test_the_key_is_in_no_file_error_or_argument(house, key, monkeypatch, capfd)
         ("nightly",),
         ("status",),
         pytest.param(("worklist",), marks=pytest.mark.long),
-        ("close", "--month", "2026-09", "--approved-by", "x"),
+        pytest.param(("close", "--month", "2026-09", "--approved-by", "x"), marks=pytest.mark.long),
     ],
 )
 def test_without_a_key_and_with_another_every_command_says_which_variable_to_set(house, monkeypatch, command):
