@@ -127,8 +127,8 @@ others as (
     where
         team_then.member_id is null
         or coalesce(credentials_then.role, 'not_counted') <> coalesce(credentials_now.role, 'not_counted')
-        or logged.local_day between coalesce(team_then.active_from, logged.local_day) and coalesce(team_then.active_to, logged.local_day)
-        <> logged.local_day between coalesce(team_now.active_from, logged.local_day) and coalesce(team_now.active_to, logged.local_day)
+        or (logged.local_day between coalesce(team_then.active_from, logged.local_day) and coalesce(team_then.active_to, logged.local_day))
+        <> (logged.local_day between coalesce(team_now.active_from, logged.local_day) and coalesce(team_now.active_to, logged.local_day))
 ),
 
 told as (
