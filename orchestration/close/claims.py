@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.close.manners import EVERY_MANNER, Manner
 from orchestration.close.names import bare_name, split_name
 from orchestration.close.x12.codes import MOST_POINTERS
 from orchestration.close.x12.model import CLAIMS, LINE, PATIENT
@@ -99,12 +100,11 @@ def draft(
     month: date,
     *,
     waived: bool,
-    says_deaths: bool = True,
-    bares_names: bool = True,
+    manners: Collection[Manner] = EVERY_MANNER,
 ) -> Draft:
     """The claims of one practice-month that are due now, by patient id. With a waiver what is held goes out on its credited minutes.
-    `says_deaths`: a claim has the date on which its patient died. `bares_names`: a practitioner's name is split without brackets and dashes, and a claim
-    with none is held."""
+    DEATHS: a claim has the date on which its patient died. NAMES: a practitioner's name is split without brackets and dashes, and a claim with none is
+    held."""
     key = [practice.practice_id, month]
     decisions = _table(
         warehouse,
@@ -141,7 +141,7 @@ def draft(
         inner join staging.stg_practices as practices using (practice_id)
         where practice_id = ? and month = ? order by patient_id
         """,
-        [says_deaths, *key],
+        [Manner.DEATHS in manners, *key],
     ).to_arrow_table()
     bases = {
         code
@@ -175,6 +175,7 @@ def draft(
             continue
         identifier = claim_id(practice.practice_id, patient_id, month, decision["earlier_claims"] + 1)
         lines += _lines(identifier, month, own)
+    bares_names = Manner.NAMES in manners
     due = Draft(_claim_table(practice, subjects, lines, bares_names), tuple(lines), tuple(held))
     if not bares_names:
         return due

@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -29,6 +29,7 @@ from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.in_common import SUBJECTS_FILE, InCommon
+from orchestration.close.manners import EVERY_MANNER, Manner, to_manifest
 from orchestration.close.versions import HELD_AFTER, MANIFEST, month_folder, packets, versions
 from orchestration.close.x12.claim_rules import ClaimRules, of_warehouse
 from orchestration.close.x12.codes import is_mbi
@@ -92,11 +93,7 @@ class Ground:
     inputs: bytes  # inputs.zip
     claimed_elsewhere: Mapping[str, str]
     software: Mapping[str, str]
-    has_own_file_numbers: bool = True  # packets of before there were such name files by the lake's ids
-    says_deaths: bool = True  # the claims of packets of before did not say when a patient died
-    says_departures: bool = True  # nor their evidence when a practitioner left the care team
-    bares_names: bool = True  # in packets of before a practitioner's name had brackets and dashes
-    knows_all_numbers: bool = True  # packets of before knew a beneficiary by the number on the claim alone
+    manners: Collection[Manner] = EVERY_MANNER  # packets of before have fewer
     accepted: Sequence[Mapping[str, Any]] = ()  # what somebody accepted that would have held the close or a claim
 
 
@@ -197,14 +194,7 @@ def _keep_held(house: House, practice_id: str, month: date, version: int, due: D
 
 def drafted(warehouse: duckdb.DuckDBPyConnection, ground: Ground) -> Draft:
     """The claims that are due, without those whose beneficiary's month was claimed already under another id or practice of the tax id."""
-    due = draft(
-        warehouse,
-        ground.practice,
-        ground.month,
-        waived=ground.waived,
-        says_deaths=ground.says_deaths,
-        bares_names=ground.bares_names,
-    )
+    due = draft(warehouse, ground.practice, ground.month, waived=ground.waived, manners=ground.manners)
     elsewhere = {
         line.claim_id: ground.claimed_elsewhere[line.patient_id]
         for line in due.lines
@@ -220,7 +210,7 @@ def _duplicate(first: str) -> str:
 def _twice(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> dict[str, str]:
     """Of claims for one beneficiary's month under several patient ids, all but the first."""
     practice_id = ground.practice.practice_id
-    numbers = _numbers(warehouse, [practice_id]) if ground.knows_all_numbers else {}
+    numbers = _numbers(warehouse, [practice_id]) if Manner.BENEFICIARIES in ground.manners else {}
     patients = {line.claim_id: line.patient_id for line in due.lines}
     seen: dict[str, str] = {}
     found: dict[str, str] = {}
@@ -272,8 +262,8 @@ def composing(
     files["claims.csv"] = _csv(Line, due.lines)
     files["held.csv"] = _csv(Held, due.held)
     files[SUBJECTS_FILE] = _subjects(practice, due)
-    numbers = file_numbers(warehouse, practice.practice_id) if ground.has_own_file_numbers else None
-    files |= evidence(warehouse, practice.practice_id, month, numbers, says_departures=ground.says_departures)
+    numbers = file_numbers(warehouse, practice.practice_id) if Manner.FILE_NUMBERS in ground.manners else None
+    files |= evidence(warehouse, practice.practice_id, month, numbers, ground.manners)
     rules = warehouse.execute("select distinct rules_version from marts.practice_nights").fetchall()
     manifest: dict[str, Any] = {
         "practice_id": practice.practice_id,
@@ -298,17 +288,8 @@ def composing(
             "allowed_amount": str(sum((line.allowed_amount for line in due.lines), Decimal("0.00"))),
             "held": len(due.held),
         },
+        **to_manifest(ground.manners),
     }
-    if ground.has_own_file_numbers:
-        manifest["file_numbers"] = "of the practice, by night, table and version"
-    if ground.says_deaths:
-        manifest["deaths"] = "stand in the claims (PAT06)"
-    if ground.says_departures:
-        manifest["departures"] = "stand in patient_month_evidence"
-    if ground.bares_names:
-        manifest["names"] = "of practitioners without brackets and dashes (NM1*82)"
-    if ground.knows_all_numbers:
-        manifest["beneficiaries"] = "are known by every Medicare number of theirs"
     if ground.accepted:
         manifest["accepted"] = [dict(one) for one in ground.accepted]
     files[MANIFEST] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
@@ -561,13 +542,17 @@ _DEPARTURE = ["practitioner_seen_on", "practitioner_gone_on"]
 
 
 def evidence(
-    warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date, numbers: Mapping[int, int] | None, *, says_departures: bool
+    warehouse: duckdb.DuckDBPyConnection,
+    practice_id: str,
+    month: date,
+    numbers: Mapping[int, int] | None,
+    manners: Collection[Manner],
 ) -> dict[str, bytes]:
     """The marts of this practice-month as Parquet, in a fixed order, so that the bytes are fixed too. `numbers`: `freeze.file_numbers`."""
     files = {}
     for name, sql in _EVIDENCE.items():
         table = warehouse.execute(sql, {k: v for k, v in (("p", practice_id), ("m", month)) if f"${k}" in sql}).to_arrow_table()
-        if name == "patient_month_evidence" and not says_departures:
+        if name == "patient_month_evidence" and Manner.DEPARTURES not in manners:
             table = table.drop_columns(_DEPARTURE)
         if numbers is not None:
             table = numbered(table, numbers)

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from orchestration.close.freeze import Frozen, empty_lake_tables, thaw
+from orchestration.close.manners import from_manifest
 from orchestration.close.packet import Ground, compose, drafted, software_versions
 from orchestration.close.versions import MANIFEST
 from orchestration.contracts import extract_contracts, lake_columns
@@ -87,11 +88,7 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         inputs=(packet / "inputs.zip").read_bytes(),
         claimed_elsewhere=frozen.json("claimed_elsewhere.json"),
         software=manifest["software"],
-        has_own_file_numbers="file_numbers" in manifest,
-        says_deaths="deaths" in manifest,
-        says_departures="departures" in manifest,
-        bares_names="names" in manifest,
-        knows_all_numbers="beneficiaries" in manifest,
+        manners=from_manifest(manifest),
         accepted=_accepted(frozen),
     )
     with tempfile.TemporaryDirectory(prefix="ccm-rebuild-") as folder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestration.close.manners import EVERY_MANNER, Manner
 from orchestration.close.rebuild import rebuild
 
 from .bench import build
@@ -23,7 +24,7 @@ def test_a_claim_says_when_its_patient_died_and_a_packet_of_before_comes_out_wit
     panel = [{**row, "deceased_date": died.get(row["patient_id"], "")} for row in clinic.panel()["patients"]]
     write(home, "alpha", NEWEST_NIGHT, "patients", panel)
     with build(home, MODELS) as con:
-        files, before = close(home, con), close(home, con, says_deaths=False)
+        files, before = close(home, con), close(home, con, manners=EVERY_MANNER - {Manner.DEATHS})
     # In the month (claimed as of before the death), between the month and the close; a day to come is nobody's death.
     said = sorted(block.split("~")[0] for block in files["claims.837"].decode().split("~PAT*****D8*")[1:])
     assert said == ["20261020", "20261102"]

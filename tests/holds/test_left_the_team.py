@@ -9,6 +9,7 @@ import duckdb
 import pytest
 
 from orchestration.close import acceptances
+from orchestration.close.manners import EVERY_MANNER, Manner
 from orchestration.close.rebuild import rebuild
 from orchestration.house import House
 from orchestration.transform.compiled import models, prepare
@@ -56,7 +57,7 @@ def test_who_left_the_care_team_before_a_month_bills_none_of_it_now_and_from_the
             f"where patient_id = '1-P02' and month = '{OCTOBER}'",
         )
         # As packets were before their evidence said so.
-        older = put_packet(close(home, con, says_departures=False), tmp_path / "older")
+        older = put_packet(close(home, con, manners=EVERY_MANNER - {Manner.DEPARTURES}), tmp_path / "older")
     assert [row["reason"] for row in found if row["month"] < date(2026, 11, 1)] == reasons
     assert list(said.values()) == ([None, None] if reasons[1] == "ok" else [FIRST_NIGHT, date(2026, 9, 29)])
     claimed = {row["patient_id"] for row in table((packet / "claims.csv").read_bytes())}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestration.close.manners import EVERY_MANNER, Manner
 from orchestration.close.rebuild import rebuild
 
 from .bench import build
@@ -23,7 +24,7 @@ def test_a_name_is_split_without_what_stands_around_it_and_a_packet_of_before_co
     team = [{**row, "name": name} if row["member_id"] == clinic.md else row for row in clinic.panel()["care_team"]]
     write(home, "alpha", NEWEST_NIGHT, "care_team", team)
     with build(home, MODELS) as con:
-        files, older = close(home, con), close(home, con, bares_names=False)
+        files, older = close(home, con), close(home, con, manners=EVERY_MANNER - {Manner.NAMES})
     assert f"~NM1*82*1*{before}*".encode() in older["claims.837"] and b'"names"' not in older["manifest.json"]
     if now:
         assert f"~NM1*82*1*{now}*".encode() in files["claims.837"] and b"(MD)" not in files["claims.837"]

@@ -12,6 +12,7 @@ import pytest
 
 from orchestration.close.claims import Draft
 from orchestration.close.in_common import InCommon
+from orchestration.close.manners import EVERY_MANNER, Manner
 from orchestration.close.packet import _twice, claimed_elsewhere
 from orchestration.close.rebuild import rebuild
 from orchestration.house import House
@@ -44,7 +45,7 @@ def test_who_shares_numbers_with_two_claims_is_held_for_the_one_under_the_number
     said = {"A": [OLD], "B": [mbi(998)], "C": [mbi(998), OLD], "D": [OLD, mbi(998)]}
     lines = tuple(SimpleNamespace(claim_id=name, patient_id=name) for name in said)
     claims = pa.table({"claim_id": list(said), "member_id": [numbers[0] for numbers in said.values()]})
-    ground = SimpleNamespace(practice=SimpleNamespace(practice_id="alpha"), knows_all_numbers=True)
+    ground = SimpleNamespace(practice=SimpleNamespace(practice_id="alpha"), manners=EVERY_MANNER)
     with duckdb.connect() as con:
         con.execute("create schema intermediate")
         con.execute(
@@ -88,7 +89,7 @@ def test_of_two_charts_that_share_a_number_of_before_one_is_claimed_and_a_packet
     rows = [row for row in coverages(clinic, long) if row["patient_id"] == clinic.id(long)]
     write(home, "alpha", NEWEST_NIGHT, "coverages", [numbers[clinic.id(short)], *rows])
     with build(home, MODELS) as con:
-        files, before = close(home, con), close(home, con, knows_all_numbers=False)
+        files, before = close(home, con), close(home, con, manners=EVERY_MANNER - {Manner.BENEFICIARIES})
     (first,) = {row["claim_id"] for row in table(files["claims.csv"])}
     (held,) = table(files["held.csv"])
     assert (held["patient_id"], held["reason"]) == (clinic.id(2), "claim_error")

@@ -12,6 +12,7 @@ import pytest
 
 from orchestration.close import acceptances
 from orchestration.close.freeze import freeze
+from orchestration.close.manners import EVERY_MANNER
 from orchestration.close.packet import Ground, accepted_holds, compose, drafted, software_versions
 from orchestration.close.rebuild import _NEEDED, rebuild
 from orchestration.house import House, write_private
@@ -54,13 +55,13 @@ def home(tmp_path):
     return home
 
 
-def close(home, con, waived=False, name="alpha", **said):
-    """The files of the packet that a close would write now; `said`: what a packet of before did not say (Ground)."""
+def close(home, con, waived=False, name="alpha", manners=EVERY_MANNER):
+    """The files of the packet that a close would write now; with fewer manners, as a close of before wrote it."""
     practice = load_practices(home / "practices.yaml")[name]
     accepted = accepted_holds(con, practice, OCTOBER)
     ground = Ground(
-        practice, practice.canonical_json(), OCTOBER, 1, waived, freeze(con, practice, OCTOBER, {}, accepted), {}, software_versions(), accepted=accepted,
-        **said,
+        practice, practice.canonical_json(), OCTOBER, 1, waived, freeze(con, practice, OCTOBER, {}, accepted), {}, software_versions(),
+        manners, accepted,
     )  # fmt: skip
     return compose(con, ground, drafted(con, ground), lambda: 7).files
 

@@ -1,0 +1,31 @@
+"""What a close writes otherwise than closes of before did. A manifest says the manners of its close, and a rebuild keeps to those: a packet of before comes
+out as it was. A new one is a line here, and a question wherever the bytes depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from enum import Enum
+from typing import Any
+
+
+class Manner(Enum):
+    """Name: the manifest's key, in capitals. Value: what the manifest says under it. Never change either."""
+
+    FILE_NUMBERS = "of the practice, by night, table and version"  # before, files had the lake's ids
+    DEATHS = "stand in the claims (PAT06)"
+    DEPARTURES = "stand in patient_month_evidence"
+    NAMES = "of practitioners without brackets and dashes (NM1*82)"
+    BENEFICIARIES = "are known by every Medicare number of theirs"  # before, by the one on the claim alone
+
+
+EVERY_MANNER = frozenset(Manner)
+
+
+def to_manifest(manners: Collection[Manner]) -> dict[str, str]:
+    """What a manifest says of these."""
+    return {manner.name.lower(): manner.value for manner in manners}
+
+
+def from_manifest(manifest: Mapping[str, Any]) -> frozenset[Manner]:
+    """Those that a manifest says."""
+    return frozenset(manner for manner in Manner if manner.name.lower() in manifest)
