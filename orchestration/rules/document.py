@@ -92,6 +92,7 @@ PAGES = (
         (
             Section("rule_conflicts", blocks=("program",), collapse="procedure_code"),
             Section("rule_decision_reasons"),
+            Section("rule_reason_snapshots"),
             Section("rule_flags"),
         ),
     ),

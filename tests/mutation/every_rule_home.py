@@ -874,7 +874,7 @@ NO_CASE_HERE = {
         ANSWERS,
     ),
     "care_plan_review": OFFICE,
-    **dict.fromkeys(["appeal", "notice_receipt", "reopening", "refund", "refund_investigation"], AFTER_THE_CLOSE),
+    **dict.fromkeys(["rule_reason_snapshots", "appeal", "notice_receipt", "reopening", "refund", "refund_investigation"], AFTER_THE_CLOSE),
 }  # fmt: skip
 RULE_CASES: dict[str, Callable[[Home], None]] = {
     "rule_apcm_levels": apcm_levels,

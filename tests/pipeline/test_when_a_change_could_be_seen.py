@@ -7,7 +7,7 @@ from datetime import date
 import duckdb
 import pytest
 
-from orchestration.rules.seeds import SEEDS
+from orchestration.rules.seeds import SEEDS, read_seed
 from orchestration.transform import compiled
 from tests.holds.bench import load
 
@@ -59,7 +59,7 @@ def con():
     entry of December that corrects one of October."""
     made = duckdb.connect()
     compiled.prepare(made)
-    for name in ("rule_decision_reasons", "rule_apcm_levels"):
+    for name in ("rule_decision_reasons", "rule_reason_snapshots", "rule_apcm_levels"):
         load(made, "rules", next(SEEDS.rglob(f"{name}.csv")))
     made.execute(TABLES)
     for night in NIGHTS:
@@ -164,6 +164,32 @@ def test_a_practitioner_who_may_not_bill_any_more_is_told_by_the_team_that_says_
     con.execute("update staging.stg_care_team set credential = 'LPN' where member_id = 'RN' and extract_date >= '2026-11-10'")
     con.execute("update staging.stg_patients set billing_practitioner_id = 'DO' where extract_date >= '2027-02-15'")
     assert found(con, tmp_path, ["practitioner_not_eligible"]) == date(2026, 12, 20)
+
+
+OTHERWISE = {
+    "patients": "update staging.stg_patients set billing_practitioner_id = 'DO'",
+    "consents": "update staging.stg_consents set program = 'pcm'",
+    "time_team": "update staging.stg_care_team set credential = 'LPN'",
+}
+
+
+@pytest.mark.parametrize(
+    "row", read_seed(SEEDS / "rules" / "rule_reason_snapshots.csv"), ids=lambda row: "-".join(list(row.values())[:2])
+)
+def test_each_snapshot_that_the_rules_name_beside_a_reasons_own_table_tells_of_the_reason(con, tmp_path, row):
+    for told_already in ("stg_services", "stg_time_entries", "stg_conditions"):
+        con.execute(f"delete from staging.{told_already}")
+    con.execute("delete from intermediate.int_services__beside_claims")
+    lands(con, "C", "x", "2026-11-04")
+    con.execute(f"{OTHERWISE[row['table_name']]} where extract_date >= '2026-12-20'")
+    assert found(con, tmp_path, [row["reason"]]) == date(2026, 12, 20)
+
+
+def test_the_snapshots_beside_a_reasons_own_table_are_another_table_and_the_reason_undoes_a_claim():
+    reasons = {row["reason"]: row for row in read_seed(SEEDS / "rules" / "rule_decision_reasons.csv")}
+    for row in read_seed(SEEDS / "rules" / "rule_reason_snapshots.csv"):
+        own = reasons[row["reason"]]
+        assert own["undoes_a_claim"] == "true" and row["table_name"] != own["evidence"], row
 
 
 def test_a_nurse_who_turns_out_to_have_left_tells_of_the_time(con, tmp_path):

@@ -12,8 +12,7 @@ with changes as (
     from {{ ref('int_post_close_changes') }}
 ),
 
--- Snapshots that tell of a reason beside its own table: whose visits and bills count goes by the billing practitioner, by which rules and from when on by
--- the consent, a month's days end with a death, and whose time counts is said by the team (`time_team`: whoever logged it).
+-- Snapshots that tell of a reason beside its own table; of a claim that nothing stands against, the team of whoever logged its time.
 told_too as (
     select
         changes.practice_id,
@@ -21,14 +20,7 @@ told_too as (
         changes.month,
         rules.table_name
     from changes
-    inner join (
-        values
-        ('no_initiating_visit', 'patients'), ('no_initiating_visit', 'consents'), ('practitioner_not_eligible', 'patients'),
-        ('conflict_g0181', 'patients'), ('conflict_g0182', 'patients'), ('conflict_esrd', 'patients'), ('conflict_pcm', 'patients'),
-        ('conflict_pcm', 'consents'), ('conflict_apcm', 'consents'), ('already_claimed', 'consents'), ('other_practitioner_billed', 'consents'),
-        ('fewer_than_two_conditions', 'consents'), ('facility_whole_month', 'patients'), ('hospice', 'patients'), ('below_threshold', 'time_team')
-    ) as rules (reason, table_name)
-        on list_contains(changes.reasons, rules.reason)
+    inner join {{ ref('rule_reason_snapshots') }} as rules on list_contains(changes.reasons, rules.reason)
     union
     select
         practice_id,
