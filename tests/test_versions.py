@@ -15,7 +15,7 @@ from orchestration.answer.why import find_line
 from orchestration.close.assets import packets_unknown_to
 from orchestration.close.in_common import InCommon
 from orchestration.close.transitions import read, record_closes
-from orchestration.close.versions import copied_from, in_folders, left_alone, months, packets, versions
+from orchestration.close.versions import copied_from, in_folders, months, nobodys_folders, packets, versions
 from orchestration.house import House, HouseError
 from orchestration.operate.doctor import examine
 from orchestration.transform.configuration import read_closes
@@ -95,7 +95,7 @@ def test_a_copy_under_a_name_of_no_packet_changes_nothing_and_the_doctor_names_i
     propose(house, "alpha")
     before = everything(house)
     shutil.copytree(*(house.closes / name for name in COPIES[copy]))
-    assert everything(house) == before and left_alone(house) == [COPIES[copy][1]]
+    assert everything(house) == before and nobodys_folders(house) == [COPIES[copy][1]]
     [warned] = [one for one in examine(house) if one.question == "closes" and one.state == "warning"]
     assert warned.said.endswith(f": {COPIES[copy][1]}") and "move" in warned.remedy
 
@@ -107,7 +107,7 @@ def test_a_copy_in_a_place_of_nobody_who_is_configured_is_read_by_nobody_and_the
     propose(house, "alpha")
     before = everything(house)
     shutil.copytree(*(house.closes / name for name in copy))
-    assert everything(house) == before and left_alone(house) == []
+    assert everything(house) == before and nobodys_folders(house) == []
     [warned] = [one for one in examine(house) if one.question == "closes" and one.state == "warning"]
     assert copy[1] in warned.said and "(of alpha/2026-10/v" in warned.said
 
@@ -142,7 +142,7 @@ def test_what_the_product_itself_makes_under_closes_is_no_folder_to_be_moved(hou
         (house.closes / made).mkdir(parents=True)
     for made in ("alpha/transitions.jsonl", "alpha/acceptances.jsonl", "alpha/2026-10/held_after_v2.csv"):
         (house.closes / made).write_text("")
-    assert left_alone(house) == []
+    assert nobodys_folders(house) == []
     assert [(name, f"{month:%Y-%m}") for name, month, _ in months(house)] == [
         ("alpha", "2026-10"),
         ("alpha", "2026-11"),

@@ -45,7 +45,7 @@ def month_folder(house: House, practice_id: str, month: date) -> Path:
 
 def months(house: House, practice_id: str | None = None, month: date | None = None) -> list[tuple[str, date, Path]]:
     """Practice, month and folder of what closes/ has, in this order; of one practice or one month, where named. Other folders are nobody's
-    (`left_alone`)."""
+    (`nobodys_folders`)."""
     own = [house.closes_of(practice_id)] if practice_id is not None else _within(house.closes, PRACTICE_ID)
     wanted = re.compile(f"{month:%Y-%m}") if month is not None else _MONTH
     return [(at.parent.name, date.fromisoformat(f"{at.name}-01"), at) for one in own for at in _within(one, wanted)]
@@ -96,7 +96,7 @@ def why_lost(house: House, name: str) -> str:
     return f"closes/{name} is gone, damaged, or another than was closed; put this packet back from the backup and run `ccm nightly`"
 
 
-def left_alone(house: House) -> list[str]:
+def nobodys_folders(house: House) -> list[str]:
     """Folders under closes/ that the product did not make, by name: `lakeside/2026-10.bak`. Nobody reads what is in them."""
     found = _others(house.closes, PRACTICE_ID)
     for practice in _within(house.closes, PRACTICE_ID):

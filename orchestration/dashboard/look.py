@@ -15,8 +15,8 @@ from orchestration.dashboard import queries
 
 BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#767676"
 INK = "#1a1a1a"
-# A longer table is cut, and says so: what is needed whole can be downloaded or asked of marts.duckdb.
-LONGEST_TABLE = queries.MOST_ROWS - 1
+# What is needed whole can be downloaded or asked of marts.duckdb.
+LONGEST_TABLE = queries.LONGEST_TABLE
 
 CSS = """
 <style>

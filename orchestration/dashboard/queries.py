@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-MOST_ROWS = 201  # of a table: one more than are shown, so that it says that it is cut
+LONGEST_TABLE = 200  # rows of a page's table: a longer one is cut, and says so
+MOST_ROWS = LONGEST_TABLE + 1  # of a query: one more, by which it is seen to be cut
 
 # Without these a file was published by an older version; each page says so itself where it needs one of OPTIONAL.
 REQUIRED = frozenset(
@@ -265,7 +266,8 @@ ITEM_COLUMNS = """
     items.dismissed_until, items.fact_fingerprint
 """
 ITEM_ORDER = "order by abs(items.dollars_at_stake) desc, items.due_on, kinds.precedence, items.practice_id, items.item_id"
-ITEMS = Query("items", f"select {ITEM_COLUMNS} {_ITEMS} {ITEM_ORDER} limit 200")
+# Its page counts them, and says itself that there are more.
+ITEMS = Query("items", f"select {ITEM_COLUMNS} {_ITEMS} {ITEM_ORDER} limit {LONGEST_TABLE}")
 # For the download: every item that matches. Not timed as a page: it runs when the button is pressed.
 ALL_ITEMS = Query("all_items", f"select {ITEM_COLUMNS} {_ITEMS} {ITEM_ORDER}")
 ITEM_TOTALS = Query(

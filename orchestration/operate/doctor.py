@@ -360,7 +360,7 @@ def _closes(house: House, practices: dict[str, Practice]) -> Iterator[Diagnosis]
 
     from orchestration.close import proposals
     from orchestration.close.transitions import unlike_the_record
-    from orchestration.close.versions import DAMAGED, MANIFEST, copied_from, in_folders, left_alone
+    from orchestration.close.versions import DAMAGED, MANIFEST, copied_from, in_folders, nobodys_folders
     from orchestration.transform.configuration import packets_lost
 
     wrong, packets = [], 0
@@ -404,7 +404,7 @@ def _closes(house: House, practices: dict[str, Practice]) -> Iterator[Diagnosis]
             f"copies of other packets, which keep their practice from closing: {few(holding)}",
             "move them out of closes/, restore what was closed there from the backup, if anything was, then `ccm nightly`",
         )
-    nobodys = [*left_alone(house), *(said for said in told.values() if said not in holding)]
+    nobodys = [*nobodys_folders(house), *(said for said in told.values() if said not in holding)]
     if nobodys:
         yield Diagnosis(
             "closes",
