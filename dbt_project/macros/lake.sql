@@ -182,7 +182,7 @@
     ))
 {%- endmacro %}
 
-{#- Whether a row in quarantine (int_quarantined_facts) holds the claims of this month. -#}
+{#- Whether a row in quarantine (int_quarantined_facts) holds the claims of this month; the close asks with the same words (orchestration/close/held_months.py). -#}
 {% macro holds_month(facts, month) -%}
     coalesce({{ facts }}.first_month_held <= {{ month }}, true) and coalesce({{ facts }}.last_month_held >= {{ month }}, true)
 {%- endmacro %}
@@ -196,11 +196,12 @@
 
 {#- Of a group of rows in quarantine (int_quarantined_facts) the first, and how many more there are; no values. -#}
 {% macro rows_told(facts) -%}
-    min(
-        {{ facts }}.table_name || ' of ' || strftime({{ facts }}.extract_date, '%Y-%m-%d') || ' line ' || {{ facts }}.line_number
-        || coalesce(' (' || {{ facts }}.column_name || ')', '')
-    )
-    || case when count(*) > 1 then ' and ' || (count(*) - 1) || ' more' else '' end
+    min({{ facts }}.row_told) || {{ and_more('count(*)') }}
+{%- endmacro %}
+
+{#- Of so many rows, of which one is named, the others. -#}
+{% macro and_more(count) -%}
+    case when {{ count }} > 1 then ' and ' || ({{ count }} - 1) || ' more' else '' end
 {%- endmacro %}
 
 {#- Panel tables whose rows can be a reason not to bill. -#}

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from orchestration.close.held_months import holds_month
 from orchestration.close.manners import EVERY_MANNER, Manner
 from orchestration.close.names import bare_name, split_name
 from orchestration.close.x12.codes import MOST_POINTERS
@@ -192,11 +193,11 @@ _LOGS = {"services": "services", "time_entries": "the time log"}
 def _quarantined_facts(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, str]:
     """patient_id -> which rows in quarantine may hide a reason not to bill the month, of those that nobody accepted: table, line and column, no values."""
     rows = warehouse.execute(
-        """
-        select patient_id, table_name, extract_date, line_number, column_name from intermediate.int_quarantined_facts
+        f"""
+        select patient_id, table_name, row_told from intermediate.int_quarantined_facts
         where
             practice_id = $practice and not is_accepted
-            and (first_month_held is null or first_month_held <= $month) and (last_month_held is null or last_month_held >= $month)
+            and {holds_month()}
         order by patient_id, table_name, extract_date, line_number
         """,
         {"practice": practice_id, "month": month},
@@ -204,8 +205,8 @@ def _quarantined_facts(warehouse: duckdb.DuckDBPyConnection, practice_id: str, m
     told: dict[str, list[str]] = {}
     # What a night's changes had is in no later file.
     logs: dict[str, list[str]] = {}
-    for patient_id, table, night, line, column in rows:
-        told.setdefault(patient_id, []).append(f"{table} of {night} line {line}" + (f" ({column})" if column else ""))
+    for patient_id, table, row in rows:
+        told.setdefault(patient_id, []).append(row)
         if (log := _LOGS.get(table)) and log not in logs.setdefault(patient_id, []):
             logs[patient_id].append(log)
     return {

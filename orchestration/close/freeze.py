@@ -26,6 +26,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from orchestration.close.held_months import holds_month
 from orchestration.contracts import extract_contracts
 from orchestration.practices import Practice, next_month
 
@@ -73,7 +74,7 @@ _QUARANTINED_FACTS = f"""
     from intermediate.int_quarantined_facts
     where
         practice_id = $practice
-        and (first_month_held is null or first_month_held <= $month) and (last_month_held is null or last_month_held >= $month)
+        and {holds_month()}
         and (file_id, line_number) not in (select (file_id, line_number) from ({_QUARANTINED_PRESENCES}))
     order by patient_id, table_name, extract_date, line_number
 """
@@ -107,11 +108,11 @@ _QUARANTINED_TEAM = f"""
     order by extract_date, line_number
 """
 # The keys of those of the time log, by which the entries are found that they may take back, and of the care team.
-_LOG_KEYS = """
+_LOG_KEYS = f"""
     select keys.file_id, keys.practice_id, keys.line_number, keys.row_key
     from intermediate.int_quarantined_rows__entries as keys
     inner join intermediate.int_quarantined_facts as facts on keys.file_id = facts.file_id and keys.line_number = facts.line_number
-    where keys.practice_id = $practice and facts.first_month_held <= $month and facts.last_month_held >= $month
+    where keys.practice_id = $practice and {holds_month()}
     order by facts.extract_date, keys.line_number
 """
 _TEAM_KEYS = f"""

@@ -28,6 +28,7 @@ from orchestration.close import transitions
 from orchestration.close.claims import Draft, Held, Line, draft
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
+from orchestration.close.held_months import holds_month
 from orchestration.close.in_common import SUBJECTS_FILE, InCommon
 from orchestration.close.manners import EVERY_MANNER, Manner, to_manifest
 from orchestration.close.versions import HELD_AFTER, MANIFEST, month_folder, packets, versions
@@ -357,13 +358,13 @@ def claimed_elsewhere(common: InCommon, warehouse: duckdb.DuckDBPyConnection, pr
 def accepted_holds(warehouse: duckdb.DuckDBPyConnection, practice: Practice, month: date) -> list[dict[str, Any]]:
     """What was accepted that would have held this month's close or a claim of it, with who accepted it and why; by table, night and line."""
     cursor = warehouse.execute(
-        """
+        f"""
         select hold_id, kind, table_name, cast(extract_date as varchar) as extract_date, measure, column_name, line_number, patient_id,
             explanation, accepted_by, accepted_why
         from intermediate.int_close_holds
         where
             practice_id = $practice and is_accepted
-            and (first_month_held is null or first_month_held <= $month) and (last_month_held is null or last_month_held >= $month)
+            and {holds_month()}
         order by kind, table_name, extract_date, measure, column_name, line_number
         """,
         {"practice": practice.practice_id, "month": month},

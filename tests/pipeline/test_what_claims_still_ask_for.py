@@ -25,8 +25,7 @@ TABLES = """
         practice_id varchar, patient_id varchar, month date, kind varchar, subject_id varchar, dollars_at_stake decimal(12, 2), fact varchar
     );
     create table intermediate.int_quarantined_facts (
-        practice_id varchar, patient_id varchar, table_name varchar, extract_date date, line_number bigint, column_name varchar,
-        first_month_held date, last_month_held date, is_accepted boolean
+        practice_id varchar, patient_id varchar, table_name varchar, row_told varchar, first_month_held date, last_month_held date, is_accepted boolean
     );
     create table intermediate.int_claim_lines__sent (claim_id varchar, line_id varchar, service_date date);
     create table intermediate.int_claims__answered (claim_id varchar, determined_on date);
@@ -206,7 +205,7 @@ def test_a_refund_that_a_row_in_quarantine_may_have_made_says_to_look_at_it_firs
     desk.change("refund", [], Decimal(0), reasons=reasons)
     desk.con.execute("update marts.post_close_changes set claimed_codes = ?", [claimed])
     desk.con.execute(
-        "insert into intermediate.int_quarantined_facts values ('p', 'x', ?, date '2026-11-20', 2, null, null, null, false)",
+        "insert into intermediate.int_quarantined_facts values ('p', 'x', $1, $1 || ' of 2026-11-20 line 2', null, null, false)",
         [table],
     )
     desk.asks()

@@ -15,8 +15,10 @@ from typing import Any
 
 import duckdb
 
+from orchestration.close.held_months import holds_month
 from orchestration.gate import verdicts
 from orchestration.house import DBT_PROJECT, House
+from orchestration.sql import literal
 from tests.pipeline.homes import ccm
 from tests.pipeline.homes import rows as rows_of
 from tests.properties.strategies import Clinic, configure
@@ -171,7 +173,7 @@ def close(home: Path, month: date, opinion: Opinion) -> list[str]:
         for row in rows_of(
             home,
             "select practice_id, patient_id from close_holds where holds_what = 'claim' and not is_accepted "
-            f"and coalesce(first_month_held, date '{month}') <= '{month}' and coalesce(last_month_held, date '{month}') >= '{month}'",
+            f"and {holds_month(literal(str(month)))}",
         )
     }
     expected = {

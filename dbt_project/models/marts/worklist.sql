@@ -11,7 +11,7 @@ quarantined_time as (
         *,
         'quarantined_time:' || patient_id || strftime(extract_date, ':%Y-%m-%d')
         || case when takes_back then strftime(month, ':%Y-%m') else '' end as item_id,
-        strftime(extract_date, '%Y-%m-%d') || ', line ' || first_line || case when row_count > 1 then ' and ' || (row_count - 1) || ' more' else '' end as fact
+        strftime(extract_date, '%Y-%m-%d') || ', line ' || first_line || {{ and_more('row_count') }} as fact
     from {{ ref('int_quarantined_time') }}
 ),
 

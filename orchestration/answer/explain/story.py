@@ -21,6 +21,7 @@ from orchestration.answer.explain.source import (
     seconds_basis,
     since,
 )
+from orchestration.close.held_months import is_held
 from orchestration.house import HouseError
 from orchestration.mapping.sql import line_of
 
@@ -162,13 +163,8 @@ def _holds(source: Source, practice_id: str, patient_id: str, month: date) -> li
             },
         }
         for row in rows
-        if _holds_month(row, month)
+        if is_held(row, month)
     ]
-
-
-def _holds_month(hold: Row, month: date) -> bool:
-    # Marts of an earlier release have no first month.
-    return (hold.get("first_month_held") or month) <= month <= (hold["last_month_held"] or month)
 
 
 def days_of(bits: int, month: date) -> str:
@@ -602,7 +598,7 @@ def _is_hidden(source: Source, practice_id: str, patient_id: str, month: date) -
         "select * from close_holds where practice_id = ? and patient_id = ? and kind = 'quarantined_row' and not is_accepted",
         [practice_id, patient_id],
     )
-    return any(_holds_month(hold, month) for hold in holds)
+    return any(is_held(hold, month) for hold in holds)
 
 
 # What is told of a claim that went out; a packet's history has further columns.

@@ -64,6 +64,9 @@ select
     named.extract_date,
     named.line_number,
     named.column_name,
+    -- What somebody is told of it; no values.
+    named.table_name || ' of ' || strftime(named.extract_date, '%Y-%m-%d') || ' line ' || named.line_number
+    || coalesce(' (' || nullif(named.column_name, '') || ')', '') as row_told,
     named.sha256,
     named.file_id,
     named.first_month_held,

@@ -57,8 +57,7 @@ found as (
         on
             facts.practice_id = stages.practice_id
             and facts.patient_id = stages.patient_id
-            and stages.month >= facts.first_month_held
-            and stages.month <= facts.last_month_held
+            and {{ holds_month('facts', 'stages.month') }}
     where
         facts.table_name = 'time_entries'
         and not facts.is_accepted

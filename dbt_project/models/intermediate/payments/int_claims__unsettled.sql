@@ -106,10 +106,7 @@ unread as (
         select
             changes.practice_id,
             changes.claim_id,
-            facts.table_name,
-            facts.extract_date,
-            facts.line_number,
-            facts.column_name
+            facts.row_told
         from (
             select
                 practice_id,
@@ -130,10 +127,7 @@ unread as (
         select
             changes.practice_id,
             changes.claim_id,
-            facts.table_name,
-            facts.extract_date,
-            facts.line_number,
-            facts.column_name
+            facts.row_told
         from {{ ref('post_close_changes') }} as changes
         inner join {{ ref('int_post_close_changes__evidence') }} as evidence using (practice_id, patient_id, month)
         inner join {{ ref('int_quarantined_facts') }} as facts
