@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
 import duckdb
@@ -19,6 +19,7 @@ from orchestration.practices import load_practices
 from orchestration.transform import compiled, dbt
 from orchestration.transform.assets import findings_of
 from orchestration.transform.configuration import CLAIM_LINES, write_configuration
+from tests.answers.office import load_rules
 from tests.pipeline.homes import ccm, copy, rows
 from tests.pipeline.planted import plant_bad_claims
 
@@ -31,7 +32,16 @@ def audit(house):
     assert not [
         r
         for r in dbt.invoke(
-            house, ["run", "--select", "int_claim_lines__sent", "int_claims__sent", "int_claims__history", "claim_audit"]
+            house,
+            [
+                "run",
+                "--select",
+                "int_claim_lines__sent",
+                "int_claims__sent",
+                "int_claims__history",
+                "int_claims__merged",
+                "claim_audit",
+            ],
         )
         if r.is_bad
     ]
@@ -117,6 +127,7 @@ def con(tmp_path):
             practice_id varchar, patient_id varchar, month date, finding varchar, service_id varchar
         );
         create table intermediate.int_coverages__current (practice_id varchar, patient_id varchar, coverage_type varchar, member_id varchar);
+        create table staging.stg_coverages (practice_id varchar, patient_id varchar, coverage_type varchar, member_id varchar, extract_date date);
     """)
     lines = [
         {
@@ -134,7 +145,7 @@ def con(tmp_path):
 
 
 def audited(con, home) -> list[tuple]:
-    compiled.run(con, home, [compiled.models()["claim_audit"]])
+    compiled.run(con, home, [compiled.models()[name] for name in ("int_claims__merged", "claim_audit")])
     return con.execute("select practice_id, finding, patient_id, claim_id, detail from marts.claim_audit order by all").fetchall()
 
 
@@ -162,3 +173,39 @@ def test_another_bill_of_the_practice_is_an_overlapping_service_and_another_prac
             [finding, service],
         )
     assert audited(con, tmp_path) == [("c", "overlapping_service", "third", "C1", "already_claimed V1, conflict_apcm V2")]
+
+
+NIGHTS = [date(2026, 11, 1), date(2026, 12, 4), date(2026, 12, 20)]
+
+
+def items(con, home) -> list[tuple]:
+    compiled.run(con, home, [compiled.models()[name] for name in ("int_claims__merged", "int_claims__merged_unsettled")])
+    told = "practice_id, patient_id, claim_id, kind, due_on, last_day, dollars, fact"
+    return con.execute(f"select {told} from intermediate.int_claims__merged_unsettled order by all").fetchall()
+
+
+def test_the_later_claim_of_a_beneficiary_with_two_charts_is_work_from_the_night_on_that_shows_it(con, tmp_path):
+    con.execute(
+        "create table intermediate.int_claim_lines__sent as select *, 51.85 as expected_payment from intermediate.int_claims__history"
+    )
+    con.execute("alter table intermediate.int_claims__history add column paid_amount decimal(12, 2) default 0")
+    load_rules(con, "rule_limits")
+    number = {"one": "1EG4TE5MK72", "other": "1EG4TE5MK73"}
+    for night in NIGHTS:
+        # The second snapshot behind the claims has the first one's number in the other chart.
+        number["other"] = "1EG4-TE5-MK72" if night == NIGHTS[-1] else number["other"]
+        for practice, patient in (("a", "one"), ("b", "other")):
+            row = [practice, patient, "medicare_part_b", number[patient], night]
+            con.execute("insert into staging.stg_coverages values (?, ?, ?, ?, ?)", row)
+    con.execute(
+        f"insert into intermediate.int_coverages__current select * exclude (extract_date) from staging.stg_coverages where extract_date = date '{NIGHTS[1]}'"
+    )
+    assert items(con, tmp_path) == []
+    con.execute("update intermediate.int_coverages__current set member_id = '1EG4-TE5-MK72' where patient_id = 'other'")
+    due = NIGHTS[-1] + timedelta(60)
+    expected = ("b", "other", "B1", "merged_beneficiary", due, due)
+    assert items(con, tmp_path) == [(*expected, Decimal("-51.85"), "B1 of 2026-12-03 and a A1")]
+    con.execute("update intermediate.int_claims__history set status = 'paid', paid_amount = 50 where claim_id = 'B1'")
+    assert items(con, tmp_path) == [(*expected, Decimal("-50.00"), "B1 of 2026-12-03 and a A1")]
+    con.execute("update intermediate.int_claims__history set status = 'reopened', paid_amount = 0 where claim_id = 'B1'")
+    assert items(con, tmp_path) == []

@@ -53,26 +53,6 @@ duplicates as (
         same_beneficiary as (partition by tax_id, beneficiary_key, month order by practice_id, close_version, claim_id)
 ),
 
--- Whose a claim is, by the number that it went out under and by every one that its patient has now.
-identities as (
-    select
-        *,
-        beneficiary_key as identity
-    from claims
-    where beneficiary_key is not null
-    union
-    select
-        claims.*,
-        {{ beneficiary_key('coverages.member_id') }} as identity
-    from claims
-    inner join {{ ref('int_coverages__current') }} as coverages
-        on
-            claims.practice_id = coverages.practice_id
-            and claims.patient_id = coverages.patient_id
-            and coverages.coverage_type like 'medicare\_%' escape '\'
-            and coverages.member_id is not null
-),
-
 overlapping as (
     select practice_id, patient_id, month, service_id, finding
     from {{ ref('int_services__beside_claims') }}
@@ -94,24 +74,15 @@ found as (
     union all
     -- Two charts of one beneficiary, which by their numbers at the time of the claims were two.
     select
-        later.practice_id,
+        practice_id,
         'merged_beneficiary',
-        later.patient_id,
-        later.month,
-        later.claim_id,
+        patient_id,
+        month,
+        claim_id,
         '',
-        min(earlier.practice_id || ' ' || earlier.claim_id),
-        any_value(later.charge_amount)
-    from identities as later
-    inner join identities as earlier
-        on
-            later.tax_id = earlier.tax_id
-            and later.month = earlier.month
-            and later.identity = earlier.identity
-            and coalesce(later.beneficiary_key <> earlier.beneficiary_key, true)
-            and (later.practice_id, later.patient_id) <> (earlier.practice_id, earlier.patient_id)
-            and (later.practice_id, later.close_version, later.claim_id) > (earlier.practice_id, earlier.close_version, earlier.claim_id)
-    group by later.practice_id, later.patient_id, later.month, later.claim_id
+        earlier_claim,
+        billed_amount
+    from {{ ref('int_claims__merged') }}
     union all
     select
         practice_id,

@@ -212,6 +212,8 @@ all_items as (
         select * from {{ ref('int_claims__unsettled') }}
         union all
         select * from {{ ref('int_claims__doubled') }}
+        union all
+        select * from {{ ref('int_claims__merged_unsettled') }}
     ) as changes
     inner join {{ ref('rule_worklist_kinds') }} as kinds on changes.kind = kinds.kind
     inner join {{ ref('stg_practices') }} as practices on changes.practice_id = practices.practice_id

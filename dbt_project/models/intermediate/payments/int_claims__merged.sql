@@ -1,0 +1,122 @@
+-- Claims of one month and tax id whose patients were two by their Medicare numbers then, and are one by the numbers that they have now: the later of each two,
+-- and the night by which both charts had one number.
+with claims as (
+    select
+        lines.practice_id,
+        lines.patient_id,
+        lines.month,
+        lines.claim_id,
+        lines.close_version,
+        lines.tax_id,
+        lines.beneficiary_key,
+        lines.claimed_on,
+        sum(lines.charge_amount) as billed_amount
+    from {{ from_configuration('claim_lines') }} as lines
+    semi join (
+        select
+            practice_id,
+            claim_id,
+            close_version
+        from {{ ref('int_claims__history') }}
+        where status <> 'rejected'
+    ) as history on lines.practice_id = history.practice_id and lines.claim_id = history.claim_id and lines.close_version = history.close_version
+    group by
+        lines.practice_id, lines.patient_id, lines.month, lines.claim_id, lines.close_version, lines.tax_id, lines.beneficiary_key, lines.claimed_on
+),
+
+-- Whose a claim is, by the number that it went out under and by every one that its patient has now.
+identities as (
+    select
+        *,
+        beneficiary_key as identity
+    from claims
+    where beneficiary_key is not null
+    union
+    select
+        claims.*,
+        {{ beneficiary_key('coverages.member_id') }} as identity
+    from claims
+    inner join {{ ref('int_coverages__current') }} as coverages
+        on
+            claims.practice_id = coverages.practice_id
+            and claims.patient_id = coverages.patient_id
+            and coverages.coverage_type like 'medicare\_%' escape '\'
+            and coverages.member_id is not null
+),
+
+pairs as (
+    select
+        later.practice_id,
+        later.patient_id,
+        later.month,
+        later.claim_id,
+        later.claimed_on,
+        later.billed_amount,
+        later.identity,
+        coalesce(later.beneficiary_key = later.identity, false) as is_as_claimed,
+        earlier.practice_id as earlier_practice_id,
+        earlier.patient_id as earlier_patient_id,
+        earlier.claim_id as earlier_claim_id,
+        earlier.claimed_on as earlier_claimed_on,
+        coalesce(earlier.beneficiary_key = earlier.identity, false) as is_as_claimed_earlier
+    from identities as later
+    inner join identities as earlier
+        on
+            later.tax_id = earlier.tax_id
+            and later.month = earlier.month
+            and later.identity = earlier.identity
+            and coalesce(later.beneficiary_key <> earlier.beneficiary_key, true)
+            and (later.practice_id, later.patient_id) <> (earlier.practice_id, earlier.patient_id)
+            and (later.practice_id, later.close_version, later.claim_id) > (earlier.practice_id, earlier.close_version, earlier.claim_id)
+),
+
+-- The first snapshot that lists such a number for such a patient; few are asked for.
+listed as (
+    select
+        coverages.practice_id,
+        coverages.patient_id,
+        wanted.identity,
+        min(coverages.extract_date) as listed_on
+    from {{ ref('stg_coverages') }} as coverages
+    inner join (
+        select
+            practice_id,
+            patient_id,
+            identity
+        from pairs
+        union
+        select
+            earlier_practice_id,
+            earlier_patient_id,
+            identity
+        from pairs
+    ) as wanted on coverages.practice_id = wanted.practice_id and coverages.patient_id = wanted.patient_id
+    where
+        coverages.coverage_type like 'medicare\_%' escape '\'
+        and coverages.member_id is not null
+        and {{ beneficiary_key('coverages.member_id') }} = wanted.identity
+    group by coverages.practice_id, coverages.patient_id, wanted.identity
+)
+
+select
+    pairs.practice_id,
+    pairs.patient_id,
+    pairs.month,
+    pairs.claim_id,
+    min(pairs.earlier_practice_id || ' ' || pairs.earlier_claim_id) as earlier_claim,
+    min(greatest(
+        pairs.claimed_on,
+        pairs.earlier_claimed_on,
+        case when pairs.is_as_claimed then pairs.claimed_on else listed.listed_on end,
+        case when pairs.is_as_claimed_earlier then pairs.earlier_claimed_on else listed_earlier.listed_on end
+    )) as found_on,
+    any_value(pairs.billed_amount) as billed_amount
+from pairs
+left join listed
+    on pairs.practice_id = listed.practice_id and pairs.patient_id = listed.patient_id and pairs.identity = listed.identity
+left join listed as listed_earlier
+    on
+        pairs.earlier_practice_id = listed_earlier.practice_id
+        and pairs.earlier_patient_id = listed_earlier.patient_id
+        and pairs.identity = listed_earlier.identity
+group by pairs.practice_id, pairs.patient_id, pairs.month, pairs.claim_id

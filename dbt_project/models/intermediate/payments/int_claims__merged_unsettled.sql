@@ -1,0 +1,27 @@
+-- Claims of a beneficiary whose month another chart's claim has too (int_claims__merged), as long as they wait for the payer or are paid: what is paid for
+-- one of the two is owed back from the night on by which both charts had one number.
+with expected as (
+    select
+        claim_id,
+        sum(expected_payment) as expected_payment
+    from {{ ref('int_claim_lines__sent') }}
+    group by claim_id
+)
+
+select
+    merged.practice_id,
+    merged.patient_id,
+    merged.month,
+    merged.claim_id,
+    merged.found_on + cast({{ limit('refund', 'merged.found_on') }} as integer) as due_on,
+    merged.found_on + cast({{ limit('refund', 'merged.found_on') }} as integer) as last_day,
+    'merged_beneficiary' as kind,
+    -case when history.paid_amount > 0 then history.paid_amount else expected.expected_payment end as dollars,
+    merged.claim_id || ' of ' || strftime(history.claimed_on, '%Y-%m-%d') || ' and ' || merged.earlier_claim as fact,
+    null as cause,
+    null as fix,
+    null as ways
+from {{ ref('int_claims__merged') }} as merged
+inner join {{ ref('int_claims__history') }} as history on merged.practice_id = history.practice_id and merged.claim_id = history.claim_id
+inner join expected on merged.claim_id = expected.claim_id
+where history.status in ('submitted', 'accepted') or history.paid_amount > 0
