@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from orchestration.close.packet import Closed
+from orchestration.command import closes
 from orchestration.command.answers import print_answers
 from orchestration.command.common import day_of, night_of
 from orchestration.command.months import month_of
@@ -34,3 +38,17 @@ def test_what_a_file_holds_of_claims_is_not_read_as_what_its_payment_holds(tmp_p
     }  # fmt: skip
     print_answers(House(tmp_path), [file], {})
     assert "$46.19 of claims held with their payment" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize(("version", "said"), [(None, "let nothing go, so nothing of it is recorded"), (2, None)])
+def test_a_waiver_that_lets_nothing_go_is_said_to_be_recorded_nowhere(capsys, version, said):
+    none = Decimal("0.00")
+    outcome = Closed("north", date(2026, 10, 1), version, Path("v2"), 0, none, none, 3, None, Path("held.csv"))
+    pipeline = SimpleNamespace(month_end=lambda *_: SimpleNamespace(success=True, outcomes={"north": outcome}))
+    rows, refused = closes.run_close(pipeline, {"north": None}, outcome.month, "Ann Lee", None, "nurse is away")
+    closes.print_close(rows)
+    told = " ".join(capsys.readouterr().out.split())
+    assert not refused and (said in told if said else "--waive" not in told)
+    assert rows[0]["waiver"].startswith("it let nothing go" if said else "recorded")
+    rows, _ = closes.run_close(pipeline, {"north": None}, outcome.month, "Ann Lee", None, None)
+    assert "waiver" not in rows[0]

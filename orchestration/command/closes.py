@@ -12,6 +12,12 @@ from orchestration.command.common import REFUSED, Home, Json, app, err, house_of
 from orchestration.house import HouseError
 from orchestration.practices import Practice, load_practices
 
+_RECORDED = "recorded in approval.json"
+_RELEASES_NOTHING = (
+    "it let nothing go, so nothing of it is recorded, and the next close knows nothing of it; it releases undocumented and unresolved time, "
+    "and no hold of docs/holds.md"
+)
+
 
 def run_close(
     pipeline: Any,
@@ -69,6 +75,8 @@ def run_close(
                 "packet": one.packet,
                 "claim_file": one.claim_file,
                 "held_file": one.held_file,
+                # A waiver stands in the approval.json of the version that it let claims into; where there is none it would be lost without a word.
+                **({"waiver": _RECORDED if one.version else _RELEASES_NOTHING} if waive is not None else {}),
             }
         )
     rows.sort(key=lambda row: row["practice_id"])
@@ -101,6 +109,8 @@ def print_close(rows: list[dict[str, Any]]) -> None:
             out.print(f"{row['practice_id']} {row['month']}: nothing new to close, {row['held']} held")
             if row["held"]:
                 out.print(f"   {row['held_file']}")
+            if "waiver" in row:
+                out.print(f"   --waive: {row['waiver']}", style="yellow")
         else:
             out.print(
                 f"{row['practice_id']} {row['month']}: closed v{row['version']}, {row['claims']} claims, "
