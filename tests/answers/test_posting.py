@@ -760,6 +760,43 @@ def test_a_reversal_undoes_and_a_correction_stands_each_as_a_posting_of_its_own(
     ]  # fmt: skip
 
 
+def part(pay: Pay, line: int, **changes: object) -> Pay:
+    """One line of it alone, as if the payer had decided that by itself."""
+    one = pay.lines[line]
+    return replace(pay, charge=one[2], paid=one[3], lines=(one,), **changes)
+
+
+ONE_LINE = file("835", remittance(part(paid_in_full(A), 0), check="EFT1"), number=900)
+OTHER_LINE = file("835", remittance(part(paid_in_full(A), 1, number="2"), check="EFT2", on="20261021"), number=901)
+LINES = f"select line_id, status, paid_amount, difference_amount from claim_line_payments where claim_id = '{A}' order by line_id"
+
+
+@pytest.mark.parametrize("denies", [False, True])
+def test_one_reversal_of_all_that_two_payments_brought_leaves_neither_standing(office, denies):
+    back = [replace(taken_back(paid_in_full(A)), number="3"), paid_in_full(B, number="4")]
+    office.deliver(ONE_LINE, OTHER_LINE, file("835", remittance(*back, check="EFT3", on="20261101"), number=902))
+    assert (office.claim(A)["status"], office.claim(A)["paid_amount"]) == ("reopened", Decimal("0.00"))
+    assert {row["status"] for row in office.see(LINES)} == {"open"}
+    if denies:
+        office.deliver(file("835", remittance(denied(A, number="5"), check="EFT4", on="20261110"), number=903))
+        assert office.claim(A)["status"] == "denied"
+        assert {row["status"] for row in office.see(LINES)} == {"denied"}
+
+
+def test_a_reversal_of_one_line_leaves_the_decision_of_the_others(office):
+    back = [part(taken_back(paid_in_full(A)), 0), paid_in_full(B, number="4")]
+    office.deliver(FIRST, file("835", remittance(*back, check="EFT3", on="20261101"), number=902))
+    assert (office.claim(A)["status"], office.claim(A)["paid_amount"]) == ("paid", Decimal("39.54"))
+    # What was taken back without a word is what is paid too little.
+    assert [tuple(row.values()) for row in office.see(LINES)] == [
+        (f"{A}01", "paid", Decimal("0.00"), Decimal("-51.85")),
+        (f"{A}02", "paid", Decimal("39.54"), Decimal("0.00")),
+    ]
+    office.deliver(file("835", remittance(part(denied(A, number="5"), 0), check="EFT4", on="20261110"), number=903))
+    assert [(row["line_id"], row["status"]) for row in office.see(LINES)] == [(f"{A}01", "denied"), (f"{A}02", "paid")]
+    assert office.claim(A)["status"] == "paid"
+
+
 def test_a_reversal_that_comes_before_its_payment_ends_the_same(tmp_path):
     ends = []
     for place, order in enumerate(permutations((FIRST, BACK, AGAIN))):

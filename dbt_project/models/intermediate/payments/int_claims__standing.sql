@@ -67,12 +67,15 @@ paired as (
             and case named.kind when 'decision' then 'reversal' when 'reversal' then 'decision' end = others.kind
 ),
 
--- The other reversals undo what is left, the oldest first.
+-- The other reversals undo what is left, the oldest first, as far as their amount reaches: one may take back what several payments brought, and one of a
+-- line alone leaves the decision of the others.
 undone as (
     select
         *,
-        row_number() over (partition by claim_id, kind, is_paired order by payment_on, check_number, content_sha256, claim_position) as place_among_rest,
-        count(*) filter (where kind = 'reversal' and not is_paired) over (partition by claim_id) as further_reversals
+        sum(paid_amount) over (
+            partition by claim_id, kind, is_paired order by payment_on, check_number, content_sha256, claim_position rows unbounded preceding
+        ) as paid_so_far,
+        sum(case when kind = 'reversal' and not is_paired then -paid_amount else 0 end) over (partition by claim_id) as taken_back
     from paired
 )
 
@@ -90,4 +93,4 @@ select
     is_denial,
     paid_amount
 from undone
-where kind = 'decision' and not is_paired and place_among_rest > further_reversals
+where kind = 'decision' and not is_paired and (paid_so_far > taken_back or paid_so_far - paid_amount >= taken_back)

@@ -1,18 +1,41 @@
 -- What each decision that stands says to each line of its claim. `is_told`: the decision that the line is told by; those behind it only say whether
 -- anything of the claim was ever processed. A line that the first decision of its claim does not name is told by the next one that does: the payer may
--- have split the claim.
-with named as (
+-- have split the claim. So is a line of which what it paid was taken back alone, where another decision names it.
+with paid as (
+    select
+        claim_id,
+        line_id,
+        sum(amount) as amount
+    from {{ ref('int_line_postings') }}
+    where entry = 'paid'
+    group by claim_id, line_id
+),
+
+named as (
     select
         standing.claim_id,
         entries.line_id,
-        min(standing.place) as place
+        coalesce(
+            min(case when entries.paid_amount <= 0 or paid.amount > 0 then standing.place end),
+            min(standing.place)
+        ) as place
     from {{ ref('int_claims__standing') }} as standing
-    inner join {{ ref('int_line_postings') }} as entries
+    inner join (
+        select
+            claim_id,
+            line_id,
+            transaction_id,
+            claim_position,
+            sum(case when entry = 'paid' then amount else 0 end) as paid_amount
+        from {{ ref('int_line_postings') }}
+        where not is_shared
+        group by claim_id, line_id, transaction_id, claim_position
+    ) as entries
         on
             standing.claim_id = entries.claim_id
             and standing.transaction_id = entries.transaction_id
             and standing.claim_position = entries.claim_position
-    where not entries.is_shared
+    left join paid on entries.claim_id = paid.claim_id and entries.line_id = paid.line_id
     group by standing.claim_id, entries.line_id
 ),
 
