@@ -48,3 +48,18 @@ def test_a_rejected_claim_that_the_practices_own_system_lists_stays_on_the_work_
         assert item["dollars_at_stake"] == item["allowed_amount"] > 0
     assert "have it taken back there if it is the rejected claim itself. Close the month" in barred["detail"]
     assert "taken back" not in free["detail"]
+
+
+def test_a_rejected_claim_of_which_nothing_may_be_billed_by_now_says_why_and_asks_whether_that_is_right(tmp_path):
+    home, clinic = tmp_path / "home", Clinic("alpha", 1, patients=2)
+    configure(home, [clinic])
+    # The visit that made the month billable is gone.
+    for night in (date(2026, 10, 5), date(2026, 11, 10)):
+        clinic.land_night(home, night, {"time_entries": lambda _: []}, as_panel=True)
+    with build(home, ()) as con:
+        con.execute(CLAIMS)
+        compiled.run(con, home, compiled.in_order(("worklist",), given={"int_claims__history"}))
+        items = rows(con, "select patient_id, detail from marts.worklist where kind = 'rejected_claim' order by patient_id")
+    assert [item["patient_id"] for item in items] == ["1-P01", "1-P02"]
+    assert "nothing may be billed of the month by what is known now (no_initiating_visit: " in items[0]["detail"]
+    assert "again by 2027-10-31" in items[0]["detail"]

@@ -258,9 +258,7 @@ class Office:
                 yield "diagnosis_category", verdict.decision != "claimed" and len(listed) <= 12
         if verdict.decision == "claimable":  # where its month has been closed: tests/properties/staging.py
             yield "late_claim", False
-        if (
-            verdict.decision == "claimable" or verdict.reason == "already_claimed"
-        ):  # where it was turned back: tests/office/test_rejected_claims.py
+        if verdict.decision in ("claimable", "not_claimable"):  # where it was turned back: tests/office/test_rejected_claims.py
             yield "rejected_claim", False
         if verdict.decision == "claimed":
             yield from ((kind, False) for kind in rules.AFTER_THE_CLAIM)

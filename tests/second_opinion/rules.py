@@ -100,7 +100,15 @@ WORKLIST_KINDS = [
     ),
 ]
 # These have a day of their own: tests/pipeline/test_close_states.py, tests/pipeline/test_after_the_close.py.
-AFTER_THE_CLAIM = {"unanswered_claim", "taken_back_claim", "overpaid_claim", "refund_due", "reopening_due", "duplicate_claim", "merged_beneficiary"}
+AFTER_THE_CLAIM = {
+    "unanswered_claim",
+    "taken_back_claim",
+    "overpaid_claim",
+    "refund_due",
+    "reopening_due",
+    "duplicate_claim",
+    "merged_beneficiary",
+}
 # docs/rules/conflicts-and-reasons.md: the extract that tells of a reason against a claim. What is not here undoes no claim: leaving the panel, the passing
 # of the filing limit, time that waits for a note.
 EVIDENCE = {

@@ -28,7 +28,8 @@ items as (
         fact,
         month_end,
         billing_practitioner_id,
-        decision
+        decision,
+        reason
     from {{ ref('int_work_items') }}
     where kind <> 'denied_claim'
     union all
@@ -45,7 +46,8 @@ items as (
         null as fact,
         month_end,
         billing_practitioner_id,
-        decision
+        decision,
+        null as reason
     from {{ ref('int_patient_months__late') }}
     union all
     select
@@ -61,7 +63,8 @@ items as (
         fact,
         month_end,
         billing_practitioner_id,
-        decision
+        decision,
+        null as reason
     from quarantined_time
     where not takes_back
     union all
@@ -78,7 +81,8 @@ items as (
         fact,
         month_end,
         billing_practitioner_id,
-        decision
+        decision,
+        null as reason
     from {{ ref('int_quarantined_facts__barring') }}
 ),
 
@@ -176,8 +180,12 @@ all_items as (
             '; ',
             denials.fix,
             case
-                when owned.kind = 'rejected_claim' and owned.decision <> 'claimable'
+                when owned.kind <> 'rejected_claim' or owned.decision = 'claimable' then null
+                when owned.reason <> 'already_claimed'
                     then
+                        'first see whether it is right that nothing may be billed of the month by what is known now (' || owned.reason
+                        || coalesce(': ' || reasons.remedy, '') || '), and put this off if it is'
+                else
                         'first see to the service of this month that the practice''s own system lists and that bars another claim: have it taken back there '
                         || 'if it is the rejected claim itself'
             end
@@ -190,6 +198,7 @@ all_items as (
             and owned.practice_id = denials.practice_id
             and owned.patient_id = denials.patient_id
             and owned.month = denials.month
+    left join {{ ref('rule_decision_reasons') }} as reasons on owned.reason = reasons.reason
     union all
     select
         changes.practice_id,

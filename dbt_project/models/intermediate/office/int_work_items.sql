@@ -206,8 +206,9 @@ found as (
             and claims.month = chosen.month
             and chosen.scenario = 'actual'
             and chosen.place = 1
-    -- What is held has its own item. What the practice's own system lists of the claim that was turned back bars another until somebody has it taken back.
-    where claims.status = 'rejected' and (stages.decision = 'claimable' or stages.reason = 'already_claimed')
+    -- What is held has its own item. What bars another claim now somebody must look at: a service may be the claim itself, as the practice's own system lists it,
+    -- and a fact of the panel may be what the payer turned it back for.
+    where claims.status = 'rejected' and stages.decision in ('claimable', 'not_claimable')
     union all
     select
         held.practice_id,
@@ -239,6 +240,7 @@ barring as (
         stages.month_end,
         stages.billing_practitioner_id,
         stages.decision,
+        stages.reason,
         bars.precedence is not null and row_number() over (
             partition by found.practice_id, found.patient_id, found.month order by bars.precedence nulls last, found.subject_id
         ) = 1 as is_first_bar
@@ -269,7 +271,8 @@ select
     barring.is_first_bar,
     barring.month_end,
     barring.billing_practitioner_id,
-    barring.decision
+    barring.decision,
+    barring.reason
 from barring
 inner join {{ ref('rule_worklist_kinds') }} as kinds on barring.kind = kinds.kind
 inner join {{ ref('int_base_code_amounts') }} as base using (practice_id, month)
