@@ -92,7 +92,7 @@ def test_a_refund_for_want_of_a_row_in_quarantine_says_to_look_at_the_row_first(
         said = f" A row could not be taken in and may say otherwise ({table} of 2026-11-20 line "
         detail = refunds[f"1-P0{number}"]["detail"]
         assert said in detail and f"({column})" in detail
-        assert "): correct it at the source, or accept it (ccm accept), before you pay back." in detail
+        assert "): correct it at the source if it does, or accept it (ccm accept) if it does not, before you pay back." in detail
         assert refunds[f"1-P0{number}"]["dollars_at_stake"] < 0
     with build(home, EVERY) as con:
         refunds = items(con, "refund_due")
