@@ -8,13 +8,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from typer.testing import CliRunner
 
+from orchestration.blanks import is_blank, stated
 from orchestration.close.packet import Closed
-from orchestration.command import closes
+from orchestration.command import (
+    closes,
+    main,  # noqa: F401 - brings every command
+)
 from orchestration.command.answers import print_answers
-from orchestration.command.common import day_of, night_of
+from orchestration.command.common import app, day_of, night_of
 from orchestration.command.months import month_of
 from orchestration.house import House, HouseError
+from tests.holds.clinic import Clinic, configure
 
 
 def test_a_day_that_does_not_exist_is_told_from_one_that_is_written_wrong():
@@ -52,3 +58,34 @@ def test_a_waiver_that_lets_nothing_go_is_said_to_be_recorded_nowhere(capsys, ve
     assert rows[0]["waiver"].startswith("it let nothing go" if said else "recorded")
     rows, _ = closes.run_close(pipeline, {"north": None}, outcome.month, "Ann Lee", None, None)
     assert "waiver" not in rows[0]
+
+
+def test_what_came_before_is_not_called_no_x12(tmp_path, capsys):
+    file = {"file": "again.835", "outcome": "repeated", "reason": "the same content came before"}
+    print_answers(House(tmp_path), [file], {})
+    assert capsys.readouterr().out.splitlines()[:2] == ["again.835: repeated", "   the same content came before"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "option"),
+    [
+        (["close", "--month", "2026-10", "--practice", "a", "--practice=b", "--approved-by", "x"], "--practice"),
+        (["worklist", "--month", "2026-10", "--month", "2026-11"], "--month"),
+        (["map", "try", "a.csv", "--mapping", "m", "-m", "n"], "--mapping"),
+    ],
+)
+def test_an_option_of_one_value_that_is_given_twice_is_refused(tmp_path, asked, option):
+    done = CliRunner(env={"CCM_HOME": str(tmp_path), "COLUMNS": "200"}).invoke(app, asked)
+    assert done.exit_code == 2 and option in done.output and "is given 2 times" in done.output
+
+
+@pytest.mark.parametrize("given", [["--approved-by", "\u200b"], ["--approved-by", "Ann Lee", "--waive", "\ufeff \u2060"]])
+def test_what_cannot_be_seen_approves_and_waives_nothing(tmp_path, given):
+    configure(tmp_path, [Clinic("alpha", 1)])
+    done = CliRunner(env={"CCM_HOME": str(tmp_path)}).invoke(app, ["close", "--month", "2026-10", *given])
+    assert isinstance(done.exception, HouseError) and str(done.exception).startswith(given[-2])
+
+
+def test_blanks_are_blank_whatever_they_are_of():
+    assert is_blank(None) and is_blank("") and is_blank(" \t\u200b\ufeff\u180e\u00a0") and not is_blank("\u200bx")
+    assert (stated(None), stated("\u2060"), stated(" Ann Lee ")) == ("", "", "Ann Lee")

@@ -9,10 +9,10 @@ from itertools import product
 import duckdb
 import jinja2
 
+from orchestration.blanks import BLANK
 from orchestration.close.held_months import holds_month, is_held
 from orchestration.close.x12.writer import GUIDE
 from orchestration.house import DBT_PROJECT
-from orchestration.take_in.typed import BLANK
 from tests.second_opinion.landing import without_blanks
 
 

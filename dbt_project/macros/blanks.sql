@@ -15,3 +15,8 @@
         else upper({{ text }})
     end
 {%- endmacro %}
+
+{#- A procedure code as_code, without the modifiers that an export puts behind it (`99490-25`): of a claim's month it is the same service. -#}
+{% macro without_modifiers(code) -%}
+    case when regexp_matches({{ code }}, '^[0-9A-Z]{5}([{{ blank() }}:,-]+[0-9A-Z]{2})+$') then left({{ code }}, 5) else {{ code }} end
+{%- endmacro %}

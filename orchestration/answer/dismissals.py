@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from orchestration.answer.worklist import Item, newest_nights, work_items
+from orchestration.blanks import stated
 from orchestration.house import House, HouseError, write_private
 
 
@@ -46,7 +47,7 @@ def dismiss(
             raise HouseError(
                 f"--until {until}: is not after {item.practice_id}'s newest night, {nights[item.practice_id]}; name a later day"
             )
-    if not why.strip():
+    if not stated(why):
         raise HouseError("--why: say why this can wait; the reason is recorded")
     # Costs seconds to import: only once there is something to do.
     from orchestration.answer.publish import publish
@@ -64,7 +65,7 @@ def dismiss(
             "item_id": item.item_id,
             "fact_fingerprint": item.fact_fingerprint,
             "until": until.isoformat(),
-            "why": why.strip(),
+            "why": stated(why),
         }
         for item in items
     ]

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from orchestration.answer.publish import publish
+from orchestration.blanks import stated
 from orchestration.close import versions
 from orchestration.close.calendar import CLOSES, key_of
 from orchestration.close.judging import close_all
@@ -65,11 +66,11 @@ class CloseConfig(dg.Config):
         """In whose name this practice's claims go out; empty when they are only proposed."""
         if self.propose_only:
             return ""
-        return str((practice.close.standing_approver if self.standing_approvers else self.approved_by) or "").strip()
+        return stated(practice.close.standing_approver if self.standing_approvers else self.approved_by)
 
     @property
     def proposer(self) -> str:
-        return str(self.approved_by or "").strip() or PROPOSER
+        return stated(self.approved_by) or PROPOSER
 
 
 def _month(context: dg.AssetExecutionContext) -> date:
@@ -238,7 +239,7 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
                 ruled = [refused(name, error) for name in wanted]
             may_close = [practices[ruling.practice_id] for ruling in ruled if ruling.may_close]
             outcomes: dict[str, Outcome] = {ruling.practice_id: ruling for ruling in ruled if not ruling.may_close}
-            approved = [(one, Approval(by, config.waiver)) for one in may_close if (by := config.approver_of(one))]
+            approved = [(one, Approval(by, stated(config.waiver) or None)) for one in may_close if (by := config.approver_of(one))]
             proposed = [(one, config.proposer) for one in may_close if not config.approver_of(one)]
             done: Iterator[tuple[Practice, Closed | Proposed | HouseError]] = chain(
                 close_all(house, approved, month) if approved else (), propose_all(house, proposed, month) if proposed else ()

@@ -121,7 +121,11 @@ def print_answers(house: House, files: list[dict[str, Any]], totals: dict[str, A
         out.print(f"Nothing new in {house.inbox}.")
     for file in files:
         bad = file["outcome"] in ("quarantined", "held")
-        line = f"{file['file']}: {file['outcome']} ({', '.join(file.get('kinds') or ()) or 'no X12'})"
+        kinds = ", ".join(file.get("kinds") or ()) or "no X12"
+        # Of what came before, its first file was told.
+        line = f"{file['file']}: {file['outcome']}" + (
+            "" if file["outcome"] == "repeated" and not file.get("kinds") else f" ({kinds})"
+        )
         if file.get("claims_amount") or file.get("repeated_amount"):
             line += f", ${file['posted_amount']:,.2f} posted"
             line += f", ${file['unmatched_amount']:,.2f} of strangers" if file["claims_unmatched"] else ""

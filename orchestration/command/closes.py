@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from orchestration.blanks import stated
 from orchestration.command.common import REFUSED, Home, Json, app, err, house_of, out, print_json
 from orchestration.house import HouseError
 from orchestration.practices import Practice, load_practices
@@ -141,14 +142,14 @@ def close(
     wanted = month_of(month)
     if propose and waive is not None:
         raise HouseError("--propose takes no waiver: a waiver is the approver's, given with --approved-by")
-    if not propose and not (approved_by or "").strip():
+    if not propose and not stated(approved_by):
         raise HouseError(
             "--approved-by: a close needs the name of a person who approves it; `ccm close --propose` shows what would go out"
         )
-    if waive is not None and not waive.strip():
+    if waive is not None and not stated(waive):
         raise HouseError("--waive: say why the held patient-months go out; the reason is recorded")
     with err.status(f"{'Drafting' if propose else 'Closing'} {month} ..."):
-        who = (approved_by or "ccm close --propose").strip()
+        who = stated(approved_by) or "ccm close --propose"
         rows, refused = run_close(Pipeline(house), practices, wanted, who, practice, waive, propose)
     if as_json:
         print_json(rows)

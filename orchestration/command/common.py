@@ -12,12 +12,43 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from orchestration import access
 from orchestration.engine import ensure_key_fits
 from orchestration.house import House, HouseError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Chronic Care Management billing capture.")
+
+class _Once:
+    """Refuses an option of one value that is given twice: the first would count for nothing, unsaid."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        _, _, given = self.make_parser(ctx).parse_args(args=list(args))  # type: ignore[attr-defined]
+        for option in given:
+            if isinstance(option, TyperOption) and not option.multiple and given.count(option) > 1:
+                raise typer.BadParameter(f"is given {given.count(option)} times and takes one value", ctx, option)
+        return super().parse_args(ctx, args)  # type: ignore[misc, no-any-return]
+
+
+class _Command(_Once, TyperCommand):
+    pass
+
+
+class _Group(_Once, TyperGroup):
+    pass
+
+
+class App(typer.Typer):
+    """An app all of whose commands do."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{"cls": _Group, **settings})
+
+    def command(self, *arguments: Any, **settings: Any) -> Any:
+        return super().command(*arguments, **{"cls": _Command, **settings})
+
+
+app = App(no_args_is_help=True, add_completion=False, help="Chronic Care Management billing capture.")
 
 # What a terminal would obey instead of showing: control characters, and the marks that turn the direction of writing.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")

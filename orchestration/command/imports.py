@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from orchestration.command.common import Home, Json, app, day_of, err, house_of, out, print_json
+from orchestration.command.common import App, Home, Json, app, day_of, err, house_of, out, print_json
 
-importers = typer.Typer(no_args_is_help=True, help="Turns public or foreign exports into landed extracts.")
+importers = App(no_args_is_help=True, help="Turns public or foreign exports into landed extracts.")
 app.add_typer(importers, name="import")
 
 

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from orchestration.command.check import as_json_of, judge_files, print_verdict
-from orchestration.command.common import Json, app, day_of, out, print_json
+from orchestration.command.common import App, Json, app, day_of, out, print_json
 from orchestration.contracts import ExtractContract, lake_columns
 from orchestration.engine import connect, reading
 from orchestration.house import House, HouseError
@@ -22,7 +22,7 @@ ROWS_SHOWN = 5
 WORDS_SHOWN = 30
 _LONGEST = 24
 
-mappings = typer.Typer(no_args_is_help=True, help="Mappings: how another system's exports become extracts (docs/mappings.md).")
+mappings = App(no_args_is_help=True, help="Mappings: how another system's exports become extracts (docs/mappings.md).")
 app.add_typer(mappings, name="map")
 
 

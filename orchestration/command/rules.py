@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from orchestration.command.common import Json, app, day_of, err, out, print_json
+from orchestration.command.common import App, Json, app, day_of, err, out, print_json
 from orchestration.house import HouseError
 
 if TYPE_CHECKING:
     from orchestration.rules.fee_seeds import Loading
 
-rules = typer.Typer(no_args_is_help=True, help="The dated rules: fee releases of CMS, and the pages that tell of them.")
+rules = App(no_args_is_help=True, help="The dated rules: fee releases of CMS, and the pages that tell of them.")
 app.add_typer(rules, name="rules")
 
 LOCALITIES_SHOWN = 10

@@ -10,12 +10,10 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from orchestration.command.common import Home, Json, Screen, app, day_of, err, house_of, out, print_json
+from orchestration.command.common import App, Home, Json, Screen, app, day_of, err, house_of, out, print_json
 from orchestration.house import House, HouseError
 
-worklists = typer.Typer(
-    invoke_without_command=True, help="What someone should do next, with its worth; `dismiss` puts an item off."
-)
+worklists = App(invoke_without_command=True, help="What someone should do next, with its worth; `dismiss` puts an item off.")
 app.add_typer(worklists, name="worklist")
 
 # As many rows as a terminal shows; the files and --json have them all.

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from orchestration import storage
+from orchestration.blanks import is_blank
 from orchestration.contracts import NOTE, NOTE_STORED, Column, ExtractContract
 from orchestration.take_in.landing import LandedTable
 
@@ -367,8 +368,8 @@ def scratch_schema(layout: Layout) -> pa.Schema:
 
 
 def measure_note(text: str | None) -> tuple[int | None, str | None]:
-    """(characters, SHA-256 of the UTF-8 bytes) of a note; both None when it is null or nothing but white space."""
-    if text is None or not text.strip():
+    """(characters, SHA-256 of the UTF-8 bytes) of a note; both None when it is null or nothing but blanks."""
+    if text is None or is_blank(text):
         return None, None
     return len(text), hashlib.sha256(text.encode()).hexdigest()
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from orchestration.blanks import BLANK
 from orchestration.contracts import NOTE, NOTE_STORED, Column, ExtractContract
 from orchestration.sql import literal, name
 from orchestration.take_in.zones import FIRST_DAY, LAST_DAY
 
-# What Python calls white space (\s of DuckDB's RE2 knows only the ASCII ones), and what has no width; dbt_project/macros/blanks.sql has the same.
-BLANK = (
-    r"[\x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{180e}\x{2000}-\x{200d}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}]*"
-)
 _SIGN = r"(Z|[+-]([01]\d|2[0-3])(:?[0-5]\d)?)?"
 _TAIL = r"(\.\d+)?" + _SIGN  # behind the seconds
 _EXACT = "%Y-%m-%dT%H:%M:%SZ"

@@ -35,6 +35,7 @@ def decided(tmp_path_factory):
         service(clinic, 1, "g0181\t"), service(clinic, 2, "\u200b 99490 ", billed_by="other_practice"), service(clinic, 3, "99214\u00a0\r"),
         *new_patient, service(clinic, 4, "WITHDRAWN", "2026-03-01"), service(clinic, 5, "withdrawn \t", "2026-03-01"),
         service(clinic, 6, "36415", "2026-03-01"),
+        service(clinic, 8, "g0182 gv"), service(clinic, 9, "99490-25:59", billed_by="other_practice"), service(clinic, 10, "99490 recall"),
     ])  # fmt: skip
     for night in nights(date(2026, 10, 1), date(2026, 10, 31)):
         if log := clinic.log(night):
@@ -50,6 +51,26 @@ def test_a_code_in_small_letters_or_with_blanks_around_it_bars_what_it_bars(deci
     assert decided["1-P01"] == "conflict_g0181"
     assert decided["1-P02"] == "other_practitioner_billed"
     assert decided["1-P03"] == "ok"
+
+
+def test_a_code_with_its_modifiers_is_the_code(decided):
+    assert decided["1-P08"] == "conflict_g0182"
+    assert decided["1-P09"] == "other_practitioner_billed"
+    assert decided["1-P10"] == "ok", "of another word nobody knows what it means"
+
+
+@pytest.mark.parametrize(("taxonomy", "reason"), [(" ", "no_initiating_visit"), ("207Q00000X", "ok")], ids=["blank", "there"])
+def test_two_of_whom_nobody_says_the_specialty_are_no_colleagues(tmp_path, taxonomy, reason):
+    clinic = Clinic("alpha", 1, patients=1)
+    configure(tmp_path, [clinic])
+    clinic.land(tmp_path)
+    team = [*clinic.panel()["care_team"], {"member_id": "1-NP", "name": "Eve Roe", "credential": "NP"}]
+    write(tmp_path, "alpha", NEWEST_NIGHT, "care_team", [{**row, "taxonomy_code": taxonomy} for row in team])
+    visit = {**clinic.visits()[0], "member_id": "1-NP", "updated_at": "2026-08-11T20:00:00Z"}
+    write(tmp_path, "alpha", date(2026, 10, 16), "services", [visit])
+    with build(tmp_path, ("patient_month_decisions",)) as con:
+        found = rows(con, "select reason from marts.patient_month_decisions where month = date '2026-10-01'")
+    assert found == [{"reason": reason}]
 
 
 def test_a_service_that_was_taken_back_makes_nobody_an_established_patient(decided):

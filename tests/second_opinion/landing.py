@@ -194,7 +194,9 @@ class Landing:
         self.services, self.service_versions = self._upserted("services")
         versions = [row for of_key in self.service_versions.values() for _, row in of_key]
         for service in (*self.services.values(), *versions):
-            service["procedure_code"] = without_blanks(service["procedure_code"]).upper()
+            code, *modifiers = re.split(rf"[\s{UNSEEN}:,-]+", without_blanks(service["procedure_code"]).upper())
+            is_code = re.fullmatch("[0-9A-Z]{5}", code) and all(re.fullmatch("[0-9A-Z]{2}", one) for one in modifiers)
+            service["procedure_code"] = code if is_code else without_blanks(service["procedure_code"]).upper()
         self.time_entries, self.time_entry_versions = self._upserted("time_entries")
 
     def _patients(self) -> None:

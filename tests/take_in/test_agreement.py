@@ -24,6 +24,7 @@ FIRST, LAST = datetime.combine(FIRST_DAY, time.min), datetime.combine(LAST_DAY, 
 FIELD = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=12),
     st.text(' ,"\n\r\tab;é', max_size=8),
+    st.text(" \u180e\u200b\u200d\u2060\ufeff\u00a0", max_size=3),  # blanks that are not seen
     st.sampled_from(["", " ", '"', '""', ",", "\n", "\r\n", "2026-01-15T10:00:00", "true", "+7", "ccm"]),
 )
 

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.second_opinion.landing import UNSEEN
+
 from .conftest import csv_of, row
 
 PLAN = "care_plan_id,patient_id,established_on,last_reviewed_on,copy_given_on\n"
@@ -385,14 +387,14 @@ def test_every_row_of_coverages_stands(home):
 
 @pytest.mark.parametrize("prefix", ["", "\n"], ids=["by DuckDB", "record by record"])
 def test_a_note_is_kept_as_length_and_hash_and_a_blank_one_as_none(home, prefix):
-    notes = ["", "   ", "\u00a0\u2003\t\x1c", "Ça va 👍🏽", 'say "hi",\nthen go', " x "]
+    notes = ["", "   ", "\u00a0\u2003\t\x1c", *UNSEEN, f" {UNSEEN}", "Ça va 👍🏽", 'say "hi",\nthen go', " x "]
     home.land(
         "time_entries",
         prefix + csv_of("time_entries", [row("time_entries", entry_id=str(i), note_text=n) for i, n in enumerate(notes)]),
     )
     home.take_in()
     assert home.ask("select note_length, note_sha256 from {time_entries} order by line_number") == [
-        (len(n), hashlib.sha256(n.encode()).hexdigest()) if n.strip() else (None, None) for n in notes
+        (len(n), hashlib.sha256(n.encode()).hexdigest()) if n.strip(f"{UNSEEN}\u00a0\u2003\t\x1c ") else (None, None) for n in notes
     ]
     lake = b"".join(path.read_bytes() for path in home.house.lake.rglob("*") if path.is_file())
     assert b"then go" not in lake and not list(home.house.lake.glob(".*"))
