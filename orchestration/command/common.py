@@ -27,7 +27,7 @@ class _Once:
         for option in given:
             if isinstance(option, TyperOption) and not option.multiple and given.count(option) > 1:
                 raise typer.BadParameter(f"is given {given.count(option)} times and takes one value", ctx, option)
-        return super().parse_args(ctx, args)  # type: ignore[misc, no-any-return]
+        return super().parse_args(ctx, args)  # type: ignore[misc]
 
 
 class _Command(_Once, TyperCommand):
