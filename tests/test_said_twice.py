@@ -9,7 +9,7 @@ from itertools import product
 import duckdb
 import jinja2
 
-from orchestration.blanks import BLANK
+from orchestration.blanks import BLANK, is_blank
 from orchestration.close.held_months import holds_month, is_held
 from orchestration.close.x12.writer import GUIDE
 from orchestration.house import DBT_PROJECT
@@ -49,6 +49,7 @@ def test_readers_models_and_the_second_opinion_hold_the_same_characters_for_blan
         assert those(f"not {macro('blanks', 'says_something', 'letter')}") == read
         assert those(f"{macro('blanks', 'as_code', 'letter')} = ''") == read
     assert {letter for letter in letters if not without_blanks(letter)} == read
+    assert {letter for letter in letters if is_blank(letter)} == read
     assert {letter for letter in letters if letter.isspace()} < read
 
 
