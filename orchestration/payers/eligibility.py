@@ -75,9 +75,9 @@ class _Dates:
         period.qualifiers.add(qualifier)
         if form == "RD8" and len(days) == 2 and days[1] >= days[0]:
             period.starts_on, period.ends_on = days
-        elif form == "D8" and qualifier in _ENDS:
+        elif form == "D8" and days and qualifier in _ENDS:
             period.ends_on = days[0]
-        elif form == "D8":
+        elif form == "D8" and days:
             period.starts_on = days[0]
         else:
             raise NotReadableError(f"{where} has no dates that can be read")

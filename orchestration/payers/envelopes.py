@@ -148,7 +148,8 @@ def _marks(isa: str, number: int) -> Marks:
 
 
 def _counts(text: str, number: int) -> bool:
-    return text.isascii() and text.isdigit() and int(text) == number
+    # Compared as text: Python makes no number of thousands of digits.
+    return text.isascii() and text.isdigit() and (text.lstrip("0") or "0") == str(number)
 
 
 class _Interchange:

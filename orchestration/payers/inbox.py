@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration import discretion
 from orchestration.close.x12.reader import NotX12Error
 from orchestration.house import House, HouseError, clear_scratch, move_into_place, write_private
 from orchestration.payers.envelopes import Transaction, take_apart
@@ -66,6 +67,8 @@ TRANSACTIONS = pa.schema(
 TABLES = {"files": FILES, "transactions": TRANSACTIONS, **SCHEMAS}
 # Tables that batches of before they were kept do not have.
 LATER = frozenset({"coverage_answers", "envelopes"})
+# Ends the reason of what a defect of ours kept from being read: the same content is taken in when it comes again. Batches hold it: never reword it.
+_AGAIN = "once a release of ccm mends it, put the file into inbox/ again"
 Progress = Callable[[str, int, int], None]
 
 
@@ -186,8 +189,8 @@ def tells_of_coverage(house: House, batches: Iterable[int]) -> bool:
 def take_in_answers(house: House, progress: Progress | None = None) -> Taken | None:
     """Takes in every new file of the inbox as one batch; None when there is none. The same inbox gives the same batch, whatever came between.
 
-    A file whose content was taken in before posts nothing. Each transaction stands for itself: what one cannot give does not keep the
-    others of its file from being posted. Raises HouseError for what a user can mend.
+    A file whose content was taken in before posts nothing. Each transaction stands for itself: what one cannot give, or what breaks its reader,
+    does not keep the others of its file from being posted. Raises HouseError for what a user can mend.
     """
     house.prepare()
     ensure_tables(house)
@@ -198,7 +201,11 @@ def take_in_answers(house: House, progress: Progress | None = None) -> Taken | N
         links = _links(house)
         if not wanted and not links:
             return None
-        first_of = {record.sha256: record.file_id for record in reversed(ledger(house)) if record.outcome != "repeated"}
+        first_of = {
+            record.sha256: record.file_id
+            for record in reversed(ledger(house))
+            if record.outcome != "repeated" and not (record.reason or "").endswith(_AGAIN)
+        }
         taken = Taken(batch_numbers(house)[-1] + 1, notes=links)
         rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES}
         for place, path in enumerate(wanted):
@@ -244,22 +251,31 @@ def _take(
         return
     if not original.exists():
         write_private(original, content)
+
+    def defect(where: str, error: Exception) -> str:
+        discretion.record(house, f"take_in_answers, inbox/{name}{where}:", error)
+        return f"{type(error).__name__}{where}: this is a defect of ccm, not of the file; the details are in .state/ccm-errors.log; {_AGAIN}"
+
     try:
         contents = take_apart(content)
-    except NotX12Error as error:
-        taken.files.append(AnswerFile(file_id, name, sha256, size, mtime, "quarantined", str(error)))
+    except Exception as error:
+        reason = str(error) if isinstance(error, NotX12Error) else defect("", error)
+        taken.files.append(AnswerFile(file_id, name, sha256, size, mtime, "quarantined", reason))
         return
     faults = list(contents.faults)
-    for transaction in contents.transactions[:TRANSACTIONS_A_FILE]:
-        _take_transaction(transaction, file_id, sha256, rows)
-    reason: str | None = None
+    defects = [
+        found
+        for transaction in contents.transactions[:TRANSACTIONS_A_FILE]
+        if (found := _take_transaction(transaction, file_id, sha256, rows, defect))
+    ]
     if not contents.transactions:
-        reason = "it holds no transaction (ST..SE); ask for the file again"
-    elif len(contents.transactions) > TRANSACTIONS_A_FILE:
+        nothing = "it holds no transaction (ST..SE); ask for the file again"
+        taken.files.append(AnswerFile(file_id, name, sha256, size, mtime, "quarantined", nothing, None, tuple(faults[:50])))
+        return
+    if len(contents.transactions) > TRANSACTIONS_A_FILE:
         faults.append(f"only the first {TRANSACTIONS_A_FILE} transactions were read; split the file")
-    taken.files.append(
-        AnswerFile(file_id, name, sha256, size, mtime, "quarantined" if reason else "read", reason, None, tuple(faults[:50]))
-    )
+    told = defects[0] if defects else None
+    taken.files.append(AnswerFile(file_id, name, sha256, size, mtime, "read", told, None, tuple(faults[:50])))
 
 
 def _copy_private(path: Path, original: Path) -> None:
@@ -274,7 +290,14 @@ def _copy_private(path: Path, original: Path) -> None:
         scratch.unlink(missing_ok=True)
 
 
-def _take_transaction(transaction: Transaction, file_id: int, sha256: str, rows: dict[str, list[dict[str, Any]]]) -> None:
+def _take_transaction(
+    transaction: Transaction,
+    file_id: int,
+    sha256: str,
+    rows: dict[str, list[dict[str, Any]]],
+    defect: Callable[[str, Exception], str],
+) -> str | None:
+    """Adds the rows of a transaction; gives what is told where it is quarantined for a defect of ours (`defect` makes the words)."""
     kind = kind_of(transaction)
     record: dict[str, Any] = {
         "transaction_id": file_id * 100_000 + transaction.ordinal,
@@ -299,22 +322,28 @@ def _take_transaction(transaction: Transaction, file_id: int, sha256: str, rows:
             "outcome": "other",
             "reason": f"{what} is no answer that is read (999, TA1, 277CA 005010X214, 835, 271 005010X279); kept as it came",
         }
-        return
+        return None
     if not transaction.is_closed:
         record |= {"outcome": "quarantined", "reason": "it is cut short (no SE); ask for the file again"}
-        return
-    # a TA1 stands in no guide, and pyx12 has none of a 271 in 5010
-    reading = read_by_guide(transaction) if kind not in ("TA1", "271") else None
-    faults = list(reading.faults) if reading else []
+        return None
+    faults: list[str] = []
     try:
+        # a TA1 stands in no guide, and pyx12 has none of a 271 in 5010
+        reading = read_by_guide(transaction) if kind not in ("TA1", "271") else None
+        faults = list(reading.faults) if reading else []
         own, oddities = rows_of(transaction, reading, record["transaction_id"])
     except NotReadableError as error:
         record |= {"outcome": "quarantined", "reason": f"{error}; ask the payer for a corrected file", "faults": faults}
-        return
+        return None
+    except Exception as error:
+        told = defect(f" in transaction {transaction.ordinal}", error)
+        record |= {"outcome": "quarantined", "reason": told, "faults": faults}
+        return told
     record["faults"] = [*oddities[:20], *faults]
     own["coverage_answers"] = [{**row, "file_sha256": sha256} for row in own["coverage_answers"]]
     for table, more in own.items():
         rows[table] += more
+    return None
 
 
 def kind_of(transaction: Transaction) -> str:

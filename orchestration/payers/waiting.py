@@ -47,7 +47,9 @@ def waiting(house: House) -> Waiting:
     newest = max((record.file_id for record in taken), default=0)
     first = newest - newest % FILE_IDS_A_BATCH  # of the newest batch
     if not house.marts.exists():
-        unread = sum(record.file_id >= first and bool(record.outcome == "quarantined" or record.faults) for record in taken)
+        unread = sum(
+            record.file_id >= first and record.outcome != "repeated" and bool(record.reason or record.faults) for record in taken
+        )
         return Waiting(unread, is_new=unread > 0)
     with open_marts(house) as marts:
         row = marts.execute(_WAITING, {"first_file_id": first}).fetchone()

@@ -108,6 +108,7 @@ def test_a_question_that_was_rejected_answers_nothing():
 @pytest.mark.parametrize(
     ("benefit", "message"),
     [("EB*1**30*MB|DTP*291*RD8*20260301-20260201", "DTP .* no dates"), ("EB*1**30*MB|DTP*291*D8*20260231", "DTP .* no dates"),
+     *((f"EB*1**30*MB|{empty}", "DTP .* no dates") for empty in ("DTP*291*D8*", "DTP*291*D8", "DTP*194*D8*", "DTP*291*RD8*", "DTP*442*D8*")),
      ("EB***30*MB", "EB01 of segment")],
 )  # fmt: skip
 def test_what_cannot_be_read_is_never_read_as_open(benefit, message):

@@ -14,6 +14,7 @@ import pytest
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.payers import inbox
 from orchestration.payers.inbox import TABLES, batch_folder, batch_numbers, ledger, original_path, pending, take_in_answers
+from orchestration.payers.waiting import waiting
 from tests.answers.letters import MARKER, acknowledgment, claim_statuses, file, paid_in_full, remittance
 
 SAMPLES = PROJECT_ROOT.parent / "shared" / "data" / "x12"
@@ -127,6 +128,56 @@ def test_a_transaction_that_cannot_be_posted_is_quarantined_alone(house, change,
     assert found["835"]["outcome"] == "quarantined" and why in found["835"]["reason"]
     assert found["999"]["outcome"] == "read" and rows(house, "claim_payments") == []
     assert len(rows(house, "acknowledgments")) == 2
+
+
+def test_a_transaction_over_which_the_reader_itself_breaks_is_quarantined_alone_and_its_file_is_named(house, monkeypatch):
+    with monkeypatch.context() as patch:
+        real = inbox.rows_of
+
+        def breaks(transaction, *given):
+            if transaction.set_id == "835":
+                raise IndexError(f"list index of {MARKER}")
+            return real(transaction, *given)
+
+        patch.setattr(inbox, "rows_of", breaks)
+        put(house, both=PAID + ACK, other=TAKEN)
+        take_in_answers(house)
+    assert [row["outcome"] for row in rows(house, "transactions")] == ["quarantined", "read", "read"]
+    assert rows(house, "claim_payments") == [] and len(rows(house, "acknowledgments")) == 2 and rows(house, "claim_statuses")
+    told = "IndexError in transaction 1: this is a defect of ccm, not of the file; the details are in .state/ccm-errors.log; "
+    assert rows(house, "transactions")[0]["reason"].startswith(told)
+    assert {one.file_name: bool(one.reason and one.reason.startswith(told)) for one in ledger(house)} == {
+        "both": True,
+        "other": False,
+    }
+    assert waiting(house).unread == 1
+    log = (house.state / "ccm-errors.log").read_text()
+    assert "inbox/both in transaction 1: IndexError" in log and "in breaks" in log
+    assert MARKER not in log + str(rows(house, "transactions")) + str(rows(house, "files"))
+
+    # With the defect mended the same file is taken in again; what was posted of it is repeated (test_posting.py).
+    os.utime(house.inbox / "both")
+    take_in_answers(house)
+    os.utime(house.inbox / "both")
+    take_in_answers(house)
+    assert [one.outcome for one in ledger(house) if one.file_name == "both"] == ["read", "read", "repeated"]
+    assert len(rows(house, "claim_payments")) == 1
+
+
+def test_a_file_that_cannot_even_be_taken_apart_keeps_no_other_from_being_read(house, monkeypatch):
+    real = inbox.take_apart
+    monkeypatch.setattr(inbox, "take_apart", lambda content: real(content if b"ST*835" in content else None))
+    put(house, a=ACK, b=PAID)
+    take_in_answers(house)
+    assert outcomes(house) == {"a": "quarantined", "b": "read"}
+    assert "AttributeError: this is a defect of ccm" in ledger(house)[0].reason
+
+
+def test_a_count_of_thousands_of_digits_is_a_wrong_count(house):
+    put(house, a=PAID.replace("IEA*1*", f"IEA*{'9' * 5000}*"), b=PAID.replace("GE*1*", "GE*01*"))
+    take_in_answers(house)
+    assert outcomes(house) == {"a": "read", "b": "read"}
+    assert [row["faults"] for row in rows(house, "files")] == [["interchange 1: IEA01 does not count its 1 groups"], []]
 
 
 SMALL = {

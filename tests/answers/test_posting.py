@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from orchestration.payers import inbox
 from orchestration.payers.waiting import waiting
 from tests.answers.letters import (
     NORTH,
@@ -541,6 +542,23 @@ def test_the_same_payment_under_another_payer_id_is_posted_once(office, other, i
         office.deliver(file("835", one, number=number))
     assert (office.claim(A)["paid_amount"], office.claim(B)["paid_amount"]) == (Decimal("91.39"), Decimal("91.39"))
     assert [row["outcome"] for row in office.see("select outcome from answer_files order by file_id")] == ["posted", "repeated"]
+
+
+def test_a_file_that_a_defect_of_ours_kept_from_being_read_in_part_posts_the_rest_of_it_once_the_defect_is_mended(
+    office, monkeypatch
+):
+    text = file("835", remittance(paid_in_full(A))) + file("835", remittance(paid_in_full(B), check="EFT2"), number=901)
+    with monkeypatch.context() as patch:
+        real = inbox.rows_of
+        patch.setattr(inbox, "rows_of", lambda one, *given: real(one, *given) if one.ordinal == 1 else {}["gone"])
+        office.deliver(a=text)
+    seen = "select outcome, transactions_posted, transactions_repeated, transactions_quarantined from answer_files order by file_id"
+    assert office.statuses() == {A: "paid", B: "submitted", C: "submitted", D: "submitted"}
+    assert [tuple(row.values()) for row in office.see(seen)] == [("posted", 1, 0, 1)]
+    assert "KeyError in transaction 2: this is a defect of ccm" in office.see("select reason from answer_files")[0]["reason"]
+    office.deliver(again=text)
+    assert office.statuses() == {A: "paid", B: "paid", C: "submitted", D: "submitted"}
+    assert [tuple(row.values()) for row in office.see(seen)] == [("posted", 1, 0, 1), ("posted", 1, 1, 0)]
 
 
 def test_what_pays_nothing_under_a_number_of_another_day_decides_a_claim_again(office):

@@ -38,7 +38,7 @@ FAULTS = {
     "take-in": ("orchestration.take_in.lake", "_totals", breaks),
     "freeze": ("orchestration.close.packet", "freeze", duck),
     "validator": ("orchestration.close.packet", "judge", breaks),
-    "answer": ("orchestration.payers.inbox", "rows_of", breaks),
+    "answer": ("orchestration.payers.inbox", "_write_batch", breaks),
     "command": ("orchestration.answer.status", "months_status", breaks),
 }
 
