@@ -207,6 +207,23 @@ def test_patients_of_any_possible_birth_are_left_out_but_those_of_a_leap_day(bor
     assert _left_out(text) == left_out
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("CLM*ODD*", "CLM*   *"), ("*TESTPATIENT*ALPHA*", "* *ALPHA*"), ("*TESTPATIENT*ALPHA*", "*TESTPATIENT*  *"),
+     ("*TESTPATIENT*ALPHA**", "*TESTPATIENT*ALPHA* *"), ("N3*1 ELM ST~N4*SPRINGFIELD*", "N3*1 ELM ST~N4*  *"), ("N3*1 ELM ST~N4", "N3* ~N4"),
+     ("*MEDICARE PART B*", "* *"), ("*DOE*JANE*", "*DOE* *"), ("REF*6R*ODD01", "REF*6R* ")],
+)  # fmt: skip
+def test_an_element_of_blanks_is_told_of_among_good_claims(old, new):
+    claims = list(many_claims(40))
+    claims[20] = claim("ODD", ALPHA)
+    before, hl, after = written(*claims).partition("HL*22*")
+    assert old in after.partition("~HL*")[0]
+    text = before + hl + after.replace(old, new, 1)
+    faults = scrub(text)
+    assert faults == _all_read(text) and "blank" in {fault.rule for fault in faults}
+    assert _left_out(text) == 38
+
+
 def test_a_patient_who_died_is_read_and_the_others_are_left_out():
     claims = list(many_claims(40))
     claims[20] = claim("ODD", dataclasses.replace(ALPHA, deceased_date=date(2026, 10, 31)))

@@ -75,8 +75,9 @@ class Loop:
 
     @property
     def claim_id(self) -> str | None:
-        """CLM01 of a claim loop; None when it has none."""
-        return self.segments[0].at(1) or None
+        """CLM01 of a claim loop; None when it has none, or blanks."""
+        claim_id = self.segments[0].at(1)
+        return claim_id if claim_id.strip(" ") else None
 
     @property
     def claim_ids(self) -> tuple[str | None, ...]:

@@ -165,13 +165,15 @@ class _Scrubber:
             self.interchange(interchange)
 
     def characters(self) -> None:
-        """The basic character set, and no separators that separate nothing: one search when the file is clean."""
+        """The basic character set, no separators that separate nothing, no element of blanks alone: one search when the file is clean."""
         file = self.file
         marks, end = re.escape(file.element + file.component), re.escape(file.terminator)
         basic = rf"""A-Z0-9 !"&'()+,\-./;?={marks}"""
-        if not re.compile(f"[^{basic}{end}]|[{marks}]{end}").search(file.text, ISA_LENGTH):
+        if not re.compile(f"[^{basic}{end}]|[{marks}] *{end}|[{marks}] +[{marks}]").search(file.text, ISA_LENGTH):
             return
         is_bad, is_idle = re.compile(f"[^{basic}]").search, re.compile(f"[{marks}]$").search
+        component = re.escape(file.component)
+        is_blank = re.compile(f"(?:^|{component}) +(?:$|{component})").search
         for segment in file.segments:
             if segment[0] == "ISA":  # its length is fixed and it holds the marks themselves
                 continue
@@ -179,6 +181,11 @@ class _Scrubber:
             if is_idle(segment[-1]) or (len(segment) > 1 and not segment[-1]):
                 text = "ends in separators that separate nothing; leave them out"
                 self.fault(owners, segment, len(segment) - 1, "idle-separator", text)
+            for number, value in enumerate(segment[1:], 1):
+                if is_blank(value):
+                    self.fault(
+                        owners, segment, number, "blank", "is nothing but blanks; fill it, or leave it empty where it may be"
+                    )
             if not is_bad(file.element.join(segment)):
                 continue
             for number, value in enumerate(segment):

@@ -39,7 +39,9 @@ _SEGMENTS = (
     "NM1*82",
 )  # of a patient with one claim, up to its practitioner's
 _OF_A_LINE = 4  # segments
-_BASIC = r"""[A-Z0-9 !"&'()+,\-./;?=]"""  # one character of the basic set
+_INK = r"""[A-Z0-9!"&'()+,\-./;?=]"""  # one character of the basic set that is no blank
+_BASIC = _INK.replace("0-9", "0-9 ")
+_TEXT = f" *{_INK}{_BASIC}*"  # an element that is not blanks alone
 _APART = "\x1f"  # in no text of the right form
 
 Judge = Callable[[str, ClaimRules], bool]
@@ -180,25 +182,25 @@ _DAYS_OF_A_YEAR = pa.array([f"{date.fromordinal(day):%m%d}" for day in range(1, 
 @lru_cache(maxsize=8)
 def _head_form(end: str) -> str:
     """A patient's text after "HL*" and before the first LX, as `writer` writes it, with one claim."""
-    text, e = _BASIC, end.replace("|", r"\|")
+    text, e = _TEXT, end.replace("|", r"\|")
     return (
         rf"^[0-9]+\*1\*22\*0{e}SBR\*P\*18\*{{7}}MB{e}"
-        rf"NM1\*IL\*1\*{text}+\*{text}+\*{text}*\*\*\*MI\*{codes.MBI}{e}"
-        rf"N3\*{text}+{e}N4\*{text}{text}+\*(?:{'|'.join(sorted(codes.STATES))})\*{codes.ZIP}{e}"
-        rf"DMG\*D8\*[0-9]{{8}}\*[FMU]{e}NM1\*PR\*2\*{text}*\*{{5}}PI\*{text}+{e}"
-        rf"CLM\*{text}+\*[0-9.]+\*\*\*[0-9]{{2}}:B:1\*Y\*A\*Y\*Y{e}"
+        rf"NM1\*IL\*1\*{text}\*{text}\*(?:{text})?\*\*\*MI\*{codes.MBI}{e}"
+        rf"N3\*{text}{e}N4\*(?:{_INK}{_BASIC}+| +{text})\*(?:{'|'.join(sorted(codes.STATES))})\*{codes.ZIP}{e}"
+        rf"DMG\*D8\*[0-9]{{8}}\*[FMU]{e}NM1\*PR\*2\*(?:{text})?\*{{5}}PI\*{text}{e}"
+        rf"CLM\*{text}\*[0-9.]+\*\*\*[0-9]{{2}}:B:1\*Y\*A\*Y\*Y{e}"
         rf"HI\*ABK:{codes.ICD10CM}(?:\*ABF:{codes.ICD10CM})*{e}"
-        rf"NM1\*82\*1\*{text}+\*{text}*\*{{4}}XX\*[0-9]{{10}}(?:{e}PRV\*PE\*PXC\*[0-9A-Z]+)?$"
+        rf"NM1\*82\*1\*{text}\*(?:{text})?\*{{4}}XX\*[0-9]{{10}}(?:{e}PRV\*PE\*PXC\*[0-9A-Z]+)?$"
     )
 
 
 @lru_cache(maxsize=8)
 def _line_form(end: str) -> str:
     """A service line's text after "LX*"; of the last line of a patient up to where the next begins."""
-    text, e = _BASIC, end.replace("|", r"\|")
+    e = end.replace("|", r"\|")
     return (
         rf"^[0-9]+{e}SV1\*HC:[0-9A-Z]+\*[0-9.]+\*UN\*[0-9]+\*\*\*[0-9:]*[0-9]{e}"
-        rf"DTP\*472\*D8\*[0-9]{{8}}{e}REF\*6R\*{text}+$"
+        rf"DTP\*472\*D8\*[0-9]{{8}}{e}REF\*6R\*{_TEXT}$"
     )
 
 
