@@ -47,7 +47,7 @@ PAGES = (
 
 
 def main() -> None:
-    st.set_page_config(page_title="CCM billing capture", layout="wide", initial_sidebar_state="expanded")
+    st.set_page_config(page_title="CCM billing capture", layout="wide", initial_sidebar_state="auto")
     st.html(look.CSS)
     house = House.from_environment()
     try:

@@ -12,6 +12,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,6 +94,12 @@ def home(demo, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(home) -> Iterator[str]:
+    with served(home) as address:
+        yield address
+
+
+@contextmanager
+def served(home: Path) -> Iterator[str]:
     """`ccm dashboard` on that home, stopped at the end."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -384,6 +391,18 @@ def test_without_marts_that_it_can_show_the_page_says_what_to_run(shown, home, r
     expect(shown.page.get_by_text("this home is empty; run")).to_be_visible()
     expect(shown.page.get_by_text("ccm demo")).to_be_visible()
     assert "Traceback" not in shown.page.content()
+
+
+@pytest.mark.parametrize(("width", "left"), [(1280, 0), (390, -300)])
+def test_the_list_of_pages_stands_beside_them_on_a_wide_screen_and_out_of_the_way_on_a_narrow_one(browser, tmp_path, width, left):
+    (tmp_path / "home").mkdir()
+    with served(tmp_path / "home") as address:
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.goto(address)
+        page.wait_for_selector('h1, [data-testid="stSidebarNavLink"]')
+        page.wait_for_selector('[data-test-script-state="notRunning"]')
+        page.wait_for_function(f"document.querySelector('[data-testid=stSidebar]').getBoundingClientRect().left == {left}")
+        page.close()
 
 
 def test_a_port_that_is_taken_is_refused_with_what_to_do(tmp_path):
