@@ -815,6 +815,7 @@ def test_a_reversal_of_one_line_leaves_the_decision_of_the_others(office):
     assert office.claim(A)["status"] == "paid"
 
 
+@pytest.mark.long
 def test_a_reversal_that_comes_before_its_payment_ends_the_same(tmp_path):
     ends = []
     for place, order in enumerate(permutations((FIRST, BACK, AGAIN))):
@@ -891,7 +892,7 @@ DENIED, PAID = ("denied", Decimal("0.00")), ("paid", Decimal("91.39"))
     ("bodies", "of_c"),
     [
         ([BOTH, DENIALS], DENIED),
-        ([*MONEY, DENIALS], DENIED),
+        pytest.param([*MONEY, DENIALS], DENIED, marks=pytest.mark.long),
         pytest.param([*MONEY, DENIALS_TWICE, DENIALS], DENIED, marks=pytest.mark.long),
         ([BOTH, EVENED], PAID),
         pytest.param([*MONEY, EVENED], PAID, marks=pytest.mark.long),
@@ -1006,6 +1007,7 @@ def test_what_comes_for_a_check_after_its_denials_takes_them_back_only_in_saying
     assert_each_cent_is_accounted_for(office)
 
 
+@pytest.mark.long
 def test_the_same_money_in_one_file_beside_its_parts_leaves_the_denials_posted_in_every_order(tmp_path):
     files = [file("835", body, number=900 + n) for n, body in enumerate([BOTH, *MONEY, DENIALS])]
     for place, order in enumerate(orders(files)):

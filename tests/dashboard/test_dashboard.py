@@ -298,6 +298,7 @@ def test_the_work_list_filters_and_downloads_what_it_shows(shown, home):
     ]
 
 
+@pytest.mark.long
 def test_the_work_list_of_all_practices_fits_a_small_screen_and_its_download_says_whose_each_item_is(shown, home):
     shown.page.set_viewport_size({"width": 1280, "height": 900})
     try:
@@ -374,6 +375,7 @@ def test_a_night_that_is_published_while_a_page_is_open_is_shown_by_the_next_loo
     expect(shown.page.get_by_text("As of night 2031-01-02", exact=True)).to_be_visible()
 
 
+@pytest.mark.long
 def test_without_marts_that_it_can_show_the_page_says_what_to_run(shown, home, replaceable):
     with duckdb.connect(str(replaceable)) as con:
         con.execute("drop table revenue_gap")

@@ -167,6 +167,7 @@ def test_a_month_that_closed_without_a_claim_is_closed_in_the_status(published):
     assert "closed v1" in line
 
 
+@pytest.mark.long
 def test_the_status_names_a_practice_of_which_nothing_was_taken_in_and_a_month_that_nobody_has(published):
     described = yaml.safe_load((published / "practices.yaml").read_text())
     described["practices"].append({**described["practices"][0], "practice_id": "newcomer", "submitter_id": "NEWCOMER1"})

@@ -69,6 +69,7 @@ def test_a_run_that_was_killed_inside_a_pool_does_not_stop_the_next_one_and_is_m
         assert bury_the_dead(instance, shell_is_ours=False) == []
 
 
+@pytest.mark.long
 def test_a_living_run_keeps_its_slot(house):
     waits = JOB.format(kill=False).replace("    return 1", "    print('inside', flush=True); sys.stdin.read(); return 1")
     living = subprocess.Popen(

@@ -202,6 +202,7 @@ def holds(con, practice):
     return rows(con, f"select * from marts.close_holds where practice_id = '{practice}' and not is_accepted order by all")
 
 
+@pytest.mark.long
 def test_an_acceptance_holds_for_its_content_and_is_the_new_usual_and_other_content_waits_again(tmp_path):
     home = tmp_path / "home"
     (clinic, _) = land(home, ("panel", "rejected"))

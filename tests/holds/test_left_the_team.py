@@ -71,8 +71,10 @@ def test_who_left_the_care_team_before_a_month_bills_none_of_it_now_and_from_the
     ("bad", "reason"),
     [
         ({**LEFT, "active_from": "03/14/2016"}, "ok"),
-        ({**LEFT, "member_id": "", "name": ""}, "ok"),
-        ({"member_id": "1-NEW", "name": "Eve Roe", "credential": "DDS"}, "practitioner_not_eligible"),
+        pytest.param({**LEFT, "member_id": "", "name": ""}, "ok", marks=pytest.mark.long),
+        pytest.param(
+            {"member_id": "1-NEW", "name": "Eve Roe", "credential": "DDS"}, "practitioner_not_eligible", marks=pytest.mark.long
+        ),
     ],
     ids=["their own", "nobody knows whose", "another's"],
 )
@@ -106,6 +108,7 @@ def test_who_left_the_care_team_owns_no_work():
         assert con.execute(f"select member_id from ({model.sql})").fetchall() == [("here",)]
 
 
+@pytest.mark.long
 def test_whose_row_stays_in_quarantine_has_not_left_though_it_was_accepted(tmp_path):
     home, team = tmp_path / "home", Clinic("alpha", 1).panel()["care_team"]
     bad = {**LEFT, "active_from": "03/14/2016"}

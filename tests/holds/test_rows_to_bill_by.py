@@ -63,6 +63,7 @@ def accept(home, con, table):
     acceptances.record(House(home), "alpha", [{"hold_id": hold["hold_id"], "by": "R. Roe", "why": "it is so"}])
 
 
+@pytest.mark.long
 def test_a_month_of_which_nothing_is_claimed_for_want_of_a_row_in_quarantine_is_on_the_work_list_until_the_row_is_accepted(home):
     spoil_panel(home, NEWEST_NIGHT)
     with build(home, EVERY) as con:
@@ -99,6 +100,7 @@ def test_a_refund_for_want_of_a_row_in_quarantine_says_to_look_at_the_row_first(
     assert "may say otherwise" not in refunds["1-P01"]["detail"] and "may say otherwise" in refunds["1-P02"]["detail"]
 
 
+@pytest.mark.long
 def test_a_month_that_needs_no_minutes_is_told_without_any(tmp_path):
     home, clinic = tmp_path / "home", Apcm("alpha", 1, patients=5)
     configure(home, [clinic])

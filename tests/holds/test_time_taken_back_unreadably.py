@@ -129,6 +129,7 @@ def test_a_row_that_may_take_back_time_that_stands_holds_the_claims_of_that_entr
     assert rebuild(accepted).is_same
 
 
+@pytest.mark.long
 def test_a_claim_waits_only_for_rows_that_may_take_back_time_which_it_counts(tmp_path):
     clinic = Counting("alpha", 1, patients=6)
     home, night = tmp_path / "home", date(2026, 10, 13)

@@ -792,6 +792,7 @@ def gone(folder: Path, night: str, *later: dict, before: tuple = ()) -> tuple[Ho
     return house, import_fhir(folder / "bulk", house, night=date.fromisoformat(night))
 
 
+@pytest.mark.long
 def test_who_is_gone_is_landed_with_the_newest_facts_until_the_months_of_before_can_be_closed(tmp_path):
     left = "2026-10-20T15:00:00Z"
     elsewhere = of("Organization", "other", name="Other", active=True)
@@ -1014,6 +1015,7 @@ def test_a_line_that_is_no_resource_lands_nothing_wherever_it_stands(tmp_path):
         assert not (house.landing / "clinic" / "2026-11-04").exists()
 
 
+@pytest.mark.long
 def test_the_same_import_writes_nothing_and_another_is_refused_until_it_replaces(tmp_path):
     house, report = run(tmp_path, [])
     night = house.landing / "clinic" / "2026-11-03"

@@ -244,6 +244,7 @@ def test_the_same_export_gives_the_same_bytes(tmp_path: Path, made: tuple[House,
     assert bytes_of(other) != bytes_of(again)
 
 
+@pytest.mark.long
 def test_the_same_import_again_writes_nothing_and_another_is_refused(tmp_path: Path) -> None:
     source, house = write_export(tmp_path / "csv"), House(tmp_path / "home")
     first = import_synthea(source, house, first_night=FIRST, last_night=LAST)

@@ -39,6 +39,7 @@ def test_words_that_the_mapping_does_not_know_are_printed_when_they_are_asked_fo
     assert json.loads(ran.out)["night"] == "2026-02-03" and len(told["first_rows"]) == 5
 
 
+@pytest.mark.long
 def test_a_file_of_another_name_is_refused_with_the_names_that_it_may_have(export, tmp_path):
     other = export.rename(tmp_path / "timer.csv")
     ran = ccm("map", "try", str(other), "-m", "task_timer", home=tmp_path)

@@ -641,6 +641,7 @@ FIELD = st.one_of(
 
 @settings(max_examples=10, deadline=None)
 @given(st.lists(st.lists(FIELD, min_size=5, max_size=5), max_size=12), st.sampled_from(["\n", "\r\n"]))
+@pytest.mark.long
 def test_duckdb_and_the_csv_module_read_a_mapped_file_alike(tmp_path_factory, lines, end):
     quoted = [";".join('"' + value.replace('"', '""') + '"' for value in line) + end for line in lines]
     found = []

@@ -97,6 +97,7 @@ def test_each_nights_mark_has_the_rows_of_that_night_and_only_nights_with_a_file
     ) + 2 * len(LEDGERS)
 
 
+@pytest.mark.long
 def test_a_run_with_nothing_new_overwrites_no_mark_and_what_hangs_on_the_tables_runs_all_the_same(house, instance):
     take_in(instance, LAST)
     before = {table: marks(instance, table) for table in (*extract_contracts(), *LEDGERS)}

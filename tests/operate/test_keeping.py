@@ -58,6 +58,7 @@ def taken_in(small, tmp_path):
     return House(copy(small, tmp_path / "home")).prepare()
 
 
+@pytest.mark.long
 def test_what_was_restored_is_told_to_machines(taken_in, tmp_path):
     made = backup(taken_in, tmp_path / "backups", datetime(2026, 11, 1, tzinfo=UTC))
     proved = json.loads(ccm("restore", f"{made.folder}", "--check", "--json", home=tmp_path / "new").out)

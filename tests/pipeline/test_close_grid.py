@@ -36,6 +36,7 @@ def newest(instance, asset, check):
     return found
 
 
+@pytest.mark.long
 def test_the_grid_has_a_mark_where_a_month_is_closed_and_none_where_it_is_due(demo, instance):
     months = calendar(demo[0])
     closed = {key for key, row in months.items() if row["state"] == "closed"}

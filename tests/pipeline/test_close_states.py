@@ -132,6 +132,7 @@ def test_a_proposal_that_is_printed_says_why_a_claim_is_held(monkeypatch):
     assert "held P2: undocumented_time, $0.00 at stake" in said
 
 
+@pytest.mark.long
 def test_a_waiver_needs_an_approver_and_no_proposal_takes_one(demo):
     home, _ = demo
     assert "--propose takes no waiver" in ccm("close", "--month", "2026-10", "--propose", "--waive", "x", home=home).err
@@ -181,6 +182,7 @@ def said(change):
     return codes if days[1] in (None, days[0]) else [f"{text} on {day}" for text, day in zip(codes, days, strict=True)]
 
 
+@pytest.mark.long
 def test_late_facts_about_a_claimed_month_show_as_money_to_reopen_or_refund_and_never_as_a_claim(demo):
     home, _ = demo
     changes = rows(home, "from post_close_changes")
@@ -259,6 +261,7 @@ def test_a_paid_month_is_dated_by_the_payment_that_stands(demo):
     assert any(step["patients"] > 0 and step["median_days"] > 0 for step in steps)
 
 
+@pytest.mark.long
 def test_a_diff_of_a_version_with_itself_is_empty(demo):
     ran = ccm("diff", "--month", "2026-09", "--from", "v1", "--to", "v1", "--json", home=demo[0])
     for difference in json.loads(ran.out):
@@ -296,6 +299,7 @@ def test_a_diff_says_that_the_payer_turned_a_claim_back_and_that_a_later_close_c
         assert any("before a close claimed it" in cause for cause in not_yet.causes)
 
 
+@pytest.mark.long
 def test_a_diff_names_the_final_day_where_it_released_what_was_held_whatever_else_changed(demo):
     home, _ = demo
     seen = set()

@@ -57,6 +57,7 @@ def test_what_was_read_close_by_close_is_what_all_packets_say(house, read):
     assert len(lines) > 100 and lines.schema.equals(configuration.CLAIM_LINES)
 
 
+@pytest.mark.long
 def test_of_a_new_packet_alone_the_lines_are_read_wherever_they_belong(house, read, tmp_path):
     whole = anew(house)
     for name in ("hudson/2026-09/v1", packets(house)[0]):
@@ -69,6 +70,7 @@ def test_of_a_new_packet_alone_the_lines_are_read_wherever_they_belong(house, re
         assert read == [name]
 
 
+@pytest.mark.long
 def test_a_packet_that_is_gone_or_another_has_everything_read_again(house, read):
     whole = anew(house)
     gone = packets(house)[3]
@@ -118,6 +120,7 @@ def test_a_damaged_packet_stops_nobodys_night_and_keeps_what_was_claimed(house, 
     assert (house.lake / "configuration" / "closes.parquet").read_bytes() == closes
 
 
+@pytest.mark.long
 def test_where_everything_is_read_again_what_was_read_of_a_damaged_packet_stands(house, tmp_path):
     written(house)
     lines = lines_of(house)
@@ -179,6 +182,7 @@ def test_a_copy_of_a_practices_closes_doubles_nothing_and_is_forgotten_once_it_i
     assert written(house) == whole and configuration.packets_lost(house) == []
 
 
+@pytest.mark.long
 def test_a_copy_beside_a_practices_packets_refuses_it_until_it_is_away_and_nobody_else(house):
     whole = written(house)
     shutil.copytree(house.closes / "prairie/2026-09/v1", house.closes / "hudson/2026-09/v9")
@@ -193,6 +197,7 @@ def test_a_copy_beside_a_practices_packets_refuses_it_until_it_is_away_and_nobod
     assert written(house) == whole
 
 
+@pytest.mark.long
 def test_of_a_packet_in_whose_place_a_copy_lies_what_was_read_stands_and_its_absence_is_not_forgotten(house, tmp_path):
     whole, name = written(house), "hudson/2026-09/v1"
     aside = (house.closes / name).rename(tmp_path / "aside")

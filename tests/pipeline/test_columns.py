@@ -59,6 +59,7 @@ def test_sql_that_cannot_be_read_gives_no_columns_and_says_so(caplog):
     assert read("select from from from") == {} and "stg_x: its columns' origins cannot be read" in caplog.text
 
 
+@pytest.mark.long
 def test_every_column_of_every_model_of_the_demo_has_its_origins_and_they_exist(demo, monkeypatch, tmp_path):
     house = House(demo[0])
     manifest, tables = dbt.load_manifest(dbt.target_folder(house) / "manifest.json"), tables_of(house)

@@ -65,6 +65,7 @@ def test_a_damaged_record_of_closes_is_written_again_from_the_packets_and_stops_
     assert {(one["month"], one["version"]) for one in transitions.read(house, AT_FAULT)} == was and was
 
 
+@pytest.mark.long
 def test_a_packet_without_its_line_that_cannot_be_read_is_named(house):
     transitions.path_of(house, AT_FAULT).unlink()
     (house.closes / AT_FAULT / "2026-09" / "v1" / "approval.json").write_bytes(b"")
@@ -88,6 +89,7 @@ def test_of_a_damaged_held_csv_what_was_read_before_stands(house, damage):
     assert [state for state, _ in said(house, "closes")] == ["bad"]
 
 
+@pytest.mark.long
 def test_a_dismissal_that_cannot_be_read_puts_nothing_off_and_the_next_one_names_its_line(published):
     path = dismissals_path(published)
     path.parent.mkdir(exist_ok=True)
@@ -119,6 +121,7 @@ def test_a_night_says_which_packets_keep_their_practice_from_closing(published):
 @pytest.mark.parametrize(
     "name", ["manifest.json", *(pytest.param(name, marks=pytest.mark.long) for name in ("claims.csv", "held.csv"))]
 )
+@pytest.mark.long
 def test_a_damaged_packet_keeps_nobody_else_from_a_report(published, name):
     shutil.rmtree(published.reports)
     whole = {(one.practice_id, one.month, one.close_version) for one in write_reports(published)}

@@ -47,6 +47,7 @@ def test_a_home_keeps_its_event_log_open_and_another_process_reads_every_event_o
     assert other.get_asset_records([judged.key])[0].asset_entry.last_materialization_record.run_id == ran.run_id
 
 
+@pytest.mark.long
 def test_files_of_the_log_are_open_only_while_there_is_use_for_them(instance):
     log = instance.event_log_storage
     for _ in range(9):
@@ -57,6 +58,7 @@ def test_files_of_the_log_are_open_only_while_there_is_use_for_them(instance):
     assert not log._open
 
 
+@pytest.mark.long
 def test_the_description_of_dagsters_tables_is_read_once_and_not_for_every_event(instance, monkeypatch):
     dg.materialize([judged], instance=instance)
     described = []

@@ -145,6 +145,7 @@ def test_the_gate_is_open_to_begin_with(home):
     assert rule_on(house, practices[AT_FAULT], OCTOBER, inputs).refusals == ()
 
 
+@pytest.mark.long
 def test_practices_asked_about_together_are_ruled_on_as_each_alone(home):
     house, inputs = home
     stranger = Practice(**{**load_practices(house.practices_yaml)[INNOCENT].model_dump(), "practice_id": "stranger"})

@@ -50,6 +50,7 @@ def test_late_nights_and_corrected_files_are_among_what_is_landed() -> None:
     assert {path.suffix for path in first} == {".csv", ".gz", ".parquet"}
 
 
+@pytest.mark.long
 def test_hypothesis_makes_a_failing_practice_smaller() -> None:
     def judge(clinic: Clinic) -> list[str]:
         return ["differs"] if any(patient.facts["stays"] for patient in clinic.patients) else []

@@ -113,7 +113,7 @@ def test_the_key_is_in_no_file_error_or_argument(house, key, monkeypatch, capfd)
 @pytest.mark.parametrize(
     "command",
     [
-        ("nightly",),
+        pytest.param(("nightly",), marks=pytest.mark.long),
         ("status",),
         pytest.param(("worklist",), marks=pytest.mark.long),
         pytest.param(("close", "--month", "2026-09", "--approved-by", "x"), marks=pytest.mark.long),

@@ -122,6 +122,7 @@ def test_codes_in_a_row_become_a_range_and_others_do_not():
     assert compact(["travel", "billing"]) == "billing, travel"
 
 
+@pytest.mark.long
 def test_writing_leaves_other_peoples_pages_and_takes_away_its_own_old_ones(tmp_path):
     folder = tmp_path / "pages"
     write_pages(folder)

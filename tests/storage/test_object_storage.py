@@ -82,6 +82,7 @@ def test_a_lake_in_object_storage_without_a_batch_can_be_parsed():
         assert re.findall(r"batches/(\d+)/patients", said) == files and said.strip().startswith("[")
 
 
+@pytest.mark.long
 def test_what_is_as_it_was_is_not_fetched_again_and_a_changed_object_is_a_new_version(bucket, house, monkeypatch):
     land(bucket)
     land(bucket, night="2026-02-02", form="csv.gz")
@@ -239,6 +240,7 @@ def test_a_second_home_cannot_write_the_same_lake(bucket, house, tmp_path):
         take_in(House.at(tmp_path / "other").prepare(), CHICAGO)
 
 
+@pytest.mark.long
 def test_a_missing_bucket_and_a_key_that_is_not_known_are_named_with_what_to_do_and_no_secret(
     bucket, tmp_path, monkeypatch, server
 ):

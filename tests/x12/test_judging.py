@@ -100,6 +100,7 @@ def test_what_breaks_off_a_run_leaves_no_practice_half_closed(monkeypatch, tmp_p
     assert kept.value and left == ["a", "b"]
 
 
+@pytest.mark.long
 def test_many_practices_files_are_read_by_other_processes_and_judged_alike(monkeypatch):
     seen = []
     submit = ProcessPoolExecutor.submit
