@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 import stat
 from datetime import date
 from pathlib import Path
 
+import duckdb
 import pytest
 import yaml
 from fhir_export import (
@@ -42,7 +44,7 @@ from fhir_export import (
 
 from orchestration.contracts import extract_contracts
 from orchestration.house import House, HouseError
-from orchestration.importers.fhir import FhirReport, import_fhir
+from orchestration.importers.fhir import FhirReport, import_fhir, land
 from tests.holds.clinic import Clinic
 
 CLINIC = Clinic("clinic", 1)
@@ -546,6 +548,28 @@ def test_one_service_told_three_times_is_one(tmp_path):
     assert report.count("Procedure", "coded in neither CPT nor HCPCS") == 1
 
 
+def test_a_quantity_that_is_no_number_of_units_is_landed_to_be_quarantined_and_lands_all_the_rest(tmp_path):
+    quantities = ("1", "2.0", "1e19", "1e400", '"two"', "null")
+    bulk = write_export(tmp_path / "bulk", [
+        *BASE, *(claim(f"c{n}", "p1", f"2026-09-0{n + 1}", "99490") for n in range(len(quantities))), claim("gone", "p1", "2026-09-20", "99490"),
+    ], manifest="2026-11-03T12:00:00Z")  # fmt: skip
+    path = bulk / "Claim.000.ndjson"
+    # the models refuse such numbers, so that they are put in afterwards
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line, quantity in zip(lines, (*quantities, "1e19"), strict=True):
+        line["item"][0]["quantity"]["value"] = f"<{quantity}>"
+        line["status"] = "cancelled" if line["id"] == "gone" else "active"
+    path.write_text("".join(json.dumps(line).replace('"<', "").replace('>"', "").replace('\\"', '"') + "\n" for line in lines))
+    house = home(tmp_path)
+    report = import_fhir(bulk, house)
+    assert {row["service_id"]: row["units"] for row in landed(house, "services")} == {
+        "Claim-c0-1": "1", "Claim-c1-1": "2", "Claim-c2-1": "quantity not readable: 10000000000000000000.0", "Claim-c3-1": "quantity not readable: 1e400",
+        "Claim-c4-1": "quantity not readable: two", "Claim-c5-1": "",
+        "Claim-gone-1": "",  # it means nothing of what is withdrawn
+    }  # fmt: skip
+    assert report.count("Claim", "items with a quantity that is no number of units: landed without one, to be quarantined") == 3
+
+
 def test_stays_are_inpatient_skilled_nursing_or_hospice_and_an_emergency_is_none(tmp_path):
     def stay(key: str, kind: str, words: str, **elements) -> dict:
         return encounter(key, "p1", "2026-08-20", kind=kind, type_=concept(text=words), **elements)
@@ -1044,6 +1068,41 @@ def test_what_a_user_can_mend_is_said(tmp_path):
     (bulk / "export.json").write_text('{"transactionTime": "yesterday"}')
     with pytest.raises(HouseError, match=r"export\.json: no manifest"):
         import_fhir(bulk, house, practice_id="clinic")
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (duckdb.OutOfMemoryException("out of memory"), r"check free disk and memory \(CCM_TAKE_IN_MEMORY\)"),
+        (duckdb.ConversionException("Secret is no number"), r"nothing was landed: ConversionException .*this is a defect of ccm"),
+    ],
+)
+def test_memory_is_blamed_for_what_memory_does_alone(tmp_path, monkeypatch, error, what):
+    def fail(*_given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(land, "judge", fail)
+    with pytest.raises(HouseError, match=what) as caught:
+        run(tmp_path, [])
+    assert "Secret" not in str(caught.value)
+
+
+FAR_DAYS = ["294247-01-10T04:00:54Z", "290309-12-22 (BC) 00:00:00Z"]
+
+
+def test_a_day_of_no_year_of_ours_is_no_day_and_lands_all_the_rest(tmp_path):
+    resources = [
+        coverage("c", "p1"), coverage("over", "p1", status="cancelled"), consent("n", "p1", provision={"type": "permit", "period": {"end": "2026-01-01"}}),
+        condition("o", "p1", concept(ICD, "I10"), abatementDateTime="2026-01-01"), encounter("e", "p1", "2026-09-02"),
+        encounter("s", "p1", "2026-08-20", kind="IMP", type_=concept(text="Admission")), care_plan("f", "p1"), claim("b", "p1", "2026-09-02", "99490"),
+    ]  # fmt: skip
+    for number, far in enumerate(FAR_DAYS):
+        bulk = write_export(tmp_path / str(number), [*BASE, *resources], manifest="2026-11-03T12:00:00Z")
+        for path in bulk.glob("[!P]*.ndjson"):
+            path.write_text(re.sub(r'"(?!lastUpdated)(\w+)": "\d{4}-\d\d(-\d\d[^"]*)?"', rf'"\1": "{far}"', path.read_text()))
+        house = home(tmp_path / f"home{number}")
+        import_fhir(bulk, house)
+        assert [row["patient_id"] for row in landed(house, "patients")] == ["p1"], far
 
 
 def test_the_report_has_no_values_of_patients(tmp_path):

@@ -34,6 +34,9 @@ create macro ended_at(moment) as day_at(coalesce(moment, getvariable('as_of')));
 -- what is over on a day that cannot be read is not open: no date at all, so that the row is quarantined and its claims wait
 create macro end_of(text, known) as case
     when text <> '' and day_until(text) is null then 'day not readable: ' || left(text, 40) else cast(known as varchar) end;
+-- no quantity is one; what is no number of units is not, so that the row is quarantined
+create macro units_of(quantity) as case when quantity is not null then coalesce(
+    cast(try_cast(round(try_cast(quantity as double)) as bigint) as varchar), 'quantity not readable: ' || left(quantity, 40)) end;
 create macro patient_fault(ref, found, landed) as case
     when ref is null then 'names no patient'
     when ref = '#' then 'its patient is a contained resource'
@@ -460,7 +463,7 @@ performed as (
     from every_procedure p left join visits v on 'Encounter/' || v.id = p.encounter_ref
 )
 select 1 as rank, 'Claim-' || id || '-' || item.sequence as service_id, patient_ref, coalesce(team_id, provider_id) as member_id,
-    organization_id, item.procedure_code, day_of(item.served) as service_date, cast(round(item.units) as bigint) as units, null as encounter_id,
+    organization_id, item.procedure_code, day_of(item.served) as service_date, units_of(item.quantity) as units, null as encounter_id,
     is_withdrawn, is_newest, changed_at, newest_at
 from billed where item.procedure_code is not null
 union all
@@ -480,7 +483,7 @@ with standing as (
     from offered s join patient_refs p on p.ref = s.patient_ref join panel n using (patient_id)
     qualify row_number() over (partition by s.service_id order by s.is_newest desc, s.changed_at desc nulls last, s.procedure_code) = 1
 )
-select s.* exclude (service_date, changed_at),
+select s.* exclude (service_date, changed_at) replace (case when not s.is_withdrawn or s.units not like 'quantity not%' then s.units end as units),
     -- a day is required of what is withdrawn, too, though it means nothing there
     case when s.is_withdrawn then coalesce(s.service_date, ended_at(s.newest_at)) else s.service_date end as service_date,
     case when has_own() and coalesce(o.organization_id is null, true) and (s.organization_id is not null or m.member_id is null)
@@ -727,6 +730,9 @@ union all
 select 'Claim', 'items without a CPT or HCPCS code', count(*) from (
     select unnest(c.items) as item from Claim c join judged_Claim j using (id) where j.reason is null
 ) where item.procedure_code is null
+union all
+select 'Claim', 'items with a quantity that is no number of units: landed without one, to be quarantined', count(*)
+from services where units like 'quantity not%'
 union all
 select 'references', 'to a practitioner who is not in the export, or cannot be resolved', count(*) from (
     select unnest(member_refs) as ref from Encounter where not is_deleted

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from orchestration.contracts import extract_contracts
-from orchestration.discretion import told
+from orchestration.discretion import defect, told
 from orchestration.engine import connect
 from orchestration.house import House, HouseError, sync_folder
 from orchestration.importers.fhir.bulk import Bulk, read_bulk
@@ -79,6 +79,8 @@ def import_fhir(
                 _count(bulk, report)
             report.was_there = _place(scratch, house.landing / practice.practice_id / night.isoformat(), replace)
         except duckdb.Error as error:  # its text may quote a patient's values
+            if not isinstance(error, duckdb.OutOfMemoryException | duckdb.IOException):
+                raise HouseError(f"{source}: nothing was landed: {defect(house, 'import fhir', error)}") from None
             raise HouseError(
                 f"{source}: the export could not be worked through: {told(error)}; check free disk and memory ({MEMORY}), run again"
             ) from None

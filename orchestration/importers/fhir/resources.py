@@ -21,6 +21,7 @@ create macro of_local(local, zone) as case
     when timezone(zone, timezone(zone, local) - interval 1 hour) = local then timezone(zone, local) - interval 1 hour
     else timezone(zone, local) end;
 create macro moment_of(text, zone) as case
+    when not regexp_matches(text, '^[0-9]{4}[^0-9]') then null -- of no year of ours, such as infinity: with a minute more it may be of none at all
     when regexp_matches(text, ':[0-9.]+ ?(Z|z|[+-][0-9:]+)$') then try_cast(text as timestamptz)
     else of_local(try_cast(text as timestamp), zone) end;
 create macro instant_of(text) as case when length(text) > 10 then moment_of(text, getvariable('zone')) end;
@@ -183,7 +184,7 @@ RESOURCES: dict[str, Resource] = {
         list_transform(coalesce(json_extract(r.item, '$[*]'), []), lambda i: {
             sequence: i->>'$.sequence', procedure_code: procedure_of(codings(i->'$.productOrService')),
             served: coalesce(i->>'$.servicedDate', i->>'$.servicedPeriod.start', r.billablePeriod->>'$.start'),
-            units: try_cast(i->>'$.quantity.value' as double)}) as items""",
+            quantity: i->>'$.quantity.value'}) as items""",
     ),
     "CarePlan": _of(
         "status intent title created", "category subject period",
