@@ -210,6 +210,38 @@ def test_medicare_through_its_own_contractor_is_original_medicare(tmp_path):
         assert "medicare_advantage" not in types and "medicare_part_b" in types, payer
 
 
+NO_MEDICARE = [
+    "No Medicare", "Not Medicare eligible", "Medicare pending", "Medicare denied", "Medicare (denied)", "Medicare — denied", "Medicare Part B declined",
+    "Medicare A and B pending", "Medicare Part A and Part B application is pending", "Applied for Medicare", "Not enrolled in Medicare",
+    "Does not have Medicare", "Doesn't have Medicare", "Medicaid, no Medicare", "Medicare: No", "Medicare - none", "Medicare, no Part B",
+    "No Part A, no Part B", "Declined Part B", "Not dual eligible", "Non-Medicare plan",
+]  # fmt: skip
+MEDICARE = [
+    "Medicare (Non-managed Care)", "Medicare Nonpar", "Medicare - No supplement", "Medicare, Medicaid pending", "No copay; Medicare",
+    "Medicare / Medicaid", "Medicare NGS", "Dual eligible", "Medicare A & B",
+]  # fmt: skip
+
+
+def test_medicare_that_is_said_not_to_be_or_not_yet_is_of_no_kind_and_waits(tmp_path):
+    found = kinds(tmp_path, *((concept(text=name), "Payer") for name in NO_MEDICARE))
+    assert len(found) == len(NO_MEDICARE) and all(types == {""} for types in found.values()), found
+
+
+def test_a_no_about_something_else_leaves_medicare_as_it_is(tmp_path):
+    found = kinds(tmp_path, *((concept(text=name), "Payer") for name in MEDICARE))
+    assert len(found) == len(MEDICARE) and all("medicare_part_b" in types for types in found.values()), found
+
+
+def test_part_a_stands_where_part_b_alone_was_declined_and_what_is_not_medicare_is_what_else_it_is(tmp_path):
+    wanted = {
+        "Medicare Part A only": "medicare_part_a", "Medicare Part A only, no Part B": "medicare_part_a",
+        "Medicare Part A; Part B declined": "medicare_part_a", "Medicare Part A (no Part B)": "medicare_part_a",
+        "Non-Medicare plan of Aetna": "commercial",
+    }  # fmt: skip
+    found = kinds(tmp_path, *((concept(text=name), "Payer") for name in wanted))
+    assert list(found.values()) == [{kind} for kind in wanted.values()]
+
+
 def test_the_hospice_benefit_of_medicare_is_no_part_b_and_waits(tmp_path):
     people = ("coded", "said", "long")
     house, report = run(tmp_path, [
@@ -742,6 +774,92 @@ def test_a_refusal_ends_the_consents_before_it(tmp_path):
     assert report.count("Consent", "refused on a day that is not said: landed without one, to be quarantined") == 2
 
 
+REFUSED = [
+    "Patient declined chronic care management", "CCM consent refused", "CCM declination", "Consent withdrawn - chronic care management",
+    "CCM opt-out form", "CCM consent not obtained", "CCM: no consent", "CCM consent: No", "Does not want CCM", "Doesn't agree to CCM", "CCM consent revoked",
+    "CCM consent terminated", "Disenrolled from CCM", "Patient in May declined CCM", "Right to revoke CCM explained; patient declined",
+    "Has not consented to CCM",
+]  # fmt: skip
+GIVEN = [
+    "CCM consent; may be revoked at any time", "Told of the right to stop, decline or withdraw from CCM at any time", "CCM consent, valid until revoked",
+    "CCM. Patient can withdraw consent or opt out at any time", "CCM consent has not been revoked", "CCM consent - no cost share", "Agreed to CCM",
+    "CCM consent, end stage renal disease", "CCM consent may be revoked or withdrawn.", "Right of refusal explained: CCM",
+]  # fmt: skip
+UNSAID = ["CCM consent pending", "CCM consent not yet signed", "CCM accepted, BHI declined"]
+
+
+def worded(folder: Path, texts: list[str], **elements) -> tuple[list[dict[str, str]], FhirReport]:
+    """What is landed of a consent of each text, of a patient of its own."""
+    house, report = run(folder, [
+        one for number, text in enumerate(texts)
+        for one in (patient(f"of{number}"),
+                    consent(f"c{number}", f"of{number}", category=[concept(text=text)], policyRule=concept(text="consent"), **elements))
+    ])  # fmt: skip
+    return landed(house, "consents"), report
+
+
+def test_a_consent_whose_words_refuse_is_a_refusal(tmp_path):
+    rows, report = worded(tmp_path, REFUSED)
+    assert [REFUSED[int(row["consent_id"][1:])] for row in rows] == []
+    assert report.count("Consent", "a refusal (by its words): it ends the consents before it") == len(REFUSED)
+
+
+def test_a_consent_that_tells_of_the_right_to_end_it_is_one(tmp_path):
+    rows, _ = worded(tmp_path, GIVEN)
+    assert {row["patient_id"]: (row["documented"], row["revoked_on"]) for row in rows} == {
+        f"of{n}": ("true", "") for n in range(len(GIVEN))
+    }
+
+
+def test_words_that_say_neither_yes_nor_no_or_another_thing_than_the_provision_are_landed_to_be_quarantined(tmp_path):
+    rows, report = worded(tmp_path / "said", UNSAID)
+    assert {row["revoked_on"] for row in rows} == {"given or refused, not said"} and len(rows) == len(UNSAID)
+    reason = "given or refused, its words and provisions do not say: landed to be quarantined"
+    assert report.count("Consent", reason) == len(UNSAID)
+    rows, _ = worded(tmp_path / "permit", REFUSED[:2], provision={"type": "permit"})
+    assert [row["revoked_on"] for row in rows] == ["given or refused, not said"] * 2
+    # R4 has no type at the root of a provision: what denies stands within
+    within = {"provision": [{"type": "permit", "provision": [{"type": "deny", "code": [concept(text="notes")]}]}]}
+    rows, _ = worded(tmp_path / "within", GIVEN[:1], provision=within)
+    assert [row["revoked_on"] for row in rows] == ["given or refused, not said"]
+
+
+def test_words_of_refusal_end_the_consents_before_them_and_one_that_was_in_force_ends_when_they_came(tmp_path):
+    def no(key: str, who: str, **elements) -> dict:
+        return consent(key, who, category=[concept(text="CCM declined")], **elements)
+
+    withdrawn = {"category": [concept(text="CCM consent withdrawn")]}
+    write_export(tmp_path / "bulk" / "1", [
+        *BASE, *(patient(key) for key in ("before", "after", "undated", "same", "bare", "off", "two")),
+        *(consent(f"{key}-yes", key, updated="2026-09-01T12:00:00Z") for key in ("before", "after", "undated", "same", "off", "two")),
+        consent("bare-yes", "bare", updated=None), consent("two-other", "two"),
+        no("before-no", "before", dateTime=at("2026-09-15")), no("after-no", "after", dateTime=at("2026-01-15")), no("undated-no", "undated", dateTime=None),
+    ], manifest="2026-09-22T12:00:00Z")  # fmt: skip
+    write_export(tmp_path / "bulk" / "2", [
+        consent("same-yes", "same", updated="2026-10-05T12:00:00Z", **withdrawn), consent("bare-yes", "bare", updated=None, **withdrawn),
+        consent("off-yes", "off", updated="2026-10-05T12:00:00Z", status="inactive", **withdrawn),
+        consent("two-yes", "two", updated="2026-10-05T12:00:00Z", **withdrawn),
+    ], manifest="2026-11-03T12:00:00Z")  # fmt: skip
+    house = home(tmp_path)
+    report = import_fhir(tmp_path / "bulk", house)
+    assert {row["consent_id"]: row["revoked_on"] for row in landed(house, "consents")} == {
+        "before-yes": "2026-09-15", "after-yes": "", "undated-yes": "refused, day not said",
+        "same-yes": "2026-10-05", "off-yes": "2026-10-05", "two-yes": "2026-10-05", "two-other": "2026-10-05",
+        "bare-yes": "2026-09-22",  # when it was last seen in force
+    }  # fmt: skip
+    assert report.count("Consent", "inactive since a day that is not said: landed as over on the first day possible") == 1
+
+
+def test_a_consent_is_in_force_from_the_later_of_its_day_and_its_provisions_first(tmp_path):
+    house, _ = run(tmp_path, [
+        consent("later", "p1", provision={"period": {"start": "2026-09-01"}}), consent("before", "p1", provision={"period": {"start": "2026-01-01"}}),
+        consent("undated", "p1", dateTime=None, provision={"period": {"start": "2026-01-01"}}),
+    ])  # fmt: skip
+    assert {row["consent_id"]: row["consented_on"] for row in landed(house, "consents")} == {
+        "later": "2026-09-01", "before": "2026-06-03", "undated": "",
+    }  # fmt: skip
+
+
 def test_communications_about_care_management_are_outreach(tmp_path):
     def told(key: str, **elements) -> dict:
         given = {"status": "completed", "subject": ref("Patient/p1"), "sent": at("2026-10-02"), "medium": [concept(MODE, "PHONE")],
@@ -758,6 +876,28 @@ def test_communications_about_care_management_are_outreach(tmp_path):
         "yes": ("phone", "agreed", "2026-10-02T15:00:00Z", "nurse"),
     }  # fmt: skip
     assert report.count("Communication") == 3
+
+
+OUTCOMES = {
+    "Patient agreed": "agreed", "Enrolled in CCM": "agreed", "Accepted": "agreed", "Left voicemail": "left_message",
+    "Patient does not agree": "declined", "Doesn't agree": "declined", "Disagreed": "declined", "not accepted": "declined", "did not accept": "declined",
+    "Patient is unenrolled": "declined", "disenrolled": "declined", "opted out": "declined", "no longer interested": "declined",
+    "not interested": "declined", "does not want to be enrolled": "declined", "won't participate": "declined",
+    # nothing is decided yet, so that they are asked again
+    "not enrolled yet": "left_message", "has not agreed yet": "left_message", "not enrolled, call back Monday": "callback",
+    "agreed to call back": "callback",
+}  # fmt: skip
+
+
+def test_an_outcome_that_denies_is_not_agreed(tmp_path):
+    house, _ = run(tmp_path, [
+        of("Communication", f"c{n}", status="completed", subject=ref("Patient/p1"), sent=at("2026-10-02"), medium=[concept(MODE, "PHONE")],
+           category=[concept(text="Chronic care management")], statusReason=concept(text=text))
+        for n, text in enumerate(OUTCOMES)
+    ])  # fmt: skip
+    assert {row["outreach_id"]: row["outcome"] for row in landed(house, "outreach")} == {
+        f"c{n}": outcome for n, outcome in enumerate(OUTCOMES.values())
+    }
 
 
 def test_a_care_team_or_most_visits_name_the_billing_practitioner(tmp_path):

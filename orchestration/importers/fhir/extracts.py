@@ -37,6 +37,8 @@ create macro end_of(text, known) as case
 -- no quantity is one; what is no number of units is not, so that the row is quarantined
 create macro units_of(quantity) as case when quantity is not null then coalesce(
     cast(try_cast(round(try_cast(quantity as double)) as bigint) as varchar), 'quantity not readable: ' || left(quantity, 40)) end;
+-- a refusal by its words, where no provision says whether it denies or permits
+create macro takes_back(words, provision_type) as coalesce(refusal_of(words) = 'refused' and provision_type is null, false);
 create macro patient_fault(ref, found, landed) as case
     when ref is null then 'names no patient'
     when ref = '#' then 'its patient is a contained resource'
@@ -102,8 +104,8 @@ _ENDINGS = (
     + _endings("Coverage", "coalesce(status = 'cancelled', false)", "coalesce(status in ('draft', 'entered-in-error'), false)")
     + _endings(
         "Consent",
-        "coalesce(status = 'inactive', false)",
-        "coalesce(status in ('draft', 'proposed', 'rejected', 'entered-in-error'), false)",
+        "coalesce(status = 'inactive' or takes_back(words, provision_type), false)",
+        "coalesce(status in ('draft', 'proposed', 'rejected', 'entered-in-error') or provision_type = 'deny', false)",
     )
     + """
 -- `said`: an end that the resource names, which counts where it had come when the resource was first over
@@ -345,19 +347,32 @@ from CarePlan c left join patient_refs p on p.ref = c.patient_ref left join pane
 where not c.is_deleted;
 
 create table judged_Consent as
-with refusals as (
-    select n.patient_id, program_of(c.words) as program, day_of(coalesce(c.consented, c.period_start)) as refused_on
-    from Consent c join patient_refs p on p.ref = c.patient_ref join panel n on n.patient_id = p.patient_id
-    where not c.is_deleted and c.provision_type = 'deny' and coalesce(c.status, '') not in ('draft', 'proposed', 'rejected', 'entered-in-error')
+with stated as (
+    select c.*, program_of(c.words) as program,
+        -- of one that was in force before, the words say that it is over; else it never was
+        takes_back(c.words, c.provision_type) and e.seen_at is not null as is_taken_back,
+        coalesce(c.provision_type = 'deny', false) or (takes_back(c.words, c.provision_type) and e.seen_at is null) as is_refusal,
+        -- words that refuse what a provision permits, or a provision within that denies something, say neither yes nor no
+        not takes_back(c.words, c.provision_type) and (refusal_of(c.words) is not null or c.has_inner_deny) as is_in_doubt,
+        -- in force from the later of its day and the first one of its provision
+        case when coalesce(c.period_start, '') = '' or day_of(c.consented) is null then day_of(c.consented)
+            when day_of(c.period_start) is not null then greatest(day_of(c.consented), day_of(c.period_start)) end as given_on
+    from Consent c left join ends_Consent e on e.id = c.id where not c.is_deleted
+),
+refusals as (
+    select c.id, n.patient_id, c.program, case when c.is_refusal then day_of(coalesce(c.consented, c.period_start))
+        else over_on(null, e, greatest(c.given_on, day_at(e.seen_at))) end as refused_on
+    from stated c join patient_refs p on p.ref = c.patient_ref join panel n on n.patient_id = p.patient_id left join ends_Consent e on e.id = c.id
+    where (c.is_refusal or c.is_taken_back) and coalesce(c.status, '') not in ('draft', 'proposed', 'rejected', 'entered-in-error')
 ),
 given as (
     select c.*, least(day_until(c.period_end), (
         select min(f.refused_on) from refusals f join patient_refs p on p.patient_id = f.patient_id
-        where p.ref = c.patient_ref and f.program = program_of(c.words) and f.refused_on >= day_of(c.consented)
+        where p.ref = c.patient_ref and f.program = c.program and f.refused_on >= day_of(c.consented) and f.id <> c.id
     )) as said
-    from Consent c where not c.is_deleted
+    from stated c
 )
-select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) as consented_on,
+select c.id, n.patient_id, c.program, c.given_on as consented_on,
     case when c.is_written then 'written' else 'verbal' end as method, c.is_written or c.is_verified as documented,
     (
         select arg_min(m.member_id, a.ord)
@@ -365,19 +380,21 @@ select c.id, n.patient_id, program_of(c.words) as program, day_of(c.consented) a
     ) as obtained_by,
     -- refused on a day that nobody says: before or after the consent, nobody knows, so that its row is quarantined
     coalesce(
+        case when c.is_in_doubt then 'given or refused, not said' end,
         (select 'refused, day not said' from refusals f
-            where f.patient_id = n.patient_id and f.program = program_of(c.words) and f.refused_on is null limit 1),
-        end_of(c.period_end, case when c.status = 'inactive'
+            where f.patient_id = n.patient_id and f.program = c.program and f.refused_on is null limit 1),
+        end_of(c.period_end, case when c.status = 'inactive' or c.is_taken_back
             -- since when nobody says: in force for no longer than it was seen in force, or not beyond its own day
-            then least(over_on(c.said, e, greatest(day_of(c.consented), day_at(e.seen_at))), n.gone_on) else least(c.said, n.gone_on) end)
+            then least(over_on(c.said, e, greatest(c.given_on, day_at(e.seen_at))), n.gone_on) else least(c.said, n.gone_on) end)
     ) as revoked_on,
-    c.status = 'inactive' and not is_said(c.said, e) and not e.is_told as is_end_unsaid,
+    (c.status = 'inactive' or c.is_taken_back) and not is_said(c.said, e) and not e.is_told as is_end_unsaid,
     case
         when c.status in ('draft', 'proposed', 'rejected', 'entered-in-error') then 'status ' || c.status
-        when program_of(c.words) is null then 'about no care management program that fhir_words.csv knows'
-        when program_of(c.words) = 'none' then 'about care management of another kind, none of the programs'
+        when c.program is null then 'about no care management program that fhir_words.csv knows'
+        when c.program = 'none' then 'about care management of another kind, none of the programs'
         else coalesce(patient_fault(c.patient_ref, p.patient_id, n.patient_id),
-            case when c.provision_type = 'deny' then 'a refusal (provision deny): it ends the consents before it' end)
+            case when c.provision_type = 'deny' then 'a refusal (provision deny): it ends the consents before it'
+                when c.is_refusal then 'a refusal (by its words): it ends the consents before it' end)
     end as reason
 from given c left join ends_Consent e on e.id = c.id
 left join patient_refs p on p.ref = c.patient_ref left join panel n on n.patient_id = p.patient_id;
@@ -712,6 +729,9 @@ select 'Consent', 'no day: landed without one, to be quarantined', count(*) from
 union all
 select 'Consent', 'refused on a day that is not said: landed without one, to be quarantined', count(*)
 from judged_Consent where reason is null and revoked_on like 'refused%'
+union all
+select 'Consent', 'given or refused, its words and provisions do not say: landed to be quarantined', count(*)
+from judged_Consent where reason is null and revoked_on like 'given or%'
 union all
 select 'Coverage', 'cancelled on a day that is not said: what pays is landed as over on the first day possible, what forbids a claim on the last', count(*)
 from judged_Coverage where reason is null and is_end_unsaid

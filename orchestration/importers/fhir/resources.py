@@ -195,6 +195,7 @@ RESOURCES: dict[str, Resource] = {
         "status dateTime", "scope category patient performer sourceAttachment sourceReference policyRule provision verification",
         """r.status, ref_of(r.patient, 'Patient') as patient_ref, r.dateTime as consented, r.provision->>'$.type' as provision_type,
         r.provision->>'$.period.start' as period_start, r.provision->>'$.period.end' as period_end,
+        coalesce(list_contains(json_extract_string(r.provision, '$.provision[*]..type'), 'deny'), false) as has_inner_deny,
         refs_of(json_extract(r.performer, '$[*]'), 'Practitioner') as member_refs,
         coalesce(r.sourceAttachment, r.sourceReference) is not null as is_written,
         coalesce(list_contains(json_extract_string(r.verification, '$[*].verified'), 'true'), false) as is_verified,
@@ -228,14 +229,21 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def macros() -> str:
     """The macros, with those of the maps: `system_of(uri)` by fhir_systems.csv, and by fhir_words.csv one for each kind of word, such as
-    `coverage_of(words)`: the value of the first pattern that the words have, null for none."""
+    `coverage_of(words)`: the value of the first pattern that the words have, null for none, or where it has no value. What a row of the value
+    `-` finds says nothing: the rows after it do not see it."""
     uris: dict[str, list[str]] = defaultdict(list)
     for row in _rows("fhir_systems"):
         uris[row["name"]].append(literal(row["uri"].lower()))
     cases = " ".join(f"when lower(trim(uri)) in ({', '.join(known)}) then {literal(name)}" for name, known in uris.items())
     made = [f"create macro system_of(uri) as case {cases} end;\n"]
     patterns: dict[str, list[str]] = defaultdict(list)
+    heard: dict[str, str] = {}
     for row in sorted(_rows("fhir_words"), key=lambda row: (row["what"], int(row["precedence"]))):
-        patterns[row["what"]].append(f"when regexp_matches(said, {literal(row['pattern'])}) then {literal(row['value'])}")
+        what, pattern, said = row["what"], literal(row["pattern"]), heard.get(row["what"], "said")
+        if row["value"] == "-":
+            heard[what] = f"regexp_replace({said}, {pattern}, ' ', 'g')"
+        else:
+            value = literal(row["value"]) if row["value"] else "null"
+            patterns[what].append(f"when regexp_matches({said}, {pattern}) then {value}")
     made += [f"create macro {what}_of(said) as case {' '.join(cases)} end;\n" for what, cases in patterns.items()]
     return "".join(made) + _MACROS
