@@ -25,6 +25,7 @@ _VARIANTS = 100  # rows of a line that the mapping writes out; the parts of `eac
 _SPACE = "' ' || chr(9) || chr(10) || chr(13) || chr(160)"
 _YEARS = "between 1850 and 2199"  # whatever is read as another year has been read in the wrong form
 _NUMBER = r"(\d+|\d{1,3}(,\d{3})+)(\.\d+)?"
+_LENGTH = "decimal(14, 6)"  # a larger number is no length; one of hours is, in seconds, a decimal(18, 6) still
 _UNITS = (("h|hr|hrs|hour|hours", 3600), ("m|min|mins|minute|minutes", 60), ("s|sec|secs|second|seconds", 1))
 _MEND_ROW = "correct the row, or teach the mapping this form, and land the file again"
 _MEND_BLANK = "correct the row, or write blank: '' in the mapping where this means none, and land the file again"
@@ -415,16 +416,16 @@ def _instants(forms: Sequence[str], text: str, added: str, clock: str) -> list[s
 
 
 def _seconds(form: str, text: str) -> str:
-    """Whole seconds, the half rounded up; null where the text is not of the form."""
+    """Whole seconds, the half rounded up; null where the text is not of the form, or a number that no length has."""
     if form in ("seconds", "minutes", "hours"):
         of = {"seconds": 1, "minutes": 60, "hours": 3600}[form]
-        number = f"try_cast(replace({text}, ',', '') as decimal(18, 6))"
+        number = f"try_cast(replace({text}, ',', '') as {_LENGTH})"
         return f"case when regexp_full_match({text}, '{_NUMBER}') then floor({number} * {of} + 0.5)::bigint end"
     if form == "units":
         parts = [rf"(?:(\d+(?:[.]\d+)?)\s*(?:{units})[.]?)?" for units, _ in _UNITS]
         whole = r"(?i)^" + r",?\s*".join(parts) + "$"
         total = " + ".join(
-            f"coalesce(try_cast(nullif(regexp_extract({text}, '{whole}', {place}), '') as decimal(18, 6)), 0) * {of}"
+            f"try_cast(coalesce(nullif(regexp_extract({text}, '{whole}', {place}), ''), '0') as {_LENGTH}) * {of}"
             for place, (_, of) in enumerate(_UNITS, 1)
         )
         return rf"case when regexp_matches({text}, '{whole}') then floor({total} + 0.5)::bigint end"
@@ -435,7 +436,7 @@ def _seconds(form: str, text: str) -> str:
     }
     shape, units = shapes[form]
     total = " + ".join(
-        f"try_cast(regexp_extract({text}, '{shape}', {place}) as bigint) * {of}" for place, of in enumerate(units, 1)
+        f"try_cast(regexp_extract({text}, '{shape}', {place}) as decimal(8, 0))::bigint * {of}" for place, of in enumerate(units, 1)
     )
     return f"case when regexp_full_match({text}, '{shape}') then {total} end"
 

@@ -91,6 +91,14 @@ def test_a_rule_makes_of_a_value_what_it_says(column, rule, value, wanted):
         ("duration_seconds", {"from": "X", "duration": "h:mm"}, "1:75"),
         ("duration_seconds", {"from": "X", "duration": "seconds"}, "-60"),
         ("duration_seconds", {"from": "X", "whole": True}, "1.5"),
+        # a telephone number, a day, what no number of DuckDB holds
+        ("duration_seconds", {"from": "X", "duration": "hours"}, "2125553178"),
+        ("duration_seconds", {"from": "X", "duration": "minutes"}, "202610011000"),
+        ("duration_seconds", {"from": "X", "duration": "seconds"}, "2175550100"),
+        ("duration_seconds", {"from": "X", "duration": "units"}, "2175550100h"),
+        ("duration_seconds", {"from": "X", "duration": "units"}, "99999999999999999999h 5m"),
+        ("duration_seconds", {"from": "X", "duration": ["h:mm", "minutes"]}, "9999999999999999:00"),
+        ("duration_seconds", {"from": "X", "duration": "h:mm:ss"}, "9999999999999999999999:00:00"),
     ],
 )
 def test_what_a_rule_cannot_read_is_a_fault_of_the_exports_column(column, rule, value):

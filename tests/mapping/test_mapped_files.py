@@ -563,6 +563,18 @@ def test_an_end_is_a_start_and_the_length_in_another_column(home):
     assert [(line, column) for line, column, *_ in reasons(home)] == [(4, "At, Length")]
 
 
+def test_a_wild_number_in_a_length_costs_its_own_row(home):
+    columns = "{outreach_id: Id, patient_id: Who, channel: {constant: phone}, outcome: {constant: agreed}, attempted_at: %s}"
+    rule = '{from: At, instant: "M/D/YYYY h:mm AM", plus: {from: Length, duration: hours}}'
+    home.write("calls", f"system: calls\ntables:\n  outreach:\n    columns: {columns % rule}\n")
+    wild = "2125553178", "99999999", "99999999999999999999"
+    lines = "".join(f"{n},p,3/2/2026 9:15 AM,{length}\n" for n, length in enumerate(("1", *wild)))
+    home.drop("outreach.csv", f"Id,Who,At,Length\n{lines}")
+    home.take_in(mapped=home.chosen(outreach="calls"))
+    assert home.ask("select outreach_id from {outreach}") == [("0",)]
+    assert [(line, column) for line, column, *_ in reasons(home)] == [(3, "At, Length"), (4, "At, Length"), (5, "At, Length")]
+
+
 CALLS_WITH_LENGTHS = """
 system: calls
 %s
