@@ -24,9 +24,14 @@ OCTOBER = (1 << 31) - 1
 
 
 def decided(
-    root: Path, *answers: Answer, coverages: list[tuple] | None = None, stays: list[tuple] = (), deceased: str | None = None
+    root: Path,
+    *answers: Answer,
+    coverages: list[tuple] | None = None,
+    stays: list[tuple] = (),
+    deceased: str | None = None,
 ) -> duckdb.DuckDBPyConnection:
-    """The models over one patient `p` of the practice `north`. `coverages`: (type, member id, first day, last day); `stays`: (type, first, last)."""
+    """The models over one patient `p` of the practice `north`. `coverages`: (type, member id, first day, last day, priority if
+    not 1); `stays`: (type, first, last)."""
     office = Office(root, [])
     for number, answer in enumerate(answers, 50):
         office.deliver(answer.text(number))
@@ -45,9 +50,12 @@ def decided(
         "create table intermediate.int_coverages__current (practice_id varchar, patient_id varchar, coverage_type varchar, member_id varchar, "
         "priority bigint, effective_date date, termination_date date)"
     )
-    for kind, member, first, last in [("medicare_part_b", "1EG4-TE5-MK73", "2013-03-01", None)] if coverages is None else coverages:
+    for kind, member, first, last, *priority in (
+        [("medicare_part_b", "1EG4-TE5-MK73", "2013-03-01", None)] if coverages is None else coverages
+    ):
         con.execute(
-            "insert into intermediate.int_coverages__current values ('north', 'p', ?, ?, 1, ?, ?)", [kind, member, first, last]
+            "insert into intermediate.int_coverages__current values ('north', 'p', $1, $2, $5, $3, $4)",
+            [kind, member, first, last, *(priority or [1])],
         )
     con.execute(
         "create table intermediate.int_stays__current (practice_id varchar, patient_id varchar, stay_id varchar, stay_type varchar, "
@@ -131,7 +139,7 @@ def test_hospice_death_qmb_and_another_payer_first_count_from_either_side(tmp_pa
     assert (month["qmb_days"], month["other_primary_days"], month["inpatient_days"]) == (OCTOBER, OCTOBER, 0)
     # the dead are compared until their death, and the death itself from its day on
     assert {(subject, month) for subject, month, _ in facts(con)} == {
-        ("hospice", 10), ("qmb", 9), ("qmb", 10), ("deceased", 10), ("deceased", 11),
+        ("hospice", 10), ("qmb", 9), ("qmb", 10), ("other_primary", 9), ("other_primary", 10), ("deceased", 10), ("deceased", 11),
     }  # fmt: skip
 
 
@@ -216,6 +224,42 @@ def test_what_a_clearinghouse_answers_to_two_practices_in_the_same_words_is_told
     assert con.execute(
         "select practice_id, patient_id, count(*) from intermediate.int_coverage_answers__matched group by all order by all"
     ).fetchall() == [("north", "p", 2), ("south", None, 2)]
+
+
+RETIREE = ("commercial", "W1", "2026-01-01", None)
+
+
+def test_another_payer_first_that_the_panel_does_not_know_is_told(tmp_path):
+    con = decided(tmp_path, Answer((Member(benefits=(PART_A, PART_B, "EB*R**30*12|DTP*290*D8*20261001")),)))
+    assert days(con)["other_primary_days"] == OCTOBER
+    said = "another payer first: the panel says nothing, the payer 2026-10-01 on (271 of 2026-11-02)"
+    assert facts(con) == [("other_primary", 10, said), ("other_primary", 11, said)]
+
+
+def test_another_payer_first_that_only_the_panel_knows_is_told_for_the_month_of_the_answer(tmp_path):
+    part_b = ("medicare_part_b", "1EG4TE5MK73", "2013-03-01", None)
+    # What pays second, and what is Medicare's own or never pays first, is no other payer first.
+    second = [
+        ("commercial", "W2", "2020-01-01", None, 2),
+        ("medicaid", "W3", "2020-01-01", None),
+        ("qmb", "W4", "2013-03-01", None, 2),
+    ]
+    qmb = "EB*1**30*QM|DTP*291*D8*20130301"
+    con = decided(tmp_path / "1", Answer((Member(benefits=(PART_A, PART_B, qmb)),)), coverages=[part_b, *second, RETIREE])
+    assert days(con)["other_primary_days"] == OCTOBER
+    assert facts(con) == [
+        ("other_primary", 11, "another payer first: the panel says 2026-01-01 on, the payer none (271 of 2026-11-02)")
+    ]
+    # An answer that tells of less than everything denies nothing by silence.
+    con = decided(tmp_path / "2", Answer((Member(benefits=(qmb,)),)), coverages=[part_b, *second, RETIREE])
+    assert days(con)["other_primary_days"] == OCTOBER and facts(con) == []
+
+
+def test_where_panel_and_payer_agree_on_another_payer_first_nothing_is_told(tmp_path):
+    of_both = Member(benefits=(PART_A, PART_B, "EB*R**30*12|DTP*290*D8*20260101"))
+    part_b = ("medicare_part_b", "1EG4TE5MK73", "2013-03-01", None)
+    con = decided(tmp_path, Answer((of_both,)), coverages=[part_b, RETIREE])
+    assert days(con)["other_primary_days"] == OCTOBER and facts(con) == []
 
 
 PERIODS = st.lists(st.tuples(st.integers(-20, 45), st.integers(0, 60), st.booleans()), max_size=2)

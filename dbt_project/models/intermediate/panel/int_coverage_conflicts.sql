@@ -26,6 +26,8 @@ with compared as (
         union all
         select 'qmb', days.panel_qmb_days, answered.qmb_days, days.alive_days
         union all
+        select 'other_primary', days.panel_other_primary_days, answered.other_primary_days, days.alive_days
+        union all
         select 'hospice', days.panel_hospice_days, answered.hospice_days, days.alive_days
         union all
         select 'deceased', days.panel_alive_days, answered.alive_days, days.month_days
@@ -47,6 +49,20 @@ panel as (
             strftime(effective_date, '%Y-%m-%d') || coalesce(' to ' || strftime(termination_date, '%Y-%m-%d'), ' on'), ', ' order by effective_date, termination_date
         ) as said
     from {{ ref('int_coverages__current') }}
+    group by all
+    union all
+    -- As the days have it: what the rules do not name is not Medicare's own.
+    select
+        practice_id,
+        patient_id,
+        'other_primary',
+        string_agg(
+            strftime(effective_date, '%Y-%m-%d') || coalesce(' to ' || strftime(termination_date, '%Y-%m-%d'), ' on'), ', ' order by effective_date, termination_date
+        )
+    from {{ ref('int_coverages__current') }}
+    where
+        priority = 1
+        and coverage_type not in (select types.coverage_type from {{ ref('rule_coverage_types') }} as types where not types.is_primary_to_medicare)
     group by all
     union all
     select
@@ -95,7 +111,7 @@ select
     different.patient_id,
     different.month,
     different.subject,
-    replace(different.subject, '_', ' ')
+    case different.subject when 'other_primary' then 'another payer first' else replace(different.subject, '_', ' ') end
     || ': the panel says ' || coalesce(panel.said, 'nothing')
     || ', the payer ' || coalesce(payer.said || case when different.is_left_out then ', none in another answer' else '' end, 'none')
     || ' (271 of ' || strftime(different.answered_on, '%Y-%m-%d') || ')' as fact

@@ -80,6 +80,7 @@ select
     coalesce(coverages.part_b_days, 0) as panel_part_b_days,
     coalesce(coverages.advantage_days, 0) as panel_advantage_days,
     coalesce(coverages.qmb_days, 0) as panel_qmb_days,
+    coalesce(coverages.other_primary_days, 0) as panel_other_primary_days,
     coalesce(stays.hospice_days, 0) as panel_hospice_days
 from months
 left join coverages using (practice_id, patient_id, month)
