@@ -25,6 +25,8 @@ from orchestration.payers import eligibility, sent
 from orchestration.payers.inbox import ensure_tables
 from orchestration.practices import Practice
 from orchestration.take_in import lake
+from orchestration.transform import identities
+from orchestration.transform.identities import Identity
 from orchestration.transform.office import office_tables
 
 MONEY = pa.decimal128(12, 2)
@@ -108,6 +110,7 @@ class Closes:
     damaged: tuple[str, ...] = ()  # packets that cannot be read and never were: whom they claimed is not known
     copied: tuple[str, ...] = ()  # folders in whose place lies a copy of another packet
     as_written: bytes | None = None  # claim_lines.parquet as it stands, where it has these lines
+    identities: frozenset[Identity] = frozenset()  # what the practices were called in packets that are new
 
 
 def rules_version() -> str:
@@ -176,7 +179,8 @@ def read_closes(house: House) -> Closes:
                 damaged.append(name)
                 del packets[name]
     table = _in_order(pa.concat_tables(lines)) if lines else CLAIM_LINES.empty_table()
-    return Closes(table, closes, proposed, packets, gone, tuple(damaged), tuple(copied))
+    names = frozenset[Identity]().union(*(identities.frozen(house.closes / name) for name in missing))
+    return Closes(table, closes, proposed, packets, gone, tuple(damaged), tuple(copied), identities=names)
 
 
 def _lines_of(lines: pa.Table, packet: Path) -> pa.Table:
@@ -255,6 +259,8 @@ def _lines_that_stand(house: House) -> tuple[dict[str, str], bytes | None]:
         record = json.loads(_record_of_packets(house).read_text(encoding="utf-8"))
         content = (house.lake / "configuration" / "claim_lines.parquet").read_bytes()
         is_it = record["sha256"] == hashlib.sha256(content).hexdigest() and record["code"] == _code()
+        # What the packets say of identities is read with their lines.
+        is_it = is_it and identities.path_of(house).exists()
         return (dict(record["packets"]), content) if is_it else ({}, None)
     except (OSError, ValueError, KeyError, TypeError):  # no record yet, or a damaged one
         return {}, None
@@ -263,7 +269,7 @@ def _lines_that_stand(house: House) -> tuple[dict[str, str], bytes | None]:
 @cache
 def _code() -> str:
     """Names what reads the lines: a release that reads them otherwise reads all of them again."""
-    files = (__file__, eligibility.__file__, sent.__file__, versions.__file__)
+    files = (__file__, eligibility.__file__, identities.__file__, sent.__file__, versions.__file__)
     return hashlib.sha256(b"".join(Path(path).read_bytes() for path in files)).hexdigest()
 
 
@@ -330,9 +336,13 @@ def _alternatives(path: Path, sha256: str | None) -> dict[str, list[str]]:
 
 
 def configuration_tables(
-    practices: Mapping[str, Practice], rules: str, closed: Closes, accepted: Iterable[Mapping[str, str]] = ()
+    practices: Mapping[str, Practice],
+    rules: str,
+    closed: Closes,
+    accepted: Iterable[Mapping[str, str]] = (),
+    known_as: Iterable[Identity] = (),
 ) -> dict[str, pa.Table]:
-    """The tables of lake/configuration by name. `accepted`: rows as `acceptances.in_force` gives them."""
+    """The tables of lake/configuration by name. `accepted`: rows as `acceptances.in_force` gives them; `known_as`: as `identities.recorded` does."""
     return {
         "practices": pa.Table.from_pylist(
             [
@@ -346,6 +356,7 @@ def configuration_tables(
             ],
             schema=PRACTICES,
         ),
+        "identities": identities.table(practices, closed.identities.union(known_as)),
         "charges": pa.Table.from_pylist(
             [
                 {"practice_id": practice.practice_id, "procedure_code": code, "charge_amount": fee}
@@ -393,7 +404,9 @@ def _configuration(house: House, practices: Mapping[str, Practice]) -> tuple[str
     """The fingerprint, and the files of lake/configuration by name with the packets they were read from."""
     digest = hashlib.sha256()
     closed = read_closes(house)
-    tables = configuration_tables(practices, rules_version(), closed, acceptances.in_force(house)) | office_tables(house)
+    tables = configuration_tables(
+        practices, rules_version(), closed, acceptances.in_force(house), identities.recorded(house)
+    ) | office_tables(house)
     files = {}
     for name, table in tables.items():
         content = closed.as_written if name == "claim_lines" and closed.as_written is not None else _parquet(table)

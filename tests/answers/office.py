@@ -16,7 +16,8 @@ import yaml
 
 from orchestration.house import DBT_PROJECT, House
 from orchestration.payers.inbox import Taken, ensure_tables, take_in_answers
-from orchestration.transform import compiled
+from orchestration.practices import Practice
+from orchestration.transform import compiled, identities
 from orchestration.transform.configuration import CLAIM_LINES, Closes, configuration_tables
 from tests.answers.letters import NORTH, SOUTH, Sent
 
@@ -46,13 +47,19 @@ class Office:
         self.house = House(root).prepare()
         self.rule_changes: list[str] = []  # SQL, behind the seeds
         lines = [row for claim in sent for row in claim.rows()]
-        folder = self.house.lake / "configuration"
-        folder.mkdir(parents=True)
-        for name, table in configuration_tables(
-            {p.practice_id: p for p in (NORTH, SOUTH)}, "rules", Closes(claim_lines=pa.Table.from_pylist(lines, schema=CLAIM_LINES))
-        ).items():
-            pq.write_table(table, folder / f"{name}.parquet")
+        self._closes = Closes(claim_lines=pa.Table.from_pylist(lines, schema=CLAIM_LINES))
+        self.configure(NORTH, SOUTH)
         ensure_tables(self.house)
+
+    def configure(self, *practices: Practice) -> None:
+        """From now on practices.yaml has these."""
+        folder = self.house.lake / "configuration"
+        folder.mkdir(parents=True, exist_ok=True)
+        tables = configuration_tables(
+            {p.practice_id: p for p in practices}, "rules", self._closes, known_as=identities.recorded(self.house)
+        )
+        for name, table in tables.items():
+            pq.write_table(table, folder / f"{name}.parquet")
         self._con: duckdb.DuckDBPyConnection | None = None
 
     def deliver(self, *texts: str | bytes, **named: str | bytes) -> Taken | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestration.practices import Practice
 from orchestration.transform import compiled
 from tests.answers.coverage import Answer, Member
-from tests.answers.letters import NORTH, SOUTH
+from tests.answers.letters import NORTH, SOUTH, practice
 from tests.answers.office import Office, load_rules
 
 MONTHS = (date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1))
@@ -29,12 +31,15 @@ def decided(
     coverages: list[tuple] | None = None,
     stays: list[tuple] = (),
     deceased: str | None = None,
+    then: Sequence[Sequence[Practice]] = (),
 ) -> duckdb.DuckDBPyConnection:
     """The models over one patient `p` of the practice `north`. `coverages`: (type, member id, first day, last day, priority if
-    not 1); `stays`: (type, first, last)."""
+    not 1); `stays`: (type, first, last); `then`: what practices.yaml has after the answers came, time by time."""
     office = Office(root, [])
     for number, answer in enumerate(answers, 50):
         office.deliver(answer.text(number))
+    for practices in then:
+        office.configure(*practices)
     con = duckdb.connect()
     compiled.prepare(con)
     models = compiled.in_order(WANTED, given=GIVEN)
@@ -260,6 +265,45 @@ def test_where_panel_and_payer_agree_on_another_payer_first_nothing_is_told(tmp_
     part_b = ("medicare_part_b", "1EG4TE5MK73", "2013-03-01", None)
     con = decided(tmp_path, Answer((of_both,)), coverages=[part_b, RETIREE])
     assert days(con)["other_primary_days"] == OCTOBER and facts(con) == []
+
+
+PLAN = Member(benefits=(PART_A, PART_B, "EB*R**30*HN|DTP*290*D8*20261001"))
+OTHER_NPI = practice("north", "1003000126", "NORTH01")
+OTHER_SUBMITTER = practice("north", "1234567893", "NORTH02")
+
+
+@pytest.mark.parametrize(
+    ("answer", "then"),
+    [
+        (Answer((PLAN,), submitter="HOUSE"), [(OTHER_NPI, SOUTH)]),
+        (Answer((PLAN,), npi="1993999998"), [(OTHER_SUBMITTER, SOUTH)]),
+        (Answer((PLAN,)), [(OTHER_NPI, SOUTH), (practice("north", "1003000134", "NORTH03"), SOUTH)]),
+        (Answer((PLAN,)), [(SOUTH,), (practice("north", "1003000134", "NORTH03"), SOUTH)]),  # left, and came back
+    ],
+)
+def test_what_a_payer_said_stands_when_the_practice_gets_another_npi_or_submitter_id(tmp_path, answer, then):
+    con = decided(tmp_path, answer, then=then)
+    assert days(con)["fee_for_service_days"] == 0
+    assert [(subject, month) for subject, month, _ in facts(con)] == [("medicare_advantage", 10), ("medicare_advantage", 11)]
+
+
+def test_a_newer_answer_to_the_new_npi_replaces_that_to_the_former_one(tmp_path):
+    new = Answer((Member(),), on="20261105", npi=OTHER_NPI.npi, submitter="HOUSE")
+    con = decided(tmp_path, Answer((PLAN,)), new, then=[(OTHER_NPI, SOUTH)])
+    assert days(con)["fee_for_service_days"] == OCTOBER
+
+
+def test_an_npi_typed_by_mistake_brings_no_strangers_of_the_practice_that_has_it(tmp_path):
+    answer = Answer((Member("9EG4TE5MK73"), PLAN), npi=SOUTH.npi, submitter="HOUSE")
+    mistaken = practice("north", SOUTH.npi, "NORTH01")
+    con = decided(tmp_path, answer, then=[(mistaken, SOUTH), (NORTH, SOUTH)])
+    asked = "select practice_id, patient_id, count(*) from intermediate.int_coverage_answers__matched group by all order by all"
+    assert con.execute(asked).fetchall() == [("north", "p", 3), ("south", None, 5)]
+
+
+def test_the_answers_of_a_practice_that_is_gone_are_nobodys(tmp_path):
+    con = decided(tmp_path, Answer((PLAN,)), then=[(SOUTH,)])
+    assert con.execute("from intermediate.int_coverage_answers__matched").fetchall() == []
 
 
 PERIODS = st.lists(st.tuples(st.integers(-20, 45), st.integers(0, 60), st.booleans()), max_size=2)

@@ -59,10 +59,11 @@ adjusted as (
 
 by_npi as (
     select
-        npi,
+        identity as npi,
         min(practice_id) as practice_id
-    from {{ from_configuration('practices') }}
-    group by npi
+    from {{ ref('int_practices__identities') }}
+    where kind = 'npi' and is_own
+    group by identity
 ),
 
 by_tax_id as (

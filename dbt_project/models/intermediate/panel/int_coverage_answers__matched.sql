@@ -1,16 +1,6 @@
 -- Whom each statement of a 271 is about, in which practice, and what it means: patient_id is null for a member whom the practice does not know, meaning for
 -- a benefit that no rule names.
-with received as (
-    select distinct
-        answers.transaction_id,
-        answers.subscriber_position,
-        practices.practice_id
-    from {{ ref('stg_coverage_answers') }} as answers
-    inner join {{ from_configuration('practices') }} as practices
-        on answers.receiver_npi = practices.npi or list_contains(answers.submitter_ids, upper(practices.submitter_id))
-),
-
-members as (
+with members as (
     select distinct
         practice_id,
         patient_id,
@@ -51,9 +41,11 @@ select
     answers.answered_on,
     answers.file_sha256
 from {{ ref('stg_coverage_answers') }} as answers
-inner join received
+inner join {{ ref('int_coverage_answers__received') }} as received
     on
         answers.transaction_id = received.transaction_id
         and answers.subscriber_position = received.subscriber_position
 left join members on received.practice_id = members.practice_id and answers.beneficiary_key = members.beneficiary_key
 left join meant on answers.transaction_id = meant.transaction_id and answers.position = meant.position
+-- By a name that is another practice's today: only of patients whom this one has.
+where received.is_own or members.patient_id is not null

@@ -64,7 +64,6 @@ select transaction_id, practice_id
 from {{ ref('int_claim_postings') }}
 where practice_id is not null
 union
-select answers.transaction_id, practices.practice_id
-from {{ from_coverage_answers() }} as answers
-inner join {{ from_configuration('practices') }} as practices
-    on answers.receiver_npi = practices.npi or list_contains(answers.submitter_ids, upper(practices.submitter_id))
+select transaction_id, practice_id
+from {{ ref('int_coverage_answers__received') }}
+where is_own
