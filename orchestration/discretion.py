@@ -81,7 +81,7 @@ def defect(house: House, where: str, error: Exception) -> HouseError:
     return HouseError(f"{told(error)}: this is a defect of ccm, not of your data; the details are in {record(house, where, error)}")
 
 
-def _plainly(where: str, error: Exception) -> Exception:
+def plainly(where: str, error: Exception) -> Exception:
     """What a run may say of this error, in its log and on the screen."""
     import dagster as dg
 
@@ -108,7 +108,7 @@ def discreet(function: Callable[..., Any]) -> Callable[..., Any]:
                 with access.step(House.from_environment(), where, _context(given, named)):
                     yield from function(*given, **named)
             except Exception as error:
-                raise _plainly(where, error) from None
+                raise plainly(where, error) from None
 
         return generator
 
@@ -118,6 +118,6 @@ def discreet(function: Callable[..., Any]) -> Callable[..., Any]:
             with access.step(House.from_environment(), where, _context(given, named)):
                 return function(*given, **named)
         except Exception as error:
-            raise _plainly(where, error) from None
+            raise plainly(where, error) from None
 
     return call

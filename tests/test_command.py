@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+import sys
+from contextlib import nullcontext
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -10,16 +14,17 @@ from types import SimpleNamespace
 import pytest
 from typer.testing import CliRunner
 
+from orchestration import access
 from orchestration.blanks import is_blank, stated
+from orchestration.close import assets
 from orchestration.close.packet import Closed
-from orchestration.command import (
-    closes,
-    main,  # noqa: F401 - brings every command
-)
+from orchestration.command import closes, main, running
 from orchestration.command.answers import print_answers
 from orchestration.command.common import app, day_of, night_of
 from orchestration.command.months import month_of
+from orchestration.command.running import JobResult, Pipeline
 from orchestration.house import House, HouseError
+from orchestration.operate import living_runs
 from tests.holds.clinic import Clinic, configure
 
 
@@ -47,10 +52,12 @@ def test_what_a_file_holds_of_claims_is_not_read_as_what_its_payment_holds(tmp_p
 
 
 @pytest.mark.parametrize(("version", "said"), [(None, "let nothing go, so nothing of it is recorded"), (2, None)])
-def test_a_waiver_that_lets_nothing_go_is_said_to_be_recorded_nowhere(capsys, version, said):
+def test_a_waiver_that_lets_nothing_go_is_said_to_be_recorded_nowhere(tmp_path, capsys, version, said):
     none = Decimal("0.00")
     outcome = Closed("north", date(2026, 10, 1), version, Path("v2"), 0, none, none, 3, None, Path("held.csv"))
-    pipeline = SimpleNamespace(month_end=lambda *_: SimpleNamespace(success=True, outcomes={"north": outcome}))
+    pipeline = SimpleNamespace(
+        house=House(tmp_path), month_end=lambda *_: SimpleNamespace(success=True, outcomes={"north": outcome})
+    )
     rows, refused = closes.run_close(pipeline, {"north": None}, outcome.month, "Ann Lee", None, "nurse is away")
     closes.print_close(rows)
     told = " ".join(capsys.readouterr().out.split())
@@ -89,3 +96,78 @@ def test_what_cannot_be_seen_approves_and_waives_nothing(tmp_path, given):
 def test_blanks_are_blank_whatever_they_are_of():
     assert is_blank(None) and is_blank("") and is_blank(" \t\u200b\ufeff\u180e\u00a0") and not is_blank("\u200bx")
     assert (stated(None), stated("\u2060"), stated(" Ann Lee ")) == ("", "", "Ann Lee")
+
+
+OCTOBER = date(2026, 10, 1)
+
+
+class Broken:
+    """A pipeline whose month-end breaks off behind a packet, or comes to this."""
+
+    def __init__(self, house, *outcomes, success=False):
+        self.house = house
+        self.result = JobResult(
+            success, {one.practice_id: one for one in outcomes}, [] if success else ["close__posted_claims: no room"]
+        )
+
+    def month_end(self, *_):
+        for name in ("lakeside", "silent"):
+            packet = self.house.closes / name / "2026-10" / "v3"
+            packet.mkdir(parents=True, exist_ok=True)
+            (packet / "manifest.json").write_text("{}")
+        return self.result
+
+
+def closed(folder, version, claims):
+    file = folder / "claims.837" if version and claims else None
+    return Closed("lakeside", OCTOBER, version, version and folder, claims, Decimal(claims), Decimal(claims), 0, file)
+
+
+def test_a_close_that_breaks_off_behind_a_packet_names_its_claim_file_and_then_what_is_wrong(tmp_path, monkeypatch, capsys):
+    house = House(tmp_path / "home").prepare()
+    configure(house.root, [Clinic("lakeside", 1)])
+    packet = house.closes / "lakeside" / "2026-10" / "v3"
+    monkeypatch.setattr(running, "Pipeline", lambda _: Broken(house, closed(packet, 3, 2)))
+    given = ["ccm", "close", "--month", "2026-10", "--approved-by", "Ann Lee", "--home", str(house.root)]
+    monkeypatch.setattr(sys, "argv", given)
+    assert main._run() == 1
+    said = capsys.readouterr()
+    assert "lakeside 2026-10: closed v3, 2 claims" in said.out and str(packet / "claims.837") in said.out
+    assert "did not finish; what is closed stands, its claims are to be sent:" in said.err and "no room" in said.err
+    assert f"{house.closes / 'silent' / '2026-10' / 'v3'}: is closed" in said.err and f"{packet}: is closed" not in said.err
+    monkeypatch.setattr(sys, "argv", [*given, "--json"])
+    assert main._run() == 1
+    access.finish(1)
+    assert json.loads(capsys.readouterr().out)[0]["claim_file"] == str(packet / "claims.837")
+
+
+def test_a_month_with_nothing_new_to_close_names_the_newest_claim_file(tmp_path, capsys):
+    house = House(tmp_path).prepare()
+    for version in (9, 10):
+        packet = house.closes / "lakeside" / "2026-10" / f"v{version}"
+        packet.mkdir(parents=True)
+        (packet / "manifest.json").write_text("{}")
+        (packet / "claims.837").write_text("ISA")
+    practices = {"lakeside": None}
+    rows, _ = closes.run_close(Broken(house, closed(packet, None, 0), success=True), practices, OCTOBER, "Ann Lee", None, None)
+    closes.print_close(rows)
+    assert f"the newest is {packet / 'claims.837'}" in capsys.readouterr().out and rows[0]["claim_file"] is None
+
+
+def test_what_went_out_is_told_where_dagster_cannot_write_down_what_its_run_did(tmp_path, monkeypatch):
+    house = House(tmp_path).prepare()
+    configure(house.root, [Clinic("lakeside", 1)])
+    monkeypatch.setenv("CCM_HOME", str(house.root))
+    out = closed(house.closes / "lakeside" / "2026-10" / "v3", 3, 2)
+
+    class Job:
+        def execute_in_process(self, run_id, **_):
+            assets._found[run_id] = {"lakeside": out}
+            raise sqlite3.OperationalError("database or disk is full")
+
+    pipeline = object.__new__(Pipeline)
+    pipeline.house, pipeline._defs = house, SimpleNamespace(resolve_job_def=lambda _: Job())
+    monkeypatch.setattr(running, "opened", nullcontext)
+    monkeypatch.setattr(living_runs, "bury_the_dead", lambda *_, **__: None)
+    result = pipeline._run("respond", {}, None)
+    assert not result.success and result.outcomes == {"lakeside": out} and result.errors

@@ -239,6 +239,8 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
                 ruled = [refused(name, error) for name in wanted]
             may_close = [practices[ruling.practice_id] for ruling in ruled if ruling.may_close]
             outcomes: dict[str, Outcome] = {ruling.practice_id: ruling for ruling in ruled if not ruling.may_close}
+            # From the first packet on: whatever breaks the run off behind it, who started it hears of what went out.
+            _found[context.run_id] = outcomes
             approved = [(one, Approval(by, stated(config.waiver) or None)) for one in may_close if (by := config.approver_of(one))]
             proposed = [(one, config.proposer) for one in may_close if not config.approver_of(one)]
             done: Iterator[tuple[Practice, Closed | Proposed | HouseError]] = chain(
@@ -247,13 +249,12 @@ def make_close_assets(marts: list[dg.AssetKey]) -> list[dg.AssetsDefinition]:
             for practice, result in done:
                 name = practice.practice_id
                 outcomes[name] = refused(name, result) if isinstance(result, HouseError) else result
-            outcomes = {name: outcomes[name] for name in wanted}
+            _found[context.run_id] = outcomes = {name: outcomes[name] for name in wanted}
         tell_of_closes(house, practices, month, {name: _said(one) for name, one in outcomes.items()})
         # A proposal is no close: the grid stays empty until claims went out or there was none to send.
         for name, one in sorted(outcomes.items()):
             if isinstance(one, Closed) and name != own:
                 yield dg.AssetMaterialization(PACKETS, partition=key_of(name, month), metadata=_said(one))
-        _found[context.run_id] = outcomes
         mine = outcomes[own]
         if isinstance(mine, Ruling) and config.practice_ids is None:
             # Red in the grid: this practice-month alone. With several practices in one run the check is red, and the others go on.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import typer
 
 from orchestration.blanks import stated
 from orchestration.command.common import REFUSED, Home, Json, app, err, house_of, out, print_json
-from orchestration.house import HouseError
+from orchestration.house import House, HouseError
 from orchestration.practices import Practice, load_practices
 
 _RECORDED = "recorded in approval.json"
@@ -18,6 +19,17 @@ _RELEASES_NOTHING = (
     "it let nothing go, so nothing of it is recorded, and the next close knows nothing of it; it releases undocumented and unresolved time, "
     "and no hold of docs/holds.md"
 )
+
+
+class Unfinished(HouseError):
+    """A close that broke off. `rows`: what it had come to by then, as of `run_close`; `packets`: the folders that it made. They stand."""
+
+    def __init__(self, errors: Sequence[str], rows: list[dict[str, Any]], packets: Sequence[Path]) -> None:
+        self.rows = rows
+        stands = "; what is closed stands, its claims are to be sent" if packets else ""
+        # A packet may be there of which the run came to say nothing.
+        told = [f"{packet}: is closed" for packet in packets if packet not in {row.get("packet") for row in rows}]
+        super().__init__(f"the close did not finish{stands}:\n" + "\n".join(f"  {line}" for line in [*told, *errors]))
 
 
 def run_close(
@@ -29,15 +41,15 @@ def run_close(
     waive: str | None,
     propose_only: bool = False,
 ) -> tuple[list[dict[str, Any]], bool]:
-    """Closes a month; one dict per practice (closed, nothing new, or refused with its reasons), and whether any was refused."""
+    """Closes a month; one dict per practice (closed, nothing new, or refused with its reasons), and whether any was refused. Unfinished when it broke off."""
     from orchestration.close.propose import Proposed
+    from orchestration.close.versions import in_folders
     from orchestration.gate.gate import Ruling
 
     if practice is not None and practice not in practices:
         raise HouseError(f"--practice {practice}: not in practices.yaml; it has {', '.join(practices)}")
+    before = in_folders(pipeline.house, month=month)
     result = pipeline.month_end(month, approved_by, [practice] if practice else None, waive, propose_only)
-    if not result.success:
-        raise HouseError("the close did not finish:\n" + "\n".join(f"  {line}" for line in result.errors))
     rows: list[dict[str, Any]] = []
     for one in result.outcomes.values():
         if isinstance(one, Ruling):
@@ -78,10 +90,21 @@ def run_close(
                 "held_file": one.held_file,
                 # A waiver stands in the approval.json of the version that it let claims into; where there is none it would be lost without a word.
                 **({"waiver": _RECORDED if one.version else _RELEASES_NOTHING} if waive is not None else {}),
+                "newest_claim_file": None if one.version else _newest(pipeline.house, one.practice_id, month),
             }
         )
     rows.sort(key=lambda row: row["practice_id"])
+    if not result.success:
+        raise Unfinished(result.errors, rows, [one.folder for one in in_folders(pipeline.house, month=month) if one not in before])
     return rows, any(row["outcome"] == "refused" for row in rows)
+
+
+def _newest(house: House, practice_id: str, month: date) -> Path | None:
+    """The claim file of the newest version that has one."""
+    from orchestration.close.versions import packets
+
+    files = [packet.folder / "claims.837" for packet in packets(house, practice_id, month, having="claims.837")]
+    return files[-1] if files else None
 
 
 def print_close(rows: list[dict[str, Any]]) -> None:
@@ -112,6 +135,8 @@ def print_close(rows: list[dict[str, Any]]) -> None:
                 out.print(f"   {row['held_file']}")
             if "waiver" in row:
                 out.print(f"   --waive: {row['waiver']}", style="yellow")
+            if row["newest_claim_file"]:
+                out.print(f"   the newest is {row['newest_claim_file']}")
         else:
             out.print(
                 f"{row['practice_id']} {row['month']}: closed v{row['version']}, {row['claims']} claims, "
@@ -150,11 +175,17 @@ def close(
         raise HouseError("--waive: say why the held patient-months go out; the reason is recorded")
     with err.status(f"{'Drafting' if propose else 'Closing'} {month} ..."):
         who = stated(approved_by) or "ccm close --propose"
-        rows, refused = run_close(Pipeline(house), practices, wanted, who, practice, waive, propose)
-    if as_json:
+        broken = None
+        try:
+            rows, refused = run_close(Pipeline(house), practices, wanted, who, practice, waive, propose)
+        except Unfinished as error:
+            rows, refused, broken = error.rows, False, error
+    if as_json and (rows or not broken):
         print_json(rows)
-    else:
+    elif rows:
         print_close(rows)
+    if broken:
+        raise broken
     if refused:
         raise typer.Exit(REFUSED)
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from uuid import uuid4
 
 from orchestration.house import House, HouseError
 from orchestration.operate.instance import opened, prepare_environment
@@ -16,7 +17,7 @@ from orchestration.practices import Practice, load_practices
 
 @dataclass(frozen=True)
 class JobResult:
-    """How a job ended; `outcomes`: practice_id -> what the close came to (closed, proposed or refused), of a month-end that went through."""
+    """How a job ended; `outcomes`: practice_id -> what the close came to (closed, proposed or refused), also of a month-end that broke off behind it."""
 
     success: bool
     outcomes: Mapping[str, Any]
@@ -76,20 +77,29 @@ class Pipeline:
     def _run(self, job: str, config: dict[str, Any], partition: str | None, month: date | None = None) -> JobResult:
         from orchestration.close.assets import outcomes_of
         from orchestration.close.calendar import register
+        from orchestration.discretion import plainly
         from orchestration.operate.living_runs import FROM_SHELL, bury_the_dead
 
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-        with self.house.lock("run"), opened() as instance:
-            bury_the_dead(instance, shell_is_ours=True)
-            if month:
-                register(instance, load_practices(self.house.practices_yaml), [month])
-            result = self._defs.resolve_job_def(job).execute_in_process(
-                run_config={**config, **quiet},
-                partition_key=partition,
-                instance=instance,
-                tags={FROM_SHELL: "yes"},
-                raise_on_error=False,
-            )
+        run_id = str(uuid4())
+        try:
+            with self.house.lock("run"), opened() as instance:
+                bury_the_dead(instance, shell_is_ours=True)
+                if month:
+                    register(instance, load_practices(self.house.practices_yaml), [month])
+                result = self._defs.resolve_job_def(job).execute_in_process(
+                    run_config={**config, **quiet},
+                    partition_key=partition,
+                    instance=instance,
+                    run_id=run_id,
+                    tags={FROM_SHELL: "yes"},
+                    raise_on_error=False,
+                )
+        except Exception as error:
+            # Dagster could not write down what its run did; what went out by then is told all the same.
+            if not (outcomes := outcomes_of(run_id)):
+                raise
+            return JobResult(False, outcomes, [str(plainly(job, error))])
         errors = []
         for event in result.all_events:
             if event.is_step_failure:
@@ -97,7 +107,7 @@ class Pipeline:
                 cause = error.cause or error if error else None
                 text = cause.message.strip().splitlines()[-1] if cause else "failed"
                 errors.append(f"{event.step_key}: {text}")
-        return JobResult(result.success, outcomes_of(result.run_id) if result.success else {}, errors)
+        return JobResult(result.success, outcomes_of(run_id), errors)
 
 
 @dataclass(frozen=True)
