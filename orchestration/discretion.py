@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import os
+import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -28,6 +29,18 @@ _WITHOUT_VALUES = (
     duckdb.DependencyException,
 )
 
+# What a disk does to SQLite, of which Dagster's files are: it names no file, and nothing but this.
+_OF_SQLITE = {
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_IOERR: "the disk took no more, or gave nothing",
+    sqlite3.SQLITE_READONLY: "cannot be written",
+    sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+}
+
+
+class Refused(HouseError):
+    """What the system refused: a disk that is full, or that may not be written."""
+
 
 def told(error: BaseException) -> str:
     """The kind of an error, with its message where no message of the kind quotes a value. Of a failed statement also the line of its SQL."""
@@ -49,18 +62,33 @@ def refused_by_the_system(error: OSError) -> str:
     )
 
 
-def record(house: House, where: str, error: BaseException) -> str:
-    """Adds the frames of an error, without its message, to .state/ccm-errors.log (0600); gives the path, or a word when it cannot be written."""
-    log = house.state / "ccm-errors.log"
-    frames = []
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """An error and what led to it."""
     seen: set[int] = set()
     one: BaseException | None = error
     while one is not None and id(one) not in seen:
         seen.add(id(one))
-        frames.append(
-            f"{told(one) if isinstance(one, duckdb.Error) else type(one).__name__}\n{''.join(traceback.format_tb(one.__traceback__))}"
-        )
+        yield one
         one = one.__cause__ or one.__context__
+
+
+def _of_the_disk(house: House, error: BaseException) -> OSError | None:
+    """What the disk refused a database, where that is behind an error."""
+    for one in _behind(error):
+        if isinstance(one, sqlite3.Error) and (words := _OF_SQLITE.get(getattr(one, "sqlite_errorcode", 0) & 0xFF)):
+            return OSError(0, words, f"a database below {house.state / 'dagster'}")
+        if type(one) in _WITHOUT_VALUES and (found := engine.refused(str(one))):
+            return found
+    return None
+
+
+def record(house: House, where: str, error: BaseException) -> str:
+    """Adds the frames of an error, without its message, to .state/ccm-errors.log (0600); gives the path, or a word when it cannot be written."""
+    log = house.state / "ccm-errors.log"
+    frames = [
+        f"{told(one) if isinstance(one, duckdb.Error) else type(one).__name__}\n{''.join(traceback.format_tb(one.__traceback__))}"
+        for one in _behind(error)
+    ]
     entry = f"{datetime.now(UTC).isoformat()} {where} " + "behind it: ".join(frames) + "\n"
     try:
         house.state.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -78,6 +106,8 @@ def defect(house: House, where: str, error: Exception) -> HouseError:
     """What people are told of an error that nobody expected; its frames are kept (`record`)."""
     if engine.is_damage(error):
         return engine.Damaged("a database of the home")
+    if refused := _of_the_disk(house, error):
+        return Refused(refused_by_the_system(refused))
     return HouseError(f"{told(error)}: this is a defect of ccm, not of your data; the details are in {record(house, where, error)}")
 
 

@@ -8,6 +8,7 @@ home is encrypted is decided by the first night that it takes in; from then on t
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import os
 import re
@@ -40,6 +41,11 @@ UNMERGED, MERGED = "set max_vacuum_tasks = 0", "reset max_vacuum_tasks"
 LEFT_IN_LOG = "pragma disable_checkpoint_on_shutdown"
 # What DuckDB says of a database file of which a part is not as it was written; every block has a checksum.
 _DAMAGE = ("not a valid DuckDB database file", "Corrupt database file", "Could not read enough bytes from file")
+# And of a disk that is full, or that may not be written.
+_REFUSALS = "|".join(
+    re.escape(os.strerror(code)) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
+)
+_REFUSED = re.compile(f'file "([^"]+)": ({_REFUSALS})')
 MAKE_ONE = "`openssl rand -base64 32`"
 MEMORY = "CCM_MEMORY"
 
@@ -208,6 +214,12 @@ def is_damage(error: BaseException | str | None) -> bool:
         return isinstance(error, Damaged)
     said = str(error)
     return ".parquet" not in said and any(words in said for words in _DAMAGE)
+
+
+def refused(said: str | None) -> OSError | None:
+    """What the disk refused, where DuckDB's message, or what a model failed with, says that it did."""
+    found = _REFUSED.search(said or "")
+    return OSError(0, found[2], found[1]) if found else None
 
 
 def opens(path: Path) -> bool:

@@ -95,11 +95,11 @@ class Pipeline:
                     tags={FROM_SHELL: "yes"},
                     raise_on_error=False,
                 )
-        except Exception as error:
+        except Exception as broken:
             # Dagster could not write down what its run did; what went out by then is told all the same.
             if not (outcomes := outcomes_of(run_id)):
                 raise
-            return JobResult(False, outcomes, [str(plainly(job, error))])
+            return JobResult(False, outcomes, [str(plainly(job, broken))])
         errors = []
         for event in result.all_events:
             if event.is_step_failure:

@@ -8,19 +8,25 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
+import duckdb
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
 
 from orchestration.answer.publish import publish
+from orchestration.discretion import defect
 from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
 from orchestration.gate.gate import rule_on
-from orchestration.house import House
+from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import ledger, take_in
+from orchestration.transform import dbt
 from orchestration.transform.assets import rebuild_claims, rebuild_everything
 from orchestration.transform.dbt import build_models
 from orchestration.transform.state import build_inputs, is_judged, is_up_to_date
@@ -136,9 +142,52 @@ def test_a_full_disk_is_said_without_a_traceback_and_leaves_nothing_behind(next_
     home = copy(next_night, tmp_path / "home")
     done = harness.struck(home, "small:200000", ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee"))
     assert done.code != 0 and "Traceback" not in done.err + done.out
+    assert "make room or give access" in done.err and "this is a defect" not in done.err
     assert not list(home.glob(f"closes/highpines/{MONTH}/v*")) and not list(home.glob("closes/**/*.tmp"))
     assert harness.struck(home, f"count:{tmp_path / 'again.json'}", CLOSE).code == 0
     assert packet(home) == undisturbed[0]
+
+
+@pytest.mark.long
+def test_a_disk_that_fills_behind_a_packet_is_named_and_so_is_the_claim_file_that_went_out(next_night, tmp_path):
+    home = copy(next_night, tmp_path / "home")
+    done = harness.struck(home, "small:3000000", ("close", "--month", MONTH, "--practice", "highpines", "--approved-by", "Ann Lee"))
+    assert done.code == 1 and "its claims are to be sent" in done.err
+    assert str(home / "closes" / "highpines" / MONTH / "v1" / "claims.837") in done.out
+    assert f"{home / 'warehouse.duckdb'}.wal: File too large; make room" in done.err
+
+
+def test_a_full_disk_behind_an_error_of_a_database_is_told_as_that_and_no_value_with_it(tmp_path):
+    house = House(tmp_path).prepare()
+    full = create_engine(f"sqlite:///{tmp_path / 'runs.db'}")
+    with full.connect() as connection, pytest.raises(OperationalError) as failed:
+        connection.exec_driver_sql("pragma max_page_count = 1")
+        connection.exec_driver_sql("create table names (name)")
+        connection.exec_driver_sql(f"insert into names values ('{'Doe, Jane' * 9999}')")
+    full.dispose()
+    behind = KeyError("Doe, Jane")
+    behind.__context__ = failed.value
+    for error in (failed.value, failed.value.orig, behind):
+        said = str(defect(house, "ccm", error))
+        assert said == (
+            f"a database below {house.state / 'dagster'}: the disk is full; make room or give access, then run the same command again, "
+            "nothing is half done"
+        )
+    unwritten = 'Could not write file "/home/marts.duckdb": No space left on device'
+    assert str(defect(house, "ccm", duckdb.IOException(unwritten))).startswith(
+        "/home/marts.duckdb: No space left on device; make room"
+    )
+    # What is no word of the disk's is ours, and so is a value that a patient's row has.
+    for error in (KeyError("x"), duckdb.ConversionException(unwritten), sqlite3.IntegrityError("x"), duckdb.IOException("x")):
+        assert "this is a defect of ccm" in str(defect(house, "ccm", error))
+
+
+def test_models_that_a_full_disk_kept_from_being_built_name_it(tmp_path, monkeypatch):
+    message = 'TransactionException: Failed to commit: Could not write file "/home/warehouse.duckdb.wal": No space left on device'
+    bad = dbt.NodeResult("model.ccm.claims", "error", 0.0, None, message, None)
+    monkeypatch.setattr(dbt, "_built", lambda *_: [bad])
+    with pytest.raises(HouseError, match=r"^/home/warehouse.duckdb.wal: No space left on device; make room .*`ccm nightly`"):
+        dbt.build(House(tmp_path))
 
 
 @pytest.mark.long
