@@ -6,7 +6,7 @@ import fcntl
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -194,7 +194,12 @@ def sweep(house: House) -> None:
             for folder in (house.state, house.closes, house.worklists, house.reports, house.lake / "configuration")
         ),
     )
-    for path in chain.from_iterable(places):
+    clear_dead(chain.from_iterable(places))
+
+
+def clear_dead(scratch: Iterable[Path]) -> None:
+    """Removes those of these scratch files and folders (.<name>.<pid>.tmp) whose process is no more."""
+    for path in scratch:
         pid = path.name.split(".")[-2]
         if pid.isdecimal() and not _is_alive(int(pid)):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ nightly backup of years of history costs what the night brought.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.discretion import refused_by_the_system
-from orchestration.house import House, HouseError, clear_scratch, sync_folder, write_private
+from orchestration.house import House, HouseError, clear_dead, sync_folder, write_private
 
 # While these are held nothing of the home changes but what lands. In the order in which everybody takes them: a build that holds the warehouse may have to
 # give the lake or the answers a table that came with a release.
@@ -63,7 +64,21 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
     if not house.practices_yaml.exists():
         raise HouseError(f"{house.root}: is no home (it has no practices.yaml)")
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
-    clear_scratch(to)
+    with _alone(to):
+        return _backup(house, to, now)
+
+
+@contextlib.contextmanager
+def _alone(to: Path) -> Iterator[None]:
+    """Waits until no other backup, of whatever home, writes below a folder. Where the disk has no locks each is proved whole before it has its name."""
+    with (to / ".backup.lock").open("a") as handle:
+        with contextlib.suppress(OSError):
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _backup(house: House, to: Path, now: datetime | None) -> Snapshot:
+    clear_dead(to.glob(".*.tmp"))
     name = f"{now or datetime.now(UTC):{_STAMP}}"
     final = to / name
     if final.exists():
@@ -106,6 +121,10 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
                 new_bytes += stat.st_size
             content = {"home": house.root.name, "made_at": name, "files": dict(sorted(files.items()))}
             write_private(scratch / MANIFEST, json.dumps(content, indent=1) + "\n")
+            if lost := [relative for relative in files if not (scratch / "home" / relative).is_file()]:
+                raise HouseError(
+                    f"{to}: is no whole backup, {len(lost)} of its files were taken away meanwhile ({lost[0]}); let nobody else clear that folder, run again"
+                )
             scratch.rename(final)
             sync_folder(to)
         except OSError as error:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import sqlite3
+import subprocess
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -256,6 +258,51 @@ def test_homes_that_share_a_folder_of_backups_lose_none_of_each_others(taken_in,
     assert tidy(other, datetime(2026, 11, 5, tzinfo=UTC), None, None, (to, 1), dry=False).backups == 0
     assert tidy(taken_in, datetime(2026, 11, 5, tzinfo=UTC), None, None, (to, 1), dry=False).backups == 2
     assert snapshots(to) == [theirs.folder, mine[-1].folder]
+
+
+def test_a_backup_into_a_folder_that_another_homes_is_written_to_waits_and_both_are_whole(taken_in, tmp_path, monkeypatch):
+    to = tmp_path / "backups"
+    other = House(tmp_path / "other").prepare()
+    other.practices_yaml.write_text("practices: []\n")
+    copied, second = backups._copied, []
+
+    def meanwhile(source, target):
+        done = copied(source, target)
+        if not second:
+            second.append(pool.submit(backup, other, to, datetime(2026, 11, 2, tzinfo=UTC)))
+            with contextlib.suppress(TimeoutError):
+                second[0].result(timeout=0.5)
+        return done
+
+    monkeypatch.setattr(backups, "_copied", meanwhile)
+    with ThreadPoolExecutor() as pool:
+        first = backup(taken_in, to, datetime(2026, 11, 1, tzinfo=UTC))
+        theirs = second[0].result(timeout=60)
+    assert verify(first.folder) == verify(theirs.folder) == [] and snapshots(to) == [first.folder, theirs.folder]
+
+
+def test_a_backup_of_which_files_are_taken_away_meanwhile_is_none(taken_in, tmp_path, monkeypatch):
+    copied = backups._copied
+
+    def taken(source, target):
+        done = copied(source, target)
+        target.unlink()
+        return done
+
+    monkeypatch.setattr(backups, "_copied", taken)
+    with pytest.raises(HouseError, match=r"is no whole backup, .* were taken away meanwhile"):
+        backup(taken_in, tmp_path / "backups")
+    assert snapshots(tmp_path / "backups") == [] and not (taken_in.state / "backups.json").exists()
+
+
+def test_a_backup_clears_what_a_killed_one_left_and_nothing_of_one_that_lives(taken_in, tmp_path):
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left, living = (tmp_path / "backups" / f".20261101T000000Z.{pid}.tmp" for pid in (gone.pid, os.getppid()))
+    for folder in (left, living):
+        folder.mkdir(parents=True)
+    backup(taken_in, tmp_path / "backups", datetime(2026, 11, 2, tzinfo=UTC))
+    assert not left.exists() and living.exists()
 
 
 def test_a_snapshot_is_whole_where_no_hard_link_can_be_made(taken_in, tmp_path, monkeypatch):
