@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -19,7 +20,7 @@ import duckdb
 from packaging.requirements import Requirement
 
 from orchestration.close.x12.claim_rules import of_this_release
-from orchestration.discretion import defect
+from orchestration.discretion import Refused, defect
 from orchestration.engine import Damaged, is_damage, open_database
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.mapping.choice import choices
@@ -34,6 +35,7 @@ BACKUP_IS_OLD = timedelta(days=2)
 INBOX_IS_OLD = timedelta(hours=2)  # a failed run was tried again for the last time by then
 DAEMON_IS_SILENT = timedelta(minutes=5)
 
+MEND = "mend that first, then ask again"
 TIME_ZONE_DATA = "`make setup` (the package `tzdata`), or the system's own"
 
 State = Literal["ok", "warning", "bad"]
@@ -57,6 +59,7 @@ def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
     questions: list[tuple[str, Callable[[], Iterable[Diagnosis]]]] = [
         ("versions", lambda: [_versions()]),
         ("practices.yaml", lambda: _configured(house, practices)),
+        ("home", lambda: [_written(house)]),
         ("permissions", lambda: _permissions(house)),
         ("time zones", lambda: _time_zones(practices)),
         ("disk", lambda: _disk(house)),
@@ -76,11 +79,11 @@ def examine(house: House, now: datetime | None = None) -> list[Diagnosis]:
             found += answer()
         except (HouseError, OSError, duckdb.Error) as error:
             said = str(error) if isinstance(error, HouseError) else f"cannot be looked at ({type(error).__name__})"
-            found.append(Diagnosis(question, "bad", said, "mend that first, then ask again"))
+            found.append(Diagnosis(question, "bad", said, MEND))
         except Exception as error:
-            found.append(
-                Diagnosis(question, "bad", str(defect(house, "ccm doctor", error)), "send that file to whoever maintains ccm")
-            )
+            told = defect(house, "ccm doctor", error)
+            remedy = MEND if isinstance(told, Refused) else "send that file to whoever maintains ccm"
+            found.append(Diagnosis(question, "bad", str(told), remedy))
     return found
 
 
@@ -133,6 +136,17 @@ def _configured(house: House, practices: dict[str, Practice]) -> Iterator[Diagno
             )
         if not troubles:
             yield Diagnosis("mappings", "ok", ", ".join(sorted(name for name, practice in practices.items() if practice.mappings)))
+
+
+def _written(house: House) -> Diagnosis:
+    """Asked of the system: nothing is written to find out."""
+    ours = (house.root, house.lake, house.closes, house.state, house.state / "dagster")
+    closed = [str(folder) for folder in ours if folder.exists() and not os.access(folder, os.W_OK | os.X_OK)]
+    if closed:
+        return Diagnosis(
+            "home", "bad", f"cannot be written: {few(closed)}", "mount its disk for writing, or give its owner the right: until then no night and no close runs"
+        )  # fmt: skip
+    return Diagnosis("home", "ok", "can be written")
 
 
 def _permissions(house: House) -> Iterator[Diagnosis]:
@@ -311,7 +325,7 @@ def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iter
 
 
 def _warehouse(house: House) -> Iterator[Diagnosis]:
-    from orchestration.operate.living_runs import is_locked
+    from orchestration.operate.living_runs import is_locked, opened_lock
 
     lock = house.state / "warehouse.lock"
     if not lock.exists():
@@ -321,7 +335,8 @@ def _warehouse(house: House) -> Iterator[Diagnosis]:
             "warehouse", "warning", "a night, a close or another command is at work on it", "ask again when it has ended"
         )
     else:
-        with house.lock("warehouse"):  # who opens it to look must not be in the way of who opens it to write
+        with opened_lock(lock) as handle:  # who opens it to look must not be in the way of who opens it to write
+            fcntl.flock(handle, fcntl.LOCK_EX)
             yield from _databases(house)
 
 

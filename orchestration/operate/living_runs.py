@@ -52,9 +52,17 @@ def is_dead(run_id: str) -> bool:
     return not (path.exists() and is_locked(path))
 
 
+def opened_lock(path: Path) -> IO[str]:
+    """A lock's file for who only looks: a disk may be mounted so that nothing can be written."""
+    try:
+        return path.open("a")
+    except OSError:
+        return path.open("r")
+
+
 def is_locked(path: Path) -> bool:
     """Whether some process holds the lock of this file."""
-    with path.open("a") as handle:
+    with opened_lock(path) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfoNotFoundError
 
+import duckdb
 import pytest
 import typer.main
 
@@ -15,8 +17,10 @@ from orchestration.command import main
 from orchestration.command.common import app
 from orchestration.house import PROJECT_ROOT, House, HouseError
 from orchestration.operate import doctor
+from orchestration.operate.instance import opened, prepare_environment
 from orchestration.operate.tidy import tidy
 from orchestration.payers.inbox import take_in_answers
+from tests.faults.harness import ccm, heed_permissions
 from tests.holds.clinic import Clinic, configure
 
 NAME = "Doe, Jane"
@@ -120,6 +124,32 @@ def test_what_is_to_be_done_about_disk_and_time_zones_is_what_the_runbook_says_a
     monkeypatch.setattr(doctor, "ZoneInfo", no_zone)
     [unknown] = doctor._time_zones({})
     assert unknown.state == "bad" and unknown.remedy in page and "pip install" not in unknown.remedy
+
+
+def test_a_home_that_may_only_be_read_is_told_first_and_looked_at_all_the_same(house, monkeypatch):
+    configure(house.root, [Clinic("alpha", 1)])
+    for path in (house.warehouse, house.marts):
+        duckdb.connect(str(path)).close()
+    (house.root / "access.jsonl").touch()
+    for name in ("DAGSTER_HOME", "DBT_SEND_ANONYMOUS_USAGE_STATS", "DO_NOT_TRACK", "GX_ANALYTICS_ENABLED"):
+        monkeypatch.setenv(name, "")
+    prepare_environment(house)
+    with opened() as instance, house.lock("warehouse"):
+        instance.get_runs()
+    folders = [house.root, *(path for path in house.root.rglob("*") if path.is_dir())]
+    for path in (*folders, *(path for path in house.root.rglob("*") if path.is_file())):
+        path.chmod(0o500 if path.is_dir() else 0o400)
+    try:
+        done = ccm(house.root, "doctor", "--json", before=heed_permissions)
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+    found = {one["question"]: one for one in json.loads(done.out)}
+    assert done.code == 1 and found["home"]["state"] == "bad" and f"cannot be written: {house.root}" in found["home"]["said"]
+    assert found["locks"]["state"] == "ok" and "cannot be looked at" not in done.out and "this is a defect" not in done.out
+    assert found["marts"]["said"] == "something is newer than the published marts"
+    assert "make room or give access" in found["runs"]["said"] and "send that file" not in found["runs"]["remedy"]
+    assert next(one for one in doctor.examine(house) if one.question == "home").state == "ok"
 
 
 def test_a_folder_of_backups_that_is_not_there_is_refused_before_anything_goes(house, tmp_path):
