@@ -38,13 +38,13 @@ class Access:
     def start(self) -> Access:
         """Writes the first line. A home with nothing in it yet (which `ccm restore` wants) gets it together with the last one; `trouble` says why
         it could not be written."""
-        if self.house.root.is_dir() and any(self.house.root.iterdir()):
+        if not self.house.is_empty:
             self._append({"event": "start", "at": self.started_at})
         return self
 
     def end(self, code: int | None) -> None:
         """Writes the last line, with the exit code (None: goes on as a server)."""
-        if not self.house.root.is_dir() or not any(self.house.root.iterdir()):
+        if self.house.is_empty:
             return
         if not self.is_recorded and self.trouble is None:
             self._append({"event": "start", "at": self.started_at})

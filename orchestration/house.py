@@ -21,6 +21,9 @@ DATA_CONTRACTS = PROJECT_ROOT / "data_contracts"
 LANDING, LAKE = "CCM_LANDING", "CCM_LAKE"
 _S3_URL = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*/?")
 
+LOST_AND_FOUND = "lost+found"  # of a disk's own, at its root
+RESTORING = ".restore."  # scratch of `ccm restore` in a home that it makes
+
 PRACTICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # Every file of the home holds or points to protected health information: nobody but its owner reads it.
@@ -76,6 +79,12 @@ class House:
                     f"{folder}: cannot be written; give its owner the right to write there, then run the same command again"
                 )
         return self
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is there yet, or a new disk, or what a killed `ccm restore` left."""
+        inside = self.root.iterdir() if self.root.is_dir() else ()
+        return all(path.name == LOST_AND_FOUND or path.name.startswith(RESTORING) for path in inside)
 
     @property
     def practices_yaml(self) -> Path:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.discretion import refused_by_the_system
-from orchestration.house import House, HouseError, clear_dead, sync_folder, write_private
+from orchestration.house import LOST_AND_FOUND, RESTORING, House, HouseError, clear_dead, sync_folder, write_private
 
 # While these are held nothing of the home changes but what lands. In the order in which everybody takes them: a build that holds the warehouse may have to
 # give the lake or the answers a table that came with a release.
@@ -37,6 +37,7 @@ LEFT_OUT = (
     ".state/what-if",
     ".state/runs",
     ".state/backups.json",
+    LOST_AND_FOUND,
 )
 # Here files come and go beside the locks: what is dropped, and what Dagster's services write.
 GOES_ON = ("landing/", "inbox/", ".state/dagster/")
@@ -171,31 +172,43 @@ def verify(snapshot: Path) -> list[str]:
 
 
 def restore(snapshot: Path, house: House) -> int:
-    """Makes a home from a snapshot, once its hashes are proved; gives the number of files. The home must be empty or not exist.
+    """Makes a home from a snapshot, once its hashes are proved; gives the number of files. The home must be empty (a new disk
+    with its lost+found is) or not exist.
 
     The warehouse is not in it: `ccm nightly` makes it again from the lake, the marts as published are back at once.
     """
     if not (snapshot / MANIFEST).is_file():
         raise HouseError(f"{snapshot}: is no snapshot of `ccm backup` (it has no {MANIFEST}); name one of <to>/<stamp>")
-    if house.root.exists() and any(house.root.iterdir()):
+    if not house.is_empty:
         raise HouseError(f"{house.root}: is not empty; restore into a new folder and move it into place")
     wrong = verify(snapshot)
     if wrong:
         raise HouseError(f"{snapshot}: is damaged, nothing was restored: {'; '.join(wrong[:5])}; take another snapshot")
     files = _manifest(snapshot)["files"]
-    scratch = house.root.with_name(f".{house.root.name}.{os.getpid()}.tmp")
+    # A folder that is there may be a disk, which nothing can be put in the place of, and whose files are not to go by way of another disk.
+    is_there = house.root.is_dir()
+    scratch = (
+        house.root / f"{RESTORING}{os.getpid()}.tmp" if is_there else house.root.with_name(f".{house.root.name}.{os.getpid()}.tmp")
+    )
+    clear_dead(house.root.glob(f"{RESTORING}*.tmp"))
     try:
         for name, one in files.items():
             target = scratch / name
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _copied(snapshot / "home" / name, target)
             os.utime(target, ns=(one["mtime_ns"], one["mtime_ns"]))
-        if house.root.exists():
-            house.root.rmdir()
-        scratch.rename(house.root)
-        sync_folder(house.root.parent)
+        if is_there:
+            # What has no practices.yaml is no home yet.
+            for path in sorted(scratch.iterdir(), key=lambda one: one.name == house.practices_yaml.name):
+                path.rename(house.root / path.name)
+            with contextlib.suppress(PermissionError):  # another user's disk: `ccm doctor` tells
+                house.root.chmod(0o700)
+            sync_folder(house.root)
+        else:
+            scratch.rename(house.root)
+            sync_folder(house.root.parent)
     except OSError as error:
-        raise HouseError(f"{house.root}: could not be restored ({error.strerror}); free some disk, run again") from None
+        raise HouseError(f"{house.root}: could not be restored: {refused_by_the_system(error)}") from None
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     house.prepare()

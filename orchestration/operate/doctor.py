@@ -22,7 +22,7 @@ from packaging.requirements import Requirement
 from orchestration.close.x12.claim_rules import of_this_release
 from orchestration.discretion import Refused, defect
 from orchestration.engine import Damaged, is_damage, open_database
-from orchestration.house import PROJECT_ROOT, House, HouseError
+from orchestration.house import LOST_AND_FOUND, PROJECT_ROOT, House, HouseError
 from orchestration.mapping.choice import choices
 from orchestration.operate.drops import HABITS_BACK, due_night, gaps, is_ahead
 from orchestration.practices import Practice, load_practices
@@ -152,6 +152,8 @@ def _written(house: House) -> Diagnosis:
 def _permissions(house: House) -> Iterator[Diagnosis]:
     open_ones, foreign = [], []
     for folder, folders, names in os.walk(house.root):
+        if Path(folder) == house.root and LOST_AND_FOUND in folders:
+            folders.remove(LOST_AND_FOUND)
         for name in (*folders, *names):
             path = Path(folder) / name
             status = path.lstat()

@@ -28,6 +28,7 @@ from orchestration.take_in.lake import pending, take_in
 from orchestration.take_in.landing import discover
 from orchestration.transform.configuration import read_closes, write_configuration
 from orchestration.transform.state import build_inputs, present_inputs
+from tests.faults import harness
 from tests.pipeline.homes import ccm, copy
 from tests.properties.strategies import write_home
 
@@ -333,6 +334,47 @@ def test_a_damaged_snapshot_is_not_restored_and_a_home_in_use_is_not_overwritten
     assert not (tmp_path / "other").exists()
     with pytest.raises(HouseError, match="inside the home"):
         backup(taken_in, taken_in.root / "backups")
+
+
+def test_a_home_is_restored_onto_a_new_disk_of_its_own_and_nowhere_else(taken_in, tmp_path):
+    made = backup(taken_in, tmp_path / "backups")
+    disk = tmp_path / "mounts" / "disk"
+    (disk / "lost+found").mkdir(parents=True)
+    (disk / ".restore.4999999.tmp").mkdir()
+    disk.chmod(0o755)
+    disk.parent.chmod(0o500)  # nothing goes beside it
+    (disk / "lost+found").chmod(0o500)
+    try:
+        done = harness.ccm(disk, "restore", str(made.folder), before=harness.heed_permissions)
+    finally:
+        disk.parent.chmod(0o700)
+    assert done.code == 0, done.err
+    wanted = {path.relative_to(made.folder / "home") for path in (made.folder / "home").rglob("*") if path.is_file()}
+    there = {path.relative_to(disk) for path in disk.rglob("*") if path.is_file()}
+    assert wanted <= there and not list(disk.glob(".*.tmp"))
+    assert [one.state for one in said(House(disk), "permissions")] == ["ok"]
+
+
+def test_a_disk_on_which_a_restore_has_no_room_is_named_and_empty_again(taken_in, tmp_path, monkeypatch):
+    made = backup(taken_in, tmp_path / "backups")
+    new = House(tmp_path / "new")
+    new.root.mkdir()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(backups, "_copied", full)
+    with pytest.raises(HouseError, match="could not be restored: a file of the home: No space left on device; make room"):
+        restore(made.folder, new)
+    assert list(new.root.iterdir()) == []
+
+
+def test_what_a_disk_keeps_for_itself_is_in_no_backup(taken_in, tmp_path):
+    (taken_in.root / "lost+found").mkdir(mode=0o755)
+    (taken_in.root / "lost+found" / "#12").write_text("")
+    made = backup(taken_in, tmp_path / "backups")
+    assert not (made.folder / "home" / "lost+found").exists()
+    assert [one.state for one in said(taken_in, "permissions")] == ["ok"]
 
 
 def test_what_was_restored_is_not_taken_in_again(taken_in, tmp_path):
