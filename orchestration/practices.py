@@ -11,8 +11,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
+from posixpath import normpath
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
@@ -330,6 +331,12 @@ class Delivery(_Strict):
     @model_validator(mode="after")
     def _reachable(self) -> Delivery:
         parts = urlsplit(self.url)
+        try:
+            is_port = parts.port != 0
+        except ValueError:
+            is_port = False
+        if not is_port:
+            raise ValueError("url: its port is no number from 1 to 65535")
         if parts.scheme == "sftp":
             if parts.password is not None:
                 raise ValueError("url: holds a password; put it into a file and name that with password_file")
@@ -347,6 +354,15 @@ class Delivery(_Strict):
         elif parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
             raise ValueError("url: begins with sftp://, s3:// or file:///")
         return self
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """The folder that the URL names, in one form however it is written."""
+        parts = urlsplit(self.url)
+        if parts.scheme == "s3":  # a profile may be of another server, where a bucket of that name is another one
+            return "s3", self.profile or "", parts.netloc, parts.path.strip("/")
+        folder = normpath(f"/{unquote(parts.path).strip('/')}")
+        return parts.scheme, unquote(parts.username or ""), parts.hostname or "", str(parts.port or 22), folder
 
     @field_validator("archive")
     @classmethod
@@ -572,7 +588,38 @@ def _file(path: Path, text: str) -> _File:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise HouseError(f"{path}{where}: not valid YAML: {getattr(error, 'problem', 'cannot be parsed')}") from None
-    return _parsed(path, content)
+    file = _parsed(path, content)
+    _no_files_twice(path, text, file.practices)
+    return file
+
+
+def _no_files_twice(path: Path, text: str, practices: list[Practice]) -> None:
+    """Raises HouseError where two practices would fetch the very same files: both would claim what is in them. Of one folder each may have its own by its
+    mappings, which name files or drop rows, or by the name of its archives."""
+    seen: dict[Any, dict[str | None, int]] = {}
+    for number, practice in enumerate(practices):
+        if (delivery := practice.delivery) is None:
+            continue
+        mapped = sorted((table, *sorted(dated.items())) for table, dated in practice.mappings.items())
+        known = seen.setdefault((delivery.place, tuple(mapped)), {})
+        # Without archives of its own it fetches what the others fetch beside theirs.
+        either = known.values() if delivery.archive is None else (known[one] for one in (delivery.archive, None) if one in known)
+        if (twin := next(iter(either), None)) is not None:
+            line, others = (_line_of_delivery(text, one) for one in (number, twin))
+            raise HouseError(
+                f"{path}, line {line}: practice {practice.practice_id}, key delivery: fetches the very files that {practices[twin].practice_id} "
+                f"(line {others}) fetches, and both would claim them; correct its url, or take the delivery away from the practice that they are not of "
+                "(where one folder has the files of both, mappings or archive tell them apart: docs/delivery.md)"
+            )
+        known[delivery.archive] = number
+
+
+def _line_of_delivery(text: str, number: int) -> int:
+    """Where the `delivery` of a practice stands in the file; else its entry."""
+    root = yaml.compose(text, Loader=SettingsLoader)
+    entry = next(value for key, value in root.value if key.value == "practices").value[number]
+    keys = [key for key, _ in entry.value if key.value == "delivery"]
+    return int((keys or [entry])[0].start_mark.line) + 1
 
 
 def _by_id(file: _File) -> dict[str, Practice]:

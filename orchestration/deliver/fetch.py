@@ -103,6 +103,15 @@ def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetim
     try:
         if house.landing_url is not None:
             raise DeliveryError("CCM_LANDING is object storage, where nothing is fetched to; drop the extracts there, or unset it")
+        if scratch.parent.is_symlink():
+            raise DeliveryError(
+                f"landing/{name}: is a link, which no night takes in, and nothing is fetched into it; make it a folder and move into it what "
+                "the link leads to, or mount that there"
+            )
+        if (within := _within_landing(house, practice.delivery)) is not None:
+            raise DeliveryError(
+                f"lies in {within}, where nights take in what is there as it is; name the folder that the sender drops into"
+            )
         shutil.rmtree(scratch, ignore_errors=True)
         _state(house, name)  # what was fetched must be known before anything is
         with opened(practice.delivery) as source:
@@ -131,8 +140,16 @@ def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetim
     except OSError as error:
         fault = f"landing/{name}: cannot be written ({error.strerror}); check the disk and its rights"
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        if not scratch.parent.is_symlink():  # what it leads to is somebody else's
+            shutil.rmtree(scratch, ignore_errors=True)
     return Outcome(name, tuple(fetched), tuple(waiting), tuple(left_alone), fault)
+
+
+def _within_landing(house: House, delivery: Delivery) -> Path | None:
+    """landing/, where the source is a folder of it: that of another practice, whose claims would go out twice."""
+    scheme, *_, folder = delivery.place
+    landing = house.landing.resolve()
+    return house.landing if scheme == "file" and Path(folder).resolve().is_relative_to(landing) else None
 
 
 @dataclass
@@ -244,6 +261,10 @@ def _fetch(
 ) -> list[str]:
     """One night: all that is new of it is fetched and proved before any of it is put into landing/."""
     folder = house.landing / practice.practice_id / night.isoformat()
+    if folder.is_symlink():
+        raise NightError(
+            f"landing/{practice.practice_id}/{night}: is a link, which no night takes in; make it a folder and move into it what the link leads to"
+        )
     free = shutil.disk_usage(house.landing).free
     if (wanted := sum(one.size for one in new)) > free - _LEAST_FREE:
         raise NightError(f"{night}: {wanted:,} bytes are more than the disk has room for; free some disk")

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import socket
 import zipfile
 from datetime import UTC, date, datetime, timedelta
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import asyncssh
 import pytest
+import yaml
 
 from orchestration.deliver import archives, fetch, sources
 from orchestration.deliver.fetch import deliver, faults
@@ -242,6 +244,30 @@ def test_a_link_is_no_file(house, source, there, tmp_path):
     assert fetched(house, source)[0].fetched == ()
 
 
+@pytest.mark.parametrize("level", ["practice", "night"])
+def test_nothing_is_fetched_through_a_link_in_landing_and_it_comes_once_that_is_a_folder(house, there, tmp_path, level):
+    put(there, f"{NIGHT}/stays.csv")
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / ".delivery.tmp").mkdir(parents=True)  # another practice's, which fetches at the same time
+    link = house.landing / "lakeside" / (NIGHT if level == "night" else "")
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(elsewhere)
+    [outcome] = fetched(house, practice(url=there.as_uri()))
+    assert outcome.fetched == () and "is a link" in outcome.fault and "make it a folder" in outcome.fault
+    assert [path.name for path in elsewhere.iterdir()] == [".delivery.tmp"]
+    link.unlink()
+    link.mkdir()
+    assert fetched(house, practice(url=there.as_uri()))[0].fetched == (f"{NIGHT}/stays.csv",)
+
+
+def test_the_landing_of_another_practice_is_no_source(house, tmp_path):
+    put(house.landing / "hilltop", f"{NIGHT}/stays.csv")
+    (tmp_path / "drop").symlink_to(house.landing / "hilltop")
+    for folder in (house.landing / "hilltop", tmp_path / "drop"):
+        [outcome] = fetched(house, practice(url=folder.as_uri()))
+        assert outcome.fetched == () and "name the folder that the sender drops into" in outcome.fault
+
+
 def zipped(*members: tuple[str, bytes | str], kind: int = zipfile.ZIP_DEFLATED) -> bytes:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", kind) as archive:
@@ -351,6 +377,8 @@ def test_a_night_comes_from_s3_and_a_replaced_object_comes_again(house, bucket):
         ({"url": "ftp://host/x"}, "begins with sftp://"),
         ({"url": "sftp://a:secret@host/x"}, "holds a password"),
         ({"url": "sftp://host/x"}, "sftp://user@host/folder"),
+        ({"url": "sftp://a@host:2222x/x"}, "no number from 1 to 65535"),
+        ({"url": "sftp://a@host:0/x"}, "no number from 1 to 65535"),
         ({"url": "sftp://a@host/x"}, "known_hosts is missing"),
         ({"url": "sftp://a@host/x", "known_hosts": "k"}, "wants private_key_file"),
         ({"url": "s3://B/x"}, "s3://bucket/prefix"),
@@ -364,6 +392,61 @@ def test_a_delivery_that_could_not_work_is_refused_with_practice_and_key(tmp_pat
     with pytest.raises(HouseError, match=r"practices.yaml: practice s8-01, key delivery") as told:
         practices_of(Path("practices.yaml"), content)
     assert what in str(told.value) and "secret" not in str(told.value)
+
+
+SFTP = {"known_hosts": "k", "private_key_file": "k"}
+
+
+def two_deliveries(tmp_path: Path, one: dict[str, object], other: dict[str, object]) -> str | None:
+    """What is said when two practices of a file have these settings; None when it is read."""
+    home = write_home(tmp_path, seed=8, practices=2, defects=False)
+    content = json.loads((home / "practices.yaml").read_text())
+    for entry, more in zip(content["practices"], (one, other), strict=True):
+        entry |= more
+    path = tmp_path / "practices.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    try:
+        load_practices(path)
+    except HouseError as error:
+        return str(error).replace(str(path), "practices.yaml")
+    return None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"url": "file:///drop/x"}, {"url": "file:///drop//./y/../x/"}),
+        ({"url": "file:///drop/a b"}, {"url": "file:///drop/a%20b"}),
+        ({"url": "s3://drops/x"}, {"url": "s3://drops/x/"}),
+        ({"url": "sftp://a@host/x", **SFTP}, {"url": "SFTP://a@HOST:22/x/", **SFTP, "known_hosts": "other"}),
+        ({"url": "file:///x", "archive": "a_{YYYYMMDD}.zip"}, {"url": "file:///x"}),
+        ({"url": "file:///x"}, {"url": "file:///x", "archive": "a_{YYYYMMDD}.zip"}),
+    ],
+)
+def test_two_practices_that_would_fetch_the_very_same_files_are_refused_with_file_line_and_next_step(tmp_path, one, other):
+    said = two_deliveries(tmp_path, {"delivery": one}, {"delivery": other})
+    assert said is not None
+    lines = [int(number) for number in re.findall(r"line (\d+)", said)]
+    text = (tmp_path / "practices.yaml").read_text().splitlines()
+    assert [text[line - 1].strip() for line in lines] == ["delivery:", "delivery:"] and lines[0] > lines[1]
+    assert said.startswith(f"practices.yaml, line {lines[0]}: practice s8-02, key delivery: ") and "correct its url" in said
+    assert "s8-01 (line" in said
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"delivery": {"url": "file:///x/a"}}, {"delivery": {"url": "file:///x/A"}}),
+        ({"delivery": {"url": "s3://drops/x", "profile": "a"}}, {"delivery": {"url": "s3://drops/x", "profile": "b"}}),
+        ({"delivery": {"url": "sftp://a@host/x", **SFTP}}, {"delivery": {"url": "sftp://b@host/x", **SFTP}}),
+        ({"delivery": {"url": "sftp://a@host/x", **SFTP}}, {"delivery": {"url": "sftp://a@host:2222/x", **SFTP}}),
+        ({"delivery": {"url": "file:///x", "archive": "a_{YYYYMMDD}.zip"}}, {"delivery": {"url": "file:///x", "archive": "b_{YYYYMMDD}.zip"}}),
+        ({"delivery": {"url": "file:///x"}, "mappings": {"patients": "a"}}, {"delivery": {"url": "file:///x"}, "mappings": {"patients": "b"}}),
+        ({"delivery": {"url": "file:///x"}}, {}),
+    ],
+)  # fmt: skip
+def test_two_practices_with_files_of_their_own_in_one_place_are_read(tmp_path, one, other):
+    assert two_deliveries(tmp_path, one, other) is None
 
 
 def test_how_extracts_come_is_no_part_of_what_a_claim_depends_on(tmp_path):
