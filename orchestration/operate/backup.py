@@ -1,8 +1,8 @@
 """Backups of a home: snapshots that share what has not changed, proved by their hashes before anything is restored.
 
-`<to>/<stamp>/home/...` is the home without what a night makes again (the warehouse, dbt's target, scratch); `<to>/<stamp>/manifest.json` has
-the SHA-256 of every file. A snapshot appears whole, by one rename. What is as it was in the snapshot before is a hard link to it, so that a
-nightly backup of years of history costs what the night brought.
+`<to>/<stamp>/home/...` is the home, its landing wherever that is, without what a night makes again (the warehouse, dbt's target, scratch);
+`<to>/<stamp>/manifest.json` has the SHA-256 of every file. A snapshot appears whole, by one rename. What is as it was in the snapshot before is a hard link
+to it, so that a nightly backup of years of history costs what the night brought.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.discretion import refused_by_the_system
-from orchestration.house import LOST_AND_FOUND, RESTORING, House, HouseError, clear_dead, sync_folder, write_private
+from orchestration.house import LANDING, LOST_AND_FOUND, RESTORING, House, HouseError, clear_dead, sync_folder, write_private
 
 # While these are held nothing of the home changes but what lands. In the order in which everybody takes them: a build that holds the warehouse may have to
 # give the lake or the answers a table that came with a release.
@@ -94,7 +94,7 @@ def _backup(house: House, to: Path, now: datetime | None) -> Snapshot:
             locks.enter_context(house.lock(lock))
         try:
             for path in _wanted(house, to):
-                relative = path.relative_to(house.root).as_posix()
+                relative = _name(house, path)
                 target = scratch / "home" / relative
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 old = earlier["files"].get(relative)
@@ -230,11 +230,39 @@ def _manifest(snapshot: Path) -> dict[str, Any]:
 
 
 def _wanted(house: House, to: Path) -> Iterator[Path]:
-    """The files to keep. What a link leads to is the home's, too: a lake on another disk, a configuration that is kept elsewhere."""
-    for folder, folders, names in os.walk(house.root, followlinks=True):
+    """The files to keep. What a link leads to is the home's, too: a lake on another disk, a configuration that is kept elsewhere. So is a landing that
+    CCM_LANDING names; what landed in the home before is there beside it."""
+    away = house.landing_folder
+    if away is None or away.resolve().is_relative_to(house.root.resolve()):
+        yield from _below(house, house.root, to)
+        return
+    if not away.is_dir():
+        raise HouseError(
+            f"{away}: is not there, and {LANDING} says that extracts are; mount it, or correct the setting, and run again"
+        )
+    taken = set()
+    for path in _below(house, away, to):
+        taken.add(_name(house, path))
+        yield path
+    yield from (path for path in _below(house, house.root, to) if _name(house, path) not in taken)
+
+
+def _name(house: House, path: Path) -> str:
+    """A file's path in a snapshot's `home`."""
+    if path.is_relative_to(house.root):
+        return path.relative_to(house.root).as_posix()
+    return f"landing/{path.relative_to(house.landing).as_posix()}"
+
+
+def _below(house: House, root: Path, to: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root, followlinks=True):
         here = Path(folder)
         folders[:] = sorted(
-            name for name in folders if not _is_left_out(house, here / name) and not _leads_back(house, here / name, to)
+            name
+            for name in folders
+            if not _is_left_out(house, here / name)
+            and not _leads_back(root, here / name, to)
+            and (root == house.root or (here / name).resolve() != house.root.resolve())
         )
         for name in sorted(names):
             path = here / name
@@ -246,11 +274,11 @@ def _wanted(house: House, to: Path) -> Iterator[Path]:
                 raise HouseError(f"{path}: is a link that leads nowhere; mount what it leads to, or remove it, and run again")
 
 
-def _leads_back(house: House, folder: Path, to: Path) -> bool:
+def _leads_back(root: Path, folder: Path, to: Path) -> bool:
     """Whether a folder is the backups' own, or a link to one that it lies in."""
     if folder.resolve() == to:
         return True
-    above = [one.resolve() for one in folder.parents if one.is_relative_to(house.root)] if folder.is_symlink() else []
+    above = [one.resolve() for one in folder.parents if one.is_relative_to(root)] if folder.is_symlink() else []
     return any(one.is_relative_to(folder.resolve()) for one in above)
 
 
@@ -280,7 +308,7 @@ def _shared(old: Path, target: Path, sha256: str) -> bool:
 
 
 def _is_left_out(house: House, path: Path) -> bool:
-    relative = path.relative_to(house.root).as_posix()
+    relative = _name(house, path)
     is_scratch = path.name.startswith(".") and path.name.endswith(".tmp")
     # Of what is dropped no link is read by taking in: it may lead to anything.
     is_dropped = relative.startswith("inbox/") or (relative.startswith("landing/") and relative.count("/") > 1)

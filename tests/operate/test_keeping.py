@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -246,6 +247,27 @@ def test_what_a_link_of_the_home_leads_to_is_backed_up_and_a_link_that_was_dropp
     assert {path.relative_to(new.root): path.read_bytes() for path in new.lake.rglob("*.parquet")} == wanted
     assert new.practices_yaml.read_bytes() == (away / "practices.yaml").read_bytes() and not new.practices_yaml.is_symlink()
     assert not (new.inbox / "link.835").exists() and not (new.lake / "backups").exists()
+
+
+def test_a_landing_on_another_disk_is_in_the_backup_and_comes_back_as_landing_of_the_home(taken_in, tmp_path):
+    away = tmp_path / "other disk" / "drops"
+    night = sorted(taken_in.landing.glob("*/*"))[-1].relative_to(taken_in.landing)
+    left = sorted(path.relative_to(taken_in.landing) for path in taken_in.landing.rglob("*.csv*"))
+    shutil.copytree(taken_in.landing, away)
+    (away / night / "new.csv").write_text("x")
+    (away / night / "link.csv").symlink_to(taken_in.practices_yaml)  # no link that was dropped is read
+    (away / left[0]).write_text("as it lies there")
+    house = dataclasses.replace(taken_in, landing_folder=away)
+    made = backup(house, away / "backups", datetime(2026, 11, 1, tzinfo=UTC))
+    assert backup(house, away / "backups", datetime(2026, 11, 2, tzinfo=UTC)).new_files == 0 and verify(made.folder) == []
+    new = House(tmp_path / "new")
+    restore(made.folder, new)
+    assert sorted(path.relative_to(new.landing) for path in new.landing.rglob("*.csv*")) == sorted([*left, night / "new.csv"])
+    assert (new.landing / left[0]).read_text() == "as it lies there"
+    shutil.move(away, tmp_path / "unmounted")
+    with pytest.raises(HouseError, match=r"drops: is not there, and CCM_LANDING says"):
+        backup(house, tmp_path / "backups")
+    assert not list((tmp_path / "backups").iterdir())
 
 
 def test_homes_that_share_a_folder_of_backups_lose_none_of_each_others(taken_in, tmp_path):
