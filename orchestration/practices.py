@@ -616,7 +616,7 @@ def _no_files_twice(path: Path, text: str, practices: list[Practice]) -> None:
 
 def _line_of_delivery(text: str, number: int) -> int:
     """Where the `delivery` of a practice stands in the file; else its entry."""
-    root = yaml.compose(text, Loader=SettingsLoader)
+    root: Any = yaml.compose(text, Loader=SettingsLoader)
     entry = next(value for key, value in root.value if key.value == "practices").value[number]
     keys = [key for key, _ in entry.value if key.value == "delivery"]
     return int((keys or [entry])[0].start_mark.line) + 1

@@ -111,6 +111,8 @@ def nightly(
         out.print(f"Charged below the fee schedule {line}", style="yellow")
     for line in summary["claimed_twice"]:
         out.print(f"One beneficiary claimed twice {line}", style="red")
+    for line in summary["listed_twice"]:
+        out.print(f"One panel listed twice {line}", style="yellow")
     for line in summary["failed_checks"]:
         out.print(f"Check failed {line}", style="red")
     for line in summary["held_until_accepted"]:
@@ -221,6 +223,47 @@ def _claimed_twice(marts: duckdb.DuckDBPyConnection) -> list[str]:
     return [f"{claims}; {what_to_do}" for (claims,) in rows]
 
 
+def _claimed_by_two(marts: duckdb.DuckDBPyConnection) -> list[str]:
+    """Practices of different tax ids that claimed the same months of the same people, as long as both claims wait for the payer or are paid."""
+    rows = marts.execute(
+        """
+        select
+            least(audit.practice_id, others.practice_id) || ' and ' || greatest(audit.practice_id, others.practice_id),
+            strftime(audit.month, '%Y-%m'),
+            count(distinct least(audit.practice_id || ' ' || audit.claim_id, audit.detail))
+        from claim_audit as audit
+        inner join claims using (practice_id, claim_id)
+        inner join claims as others on audit.detail = others.practice_id || ' ' || others.claim_id
+        where
+            audit.finding = 'other_tax_id_duplicate'
+            and (claims.status in ('submitted', 'accepted') or claims.paid_amount > 0)
+            and (others.status in ('submitted', 'accepted') or others.paid_amount > 0)
+        group by all order by all
+        """
+    ).fetchall()
+    what_to_do = (
+        "Medicare pays one of each: settle whose they are, and pay the others back (claim_audit, docs/runbook/identities.md)"
+    )
+    return [f"{both} {month}: {count} under both tax ids; {what_to_do}" for both, month, count in rows]
+
+
+# dbt_project/tests/
+LISTED_TWICE = "no_panel_is_listed_under_other_tax_ids_as_well"
+
+
+def _listed_twice(house: House) -> list[str]:
+    """Practices that may have one panel under two names, by the last build's check."""
+    from orchestration.gate import verdicts
+
+    verdict = verdicts.load(house, "dbt")
+    found = [one for one in (verdict.findings if verdict else ()) if one.check == LISTED_TWICE and not one.passed]
+    return [
+        f"{', '.join(one.practice_ids)}: practices of other tax ids list most of the same Medicare numbers; before anything closes see that nobody's "
+        "extracts come twice (docs/runbook/identities.md)"
+        for one in found
+    ]
+
+
 def _came_in_part(house: House, newest: dict[str, date]) -> list[str]:
     """What the newest nights of practices lack of what usually comes."""
     from orchestration.operate.drops import HABITS_BACK, gaps
@@ -276,7 +319,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             where kind = 'drift' and not is_accepted order by practice_id, extract_date, table_name, measure, column_name
             """
         ).fetchall()
-        cheap, twice = _charged_below(marts), _claimed_twice(marts)
+        cheap, twice = _charged_below(marts), [*_claimed_twice(marts), *_claimed_by_two(marts)]
         hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
     months = verdicts.load(house, "great_expectations_months")
     overdue = [f.detail for f in (months.findings if months else ()) if not f.passed and f.severity == "error"]
@@ -299,6 +342,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         ],
         "charged_below_allowed": cheap,
         "claimed_twice": twice,
+        "listed_twice": _listed_twice(house),
         "packets_lost": [name for name in packets_lost(house) if name.partition("/")[0] in practices],
         "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],
         "failed_checks": verdicts.failed(house),

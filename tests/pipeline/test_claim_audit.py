@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from orchestration.house import House
+from orchestration.house import DBT_PROJECT, House
 from orchestration.payers.eligibility import member_key
 from orchestration.practices import load_practices
 from orchestration.transform import compiled, dbt
@@ -39,6 +40,7 @@ def audit(house):
                 "int_claim_lines__sent",
                 "int_claims__sent",
                 "int_claims__history",
+                "int_claims__identities",
                 "int_claims__merged",
                 "claim_audit",
             ],
@@ -145,7 +147,7 @@ def con(tmp_path):
 
 
 def audited(con, home) -> list[tuple]:
-    compiled.run(con, home, [compiled.models()[name] for name in ("int_claims__merged", "claim_audit")])
+    compiled.run(con, home, [compiled.models()[name] for name in ("int_claims__identities", "int_claims__merged", "claim_audit")])
     return con.execute("select practice_id, finding, patient_id, claim_id, detail from marts.claim_audit order by all").fetchall()
 
 
@@ -160,6 +162,88 @@ def test_two_charts_that_turn_out_to_be_one_beneficiary_are_found_by_the_numbers
     # Both charts have another number by now.
     con.execute("update intermediate.int_coverages__current set member_id = '9EG4TE5MK99' where patient_id in ('one', 'other')")
     assert audited(con, tmp_path) == [("b", "merged_beneficiary", "other", "B1", "a A1")]
+
+
+def under_tax_ids(home, tax_ids: dict[str, str]) -> None:
+    """The claims of these practices go out under tax ids of their own."""
+    path = home / "lake" / "configuration" / "claim_lines.parquet"
+    lines = pq.read_table(path).to_pylist()
+    pq.write_table(
+        pa.Table.from_pylist([{**line, "tax_id": tax_ids[line["practice_id"]]} for line in lines], schema=CLAIM_LINES), path
+    )
+
+
+def test_a_beneficiarys_month_that_is_claimed_under_two_tax_ids_is_found_with_both_claims_by_any_number(con, tmp_path):
+    under_tax_ids(tmp_path, {"a": "1", "b": "2", "c": "3"})
+    assert audited(con, tmp_path) == []
+    # The chart of b has by now the number that a claimed under, too; November was claimed by b alone.
+    con.execute("insert into intermediate.int_coverages__current values ('b', 'other', 'medicare_part_a', '1eg4-te5-mk72')")
+    found = [
+        ("a", "other_tax_id_duplicate", "one", "A1", "b B1"),
+        ("b", "other_tax_id_duplicate", "other", "B1", "a A1"),
+    ]
+    assert audited(con, tmp_path) == found
+    # A chart with several numbers in common has one row, and of three tax ids each is told of another.
+    con.execute("insert into intermediate.int_coverages__current values ('a', 'one', 'medicare_part_b', '1EG4TE5MK73')")
+    assert audited(con, tmp_path) == found
+    con.execute("insert into intermediate.int_coverages__current values ('c', 'third', 'medicare_part_b', '1EG4TE5MK72')")
+    assert audited(con, tmp_path) == [
+        ("a", "other_tax_id_duplicate", "one", "A1", "b B1"),
+        ("b", "other_tax_id_duplicate", "other", "B1", "a A1"),
+        ("c", "other_tax_id_duplicate", "third", "C1", "a A1"),
+    ]
+
+
+def told_by(con, check: str) -> list[str]:
+    """The practices that a singular test of the project names, by the tables of this connection."""
+    text = (DBT_PROJECT / "tests" / f"{check}.sql").read_text(encoding="utf-8")
+    schemas = {"claim_audit": "marts", "claims": "marts", "stg_practices": "staging"}
+    text = re.sub(r"\{\{ config\(.*?\) \}\}", "", text)
+    text = re.sub(r"\{\{ ref\('(\w+)'\) \}\}", lambda found: f"{schemas.get(found[1], 'intermediate')}.{found[1]}", text)
+    text = re.sub(r"\{\{ beneficiary_key\('([\w.]+)'\) \}\}", r"upper(\1)", text)
+    return [row[0] for row in con.execute(f"select distinct * from ({text}) order by all").fetchall()]
+
+
+def test_a_month_claimed_under_two_tax_ids_is_told_as_long_as_both_claims_wait_or_are_paid_and_bars_no_claim(con, tmp_path):
+    under_tax_ids(tmp_path, {"a": "1", "b": "2", "c": "3"})
+    con.execute("""
+        insert into intermediate.int_coverages__current values ('b', 'other', 'medicare_part_a', '1EG4TE5MK72');
+        create table marts.claims as select * from (values
+            ('a', 'A1', 'accepted', 0.00), ('b', 'B1', 'submitted', 0.00), ('b', 'B2', 'paid', 51.85), ('c', 'C1', 'paid', 51.85)
+        ) as claims (practice_id, claim_id, status, paid_amount);
+    """)
+    audited(con, tmp_path)
+    assert told_by(con, "no_claim_has_what_an_auditor_would_object_to") == []
+    assert told_by(con, "no_month_of_a_beneficiary_is_claimed_under_two_tax_ids") == ["a", "b"]
+    con.execute("update marts.claims set status = 'paid', paid_amount = 51.85 where practice_id = 'a'")
+    assert told_by(con, "no_month_of_a_beneficiary_is_claimed_under_two_tax_ids") == ["a", "b"]
+    con.execute("update marts.claims set status = 'denied' where claim_id = 'B1'")
+    assert told_by(con, "no_month_of_a_beneficiary_is_claimed_under_two_tax_ids") == []
+
+
+def test_a_panel_that_is_mostly_listed_under_another_tax_id_is_told_and_a_few_shared_patients_are_not(con):
+    con.execute("""
+        create table staging.stg_practices as select * from (values
+            ('a', '1', date '2026-11-23'), ('b', '2', date '2026-11-23'), ('c', '3', date '2026-11-22'), ('d', '1', date '2026-11-23'),
+            ('old', '9', date '2026-10-01')
+        ) as practices (practice_id, tax_id, newest_night);
+        -- a: 1 to 9; b: the same; c: 5 to 30; d: 40 to 49, of which old had all.
+        create table shown as select 'a' as practice_id, unnest(range(1, 10)) as number union all select 'b', unnest(range(1, 10))
+            union all select 'c', unnest(range(5, 31)) union all select 'd', unnest(range(40, 50)) union all select 'old', unnest(range(40, 50));
+        create table intermediate.int_patients__current as
+            select practice_id, practice_id || number as patient_id, true as is_on_panel from shown;
+        insert into intermediate.int_coverages__current
+            select practice_id, practice_id || number, kind, number from shown cross join (values ('medicare_part_a'), ('medicare_part_b')) as kinds (kind)
+            union all select practice_id, practice_id || number, 'commercial', 'ONE' from shown;
+    """)  # fmt: skip
+    check = "no_panel_is_listed_under_other_tax_ids_as_well"
+    assert told_by(con, check) == ["a", "b"]
+    con.execute("update intermediate.int_patients__current set is_on_panel = false where practice_id = 'b' and patient_id > 'b3'")
+    assert told_by(con, check) == ["a", "b"]  # 5 to 9 are still shared with c, 1 to 3 with b
+    con.execute("update intermediate.int_patients__current set is_on_panel = false where practice_id = 'b'")
+    assert told_by(con, check) == ["a"]
+    con.execute("update staging.stg_practices set tax_id = '1'")
+    assert told_by(con, check) == []  # the close sees to these
 
 
 def test_another_bill_of_the_practice_is_an_overlapping_service_and_another_practices_is_none(con, tmp_path):
@@ -179,7 +263,11 @@ NIGHTS = [date(2026, 11, 1), date(2026, 12, 4), date(2026, 12, 20)]
 
 
 def items(con, home) -> list[tuple]:
-    compiled.run(con, home, [compiled.models()[name] for name in ("int_claims__merged", "int_claims__merged_unsettled")])
+    compiled.run(
+        con,
+        home,
+        [compiled.models()[name] for name in ("int_claims__identities", "int_claims__merged", "int_claims__merged_unsettled")],
+    )
     told = "practice_id, patient_id, claim_id, kind, due_on, last_day, dollars, fact"
     return con.execute(f"select {told} from intermediate.int_claims__merged_unsettled order by all").fetchall()
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.command.nights import _charged_below, _claimed_twice
+from orchestration.command.nights import LISTED_TWICE, _charged_below, _claimed_by_two, _claimed_twice, _listed_twice
+from orchestration.gate import verdicts
+from orchestration.house import DBT_PROJECT, House
 from tests.holds.clinic import FIRST_NIGHT, Clinic, configure
 from tests.pipeline.homes import Ran, ccm, copy
 from tests.properties.staging import same_marts
@@ -146,3 +148,46 @@ def test_a_claim_whose_patient_turned_out_to_be_claimed_already_is_told_until_no
             "beta 2026-10: B1 and alpha A1; if it is one person, pay the first of these back and merge the charts (docs/runbook/identities.md)",
             "beta 2026-10: B2 and alpha A2; if it is one person, pay the first of these back and merge the charts (docs/runbook/identities.md)",
         ]
+
+
+def test_months_that_practices_of_two_tax_ids_claimed_are_told_by_practices_until_one_of_each_is_settled() -> None:
+    with duckdb.connect() as marts:
+        marts.execute(
+            """
+            create table claim_audit as select * from (values
+                ('alpha', 'other_tax_id_duplicate', date '2026-10-01', 'A1', 'beta B1'),
+                ('beta', 'other_tax_id_duplicate', date '2026-10-01', 'B1', 'alpha A1'),
+                ('alpha', 'other_tax_id_duplicate', date '2026-10-01', 'A2', 'beta B2'),
+                ('beta', 'other_tax_id_duplicate', date '2026-10-01', 'B2', 'alpha A2'),
+                ('alpha', 'other_tax_id_duplicate', date '2026-10-01', 'A3', 'beta B3'),
+                ('beta', 'other_tax_id_duplicate', date '2026-10-01', 'B3', 'alpha A3'),
+                ('gamma', 'other_tax_id_duplicate', date '2026-11-01', 'G1', 'beta B4')
+            ) as found (practice_id, finding, month, claim_id, detail);
+            create table claims as select * from (values
+                ('alpha', 'A1', 'submitted', 0.00::decimal(12, 2)), ('beta', 'B1', 'accepted', 0.00::decimal(12, 2)),
+                ('alpha', 'A2', 'paid', 51.85::decimal(12, 2)), ('beta', 'B2', 'accepted', 0.00::decimal(12, 2)),
+                ('alpha', 'A3', 'paid', 51.85::decimal(12, 2)), ('beta', 'B3', 'denied', 0.00::decimal(12, 2)),
+                ('gamma', 'G1', 'submitted', 0.00::decimal(12, 2)), ('beta', 'B4', 'submitted', 0.00::decimal(12, 2))
+            ) as claims (practice_id, claim_id, status, paid_amount)
+            """
+        )
+        what_to_do = (
+            "Medicare pays one of each: settle whose they are, and pay the others back (claim_audit, docs/runbook/identities.md)"
+        )
+        assert _claimed_by_two(marts) == [
+            f"alpha and beta 2026-10: 2 under both tax ids; {what_to_do}",
+            f"beta and gamma 2026-11: 1 under both tax ids; {what_to_do}",
+        ]
+
+
+def test_a_panel_that_is_listed_twice_is_told_with_its_practices_and_is_no_failed_check(tmp_path) -> None:
+    assert (DBT_PROJECT / "tests" / f"{LISTED_TWICE}.sql").exists()
+    house = House(tmp_path)
+    assert _listed_twice(house) == []
+    finding = verdicts.Finding(
+        LISTED_TWICE, "int_coverages__current", "dbt", "warn", False, ("alpha", "beta"), "2 rows fail (warn)"
+    )
+    verdicts.save(house, "dbt", "inputs", [finding])
+    (line,) = _listed_twice(house)
+    assert line.startswith("alpha, beta: practices of other tax ids list most of the same Medicare numbers")
+    assert verdicts.failed(house) == [] and not finding.stops("alpha")

@@ -53,6 +53,27 @@ duplicates as (
         same_beneficiary as (partition by tax_id, beneficiary_key, month order by practice_id, close_version, claim_id)
 ),
 
+-- Of each month of a beneficiary that was claimed under several tax ids, the first claim of the first of them and of the last.
+under_tax_ids as (
+    select
+        identity,
+        month,
+        min(tax_id) as first_tax_id,
+        min_by(claim, tax_id) as first_claim,
+        max_by(claim, tax_id) as last_claim
+    from (
+        select
+            identity,
+            month,
+            tax_id,
+            min(practice_id || ' ' || claim_id) as claim
+        from {{ ref('int_claims__identities') }}
+        group by identity, month, tax_id
+    ) as of_tax_ids
+    group by identity, month
+    having count(*) > 1
+),
+
 overlapping as (
     select practice_id, patient_id, month, service_id, finding
     from {{ ref('int_services__beside_claims') }}
@@ -83,6 +104,20 @@ found as (
         earlier_claim,
         billed_amount
     from {{ ref('int_claims__merged') }}
+    union all
+    -- Medicare pays the month to one of them. Which, no close can know: each is told of the other.
+    select
+        claims.practice_id,
+        'other_tax_id_duplicate',
+        claims.patient_id,
+        claims.month,
+        claims.claim_id,
+        '',
+        min(case when claims.tax_id = others.first_tax_id then others.last_claim else others.first_claim end),
+        any_value(claims.billed_amount)
+    from {{ ref('int_claims__identities') }} as claims
+    inner join under_tax_ids as others on claims.identity = others.identity and claims.month = others.month
+    group by claims.practice_id, claims.patient_id, claims.month, claims.claim_id
     union all
     select
         practice_id,

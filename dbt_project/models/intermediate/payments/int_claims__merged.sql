@@ -1,50 +1,6 @@
 -- Claims of one month and tax id whose patients were two by their Medicare numbers then, and are one by the numbers that they have now: the later of each two,
 -- and the night by which both charts had one number.
-with claims as (
-    select
-        lines.practice_id,
-        lines.patient_id,
-        lines.month,
-        lines.claim_id,
-        lines.close_version,
-        lines.tax_id,
-        lines.beneficiary_key,
-        lines.claimed_on,
-        sum(lines.charge_amount) as billed_amount
-    from {{ from_configuration('claim_lines') }} as lines
-    semi join (
-        select
-            practice_id,
-            claim_id,
-            close_version
-        from {{ ref('int_claims__history') }}
-        where status <> 'rejected'
-    ) as history on lines.practice_id = history.practice_id and lines.claim_id = history.claim_id and lines.close_version = history.close_version
-    group by
-        lines.practice_id, lines.patient_id, lines.month, lines.claim_id, lines.close_version, lines.tax_id, lines.beneficiary_key, lines.claimed_on
-),
-
--- Whose a claim is, by the number that it went out under and by every one that its patient has now.
-identities as (
-    select
-        *,
-        beneficiary_key as identity
-    from claims
-    where beneficiary_key is not null
-    union
-    select
-        claims.*,
-        {{ beneficiary_key('coverages.member_id') }} as identity
-    from claims
-    inner join {{ ref('int_coverages__current') }} as coverages
-        on
-            claims.practice_id = coverages.practice_id
-            and claims.patient_id = coverages.patient_id
-            and coverages.coverage_type like 'medicare\_%' escape '\'
-            and coverages.member_id is not null
-),
-
-pairs as (
+with pairs as (
     select
         later.practice_id,
         later.patient_id,
@@ -59,8 +15,8 @@ pairs as (
         earlier.claim_id as earlier_claim_id,
         earlier.claimed_on as earlier_claimed_on,
         coalesce(earlier.beneficiary_key = earlier.identity, false) as is_as_claimed_earlier
-    from identities as later
-    inner join identities as earlier
+    from {{ ref('int_claims__identities') }} as later
+    inner join {{ ref('int_claims__identities') }} as earlier
         on
             later.tax_id = earlier.tax_id
             and later.month = earlier.month
