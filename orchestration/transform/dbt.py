@@ -309,7 +309,7 @@ def node_results(outcome: dbtRunnerResult, command: str) -> list[NodeResult]:
             seconds=float(result.execution_time),
             failures=result.failures,
             message=result.message,
-            failing_sql=getattr(result.node, "compiled_code", None) if str(result.status) == "fail" else None,
+            failing_sql=getattr(result.node, "compiled_code", None) if str(result.status) in ("fail", "warn") else None,
         )
         for result in results
         if hasattr(result, "node") and hasattr(result.node, "unique_id")

@@ -7,6 +7,7 @@ import json
 import re
 from datetime import date, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import duckdb
 import pyarrow as pa
@@ -244,6 +245,14 @@ def test_a_panel_that_is_mostly_listed_under_another_tax_id_is_told_and_a_few_sh
     assert told_by(con, check) == ["a"]
     con.execute("update staging.stg_practices set tax_id = '1'")
     assert told_by(con, check) == []  # the close sees to these
+
+
+@pytest.mark.parametrize(("status", "named"), [("fail", "select 1"), ("warn", "select 1"), ("pass", None)])
+def test_a_yellow_check_names_the_practices_as_a_red_one_does(status, named):
+    node = SimpleNamespace(unique_id="test.ccm.one", compiled_code="select 1")
+    result = SimpleNamespace(node=node, status=status, execution_time=0.1, failures=2, message=None)
+    (found,) = dbt.node_results(SimpleNamespace(result=SimpleNamespace(results=[result]), success=True), "test")
+    assert found.failing_sql == named
 
 
 def test_another_bill_of_the_practice_is_an_overlapping_service_and_another_practices_is_none(con, tmp_path):
