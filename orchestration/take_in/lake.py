@@ -28,7 +28,7 @@ from orchestration.mapping import sql as mapping_sql
 from orchestration.mapping.choice import Choices, MappedTable
 from orchestration.storage import batch_folder, batch_numbers
 from orchestration.take_in import reader, typed
-from orchestration.take_in.landing import LandedTable, discover, fetched, lone, release, spool
+from orchestration.take_in.landing import LandedTable, discover, fetched, lies_in, lone, release, spool
 from orchestration.take_in.zones import alike, far_days, zone_days
 
 SUPERSEDED = -1  # the code of a judged row, beside those of faults (typed.reasons)
@@ -350,9 +350,10 @@ def _passed_over(
         zone = practices.get(held.practice_id)
         if key in there or zone is None or held.sha256 is None or held.extract_date > last or alike(held.time_zone, zone):
             continue
-        path = house.landing / held.file_name
-        if path.is_file() and _can_be_read_as_before(house, held):
-            one = lone(path, held.table_name, held.practice_id, held.extract_date, _mapping_of_then(house, held))
+        if lies_in(house, held.file_name) and _can_be_read_as_before(house, held):
+            one = lone(
+                house.landing / held.file_name, held.table_name, held.practice_id, held.extract_date, _mapping_of_then(house, held)
+            )
             if one is not None and reader.digest(one) == held.sha256:
                 found.append(one)
     return found
@@ -390,7 +391,7 @@ def stays_by_another_clock(house: House, practices: Mapping[str, str]) -> list[s
     for held in newest_files(house):
         if held.practice_id not in moved or held.mapping_sha256 is None or alike(held.time_zone, practices[held.practice_id]):
             continue
-        lies_there = house.landing_url is not None or (house.landing / held.file_name).is_file()
+        lies_there = house.landing_url is not None or lies_in(house, held.file_name)
         if lies_there and not _can_be_read_as_before(house, held):
             found.setdefault((held.practice_id, held.time_zone, held.mapping_sha256), []).append(held.extract_date)
     return [

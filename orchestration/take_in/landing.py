@@ -120,6 +120,12 @@ def discover(
     return landed
 
 
+def lies_in(house: House, file_name: str) -> bool:
+    """Whether a file of the ledger lies in landing/ on disk, where `discover` looks: neither it nor its folders are links."""
+    path = house.landing / file_name
+    return path.is_file() and not any(one.is_symlink() for one in (path, *path.parents[:2]))
+
+
 def of_nobody(house: House, practice_ids: Iterable[str]) -> list[str]:
     """What lies beside the folders of the practices, which no night takes in: such as a folder with a slip of the pen in its name. Of a landing in object
     storage nothing is said: all of it would have to be listed."""

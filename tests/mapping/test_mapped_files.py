@@ -551,6 +551,15 @@ def test_a_night_whose_mapping_is_gone_stays_as_it_was_read_and_is_told_until_it
     assert attempts(called) == [(2, "calls", [None])] and lake.stays_by_another_clock(called.house, NEW_YORK) == []
 
 
+def test_of_a_night_behind_a_link_it_is_not_told_that_its_mapping_is_gone(called, tmp_path):
+    [kept] = (called.house.lake / "mappings").iterdir()
+    kept.unlink()
+    folder = called.house.landing / "lakeside"
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert lake.stays_by_another_clock(called.house, NEW_YORK) == []
+
+
 def test_an_end_is_a_start_and_the_length_in_another_column(home):
     columns = "{outreach_id: Id, patient_id: Who, channel: {constant: phone}, outcome: {constant: agreed}, attempted_at: %s}"
     rule = '{from: At, instant: "M/D/YYYY h:mm AM Z", plus: {from: Length, duration: [units, minutes]}}'

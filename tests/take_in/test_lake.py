@@ -144,6 +144,18 @@ def test_another_time_zone_takes_the_files_of_its_practice_in_again(home):
     assert [t.hour for (t,) in home.ask("select attempted_at from {outreach} order by file_id")] == [16, 15]
 
 
+@pytest.mark.parametrize("linked", ["hilltop", "hilltop/2026-02-01"], ids=["the practice's", "a night's"])
+def test_another_time_zone_does_not_look_behind_a_folder_that_is_a_link(home, tmp_path, linked):
+    for name in TWO:
+        home.land("outreach", csv_of("outreach", [row("outreach", attempted_at="2026-01-15T10:00:00")]), practice=name)
+    home.take_in(TWO)
+    folder = home.house.landing / linked
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    report = home.take_in(dict.fromkeys(TWO, "America/Denver"))
+    assert [one.practice_id for one in report.files] == ["lakeside"] and f"landing/{linked}" in report.notes[0]
+
+
 def test_nights_may_be_narrowed_and_other_practices_stay_where_they_are(home):
     for day in (1, 2, 3):
         home.land("care_plans", plans("a"), night=f"2026-02-0{day}")
