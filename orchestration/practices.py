@@ -48,7 +48,7 @@ _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class Odd:
-    """What YAML takes for a number, and for another one than its digits say: 010 is 8 to it, 1:30 is 90. No setting is read from such."""
+    """What YAML takes for a number and is not digits alone: 010 is 8 to it, 1:30 is 90. No setting is read from such."""
 
     text: str
 
@@ -96,10 +96,8 @@ def _or_text(construct: Any) -> Any:
 
 # One digit behind zeros is the same to whoever reads it.
 _is_whole = re.compile(r"[-+]?(0*[0-9]|[1-9][0-9]*)", re.ASCII).fullmatch
-_is_decimal = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII).fullmatch
-_NOT_PLAIN = (
-    "is no plain number: write decimal digits alone, such as 20 or 95.50 (010, 1_000, 1:30 and yes are other numbers to YAML)"
-)
+_is_decimal = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", re.ASCII).fullmatch
+_NOT_PLAIN = "is no plain number: write decimal digits alone, such as 20 or, of dollars, 95.50 (010, 1_000, 1:30 and yes are other numbers to YAML)"
 
 
 def _if_plain(is_plain: Any, construct: Any) -> Any:
@@ -114,7 +112,7 @@ for _kind, _is_plain in {"timestamp": None, "bool": None, "int": _is_whole, "flo
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, (bool, Odd)) or (isinstance(value, str) and not _is_whole(value.strip())):
+    if isinstance(value, (bool, float, Odd)) or (isinstance(value, str) and not _is_whole(value.strip())):
         raise ValueError(_NOT_PLAIN)
     return value
 
