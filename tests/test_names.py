@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.close.names import bare_name, split_name
+from orchestration.close.names import bare_name, is_sure, split_name
 
 # As the office may write them; with and without dots, a comma and capitals.
 TITLES = (
@@ -103,6 +103,30 @@ def test_a_member_name_splits_into_last_and_first(name: str, split: tuple[str, s
 )
 def test_brackets_dashes_and_degrees_with_spaces_are_in_neither_name(name: str, split: tuple[str, str]) -> None:
     assert split_name(bare_name(name)) == split
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Jane Doe M D", "Jane Doe C N P", "Jane Doe R. N. P.", "Jane Doe Ph D", "Jane Doe M D, FACP", "Jane Doe, M D", "Dr. Jane Doe, M D, FACP",
+        "Jane Doe, R. N. P.", "Kim D. O.", "Sandra O", "Jane D.", "(Jane Doe)", "Jane (Doe", "Jane [Doe], MD", "Doe (Jane)", "Jane Doe {MD}", "(MD)",
+        "MD", "Dr.",
+    ],
+)  # fmt: skip
+def test_it_is_said_where_the_last_name_is_not_sure(name: str) -> None:
+    assert not is_sure(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Jane Doe", "Doe, Jane, P A", "Jane Doe (MD)", "Jane Doe (MD", "Jane (Janie) Doe", "Dr. Jane Doe (retired)", "Dr. Doe (MD)", "Jane Doe M. D.",
+        "Jane Doe, M. D.", "Jane Doe, MSN, R N", "Maria de la Cruz, M. D.", "Linh M. Ha", "M. D. Anderson", "Kim Anh Do", "Do, Anh", "O, Sandra",
+        "Dr. O, Sandra", "van der Berg, A. B.", "van der Berg, J. MD", "Garcia Lopez, M.", "O'Neil-(Smith), Jane", "Cher", "Md Rahman, MD", "-", "",
+    ],
+)  # fmt: skip
+def test_a_last_name_that_a_comma_or_its_place_tells_is_sure(name: str) -> None:
+    assert is_sure(name)
 
 
 @pytest.mark.parametrize("write", [str, str.upper, str.lower, str.title], ids=["usual", "capitals", "small", "titled"])

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from orchestration.close.held_months import holds_month
 from orchestration.close.manners import EVERY_MANNER, Manner
-from orchestration.close.names import bare_name, split_name
+from orchestration.close.names import bare_name, is_sure, split_name
 from orchestration.close.x12.codes import MOST_POINTERS
 from orchestration.close.x12.model import CLAIMS, LINE, PATIENT
 from orchestration.house import HouseError
@@ -87,6 +87,10 @@ class Draft:
 
 
 NAMELESS = "the billing practitioner's last name has no letter: write it as it is in care_team"
+UNSURE = (
+    "which word of the billing practitioner's name is the last name cannot be told: write it in care_team as 'Last, First', the first name in full and "
+    "nothing in brackets"
+)
 
 
 def claim_id(practice_id: str, patient_id: str, month: date, attempt: int) -> str:
@@ -105,7 +109,7 @@ def draft(
 ) -> Draft:
     """The claims of one practice-month that are due now, by patient id. With a waiver what is held goes out on its credited minutes.
     DEATHS: a claim has the date on which its patient died. NAMES: a practitioner's name is split without brackets and dashes, and a claim with none is
-    held."""
+    held. SURE_NAMES: so is one of whose practitioner it cannot be told what the last name is."""
     key = [practice.practice_id, month]
     decisions = _table(
         warehouse,
@@ -181,7 +185,12 @@ def draft(
     if not bares_names:
         return due
     names = zip(due.claims["claim_id"].to_pylist(), due.claims["rendering_last_name"].to_pylist(), strict=True)
-    return due.without({claim: NAMELESS for claim, last in names if last and not any(map(str.isalpha, last))})
+    faulty = {claim: NAMELESS for claim, last in names if last and not any(map(str.isalpha, last))}
+    if Manner.SURE_NAMES in manners:
+        name_of = dict(zip(subjects["patient_id"].to_pylist(), subjects["practitioner_name"].to_pylist(), strict=True))
+        unsure = {name for name in set(name_of.values()) if name and not is_sure(name)}
+        faulty |= {line.claim_id: UNSURE for line in lines if name_of[line.patient_id] in unsure}
+    return due.without(faulty)
 
 
 # So many rows of a patient are named; the mart close_holds has them all.

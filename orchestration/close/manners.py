@@ -16,6 +16,7 @@ class Manner(Enum):
     DEPARTURES = "stand in patient_month_evidence"
     NAMES = "of practitioners without brackets and dashes (NM1*82)"
     BENEFICIARIES = "are known by every Medicare number of theirs"  # before, by the one on the claim alone
+    SURE_NAMES = "of practitioners alone are in the claims (NM1*82)"
 
 
 EVERY_MANNER = frozenset(Manner)

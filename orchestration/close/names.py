@@ -40,6 +40,25 @@ def bare_name(name: str) -> str:
     return ", ".join(" ".join(words) for words in parts if words) or name
 
 
+def is_sure(name: str) -> bool:
+    """Whether `split_name` of the bare name has the last name for certain. Not where that keeps a bracket, is a title or, unless a comma says so, one letter
+    (Jane Doe M D); where letters behind a comma may be a degree (Jane Doe, M D); nor where the other half of the name may stand in brackets."""
+    bare = bare_name(name)
+    last, first = split_name(bare)
+    if not any(map(str.isalpha, last)):
+        return True  # sure to be none
+    if re.search(r"[()\[\]{}<>]", last + first) or (_is_title(last.split()) and not _may_be_last(last.split())):
+        return False
+    aside = " ".join(re.findall(r"[(\[]([^)\]]*)", name)).replace(",", " ").split()
+    if not first and not _is_title(aside):
+        return False
+    if not (first and f"{last}, {first}" in bare):
+        return len(last.strip(".")) > 1
+    letters = [word.strip(".") for word in name.partition(",")[2].partition(",")[0].split()]
+    spelt = all(len(letter) == 1 for letter in letters) and {"".join(letters[at:]).casefold() for at in range(len(letters) - 1)}
+    return not (" " in last and spelt and spelt & _LETTERS)
+
+
 def split_name(name: str) -> tuple[str, str]:
     """(last name, first name): of 'Dr. Jane M. Doe, MD', 'DOE, JANE' or 'Anna van der Berg'. The last name is empty only where the name is."""
     parts = [words for part in name.split(",") if (words := part.split())]

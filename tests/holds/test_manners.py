@@ -22,6 +22,7 @@ SAID = {
     "departures": "stand in patient_month_evidence",
     "names": "of practitioners without brackets and dashes (NM1*82)",
     "beneficiaries": "are known by every Medicare number of theirs",
+    "sure_names": "of practitioners alone are in the claims (NM1*82)",
 }
 
 

@@ -1,4 +1,4 @@
-"""A practitioner's name goes out without brackets and dashes, and not at all without a letter; a packet of before comes out as it was."""
+"""A practitioner's name goes out without brackets and dashes, and only where its last name has a letter and is sure; a packet of before comes out as it was."""
 
 from __future__ import annotations
 
@@ -32,6 +32,22 @@ def test_a_name_is_split_without_what_stands_around_it_and_a_packet_of_before_co
         assert "claims.837" not in files
         assert {row["reason"] for row in table(files["held.csv"])} == {"claim_error"}
         assert all("no letter" in row["detail"] for row in table(files["held.csv"]))
+    for folder, packet in (("now", files), ("before", older)):
+        made = rebuild(put_packet(packet, tmp_path / folder))
+        assert made.is_same, [file for file, (then, new) in made.files.items() if then != new]
+
+
+def test_a_name_whose_last_is_not_sure_holds_the_claim_and_a_packet_of_before_comes_out_as_it_was(tmp_path):
+    home, clinic = tmp_path / "home", Clinic("alpha", 1)
+    configure(home, [clinic])
+    clinic.land(home)
+    team = [{**row, "name": "Jane Doe M D"} if row["member_id"] == clinic.md else row for row in clinic.panel()["care_team"]]
+    write(home, "alpha", NEWEST_NIGHT, "care_team", team)
+    with build(home, MODELS) as con:
+        files, older = close(home, con), close(home, con, manners=EVERY_MANNER - {Manner.SURE_NAMES})
+    assert b"~NM1*82*1*D*JANE*" in older["claims.837"] and "claims.837" not in files
+    held = table(files["held.csv"])
+    assert {row["reason"] for row in held} == {"claim_error"} and all("'Last, First'" in row["detail"] for row in held)
     for folder, packet in (("now", files), ("before", older)):
         made = rebuild(put_packet(packet, tmp_path / folder))
         assert made.is_same, [file for file, (then, new) in made.files.items() if then != new]
