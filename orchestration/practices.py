@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -376,6 +377,14 @@ MOST_DOLLARS = Decimal("99999999.99")
 MappingName = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
+def fee_state(settings: Mapping[str, Any]) -> str | None:
+    """The state of the GPCI row of a practice's settings, as they were read or as a packet has them; None without an address. CMS has a locality under one
+    state, and some reach into others."""
+    address = settings.get("address")
+    own = address.state if isinstance(address, Address) else (address or {}).get("state")
+    return settings.get("gpci_state") or own
+
+
 class Practice(_Strict):
     """One practice as its operator describes it. Money in dollars, codes and numbers as text."""
 
@@ -434,8 +443,7 @@ class Practice(_Strict):
     @field_validator("locality")
     @classmethod
     def _locality(cls, locality: str, info: ValidationInfo) -> str:
-        mac, address = info.data.get("mac"), info.data.get("address")
-        state = info.data.get("gpci_state") or (address and address.state)
+        mac, state = info.data.get("mac"), fee_state(info.data)
         if not info.context and mac and state and (mac, state, locality) not in _known_localities():
             others = sorted(known for of, known, named in _known_localities() if (of, named) == (mac, locality))
             raise ValueError(
@@ -484,8 +492,8 @@ class Practice(_Strict):
 
     @property
     def fee_state(self) -> str:
-        """The state of the GPCI row. CMS has a locality under one state, and some reach into others."""
-        return self.gpci_state or self.address.state
+        """The state of the GPCI row."""
+        return str(fee_state(vars(self)))
 
     @property
     def zone(self) -> ZoneInfo:

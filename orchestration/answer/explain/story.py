@@ -24,6 +24,7 @@ from orchestration.answer.explain.source import (
 from orchestration.close.held_months import is_held
 from orchestration.house import HouseError
 from orchestration.mapping.sql import line_of
+from orchestration.practices import fee_state
 
 DAY_SETS = (
     ("fee_for_service_days", "Medicare Part B fee-for-service"),
@@ -528,8 +529,7 @@ def _money(value: Any) -> Decimal | None:
 
 def _arithmetic(price: Row, practice: Mapping[str, Any]) -> str:
     if price["unit_amount"] is None:
-        state = practice.get("gpci_state") or practice["address"]["state"]
-        place = f"the GPCIs of MAC {practice['mac']} {state} {practice['locality']}"
+        place = f"the GPCIs of MAC {practice['mac']} {fee_state(practice)} {practice['locality']}"
         parts = {"work_rvu": "its RVUs", "work_gpci": place, "conversion_factor": "the conversion factor"}
         lacking = " and ".join(name for part, name in parts.items() if price[part] is None)
         return f"no fee schedule release covers this date: {lacking} lack"
