@@ -1,5 +1,5 @@
 {#- The fee schedule: which release prices a day, and what a unit comes to. Also read by `ccm rules load-fees`, which shows with them what a new
-    release would change; so nothing of dbt's but ref() may stand here. -#}
+    release would change, and by `ccm diff`; so nothing of dbt's but ref() may stand here. -#}
 
 {#- Rows of a fee seed for each key and service date asked for: of the releases whose dates hold the date, the newest (rules.md A7). Releases
     are named so that they sort by age. The days relation holds the key columns and service_date, distinct. -#}

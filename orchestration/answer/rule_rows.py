@@ -7,13 +7,13 @@ condition of then; a fee has to hold in the month, be of the practice's own loca
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
 
 from orchestration.answer.explain.source import Row, Source
-from orchestration.practices import next_month
+from orchestration.practices import fee_state, next_month
+from orchestration.rules.fee_seeds import fee_macros
 
 # Columns of a rule row that explain it, and tables of nothing else; they decide nothing.
 _WORDS = {"citation", "meaning", "remedy", "evidence", "confidence", "name", "description"}
@@ -82,9 +82,10 @@ def _holding(source: Source, table: str, names: list[str], month: date) -> Itera
     """Each row that holds, by what it says of the month."""
     first, last = month, next_month(month) - timedelta(days=1)
     listed = ", ".join(f'"{name}"' for name in names)
-    rows = [row for row in source.rows(f'select {listed} from "{table}"') if (row.get("effective_from") or date.min) <= last]
     if table in _FEES:
-        rows = list(_pricing(rows, table, source.practice, first, last))
+        rows = _pricing(source, table, listed, first, last)
+    else:
+        rows = [row for row in source.rows(f'select {listed} from "{table}"') if (row.get("effective_from") or date.min) <= last]
     for row in rows:
         what = {name: value for name, value in row.items() if table not in _FEES or name not in _OF_A_RELEASE}
         if "effective_to" in what:
@@ -94,20 +95,28 @@ def _holding(source: Source, table: str, names: list[str], month: date) -> Itera
         yield json.dumps(what, default=str, sort_keys=True), row
 
 
-def _pricing(rows: list[Row], table: str, practice: Mapping[str, Any], first: date, last: date) -> Iterator[Row]:
+_PRICING = """
+{%- from 'fees.sql' import newest_release with context -%}
+{%- set days -%}
+    (
+        select distinct {{ key | join(', ') }}, cast(days.day as date) as service_date
+        from {{ ref(table) }} cross join (select unnest(generate_series(?::date, ?::date, interval 1 day)) as day) as days
+        where true {% for name in own %} and {{ name }} = ? {% endfor %}
+    )
+{%- endset -%}
+select distinct {{ listed }} from ({{ newest_release(table, days, key) }})
+"""
+
+
+def _pricing(source: Source, table: str, listed: str, first: date, last: date) -> list[Row]:
     """The practice's own fees that price some day from the first to the last."""
-    own = {
+    practice, key = source.practice, _FEES[table]
+    settings = {
         "mac": practice.get("mac"),
-        "state": practice.get("gpci_state") or practice.get("address", {}).get("state"),
+        "state": fee_state(practice),
         "locality": practice.get("locality"),
         "qualifying_apm_participant": practice.get("qualifying_apm_participant", False),
     }
-    newer: dict[tuple[Any, ...], list[tuple[date, date]]] = {}
-    for row in sorted(rows, key=lambda row: (row["release"], row["effective_from"]), reverse=True):
-        key = tuple(row[name] for name in _FEES[table])
-        since, until = max(row["effective_from"], first), min(row["effective_to"] or last, last)
-        if since > until or any(row[name] != own[name] for name in _FEES[table] if name in own):
-            continue
-        if not any(begun <= since and until <= ended for begun, ended in newer.get(key, [])):
-            yield row
-        newer.setdefault(key, []).append((since, until))
+    own = {name: settings[name] for name in key if name in settings}
+    query = fee_macros().from_string(_PRICING).render(table=table, listed=listed, key=key, own=own)
+    return source.rows(query, [first, last, *own.values()])

@@ -501,10 +501,11 @@ def _add_file(
     _add(existing, loading, FILES, [{**row, **_dated(first_day, _citation(path, release))}])
 
 
-def _environment(schema: str) -> jinja2.Environment:
-    """The fee macros of the dbt project, with ref() naming the tables of a schema: the arithmetic has one place, and this is not it."""
+def fee_macros(schema: str | None = None) -> jinja2.Environment:
+    """For queries with the fee macros of the dbt project, ref() naming the tables of a schema or, without one, those in sight. The arithmetic has one place,
+    and this is not it."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(DBT_PROJECT / "macros"), autoescape=False)  # SQL, not HTML
-    environment.globals["ref"] = lambda name: f"{schema}.{name}"
+    environment.globals["ref"] = lambda name: f"{schema}.{name}" if schema else name
     return environment
 
 
@@ -563,7 +564,7 @@ def _changes(seeds: _Seeds, years: set[int]) -> tuple[list[AmountChange], list[L
                 con.unregister("given")
 
         def compared(query: str, key: str) -> list[tuple[Any, ...]]:
-            before, after = (_environment(schema).from_string(query).render() for schema in ("before", "after"))
+            before, after = (fee_macros(schema).from_string(query).render() for schema in ("before", "after"))
             return con.execute(
                 f"select {key}, before.dollars, after.dollars from ({before}) as before full join ({after}) as after using ({key}) "
                 f"where before.dollars is distinct from after.dollars order by {key}"

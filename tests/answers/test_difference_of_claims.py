@@ -254,6 +254,14 @@ def test_a_release_that_changes_no_figure_of_the_month_or_prices_nothing_of_it_i
     assert "with rule_rvus" in present and "release RVU26D, work_rvu 9.00" in present
 
 
+def test_a_release_that_newer_ones_replace_between_them_prices_nothing_and_is_not_told(home: Home) -> None:
+    halves = ("RVU26C", "2026-01-01", "2026-09-15"), ("RVU26D", "2026-09-16", "2026-12-31")
+    first = with_rules(home.state("claimable", "ok", "2026-10-04", version=1), *halves)
+    second = with_rules(home.state("claimable", "ok", "2026-10-04", version=2), ("RVU26B", *OF_2026[1:]), *halves)
+    second.connection.execute("update rule_rvus set work_rvu = 9 where release = 'RVU26B'")
+    assert compare(first, second, "p", MONTH).rules == ()
+
+
 def test_another_price_is_told_beside_an_entry_that_is_new(home: Home) -> None:
     first = with_rules(home.state("claimable", "ok", "2026-10-04", version=1, visit=True), OF_2026)
     second = with_rules(home.state("claimable", "ok", "2026-10-05", version=2), OF_2026, ("RVU26D", *OF_2026[1:]))
