@@ -291,6 +291,23 @@ def test_the_deductible_that_the_payer_took_is_no_money_to_pay_back(desk):
     assert desk.asks() == {"refund_due": -ADD_ON}
 
 
+def test_what_went_wholly_to_the_deductible_and_may_not_be_billed_is_a_refund_until_the_payer_has_corrected_it(desk):
+    desk.claim("paid", {"99439": Decimal(0)}, deductible=BASE)
+    desk.con.execute("update marts.claim_line_payments set deductible_amount = 49, difference_amount = 0 where procedure_code = '99439'")
+    desk.change("refund", [], Decimal(0))
+    assert desk.asks() == {"refund_due": Decimal(-114)}
+    ((fix,),) = desk.con.execute("select fix from intermediate.int_claims__unsettled where claim_id = 'C'").fetchall()
+    assert fix.startswith(" Medicare left $114.00 of it to the patient's deductible: ask for a reopening")
+    desk.con.execute("update marts.claim_line_payments set deductible_amount = 0")
+    assert desk.asks() == {}
+
+
+def test_a_deductible_that_what_may_be_billed_now_would_have_taken_as_well_is_no_refund(desk):
+    desk.claim("paid", {}, deductible=BASE)
+    desk.change("refund", ["99490 x 1"], BASE)
+    assert desk.asks() == {}
+
+
 def test_a_denied_line_that_may_not_be_billed_now_was_denied_rightly_and_of_a_whole_denial_what_may_be_is_asked_for(desk):
     desk.claim("paid", LESS, denied=("99439",))
     desk.change("refund", ["99490 x 1"], BASE)

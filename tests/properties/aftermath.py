@@ -199,14 +199,16 @@ def charge(claim: Claim, code: str) -> Decimal:
 
 
 def answered(claims: list[Claim], newest: dict[str, date], rng: Random) -> list[Claim]:
-    """Some of them paid by the fee schedule, denied, or turned back unprocessed."""
+    """Some of them paid by the fee schedule or left to the patient's deductible as a whole, denied, or turned back unprocessed."""
     found = []
     for claim in claims:
         answer = rng.choice(["paid", "paid", "denied", "rejected"]) if rng.random() < 0.4 else None
         day = claim.closed_on + timedelta(days=rng.randint(5, 40))
         if answer and day <= newest[claim.practice_id]:
             paid = sum((to_cents(amount * rules.MEDICARE_PART) for amount in claim.amounts.values()), Decimal(0))
-            claim = replace(claim, answer=answer, answered_on=day, paid=paid if answer == "paid" else Decimal(0))
+            claim = replace(claim, answer=answer, answered_on=day)
+            if answer == "paid":
+                claim = replace(claim, deductible=claim.amount) if day.day % 4 == 0 else replace(claim, paid=paid)
         found.append(claim)
     return found
 
@@ -227,6 +229,8 @@ def letters_of(claims: list[Claim], npis: dict[str, str]) -> Iterator[str]:
             asked, paid = charge(claim, code), to_cents(amount * rules.MEDICARE_PART)
             own = to_cents(amount * Decimal("0.20"))
             cuts = (("CO", "45", f"{asked - amount}"), ("PR", "2", f"{own}"), ("CO", "253", f"{amount - own - paid}"))
+            if claim.deductible:
+                paid, cuts = Decimal(0), (("CO", "45", f"{asked - amount}"), ("PR", "1", f"{amount}"))  # type: ignore[assignment]
             if claim.answer == "denied":
                 paid, cuts = Decimal(0), (("CO", "50", f"{asked}"),)  # type: ignore[assignment]
             lines.append((line_id(claim, code), code, f"{asked}", f"{paid}", cuts, ()))

@@ -22,8 +22,8 @@ Codes = dict[str, int]
 @dataclass(frozen=True)
 class Claim:
     """A claim that went out: units and allowed dollars of each code. `alternatives`: the codes of each track that qualified when it was closed, the claimed
-    one among them. `closed_on`: the newest night that its close knew. `answer`: `paid`, `denied` or `rejected` (turned back unprocessed), with the day and
-    what was paid."""
+    one among them. `closed_on`: the newest night that its close knew. `answer`: `paid`, `denied` or `rejected` (turned back unprocessed), with the day,
+    what was paid, and what of the allowed amount the payer left to the patient's deductible."""
 
     practice_id: str
     patient_id: str
@@ -37,6 +37,7 @@ class Claim:
     answer: str | None = None
     answered_on: date | None = None
     paid: Decimal = Decimal(0)
+    deductible: Decimal = Decimal(0)
 
     @property
     def amount(self) -> Decimal:
@@ -386,17 +387,18 @@ def row_of(change: Change, found_on: date) -> Row:
 
 
 def _of_items(change: Change, expected: Row, items: list[Row], newest_night: date) -> Iterator[str]:
-    """A refund is on the list until no more is paid than may be billed now, a reopening until that is paid or its year is over; neither of a claim that was
-    denied. Of another day alone what was paid is lost."""
+    """A refund is on the list until no more is paid, or left to the deductible, than may be billed now, a reopening until that is paid or its year is over;
+    neither of a claim that was denied. Of another day alone what was paid is lost."""
     claim = change.claim
     kind = "refund_due" if change.kind == "refund" else "reopening_due"
     last_day = expected["due_on"] if change.kind == "refund" else expected["latest_due_on"]
     dollars = -claim.paid if change.is_of_another_day_alone else change.amount - change.claimed
-    missing = to_cents(change.amount * rules.MEDICARE_PART) - change.paid
+    missing = to_cents(max(change.amount - claim.deductible, Decimal(0)) * rules.MEDICARE_PART) - change.paid
+    of_the_patient = claim.deductible - change.amount
     is_done = {
         None: False,
         "denied": True,
-        "paid": not change.is_of_another_day_alone and abs(missing) < rules.TOO_LITTLE_TO_ASK,
+        "paid": not change.is_of_another_day_alone and max(abs(missing), of_the_patient) < rules.TOO_LITTLE_TO_ASK,
     }[claim.answer]
     if is_done or (kind == "reopening_due" and newest_night > last_day):
         wanted = []

@@ -59,6 +59,7 @@ received as (
 ),
 
 -- fee_amount: what was paid of the fee schedule's amounts. may_be_paid: what Medicare owes of what may be billed now, the deductible as the payer took it.
+-- deductible_too_much: what of the deductible is for what may not be billed, and the patient's, or of who paid it for them.
 claims as (
     select
         claims.practice_id,
@@ -71,7 +72,8 @@ claims as (
         lines.allowed_amount,
         changes.kind as change,
         coalesce(changes.amount_now, lines.allowed_amount) as amount_now,
-        {{ medicare_pays('greatest(coalesce(changes.amount_now, lines.allowed_amount) - lines.deductible_amount, 0)', 'lines.service_date') }} as may_be_paid
+        {{ medicare_pays('greatest(coalesce(changes.amount_now, lines.allowed_amount) - lines.deductible_amount, 0)', 'lines.service_date') }} as may_be_paid,
+        greatest(lines.deductible_amount - coalesce(changes.amount_now, lines.allowed_amount), 0) as deductible_too_much
     from {{ ref('claims') }} as claims
     inner join lines on claims.practice_id = lines.practice_id and claims.claim_id = lines.claim_id
     inner join received on claims.practice_id = received.practice_id and claims.patient_id = received.patient_id and claims.month = received.month
@@ -394,6 +396,12 @@ select
                     || ': see what changed (ccm diff) before you ' || case changes.kind when 'refund' then 'pay back.' else 'ask.' end
             when list_contains(changes.reasons, 'already_claimed')
                 then ' The practice''s own system lists another bill of the month (claim_audit names the service): if that one is wrong, have it taken back there.'
+        end,
+        case
+            when changes.kind = 'refund' and claims.status = 'paid' and claims.deductible_too_much > 0
+                then
+                    ' Medicare left $' || cast(cast(claims.deductible_too_much as decimal(12, 2)) as varchar)
+                    || ' of it to the patient''s deductible: ask for a reopening, so that it no longer counts there, and give back what was collected of it.'
         end
     ) as fix,
     null as ways
@@ -403,8 +411,12 @@ left join {{ ref('int_post_close_changes__of_today') }} as todays on changes.pra
 left join unread on changes.practice_id = unread.practice_id and changes.claim_id = unread.claim_id
 where
     case changes.kind
-        -- Paid back, taken back or never paid by a payer that has decided: nothing is owed.
-        when 'refund' then claims.status in ('submitted', 'accepted') or claims.fee_amount - claims.may_be_paid >= {{ office_limit('underpaid') }}
+        -- Paid back, taken back or never paid by a payer that has decided, nor left to the patient: nothing is owed.
+        when 'refund'
+            then
+                claims.status in ('submitted', 'accepted')
+                or claims.fee_amount - claims.may_be_paid >= {{ office_limit('underpaid') }}
+                or (claims.status = 'paid' and claims.deductible_too_much >= {{ office_limit('underpaid') }})
         -- Of what was denied its own item says what to ask for; what the payer has paid since is done. A date it may have corrected without a word.
         else
             claims.status <> 'denied'
