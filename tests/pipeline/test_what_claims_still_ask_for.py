@@ -319,6 +319,14 @@ def test_a_denied_line_that_may_not_be_billed_now_was_denied_rightly_and_of_a_wh
     assert desk.asks() == {"denied_claim": BASE}
 
 
+def test_a_whole_denial_is_worth_what_was_claimed_whatever_the_practices_prices_are_by_now(desk):
+    desk.claim("denied", {}, denied=("99490", "99439"))
+    desk.con.execute("update intermediate.int_work_items set dollars_at_stake = 88.01")
+    assert desk.asks() == {"denied_claim": BASE + ADD_ON}
+    desk.change("reopen", ["99439 x 2", "99490 x 1"], BASE + 2 * ADD_ON)
+    assert desk.asks() == {"denied_claim": BASE + 2 * ADD_ON}
+
+
 def test_a_claim_that_was_denied_without_a_reason_is_listed_once(desk):
     desk.claim("denied", {})
     assert desk.asks() == {}, "the item of denied claims is all"

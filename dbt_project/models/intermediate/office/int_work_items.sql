@@ -180,7 +180,8 @@ found as (
         claims.claim_id as subject_id,
         null as member_id,
         null as minutes,
-        case claims.status when 'denied' then stages.allowed_amount else lines.denied_amount end as dollars,
+        -- What a whole denial is worth the claim says (int_claims__unsettled): prices and settings of today are nothing to it.
+        case when claims.status = 'paid' then lines.denied_amount end as dollars,
         coalesce(nullif(array_to_string(claims.denial_codes, ', '), ''), 'without a reason code') as fact
     from {{ ref('claims') }} as claims
     inner join stages using (practice_id, patient_id, month)

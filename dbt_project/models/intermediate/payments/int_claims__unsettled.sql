@@ -151,9 +151,10 @@ disputed as (
         items.month,
         items.kind,
         items.subject_id as claim_id,
-        -- Of a claim of which less may be billed now, what is left to ask for beside what was not denied.
+        -- Of a whole denial what may be billed of the claim, at the prices of the claim; of a claim of which less may be billed now, what is left to ask for
+        -- beside what was not denied.
         case
-            when claims.change = 'refund' and claims.status = 'denied' then least(items.dollars_at_stake, claims.amount_now)
+            when claims.status = 'denied' then claims.amount_now
             when claims.change = 'refund'
                 then greatest(least(items.dollars_at_stake, claims.amount_now - (claims.allowed_amount - items.dollars_at_stake)), 0)
             else items.dollars_at_stake
