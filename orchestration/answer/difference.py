@@ -16,6 +16,7 @@ from orchestration.answer.explain.source import Row, Source
 from orchestration.answer.explain.story import subject_of
 from orchestration.answer.explain.text import changed
 from orchestration.answer.rule_rows import differing_rules
+from orchestration.house import HouseError
 from orchestration.mapping.sql import line_of
 from orchestration.practices import next_month
 
@@ -71,8 +72,13 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
     rules = differing_rules(before, after, month)
     codes = _codes(*old.values(), *new.values())
     settings = tuple(_settings(before.practice, after.practice))
-    nights = _night(before, practice_id, month), _night(after, practice_id, month)
+    nights = _night(before, practice_id), _night(after, practice_id)
     past = _passed(before, after, nights, month)
+    silent = [
+        f"{source.name} has nothing of the month: no extract speaks of it"
+        for source, rows in ((before, old), (after, new))
+        if all(row["decision"] is None for row in rows.values())
+    ]
     still = [_still_in_question(source, practice_id, month) for source in (before, after)]
     changes = []
     for patient_id in differing:
@@ -83,6 +89,8 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
         if _is_released(one, other, past, [patient_id in side for side in still]):
             states += _elsewhere(nights)
         fees = rules.fees_of(_codes(one, other) or codes) if _is_priced_otherwise(one, other) else []
+        if silent:
+            causes = [*entries.get(patient_id, ()), *silent]
         # What no row of the patient explains was done by the passing of nights, a rule, a setting or another patient's row.
         if not causes and not (states and _is_same_work(one, other)):
             elsewhere = [*rules.rules, *fees, *settings]
@@ -390,11 +398,14 @@ def _settings(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterable[s
             yield f"practices.yaml {name}: {before.get(name)} -> {after.get(name)}"
 
 
-def _night(source: Source, practice_id: str, month: date) -> date:
-    rows = source.rows(
-        "select max(newest_night) as night from patient_month_evidence where practice_id = ? and month = ?", [practice_id, month]
-    )
-    night: date = rows[0]["night"]
+def _night(source: Source, practice_id: str) -> date:
+    """The newest night that a side knows, whether its extracts still speak of the month or not. Raises HouseError where the live marts have none."""
+    if source.packet is not None:
+        return date.fromisoformat(source.manifest["newest_night"])
+    found = source.one("select newest_night from practice_nights where practice_id = ?", [practice_id])
+    if found is None:
+        raise HouseError(f"{practice_id}: no night of it is published; land one and run `ccm nightly`")
+    night: date = found["newest_night"]
     return night
 
 

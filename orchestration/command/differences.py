@@ -135,5 +135,7 @@ def _print(difference: Difference) -> None:
 
 
 def _decided(row: Mapping[str, Any]) -> str:
+    if row["decision"] is None:
+        return "in no extract"
     back = f", kept back as {row['kept_back'].partition(':')[0]}" if row["kept_back"] else ""
     return f"{row['decision']} ({row['reason']}{back})"

@@ -19,17 +19,19 @@ def status(
 ) -> None:
     """Per practice and month: funnel, minutes, claimable, held, at stake, days to close."""
     from orchestration.answer.status import months_status
-    from orchestration.command.months import month_of
+    from orchestration.command.months import month_of, nobody_has
 
     house = house_of(home)
     practices = load_practices(house.practices_yaml)
-    rows = months_status(house, practices, month_of(month) if month else None)
+    first_day = month_of(month) if month else None
+    rows = months_status(house, practices, first_day)
     if as_json:
         print_json(rows)
         return
     print_status(rows)
-    if month and not rows:
-        out.print(f"{month}: no practice has this month; `ccm status` lists the months there are")
+    if first_day and not rows:
+        for said in nobody_has(house, first_day, practices):
+            out.print(said)
     if not month:
         for practice_id in sorted(practices.keys() - {row["practice_id"] for row in rows}):
             out.print(f"{practice_id}: no night has been taken in; land one and run `ccm nightly`")

@@ -20,9 +20,11 @@ def report(
 ) -> None:
     """Writes what is new of reports/<practice_id>/<night>.html and <YYYY-MM>-v<N>.html, and says where they are. Every night and close does so too."""
     from orchestration.answer.report import write_reports
+    from orchestration.close.versions import packets
     from orchestration.command.months import month_of
 
-    reports = write_reports(house_of(home), [practice] if practice else None, month_of(month) if month else None)
+    house, first_day = house_of(home), month_of(month) if month else None
+    reports = write_reports(house, [practice] if practice else None, first_day)
     if as_json:
         print_json(
             [
@@ -40,4 +42,10 @@ def report(
     for one in reports:
         out.print(f"{one.path}{'' if one.is_new else '  (as before)'}")
     if not reports:
-        out.print("Nothing to report: no such month is closed.")
+        is_closed = first_day is not None and packets(house, practice, first_day)
+        why = (
+            f"{month} is closed, and nothing is published of it any more or its packet cannot be read (`ccm doctor`)"
+            if is_closed
+            else "no such month is closed"
+        )
+        out.print(f"Nothing to report: {why}.")

@@ -56,7 +56,7 @@ def worklist(
             raise HouseError(f"{others[0]}: chooses what is shown, and `dismiss` puts off the items that it names; leave it out")
         return
     from orchestration.answer.worklist import has_month, kinds, newest_nights, work_items
-    from orchestration.command.months import month_of
+    from orchestration.command.months import month_of, nobody_has
 
     house = house_of(home)
     nights = newest_nights(house)
@@ -80,9 +80,11 @@ def worklist(
     if as_json:
         print_json([{name: value for name, value in asdict(item).items() if name != "fact_fingerprint"} for item in items])
         return
-    if first_day and not has_month(house, first_day, practice):
+    # A month that no extract speaks of any more may still ask for what was paid for it.
+    if first_day and not items and not has_month(house, first_day, practice):
         whose = f"{practice} does not have" if practice else "no practice has"
-        out.print(f"{month}: {whose} this month; `ccm status` lists the months there are")
+        for said in nobody_has(house, first_day, [practice] if practice else nights, whose):
+            out.print(said)
         return
     _print(items, nights)
     for path in _files(house, sorted({item.practice_id for item in items}), nights):

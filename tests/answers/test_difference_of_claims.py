@@ -14,6 +14,7 @@ import pytest
 
 from orchestration.answer.difference import Change, compare
 from orchestration.answer.explain.source import Source
+from orchestration.command.differences import _print
 from orchestration.house import House
 
 MONTH = date(2026, 9, 1)
@@ -27,6 +28,7 @@ create table patient_month_minutes (practice_id text, patient_id text, month dat
 create table claimable_codes (practice_id text, patient_id text, month date, procedure_code text, units bigint);
 create table patient_month_evidence (practice_id text, patient_id text, month date, newest_night date, billing_practitioner_id text,
     practitioner_credential text, practitioner_npi text, payment_share decimal(3, 2), practitioner_gone_on date);
+create table practice_nights (practice_id text, newest_night date);
 create table undocumented_time (practice_id text, patient_id text, month date, item_id text, kind text, entry_id text, appointment_id text,
     minutes bigint, dollars_at_stake decimal(12, 2));
 create table minute_ledger (practice_id text, patient_id text, month date, entry_id text, disposition text, seconds bigint);
@@ -82,6 +84,7 @@ class Home:
             "insert into patient_month_evidence values (?, ?, ?, ?, 'D1', ?, '1245319599', 1, ?)",
             [*own, night, credential, gone_on],
         )
+        con.execute("insert into practice_nights values ('p', ?)", [night])
         if visit:
             con.execute(
                 "insert into undocumented_time values (?, ?, ?, 'visit_without_time:A3:2026-09', 'visit_without_time', null, 'A3', 25, 49)",
@@ -98,7 +101,7 @@ class Home:
         (packet / "claims.csv").write_text("claim_id,patient_id\n" + (f"{claimed},P\n" if claimed else ""))
         row = f"P,2026-09-01,{held},the card is wrong,66.13\n" if held else ""
         (packet / "held.csv").write_text("patient_id,month,reason,detail,dollars_at_stake\n" + row)
-        return Source(self.house, con, PRACTICE, f"v{version}", packet, {"version": version})
+        return Source(self.house, con, PRACTICE, f"v{version}", packet, {"version": version, "newest_night": night})
 
 
 @pytest.fixture
@@ -131,6 +134,29 @@ def test_a_claim_that_stands_is_worth_what_it_went_out_for_whatever_its_codes_ar
     live.connection.execute("insert into claim_line_payments values ('p', '2026-09-01', 'X', '99490', 1, 66.13)")
     assert change(first, live) is None
     assert compare(first, live, "p", MONTH).totals["allowed"] == (Decimal("66.13"), Decimal("66.13"))
+
+
+def test_a_month_that_no_extract_speaks_of_any_more_is_compared_and_its_claims_are_told(
+    home: Home, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = home.state("claimable", "ok", "2026-10-04", version=1, claimed="X")
+    live = home.state("claimed", "already_claimed", "2026-11-06", history=(("X", 1, "paid"),))
+    for table in ("patient_month_decisions", "patient_month_minutes", "claimable_codes", "patient_month_evidence"):
+        live.connection.execute(f"delete from {table}")
+    live.connection.execute(
+        """
+        insert into post_close_changes values ('p', 'P', '2026-09-01', 'X', 'refund', ['99490 x 1'], '2026-09-30', 66.13, [], null, 0, [],
+            '2026-11-06', '2027-01-05')
+        """
+    )
+    found = compare(first, live, "p", MONTH)
+    assert found.nights == (date(2026, 10, 4), date(2026, 11, 6))
+    (only,) = found.changes
+    assert (only.after["decision"], only.after["claim_id"], only.dollars) == (None, "X", Decimal("-66.13"))
+    assert only.causes[0] == "marts.duckdb has nothing of the month: no extract speaks of it"
+    assert len(only.causes) == 2 and "nothing may be; refund of $66.13" in only.causes[1]
+    _print(found)
+    assert "claimable (ok) -> in no extract" in capsys.readouterr().out
 
 
 def test_a_claim_that_one_version_kept_back_and_the_next_sent_is_told(home: Home) -> None:

@@ -293,7 +293,9 @@ def test_the_deductible_that_the_payer_took_is_no_money_to_pay_back(desk):
 
 def test_what_went_wholly_to_the_deductible_and_may_not_be_billed_is_a_refund_until_the_payer_has_corrected_it(desk):
     desk.claim("paid", {"99439": Decimal(0)}, deductible=BASE)
-    desk.con.execute("update marts.claim_line_payments set deductible_amount = 49, difference_amount = 0 where procedure_code = '99439'")
+    desk.con.execute(
+        "update marts.claim_line_payments set deductible_amount = 49, difference_amount = 0 where procedure_code = '99439'"
+    )
     desk.change("refund", [], Decimal(0))
     assert desk.asks() == {"refund_due": Decimal(-114)}
     ((fix,),) = desk.con.execute("select fix from intermediate.int_claims__unsettled where claim_id = 'C'").fetchall()
