@@ -544,6 +544,8 @@ def _complaints(path: Path, entries: list[Any], error: ValidationError) -> str:
             where = where[2:]
         key = ".".join(_part(part) for part in where if part not in ("[key]", repr(date.min)))
         what = {"extra_forbidden": "is no known key", "missing": "is missing"}.get(fault["type"], fault["msg"])
+        if fault["type"] == "extra_forbidden" and practice and where[1:] and where[-1] in Practice.model_fields:
+            what += f" there: {where[-1]} is a key of the practice itself"
         named = f"{practice}key {key}" if key else practice.removesuffix(", ")
         lines.append(": ".join(filter(None, (str(path), named, what.removeprefix("Value error, ")))))
     return "\n".join(lines)

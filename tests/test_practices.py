@@ -73,6 +73,11 @@ def test_a_practice_is_read_with_the_promised_defaults(tmp_path):
         ({"tax_id": "000000000"}, "key tax_id: ", "all zeros"),
         ({"phone": "0000000000"}, "key phone: ", "all zeros"),
         ({"colour": "blue"}, "colour", "no known key"),
+        (
+            {"claim_file": {"usage_indicator": "T", "first_control_number": 900000001}},
+            "key claim_file.first_control_number: ",
+            "is no known key there: first_control_number is a key of the practice itself",
+        ),
         ({"mac": 6102}, "mac", "quoted"),
         ({"close": {"standing_approver": "  "}}, "close.standing_approver", "is blank"),
         ({"close": {"standing_approver": "\u200b"}}, "close.standing_approver", "is blank"),
