@@ -385,7 +385,8 @@ select
     null as cause,
     concat_ws(
         '',
-        ' A row could not be taken in and may say otherwise (' || unread.fact || '): correct it at the source if it does, or accept it (ccm accept) if it does not, before you '
+        ' A row could not be taken in and may say otherwise (' || unread.fact
+        || '): correct it at the source if it does, or accept it (ccm accept) if it does not, before you '
         || case changes.kind when 'refund' then 'pay back.' else 'ask.' end,
         case
             when todays.claim_id is not null
