@@ -28,10 +28,13 @@ TABLES = """
     insert into rules.rule_decision_reasons values
         ('no_consent', 1, true), ('already_claimed', 2, true), ('other_practitioner_billed', 3, true), ('conflict_pcm', 4, true);
     create table rules.rule_conflicts as
-        select unnest(['already_claimed', 'other_practitioner_billed', 'conflict_pcm']) as finding, 'reason' as kind;
+        select unnest(['already_claimed', 'other_practitioner_billed', 'conflict_pcm']) as finding, 'reason' as kind,
+            unnest(['own_practice', 'other_practice', 'billing_practitioner']) as billed_by;
+    create table staging.stg_patients as
+        select 'p' as practice_id, 'x' as patient_id, date '2026-09-01' as extract_date, 'MD' as billing_practitioner_id;
     create table staging.stg_services (
         practice_id varchar, patient_id varchar, service_id varchar, extract_date date, procedure_code varchar, units bigint, service_date date,
-        billed_by varchar, is_current boolean
+        billed_by varchar, is_current boolean, member_id varchar, updated_at timestamp, line_number bigint
     );
     create table intermediate.int_claims__current as
         select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, 'C' as claim_id, 1 as close_version, 'submitted' as status;
@@ -75,11 +78,13 @@ def bill(
     billed_by: str = "own_practice",
     listed_on: date = LISTED_ON,
     is_current: bool = True,
+    member_id: str = "MD",
+    updated_on: date | None = None,
 ) -> None:
     """A service of October that gives the month a reason by its program of today."""
     con.execute(
-        "insert into staging.stg_services values ('p', 'x', ?, ?, ?, ?, date '2026-10-31', ?, ?)",
-        [service_id, listed_on, code, units, billed_by, is_current],
+        "insert into staging.stg_services values ('p', 'x', ?, ?, ?, ?, date '2026-10-31', ?, ?, ?, ?, 2)",
+        [service_id, listed_on, code, units, billed_by, is_current, member_id, updated_on or listed_on],
     )
     if is_current:
         month = "'p', 'x', date '2026-10-01'"
@@ -262,6 +267,51 @@ def test_another_bill_is_the_service_that_brought_more_than_was_claimed_since_th
     assert changed(con, tmp_path, STAFF, [STAFF], [STAFF]) == ([], 0)
     found = con.execute("select service_id, listed_on from intermediate.int_services__beside_claims order by all").fetchall()
     assert found == [("A", later), ("C", last)]
+
+
+NIGHT = {"before": date(2026, 10, 30), "first": date(2026, 11, 10), "then": date(2026, 12, 4), "last": date(2027, 1, 25)}
+COLLEAGUE, OURS, THEIRS = {"member_id": "DO"}, {}, {"billed_by": "other_practice"}
+
+
+@pytest.mark.parametrize(
+    ("finding", "listed", "found_on"),
+    [
+        ("conflict_pcm", {"before": COLLEAGUE, "last": OURS}, "last"),
+        ("conflict_pcm", {"first": OURS, "last": OURS}, "first"),
+        ("already_claimed", {"first": COLLEAGUE, "last": OURS}, "first"),
+        ("other_practitioner_billed", {"first": OURS, "last": THEIRS}, "last"),
+        ("already_claimed", {"first": THEIRS, "last": OURS}, "last"),
+        ("conflict_pcm", {"before": OURS, "first": COLLEAGUE, "then": OURS, "last": OURS}, "then"),
+        ("other_practitioner_billed", {"first": THEIRS, "then": THEIRS | {"code": "WITHDRAWN"}, "last": THEIRS}, "last"),
+        ("other_practitioner_billed", {"first": THEIRS, "last": THEIRS | COLLEAGUE}, "first"),
+        ("conflict_pcm", {"first": OURS, "then": COLLEAGUE | {"updated_on": date(2026, 11, 1)}, "last": OURS}, "first"),
+    ],
+    ids=[
+        "a colleague's at first", "the practitioner's at first", "whoever it names", "the practice's own at first", "another practice's at first",
+        "the practitioner's again", "listed again", "another practice's, whoever it names", "a stale row in between",
+    ],
+)  # fmt: skip
+def test_a_bill_counts_from_the_night_on_which_it_was_listed_as_what_undoes_the_claim(con, tmp_path, finding, listed, found_on):
+    for night, said in listed.items():
+        bill(
+            con,
+            "V",
+            **{"code": "99426", "units": 1, "finding": finding, "listed_on": NIGHT[night], "is_current": night == "last"} | said,
+        )
+    changed(con, tmp_path, STAFF, [STAFF], [STAFF])
+    assert con.execute("select listed_on from intermediate.int_services__beside_claims").fetchall() == [(NIGHT[found_on],)]
+
+
+@pytest.mark.parametrize(
+    ("finding", "found_on"), [("conflict_pcm", "then"), ("already_claimed", "first")], ids=["who bills it matters", "it does not"]
+)
+def test_a_bill_of_whoever_became_the_billing_practitioner_later_counts_from_then(con, tmp_path, finding, found_on):
+    con.execute("update staging.stg_patients set billing_practitioner_id = 'DO'")
+    for night in ("then", "last"):
+        con.execute("insert into staging.stg_patients values ('p', 'x', ?, 'MD')", [NIGHT[night]])
+    bill(con, "V", "99426", 1, finding)
+    changed(con, tmp_path, STAFF, [STAFF], [STAFF])
+    assert con.execute("select listed_on from intermediate.int_services__beside_claims").fetchall() == [(NIGHT[found_on],)]
 
 
 def days(*of_the_month: int) -> int:
