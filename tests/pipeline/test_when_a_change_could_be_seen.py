@@ -22,7 +22,9 @@ TABLES = """
         practice_id varchar, entry_id varchar, patient_id varchar, member_id varchar, extract_date date, started_at timestamp, ended_at timestamp,
         recorded_at timestamp, start_at timestamp, end_at timestamp, local_day date, voided boolean, entry_number ubigint
     );
-    create table staging.stg_services (practice_id varchar, service_id varchar, patient_id varchar, extract_date date, service_date date);
+    create table staging.stg_services (
+        practice_id varchar, service_id varchar, patient_id varchar, extract_date date, service_date date, member_id varchar
+    );
     create table intermediate.int_services__beside_claims (practice_id varchar, patient_id varchar, month date, finding varchar, listed_on date);
     create table staging.stg_files (practice_id varchar, table_name varchar, extract_date date, is_in_force boolean, outcome varchar);
     create table staging.stg_patients (practice_id varchar, patient_id varchar, extract_date date, billing_practitioner_id varchar, deceased_date date);
@@ -50,6 +52,7 @@ TABLES = """
 """
 MODELS = [compiled.models()[f"int_post_close_changes__{name}"] for name in ("evidence", "found")]
 PANEL = ("patients", "coverages", "conditions", "consents", "care_plans", "assessments", "stays", "care_team")
+MONTH = date(2026, 10, 1)
 CLOSED, NIGHTS = date(2026, 11, 5), [date(2026, 11, 5), date(2026, 11, 10), date(2026, 12, 20), date(2027, 2, 15)]
 
 
@@ -78,7 +81,7 @@ def con():
             "insert into staging.stg_consents values ('p', 'x', ?, 'c', 'ccm', date '2026-01-05', ?, 'MD', null)",
             [night, night < date(2027, 2, 15)],
         )
-    made.execute("insert into staging.stg_services values ('p', 'S', 'x', date '2026-11-10', date '2026-05-02')")
+    made.execute("insert into staging.stg_services values ('p', 'S', 'x', date '2026-11-10', date '2026-05-02', 'MD')")
     made.execute(
         "insert into intermediate.int_services__beside_claims values ('p', 'x', date '2026-10-01', 'already_claimed', date '2027-02-15'), "
         "('p', 'x', date '2026-10-01', 'other_practitioner_billed', date '2026-12-20')"
@@ -124,21 +127,75 @@ def test_time_of_somebody_else_tells_of_a_patient_from_the_row_on_that_makes_it_
         ({"at": "2026-10-07 10:20"}, date(2027, 2, 15)),
         ({"voided": True}, date(2027, 2, 15)),
         ({"night": "2026-11-05"}, date(2027, 2, 15)),
+        ({"at": "2026-10-06 23:50", "with_x": "2026-10-07 00:05"}, date(2026, 11, 10)),
+        ({"at": "2026-10-07 00:05", "with_x": "2026-10-06 23:50"}, date(2026, 11, 10)),
+        ({"at": "2026-10-06 10:10"}, date(2027, 2, 15)),
     ],
-    ids=["while", "by another member", "behind it", "and voided", "as the close knew"],
-)
+    ids=[
+        "while", "by another member", "behind it", "and voided", "as the close knew", "from before midnight", "behind midnight", "on the day before",
+    ],
+)  # fmt: skip
 def test_time_with_somebody_else_while_a_member_was_with_the_patient_tells_of_it(con, tmp_path, values, found_on):
     con.execute("delete from staging.stg_time_entries")
-    lands(con, "C", "x", "2026-11-04")
-    lands(con, "BESIDE", "y", **{"night": "2026-11-10", "at": "2026-10-07 10:10", **values})
+    values = {"night": "2026-11-10", "at": "2026-10-07 10:10", **values}
+    lands(con, "C", "x", "2026-11-04", values.pop("with_x", "2026-10-07 10:00"))
+    lands(con, "BESIDE", "y", **values)
     lands(con, "LATER", "x", "2027-02-15", "2026-10-20 10:00")
     assert found(con, tmp_path, ["below_threshold"]) == found_on
 
 
+@pytest.mark.parametrize(
+    "otherwise",
+    [{"voided": True}, {"member_id": "LPN"}, {"at": "2026-10-08 10:10"}, {"patient_id": "x"}],
+    ids=["voided", "another member's", "another day's", "the patient's own"],
+)
+def test_time_with_somebody_else_that_turns_out_to_be_none_tells_of_the_time_that_comes_back(con, tmp_path, otherwise):
+    con.execute("delete from staging.stg_time_entries")
+    lands(con, "C", "x", "2026-11-04")
+    beside = {"patient_id": "y", "at": "2026-10-07 10:10"}
+    lands(con, "BESIDE", night="2026-11-04", **beside)
+    lands(con, "BESIDE", night="2026-12-20", **{**beside, **otherwise})
+    lands(con, "LATER", "x", "2027-02-15", "2026-10-20 10:00")
+    assert found(con, tmp_path, []) == date(2026, 12, 20)
+
+
+def test_who_logged_time_of_one_month_tells_of_no_other(con, tmp_path):
+    con.execute("delete from staging.stg_time_entries")
+    lands(con, "C", "x", "2026-11-04")
+    lands(con, "B", "x", "2026-11-04", "2026-08-07 10:00", member_id="MD")
+    lands(con, "LATER", "x", "2027-02-15")
+    con.execute(
+        "insert into intermediate.int_post_close_changes values ('p', 'x', date '2026-08-01', 'B', ?, ['99490 x 1'], ['below_threshold'])",
+        [CLOSED],
+    )
+    con.execute("update staging.stg_care_team set credential = 'LPN' where member_id = 'MD' and extract_date >= '2026-12-20'")
+    assert dates(con, tmp_path, ["below_threshold"]) == {date(2026, 8, 1): date(2026, 12, 20), MONTH: date(2027, 2, 15)}
+
+
+@pytest.mark.parametrize("member_id", ["MD", "DO"], ids=["the billing practitioner's", "the colleague's who saw the patient"])
+def test_another_taxonomy_tells_of_a_visit_that_counts_no_more(con, tmp_path, member_id):
+    con.execute("delete from staging.stg_services")
+    con.execute(
+        "insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02', 'DO'), "
+        "('p', 'W', 'x', date '2027-02-15', date '2026-08-05', 'DO')"
+    )
+    con.execute(
+        "insert into staging.stg_care_team select * replace ('DO' as member_id) from staging.stg_care_team where member_id = 'MD'"
+    )
+    con.execute(
+        "update staging.stg_care_team set npi = '2', taxonomy_code = 'O' where member_id = 'RN' and extract_date = '2026-11-10'"
+    )
+    con.execute("update staging.stg_care_team set npi = '2' where extract_date >= '2026-11-10'")
+    con.execute(
+        "update staging.stg_care_team set taxonomy_code = 'U' where member_id = ? and extract_date >= '2026-12-20'", [member_id]
+    )
+    assert found(con, tmp_path, ["no_initiating_visit"]) == date(2026, 12, 20)
+
+
 def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_path):
     con.execute("delete from staging.stg_services")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02')")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'y', date '2026-12-20', date '2026-08-02')")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02', 'MD')")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'y', date '2026-12-20', date '2026-08-02', 'MD')")
     assert found(con, tmp_path, ["no_initiating_visit"]) == date(2026, 12, 20)
 
 
@@ -146,7 +203,7 @@ def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_
 def test_another_billing_practitioner_tells_of_the_reasons_that_go_by_them(con, tmp_path, reason):
     con.execute("update staging.stg_patients set billing_practitioner_id = 'DO' where extract_date >= '2026-12-20'")
     con.execute("delete from staging.stg_services")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2027-02-15', date '2026-08-02')")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2027-02-15', date '2026-08-02', 'MD')")
     assert found(con, tmp_path, [reason]) == date(2026, 12, 20)
 
 
@@ -170,6 +227,7 @@ OTHERWISE = {
     "patients": "update staging.stg_patients set billing_practitioner_id = 'DO'",
     "consents": "update staging.stg_consents set program = 'pcm'",
     "time_team": "update staging.stg_care_team set credential = 'LPN'",
+    "visit_team": "update staging.stg_care_team set taxonomy_code = 'U'",
 }
 
 
@@ -212,13 +270,15 @@ def test_a_coverage_that_an_export_lists_twice_tells_like_one(con, tmp_path):
 
 
 def found(con, home, reasons: list[str], codes: tuple[str, ...] = ("99490 x 1",)) -> date:
+    return dates(con, home, reasons, codes)[MONTH]
+
+
+def dates(con, home, reasons: list[str], codes: tuple[str, ...] = ("99490 x 1",)) -> dict[date, date]:
     con.execute(
-        "insert into intermediate.int_post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, ?, ?)",
-        [CLOSED, list(codes), reasons],
+        "insert into intermediate.int_post_close_changes values ('p', 'x', ?, 'C', ?, ?, ?)", [MONTH, CLOSED, list(codes), reasons]
     )
     compiled.run(con, home, MODELS)
-    ((found_on,),) = con.execute("select found_on from intermediate.int_post_close_changes__found").fetchall()
-    return found_on
+    return dict(con.execute("select month, found_on from intermediate.int_post_close_changes__found").fetchall())
 
 
 @pytest.mark.parametrize(

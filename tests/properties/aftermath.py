@@ -49,7 +49,8 @@ Row = dict[str, Any]
 
 @dataclass
 class Compared:
-    """What was compared, and what differed. `told`: the changes by kind; `found`: how often a change is dated on the night that shows it, or before."""
+    """What was compared, and what differed. `told`: the changes by kind; `found`: how often a change is dated on the night that shows it, or
+    before, and how often its days are over by then."""
 
     practices: int = 0
     claims: int = 0
@@ -325,6 +326,7 @@ def late(
         if key in published and since:
             found_on = published[key]["found_on"]
             found["before" if found_on < since else "on the night"] += 1
+            found["overdue at first sight"] += published[key]["due_on"] < since
             if found_on > since:
                 yield f"post_close_changes practice={key[0]} patient={key[1]} month={key[2]}: found on {found_on}, shown since {since}: {change}"
 

@@ -109,8 +109,7 @@ def _another_length(clinic: ClosedClinic, patient: Patient) -> None:
 def _late_time(clinic: ClosedClinic, patient: Patient) -> None:
     """Of the patient, or of another at the same time by the same member."""
     rng = clinic.rng
-    kept, clinic.upserts["time_entries"] = clinic.upserts["time_entries"], []
-    mine = [row for row in kept if row[1]["_row"]["patient_id"] == patient.patient_id]
+    mine = [row for row in clinic.upserts["time_entries"] if row[1]["_row"]["patient_id"] == patient.patient_id]
     values: dict[str, Any] = {}
     of: Patient = patient
     if mine and rng.random() < 0.3:
@@ -118,9 +117,30 @@ def _late_time(clinic: ClosedClinic, patient: Patient) -> None:
         of = rng.choice(clinic.patients)
         values = {name: other.get(name) for name in ("member_id", "started_at", "ended_at", "duration_seconds")}
     member = "DR1" if rng.random() < 0.3 else None
-    row = clinic.entry(of, rng.choice([60, 300, 600, 1200, 1800, 3600]), member=member, documented=rng.random() < 0.85, **values)
+    seconds = rng.choice([60, 300, 600, 1200, 1800, 3600])
+    clinic.land_later("time_entries", _time_of(clinic, of, seconds, member=member, documented=rng.random() < 0.85, **values))
+
+
+def _time_of(clinic: ClosedClinic, patient: Patient, seconds: int, **values: Any) -> dict[str, Any]:
+    """An entry that has not landed."""
+    kept, clinic.upserts["time_entries"] = clinic.upserts["time_entries"], []
+    row = clinic.entry(patient, seconds, **values)
     clinic.upserts["time_entries"] = kept
-    clinic.land_later("time_entries", row)
+    return row
+
+
+def _beside(clinic: ClosedClinic, patient: Patient) -> None:
+    """Somebody else's time by the same member at once, on a day or over its midnight; it comes later, or turns out to be none."""
+    rng = clinic.rng
+    day, (hour, minute) = clinic.day(5, 25), rng.choice([(0, 5), (0, 5), (11, 0)])
+    start, of = clinic.at(day, hour, minute), rng.choice([one for one in clinic.patients if one is not patient])
+    clinic.entry(patient, rng.choice([900, 1200, 1500]), start, "RN1")
+    beside = _time_of(clinic, of, rng.choice([1500, 1800]), start=start - 900, member="RN1")
+    if rng.random() < 0.5:
+        return clinic.land_later("time_entries", beside)
+    clinic.land("time_entries", beside)
+    otherwise = rng.choice([{"voided": True}, {"member_id": "LPN1"}, {"patient_id": patient.patient_id}, {"face_to_face": True}])
+    return clinic.land_later("time_entries", {**beside, **otherwise})
 
 
 def _all_time_to(clinic: ClosedClinic, patient: Patient) -> None:
@@ -156,6 +176,38 @@ def _service(clinic: ClosedClinic, patient: Patient) -> None:
     clinic.land_later("services", row)
     if rng.random() < 0.2 and len(clinic.later) > 1:  # and is taken back
         clinic.land_later("services", {**row, "procedure_code": "WITHDRAWN"})
+
+
+def _service_is_corrected(clinic: ClosedClinic, patient: Patient) -> None:
+    """What bars nothing as it was listed at first, and does as it is told later; at times it is taken back in between."""
+    rng = clinic.rng
+    code, member, first, then = rng.choice(
+        [
+            *[(code, "DR2", {}, {"member_id": "DR1"}) for code in ("G0181", "G0182", "90960")],
+            *[("99490", "DR1", {}, {"member_id": None, "billed_by": "other_practice"})] * 2,
+            ("99490", None, {"billed_by": "other_practice"}, {"member_id": "DR1", "billed_by": "own_practice"}),
+        ]
+    )
+    row = {
+        "service_id": clinic.new_id("S"), "patient_id": patient.patient_id, "member_id": member, "procedure_code": code, "service_date": clinic.day(),
+        "units": 1, "billed_by": "own_practice", "ccm_discussed": None, **first,
+    }  # fmt: skip
+    if code == "99490":
+        clinic.land_later("services", row)
+    else:
+        clinic.land("services", row)
+    for said in rng.choice([[then], [then], [then, {}, then]]):
+        clinic.land_later("services", {**row, **said})
+
+
+def _visits_of_a_colleague(clinic: ClosedClinic, patient: Patient) -> None:
+    """All of the patient's visits were with one, whose taxonomy or the billing practitioner's is another later."""
+    for _, row in clinic.upserts["services"]:
+        mine = row["_row"]
+        if mine["patient_id"] == patient.patient_id and mine["member_id"] == "DR1" and mine["service_date"] < clinic.month:
+            mine["member_id"] = "DR2"
+    team = [fact for fact in clinic.members if fact.row["member_id"] in ("DR1", "DR2")]
+    _member_changes(clinic, clinic.rng.choice(team), {"taxonomy_code": "207R00000X"})
 
 
 def _service_says(clinic: ClosedClinic, patient: Patient) -> None:
@@ -231,6 +283,11 @@ def _member_says(clinic: ClosedClinic, patient: Patient) -> None:
             {"npi": BAD_NPI},
         ]
     )
+    _member_changes(clinic, fact, values, night)
+
+
+def _member_changes(clinic: ClosedClinic, fact: Fact, values: dict[str, Any], night: int | None = None) -> None:
+    night = clinic.rng.choice(clinic.later) if night is None else night
     clinic.members.append(Fact({**fact.row, **values}, night, fact.last))
     fact.last = min(fact.last, night - 1)
 
@@ -261,6 +318,7 @@ LATER: list[Later] = [
     _entry_says(patient_id=lambda clinic, row: clinic.rng.choice(clinic.patients).patient_id),
     _entry_says(started_at=None, ended_at=None, duration_seconds=None), _entry_says(started_at=None, ended_at=None, duration_seconds=900),
     _another_length, _another_length, _another_length, _late_time, _late_time, _late_time, _all_time_to, _service, _service, _service, _service_says,
+    _beside, _beside, _service_is_corrected, _service_is_corrected, _visits_of_a_colleague,
     _comes("coverages", lambda c, p: c.cover(p, "medicare_advantage", _some_day(c), c.rng.choice([None, None, c.last, c.end]))),
     _comes("coverages", lambda c, p: [c.cover(p, "medicare_advantage", c.month) for _ in range(c.rng.choice([1, 2]))]),
     _comes("coverages", lambda c, p: c.cover(p, "commercial", c.rng.choice([AT_ALL, _some_day(c)]), None, c.rng.choice([1, 1, 2]))),

@@ -30,7 +30,7 @@ class Afterwards:
 def afterwards(tmp_path_factory: pytest.TempPathFactory) -> Afterwards:
     """Three practices whose claims went out, and all that landed since."""
     home = tmp_path_factory.mktemp("afterwards")
-    claims = aftermath.close(home, 21, 3)
+    claims = aftermath.close(home, 118, 3)
     with aftermath.warehouse() as con:
         return Afterwards(home, claims, *aftermath.built(home, con, claims))
 

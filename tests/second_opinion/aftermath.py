@@ -149,7 +149,7 @@ class Aftermath:
         found: dict[str, list[date]] = defaultdict(list)
         billed: Counter[str] = Counter()
         services = self.judge.conflicts_by_service(claim.patient_id, claim.month)
-        dated = [(self._listed_on(row), row["service_id"], row, reason) for row, reason in services if reason]
+        dated = [(self._listed_on(row, reason), row["service_id"], row, reason) for row, reason in services if reason]
         for night, _, row, reason in sorted(dated, key=lambda one: one[:2]):
             if row["billed_by"] == "own_practice":
                 code = row["procedure_code"]
@@ -159,14 +159,31 @@ class Aftermath:
             found[reason].append(night)
         return found
 
-    def _listed_on(self, service: Row) -> date:
-        """The first night that said of a service what is said of it now."""
+    def _listed_on(self, service: Row, reason: str) -> date:
+        """The first of the nights since which a service says what is said of it now; of what bars as the practitioner's own bill, since which the panel also
+        names them."""
+        is_own_bill = reason in rules.REASONS_OF_OWN_BILLS
 
         def said(row: Row) -> tuple[Any, ...]:
             units = 1 if row["units"] is None else row["units"]
-            return row["patient_id"], row["procedure_code"], units, first_of_month(row["service_date"])
+            whose = row["member_id"] if is_own_bill else None
+            return row["patient_id"], row["procedure_code"], units, first_of_month(row["service_date"]), row["billed_by"], whose
 
-        return min(night for night, row in self.judge.landing.service_versions[service["service_id"]] if said(row) == said(service))
+        versions = self.judge.landing.service_versions[service["service_id"]]
+        then = {
+            night: max((one for one in versions if one[0] <= night), key=lambda one: (one[1]["updated_at"], one[0]))[1]
+            for night, _ in versions
+        }
+        listed_on = since({night: said(row) == said(service) for night, row in then.items()})
+        if not is_own_bill:
+            return listed_on
+        named = {
+            night: row["billing_practitioner_id"] == service["member_id"]
+            for night, file in self.judge.landing.files["patients"].items()
+            for row in file.rows
+            if row["patient_id"] == service["patient_id"]
+        }
+        return max(listed_on, since(named))
 
     def _now(self, claim: Claim, found: list[Candidate]) -> Candidate:
         """What would be claimed now: what was claimed, where only the choice among what qualified then is another."""
@@ -232,6 +249,11 @@ class Aftermath:
                 surely |= set(self._nights_of_rows(claim, versions, lambda row: row["service_date"] <= last_of_month(claim.month)))
             elif table == "care_team":
                 surely |= set(self._nights_that_say_otherwise(claim, table, "member_id", self._practitioners(claim)))
+            elif table == "taxonomies":
+                whose = self._practitioners(claim) | self._visited(claim)
+                surely |= set(
+                    self._nights_that_say_otherwise(claim, "care_team", "member_id", whose, ["member_id", "taxonomy_code"])
+                )
             else:
                 surely |= set(self._nights_that_say_otherwise(claim, table, "patient_id", {claim.patient_id}))
         twice = self.paid_too(claim)
@@ -245,6 +267,11 @@ class Aftermath:
         """Whoever the panel has named as the patient's billing practitioner."""
         rows = (row for file in self.judge.landing.files["patients"].values() for row in file.rows)
         return {row["billing_practitioner_id"] for row in rows if row["patient_id"] == claim.patient_id}
+
+    def _visited(self, claim: Claim) -> set[str]:
+        """Whoever has been named as the one who saw the patient."""
+        versions = self.judge.landing.service_versions.values()
+        return {row["member_id"] for of_key in versions for _, row in of_key if row["patient_id"] == claim.patient_id}
 
     def _nights_of_time(self, claim: Claim, around: int) -> Iterator[date]:
         """Nights that tell of the patient's time in the month, and so many days around it."""
@@ -270,32 +297,41 @@ class Aftermath:
                     yield night
 
     def _nights_of_time_beside(self, claim: Claim, around: int) -> Iterator[date]:
-        """Nights with time of a member and somebody else while the member was with the patient: it counts for neither."""
-        entries = [
-            (night, read_entry(row, self.judge.zone))
-            for of_key in self.judge.landing.time_entry_versions.values()
-            for night, row in of_key
+        """Nights that tell of an entry by which a member was with somebody else while they were with the patient, which counts for neither; or of what has
+        become of such an entry."""
+        entries = {
+            key: [(night, read_entry(row, self.judge.zone)) for night, row in sorted(of_key, key=lambda version: version[0])]
+            for key, of_key in self.judge.landing.time_entry_versions.items()
+        }
+        mine = [
+            one
+            for of_key in entries.values()
+            for _, one in of_key
+            if one.patient_id == claim.patient_id and self._lies_in(one.row, claim.month, around)
         ]
-        mine = [one for _, one in entries if one.patient_id == claim.patient_id and self._lies_in(one.row, claim.month, around)]
-        for night, other in entries:
-            if night <= claim.closed_on or other.patient_id == claim.patient_id or other.voided:
-                continue
-            if any(one.entry_id != other.entry_id and are_beside(one, other) and (around or one.day == other.day) for one in mine):
-                yield night
+        for of_key in entries.values():
+            told = False
+            for night, other in of_key:
+                is_another = other.patient_id != claim.patient_id and not other.voided
+                told = told or (is_another and any(one.entry_id != other.entry_id and are_beside(one, other) for one in mine))
+                if told and night > claim.closed_on:
+                    yield night
 
     def _lies_in(self, row: Row, month: date, around: int) -> bool:
         at = next(row[name] for name in ("started_at", "ended_at", "recorded_at") if row[name] is not None)
         day = day_of(self.judge.zone, at)
         return month - timedelta(days=around) <= day <= last_of_month(month) + timedelta(days=around)
 
-    def _nights_that_say_otherwise(self, claim: Claim, table: str, column: str, whose: set[str]) -> Iterator[date]:
+    def _nights_that_say_otherwise(
+        self, claim: Claim, table: str, column: str, whose: set[str], telling: list[str] | None = None
+    ) -> Iterator[date]:
         """Snapshots after the close in which somebody's rows are others than in the last one the close knew."""
 
         def said(night: date) -> list[str]:
             rows = [row for row in self.judge.landing.files[table][night].rows if row[column] in whose]
             if table not in WITHOUT_KEY:
                 rows = list({row[KEY[table]]: row for row in rows}.values())
-            return sorted(str([row[name] for name in rules.TELLING_COLUMNS[table]]) for row in rows)
+            return sorted(str([row[name] for name in telling or rules.TELLING_COLUMNS[table]]) for row in rows)
 
         nights = sorted(self.judge.landing.files[table])
         known = [said(night) for night in nights if night <= claim.closed_on]
@@ -309,6 +345,12 @@ def are_beside(one: Entry, other: Entry) -> bool:
     if one.member_id != other.member_id or one.start is None or one.end is None or other.start is None or other.end is None:
         return False
     return one.start < other.end and other.start < one.end
+
+
+def since(is_so: dict[date, bool]) -> date:
+    """The first of the nights from which on it is so, as it is on the last of them."""
+    otherwise = [night for night, so in is_so.items() if not so]
+    return min(night for night in is_so if not otherwise or night > max(otherwise))
 
 
 def shown_since(until: Callable[[date], Judge | None], change: Change, nights: Iterable[date]) -> date | None:

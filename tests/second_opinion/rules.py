@@ -119,10 +119,12 @@ EVIDENCE = {
     "conflict_esrd": "services", "conflict_apcm": "services", "conflict_pcm": "services", "below_threshold": "time_entries",
 }  # fmt: skip
 REASONS_OF_SERVICES = {reason for reason, table in EVIDENCE.items() if table == "services"} - {"no_initiating_visit"}
-# What else decides it: whose visits and bills count goes by the billing practitioner, by which rules and since when by the consent; a month's days end with
-# a death.
+# What bars a claim only as a bill of the billing practitioner's own.
+REASONS_OF_OWN_BILLS = {"conflict_g0181", "conflict_g0182", "conflict_esrd", "conflict_pcm"}
+# What else decides it: whose visits and bills count goes by the billing practitioner, by which rules and since when by the consent; a colleague's visit by
+# the taxonomies of both; a month's days end with a death.
 EVIDENCE_TOO = {
-    "no_initiating_visit": {"patients", "consents"}, "practitioner_not_eligible": {"patients"}, "conflict_g0181": {"patients"},
+    "no_initiating_visit": {"patients", "consents", "taxonomies"}, "practitioner_not_eligible": {"patients"}, "conflict_g0181": {"patients"},
     "conflict_g0182": {"patients"}, "conflict_esrd": {"patients"}, "conflict_pcm": {"patients", "consents"}, "conflict_apcm": {"consents"},
     "already_claimed": {"consents"}, "other_practitioner_billed": {"consents"}, "fewer_than_two_conditions": {"consents"},
     "facility_whole_month": {"patients"}, "hospice": {"patients"},

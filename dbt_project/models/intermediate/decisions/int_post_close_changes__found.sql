@@ -35,7 +35,12 @@ evidence_of_snapshots as (
     select practice_id, patient_id, month, table_name, table_name as file_of
     from {{ ref('int_post_close_changes__evidence') }}
     union
-    select practice_id, patient_id, month, table_name, case table_name when 'time_team' then 'care_team' else table_name end as file_of
+    select
+        practice_id,
+        patient_id,
+        month,
+        table_name,
+        case when table_name in ('time_team', 'visit_team') then 'care_team' else table_name end as file_of
     from told_too
 ),
 
@@ -75,6 +80,32 @@ entries as (
     group by practice_id, patient_id, month, closed_as_of, entry_number, entry_id
 ),
 
+-- Who was with somebody else while they were with the patient was with neither, and no row of the patient says so; nor that they were not, after all.
+-- Time that lasts for more than a day counts for nothing, so that what runs at once lies on one day, or on two that follow each other.
+beside as (
+    select
+        logged.practice_id,
+        logged.patient_id,
+        logged.month,
+        logged.closed_as_of,
+        others.entry_number,
+        others.entry_id,
+        min(others.extract_date) as told_on
+    from logged
+    cross join (values (-1), (0), (1)) as days (days_later)
+    inner join {{ ref('stg_time_entries') }} as others
+        on
+            logged.practice_id = others.practice_id
+            and logged.member_id = others.member_id
+            and logged.local_day + cast(days.days_later as integer) = others.local_day
+            and logged.start_at < others.end_at
+            and logged.end_at > others.start_at
+            and logged.patient_id <> others.patient_id
+            and logged.entry_id <> others.entry_id
+    where not others.voided
+    group by logged.practice_id, logged.patient_id, logged.month, logged.closed_as_of, others.entry_number, others.entry_id
+),
+
 services as (
     select
         changes.practice_id,
@@ -109,25 +140,20 @@ landed as (
             and entries.told_on <= versions.extract_date
             and entries.closed_as_of < versions.extract_date
     union all
-    -- Who was with somebody else while they were with the patient was with neither, and no row of the patient says so.
     select
-        logged.practice_id,
-        logged.patient_id,
-        logged.month,
+        beside.practice_id,
+        beside.patient_id,
+        beside.month,
         'time_entries' as table_name,
-        others.extract_date
-    from logged
-    inner join {{ ref('stg_time_entries') }} as others
+        versions.extract_date
+    from beside
+    inner join {{ ref('stg_time_entries') }} as versions
         on
-            logged.practice_id = others.practice_id
-            and logged.member_id = others.member_id
-            and logged.local_day = others.local_day
-            and logged.start_at < others.end_at
-            and logged.end_at > others.start_at
-            and logged.patient_id <> others.patient_id
-            and logged.entry_id <> others.entry_id
-            and logged.closed_as_of < others.extract_date
-    where not others.voided
+            beside.entry_number = versions.entry_number
+            and beside.practice_id = versions.practice_id
+            and beside.entry_id = versions.entry_id
+            and beside.told_on <= versions.extract_date
+            and beside.closed_as_of < versions.extract_date
     union all
     select
         services.practice_id,
@@ -193,18 +219,32 @@ paid_twice as (
             and others.status = 'paid'
 ),
 
+-- Of whom the care team's rows tell: of the billing practitioner; of whoever logged time of the month; and of whoever saw the patient, as whose visits count
+-- goes by their taxonomy and the practitioner's.
 members as (
     select distinct
         patients.practice_id,
         patients.patient_id,
-        'care_team' as table_name,
+        cast(null as date) as month,
+        tables.table_name,
         patients.billing_practitioner_id as member_id
     from {{ ref('stg_patients') }} as patients
     semi join changes on patients.practice_id = changes.practice_id and patients.patient_id = changes.patient_id
+    cross join (values ('care_team'), ('visit_team')) as tables (table_name)
+    union
+    select
+        services.practice_id,
+        services.patient_id,
+        cast(null as date) as month,
+        'visit_team' as table_name,
+        services.member_id
+    from {{ ref('stg_services') }} as services
+    semi join changes on services.practice_id = changes.practice_id and services.patient_id = changes.patient_id
     union
     select
         practice_id,
         patient_id,
+        month,
         'time_team' as table_name,
         member_id
     from logged
@@ -224,6 +264,7 @@ said as (
     select
         facts.practice_id,
         facts.patient_id,
+        cast(null as date) as month,
         '{{ table }}' as table_name,
         facts.extract_date,
         sum(hash({{ columns }})) as content
@@ -236,12 +277,18 @@ said as (
     select
         team.practice_id,
         members.patient_id,
+        members.month,
         members.table_name,
         team.extract_date,
-        sum(hash(team.member_id, team.credential, team.npi, team.taxonomy_code, team.active_from, team.active_to)) as content
+        sum(
+            case members.table_name
+                when 'visit_team' then hash(team.member_id, team.taxonomy_code)
+                else hash(team.member_id, team.credential, team.npi, team.taxonomy_code, team.active_from, team.active_to)
+            end
+        ) as content
     from {{ ref('stg_care_team') }} as team
     inner join members on team.practice_id = members.practice_id and team.member_id = members.member_id
-    group by team.practice_id, members.patient_id, members.table_name, team.extract_date
+    group by team.practice_id, members.patient_id, members.month, members.table_name, team.extract_date
 ),
 
 -- Every snapshot of those tables, also the ones that say nothing of the patient.
@@ -266,6 +313,7 @@ snapshots as (
         on
             changes.practice_id = said.practice_id
             and changes.patient_id = said.patient_id
+            and changes.month = coalesce(said.month, changes.month)
             and evidence.table_name = said.table_name
             and files.extract_date = said.extract_date
 ),
