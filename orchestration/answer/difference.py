@@ -69,6 +69,7 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
     facts = _facts(before, after, practice_id, month, differing)
     visits = _visits(before, after, practice_id, month)
     practitioners = _practitioners(before, after, practice_id, month)
+    taxonomies = _taxonomies(before, after, practice_id, month)
     rules = differing_rules(before, after, month)
     codes = _codes(*old.values(), *new.values())
     settings = tuple(_settings(before.practice, after.practice))
@@ -83,7 +84,7 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
     changes = []
     for patient_id in differing:
         one, other = pairs[patient_id]
-        causes = [cause for found in (entries, visits, practitioners, facts) for cause in found.get(patient_id, ())]
+        causes = [cause for found in (entries, visits, practitioners, taxonomies, facts) for cause in found.get(patient_id, ())]
         # What a close, a payer or a night's passing did, it did whatever else of the patient changed.
         states = _claiming(before, after, one, other, practice_id, month)
         if _is_released(one, other, past, [patient_id in side for side in still]):
@@ -299,8 +300,7 @@ def _of_member(one: Row, other: Row, teams: tuple[Mapping[str, Row], Mapping[str
     changed = ", ".join(
         f"{name} {then[name]} -> {now[name]}" for name in _MEMBER if name in then and name in now and then[name] != now[name]
     )
-    where = f", {_where(now)}" if "landed_path" in now else ""
-    return [f"care_team {member}: {changed}{where}"] if changed else []
+    return [f"care_team {member}: {changed}{_where_told(now)}"] if changed else []
 
 
 def _team(source: Source, practice_id: str) -> dict[str, Row]:
@@ -319,6 +319,10 @@ def _seconds(row: Row) -> str:
 
 def _where(row: Row) -> str:
     return f"{row['landed_path']} line {line_of(row['line_number'])} (sha256 {(row['sha256'] or 'none')[:12]})"
+
+
+def _where_told(member: Row) -> str:
+    return f", {_where(member)}" if "landed_path" in member else ""
 
 
 def _visits(before: Source, after: Source, practice_id: str, month: date) -> dict[str, list[str]]:
@@ -351,6 +355,40 @@ def _practitioners(before: Source, after: Source, practice_id: str, month: date)
         if one["billing_practitioner_id"] == other["billing_practitioner_id"] and changed_columns:
             said = ", ".join(f"{name} {one[name]} -> {other[name]}" for name in changed_columns)
             found[patient_id] = [f"care_team {one['billing_practitioner_id']}: {said}"]
+    return found
+
+
+def _taxonomies(before: Source, after: Source, practice_id: str, month: date) -> dict[str, list[str]]:
+    """What the care team says otherwise of the specialty of the billing practitioner, or of whoever made the initiating visit, where another visit is that,
+    or none: a colleague's counts where both have one taxonomy."""
+    then, now = _team(before, practice_id), _team(after, practice_id)
+    # Marts of an earlier release do not say it.
+    others = {
+        member_id: f"care_team {member_id}: taxonomy_code {then[member_id]['taxonomy_code']} -> {row['taxonomy_code']}{_where_told(row)}"
+        for member_id, row in now.items()
+        if "taxonomy_code" in row
+        and "taxonomy_code" in then.get(member_id, {})
+        and then[member_id]["taxonomy_code"] != row["taxonomy_code"]
+    }
+    if not others:
+        return {}
+    sql = """
+        select evidence.patient_id, evidence.initiating_service_id, evidence.initiated_on, evidence.billing_practitioner_id, visits.member_id
+        from patient_month_evidence as evidence
+        left join patient_facts as visits
+            on
+                evidence.practice_id = visits.practice_id and evidence.patient_id = visits.patient_id
+                and visits.table_name = 'services' and evidence.initiating_service_id = visits.fact_id
+        where evidence.practice_id = ? and evidence.month = ?
+    """
+    old, new = ({row["patient_id"]: row for row in source.rows(sql, [practice_id, month])} for source in (before, after))
+    found = {}
+    for patient_id in old.keys() & new.keys():
+        sides = old[patient_id], new[patient_id]
+        if all(len({side[name] for side in sides}) == 1 for name in ("initiating_service_id", "initiated_on")):
+            continue
+        concerned = {side[name] for side in sides for name in ("billing_practitioner_id", "member_id")}
+        found[patient_id] = [said for member_id, said in others.items() if member_id in concerned]
     return found
 
 

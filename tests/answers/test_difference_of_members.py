@@ -1,4 +1,4 @@
-"""`ccm diff` names the care team's row where what it says of who logged the time is what did it."""
+"""`ccm diff` names the care team's row where what it says of who logged the time, or of whose visit it was, is what did it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from orchestration.answer.difference import _entries
+from orchestration.answer.difference import _entries, _taxonomies
 from orchestration.answer.explain.source import Source, _member_facts
 from orchestration.close.freeze import Frozen, parquet
 from orchestration.house import House
@@ -53,9 +53,10 @@ def state(stack: ExitStack, team: Team | None, disposition: str, *, is_packet: b
         return Source(House(Path("/nowhere")), con, {}, "v1", Path("v1"))
     con.execute(f"insert into landed_files values ('p', 2, 'p/2026-11-20/care_team.csv', '{SHA}')")
     con.execute(
-        "create table member_facts (practice_id text, member_id text, credential text, active_from date, active_to date, file_id bigint, line_number bigint)"
+        "create table member_facts (practice_id text, member_id text, credential text, active_from date, active_to date, file_id bigint, line_number bigint, "
+        "taxonomy_code text)"
     )
-    con.executemany("insert into member_facts values ('p', ?, ?, ?, ?, 2, 4)", [[name, *said] for name, said in team.items()])
+    con.executemany("insert into member_facts values ('p', ?, ?, ?, ?, 2, 4, null)", [[name, *said] for name, said in team.items()])
     return Source(House(Path("/nowhere")), con, {}, "marts.duckdb")
 
 
@@ -64,7 +65,7 @@ def frozen(team: Team) -> Frozen:
     rows = [
         {
             "practice_id": "p", "extract_date": night, "file_id": 2, "line_number": 3, "member_id": name, "credential": credential,
-            "active_from": since, "active_to": until,
+            "active_from": since, "active_to": until, "taxonomy_code": "207Q00000X",
         }
         for name, (last, since, until) in team.items()
         for night, credential in ((date(2026, 10, 5), "CHW"), (date(2026, 11, 5), last))
@@ -115,3 +116,43 @@ def test_an_entry_of_another_member_now_is_its_own_rows_doing(stack: ExitStack) 
     packet = state(stack, NURSE, "credited", is_packet=True)
     other = state(stack, PROMOTED, "nonclinical_staff", member="N3")
     assert told(packet, other) == [f"entry E: member_id N2 -> N3, p/2026-11-05/time_entries.csv line 6 (sha256 {SHA[:12]})"]
+
+
+DOCTORS: Team = {"D1": ("MD", None, None), "D2": ("MD", None, None), "D3": ("MD", None, None), "N2": ("RN", None, None)}
+
+
+def visited(source: Source, visit: str | None, billing: str = "D1") -> Source:
+    """With what is taken for the initiating visit of x: V by D2, or none."""
+    con = source.connection
+    con.execute(
+        "create table patient_month_evidence as select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, cast(? as varchar) as initiating_service_id, "
+        "if(? is null, null, date '2026-03-02') as initiated_on, ? as billing_practitioner_id",
+        [visit, visit, billing],
+    )
+    con.execute(
+        "create table patient_facts as select 'p' as practice_id, 'x' as patient_id, 'services' as table_name, 'V' as fact_id, 'D2' as member_id"
+    )
+    return source
+
+
+@pytest.mark.parametrize("member", ["D1", "D2"], ids=["the billing practitioner's", "the colleague's whose visit it was"])
+def test_another_taxonomy_by_which_a_colleagues_visit_counts_no_more_is_told_by_the_row_of_the_care_team(
+    stack: ExitStack, member: str
+) -> None:
+    packet = visited(state(stack, DOCTORS, "credited", is_packet=True), "V")
+    now = visited(state(stack, DOCTORS, "credited"), None)
+    now.connection.execute(
+        "update member_facts set taxonomy_code = if(member_id in (?, 'D3'), '207R00000X', '207Q00000X')", [member]
+    )
+    assert _taxonomies(packet, now, "p", MONTH) == {"x": [f"care_team {member}: taxonomy_code 207Q00000X -> 207R00000X, {ROW}"]}
+    assert _taxonomies(now, packet, "p", MONTH) == {
+        "x": [f"care_team {member}: taxonomy_code 207R00000X -> 207Q00000X, p/2026-11-05/care_team.csv line 3 (sha256 {SHA[:12]})"]
+    }
+
+
+def test_another_taxonomy_that_leaves_the_visit_is_no_cause_nor_one_that_an_earlier_release_does_not_say(stack: ExitStack) -> None:
+    packet = visited(state(stack, DOCTORS, "credited", is_packet=True), "V")
+    assert _taxonomies(packet, visited(state(stack, DOCTORS, "credited"), "V"), "p", MONTH) == {}
+    earlier = visited(state(stack, DOCTORS, "credited"), None)
+    earlier.connection.execute("alter table member_facts drop column taxonomy_code")
+    assert _taxonomies(packet, earlier, "p", MONTH) == {}

@@ -3,6 +3,7 @@ select
     practice_id,
     member_id,
     credential,
+    taxonomy_code,
     active_from,
     active_to,
     file_id,

@@ -115,7 +115,7 @@ def _member_facts(connection: duckdb.DuckDBPyConnection, frozen: Frozen) -> None
     connection.execute(
         """
         create table member_facts as
-        select team.practice_id, team.member_id, team.credential, team.active_from, team.active_to, team.line_number,
+        select team.practice_id, team.member_id, team.credential, team.taxonomy_code, team.active_from, team.active_to, team.line_number,
             files.file_name as landed_path, files.sha256
         from frozen_team as team
         inner join frozen_files as files on team.file_id = files.file_id
