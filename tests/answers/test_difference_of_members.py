@@ -125,8 +125,8 @@ def visited(source: Source, visit: str | None, billing: str = "D1") -> Source:
     """With what is taken for the initiating visit of x: V by D2, or none."""
     con = source.connection
     con.execute(
-        "create table patient_month_evidence as select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, cast(? as varchar) as initiating_service_id, "
-        "if(? is null, null, date '2026-03-02') as initiated_on, ? as billing_practitioner_id",
+        "create table patient_month_evidence as select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, "
+        "cast(? as varchar) as initiating_service_id, if(? is null, null, date '2026-03-02') as initiated_on, ? as billing_practitioner_id",
         [visit, visit, billing],
     )
     con.execute(
