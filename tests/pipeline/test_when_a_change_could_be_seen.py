@@ -23,7 +23,8 @@ TABLES = """
         recorded_at timestamp, start_at timestamp, end_at timestamp, local_day date, voided boolean, entry_number ubigint
     );
     create table staging.stg_services (
-        practice_id varchar, service_id varchar, patient_id varchar, extract_date date, service_date date, member_id varchar
+        practice_id varchar, service_id varchar, patient_id varchar, extract_date date, service_date date, member_id varchar,
+        procedure_code varchar default '99214'
     );
     create table intermediate.int_services__beside_claims (practice_id varchar, patient_id varchar, month date, finding varchar, listed_on date);
     create table staging.stg_files (practice_id varchar, table_name varchar, extract_date date, is_in_force boolean, outcome varchar);
@@ -62,7 +63,7 @@ def con():
     entry of December that corrects one of October."""
     made = duckdb.connect()
     compiled.prepare(made)
-    for name in ("rule_decision_reasons", "rule_reason_snapshots", "rule_apcm_levels"):
+    for name in ("rule_decision_reasons", "rule_reason_snapshots", "rule_apcm_levels", "rule_initiating_visits"):
         load(made, "rules", next(SEEDS.rglob(f"{name}.csv")))
     made.execute(TABLES)
     for night in NIGHTS:
@@ -81,7 +82,7 @@ def con():
             "insert into staging.stg_consents values ('p', 'x', ?, 'c', 'ccm', date '2026-01-05', ?, 'MD', null)",
             [night, night < date(2027, 2, 15)],
         )
-    made.execute("insert into staging.stg_services values ('p', 'S', 'x', date '2026-11-10', date '2026-05-02', 'MD')")
+    made.execute("insert into staging.stg_services values ('p', 'S', 'x', date '2026-11-10', date '2026-05-02', 'MD', '99024')")
     made.execute(
         "insert into intermediate.int_services__beside_claims values ('p', 'x', date '2026-10-01', 'already_claimed', date '2027-02-15'), "
         "('p', 'x', date '2026-10-01', 'other_practitioner_billed', date '2026-12-20')"
@@ -176,8 +177,8 @@ def test_who_logged_time_of_one_month_tells_of_no_other(con, tmp_path):
 def test_another_taxonomy_tells_of_a_visit_that_counts_no_more(con, tmp_path, member_id):
     con.execute("delete from staging.stg_services")
     con.execute(
-        "insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02', 'DO'), "
-        "('p', 'W', 'x', date '2027-02-15', date '2026-08-05', 'DO')"
+        "insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02', 'DO', '99214'), "
+        "('p', 'W', 'x', date '2027-02-15', date '2026-08-05', 'DO', '99214')"
     )
     con.execute(
         "insert into staging.stg_care_team select * replace ('DO' as member_id) from staging.stg_care_team where member_id = 'MD'"
@@ -192,10 +193,51 @@ def test_another_taxonomy_tells_of_a_visit_that_counts_no_more(con, tmp_path, me
     assert found(con, tmp_path, ["no_initiating_visit"]) == date(2026, 12, 20)
 
 
+@pytest.mark.parametrize(
+    ("code", "first", "then", "found_on"),
+    [
+        ("G0439", "2026-03-20", "2026-10-20", date(2026, 12, 20)),
+        ("99214", "2026-10-20", "2026-10-08", date(2026, 12, 20)),
+        ("99024", "2026-03-20", "2026-10-20", date(2026, 12, 20)),
+        ("99490", "2026-10-31", "2026-10-30", date(2027, 2, 15)),
+        ("99214", "2026-11-20", "2026-12-02", date(2027, 2, 15)),
+    ],
+    ids=[
+        "the visit was later",
+        "it was earlier",
+        "what shows that the patient was known",
+        "the claim itself",
+        "a visit of another month",
+    ],
+)
+@pytest.mark.parametrize("reasons", [["below_threshold"], []], ids=["too little time", "other codes"])
+def test_the_visit_from_which_on_time_counts_tells_of_the_time(con, tmp_path, code, first, then, found_on, reasons):
+    con.execute("delete from staging.stg_services")
+    con.execute("delete from staging.stg_time_entries")
+    lands(con, "C", "x", "2026-11-04")
+    lands(con, "LATER", "x", "2027-02-15")
+    con.execute(
+        "insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', $1, 'MD', $3), ('p', 'V', 'x', date '2026-12-20', $2, 'MD', $3)",
+        [first, then, code],
+    )
+    assert found(con, tmp_path, reasons) == found_on
+
+
+@pytest.mark.parametrize(
+    ("reasons", "found_on"), [([], date(2026, 12, 20)), (["below_threshold"], date(2027, 2, 15))], ids=["more", "too little"]
+)
+def test_a_visit_that_comes_later_may_make_time_more_and_none_too_little(con, tmp_path, reasons, found_on):
+    con.execute("delete from staging.stg_services")
+    con.execute("delete from staging.stg_time_entries")
+    lands(con, "LATER", "x", "2027-02-15")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2026-12-20', date '2026-05-02', 'MD', '99214')")
+    assert found(con, tmp_path, reasons) == found_on
+
+
 def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_path):
     con.execute("delete from staging.stg_services")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02', 'MD')")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'y', date '2026-12-20', date '2026-08-02', 'MD')")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02', 'MD', '99214')")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'y', date '2026-12-20', date '2026-08-02', 'MD', '99214')")
     assert found(con, tmp_path, ["no_initiating_visit"]) == date(2026, 12, 20)
 
 
@@ -203,7 +245,7 @@ def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_
 def test_another_billing_practitioner_tells_of_the_reasons_that_go_by_them(con, tmp_path, reason):
     con.execute("update staging.stg_patients set billing_practitioner_id = 'DO' where extract_date >= '2026-12-20'")
     con.execute("delete from staging.stg_services")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2027-02-15', date '2026-08-02', 'MD')")
+    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2027-02-15', date '2026-08-02', 'MD', '99214')")
     assert found(con, tmp_path, [reason]) == date(2026, 12, 20)
 
 

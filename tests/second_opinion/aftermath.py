@@ -239,6 +239,7 @@ class Aftermath:
         if is_of_time:
             for nights, around in ((surely, 0), (perhaps, 2)):
                 nights.update(self._nights_of_time(claim, around))
+            surely |= set(self._nights_of_visits(claim, may_come=not reasons))
         for table in tables - {"time_entries"}:
             if table == "services":
                 of_services = self.beside(claim)
@@ -281,6 +282,21 @@ class Aftermath:
         rows = [row for of_key in versions.values() for _, row in of_key if row["patient_id"] == claim.patient_id]
         members = {row["member_id"] for row in rows if self._lies_in(row, claim.month, around)}
         yield from self._nights_that_say_otherwise(claim, "care_team", "member_id", members)
+
+    def _nights_of_visits(self, claim: Claim, may_come: bool) -> Iterator[date]:
+        """Nights that tell of a visit from which on time counts, or of what shows before the month that the patient was known: of those that the close knew,
+        and where time may be more, of visits that come."""
+        for of_key in self.judge.landing.service_versions.values():
+            mine = [
+                (night, row["procedure_code"] in rules.INITIATING_VISITS)
+                for night, row in of_key
+                if row["patient_id"] == claim.patient_id
+                and row["service_date"] <= last_of_month(claim.month)
+                and (row["service_date"] < claim.month or row["procedure_code"] in rules.INITIATING_VISITS)
+            ]
+            told_on = min((night for night, _ in mine), default=date.max)
+            if told_on <= claim.closed_on or (may_come and any(is_visit for _, is_visit in mine)):
+                yield from (night for night, _ in of_key if night >= told_on and night > claim.closed_on)
 
     def _nights_after(self, claim: Claim) -> list[date]:
         nights = {night for files in self.judge.landing.files.values() for night in files}

@@ -106,12 +106,15 @@ beside as (
     group by logged.practice_id, logged.patient_id, logged.month, logged.closed_as_of, others.entry_number, others.entry_id
 ),
 
+-- Of the initiating visit. Of other minutes, codes or days what the close took for one, from which on time counts, or by which one counts; and what may be
+-- an earlier one, which makes no time too little.
 services as (
     select
         changes.practice_id,
         changes.patient_id,
         changes.month,
         changes.closed_as_of,
+        case when list_contains(changes.reasons, 'no_initiating_visit') then 'services' else 'time_entries' end as table_name,
         services.service_id,
         min(services.extract_date) as told_on
     from changes
@@ -120,8 +123,19 @@ services as (
             changes.practice_id = services.practice_id
             and changes.patient_id = services.patient_id
             and services.service_date < changes.month + interval 1 month
-            and list_contains(changes.reasons, 'no_initiating_visit')
-    group by changes.practice_id, changes.patient_id, changes.month, changes.closed_as_of, services.service_id
+    left join (select distinct procedure_code from {{ ref('rule_initiating_visits') }}) as visits
+        on services.procedure_code = visits.procedure_code
+    where
+        list_contains(changes.reasons, 'no_initiating_visit')
+        or (
+            (len(changes.reasons) = 0 or list_contains(changes.reasons, 'below_threshold'))
+            and (services.service_date < changes.month or visits.procedure_code is not null)
+        )
+    group by changes.practice_id, changes.patient_id, changes.month, changes.closed_as_of, changes.reasons, services.service_id
+    having
+        list_contains(changes.reasons, 'no_initiating_visit')
+        or min(services.extract_date) <= changes.closed_as_of
+        or (len(changes.reasons) = 0 and bool_or(visits.procedure_code is not null))
 ),
 
 landed as (
@@ -159,7 +173,7 @@ landed as (
         services.practice_id,
         services.patient_id,
         services.month,
-        'services' as table_name,
+        services.table_name,
         versions.extract_date
     from services
     inner join {{ ref('stg_services') }} as versions
