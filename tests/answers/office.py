@@ -35,6 +35,7 @@ WANTED = (
     "claim_denials",
     "claim_history",
     "int_claims__history",
+    "int_claims__denials",
     "int_claims__doubled",
     "int_claims__lines_denied",
 )

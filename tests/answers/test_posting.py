@@ -661,6 +661,19 @@ def test_what_is_remarked_of_a_line_without_adjustments_is_said_of_it_and_of_its
     assert [row["remark_codes"] for row in lines] == [["MA01", "N793"], ["M15", "MA01"]]
 
 
+@pytest.mark.parametrize(("remarks", "told"), [((), "MA01"), (("N115",), "MA01, N115")])
+def test_the_cause_of_a_denial_names_no_remark_of_a_line_that_was_paid(office, remarks, told):
+    added = (("CO", "45", "28.87"), ("CO", "253", "1.05"), ("CO", "144", "-2.01"), ("PR", "2", "13.23"))
+    lines = (
+        (f"{A}01", "99490", "95", "53.86", added, ("N807",)),
+        (f"{A}02", "99439", "75", "0", (("CO", "50", "75"),), remarks),
+    )
+    office.deliver(file("835", remittance(Pay(A, "170", "53.86", lines))))
+    (why,) = office.see("select cause from int_claims__denials")
+    assert why["cause"] == f"medical necessity or documentation (remark codes {told})"
+    assert "N807" in office.claim(A)["remark_codes"]
+
+
 def test_a_claim_that_was_split_has_the_remarks_of_all_its_decisions(office):
     halves = [
         Pay(A, charge, "0", ((f"{A}0{n}", code, charge, "0", (("CO", "97", charge),), (remark,)),), number=str(n), remark="MA01")
