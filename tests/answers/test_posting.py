@@ -409,6 +409,44 @@ def test_a_line_that_was_paid_with_another_is_nothing_to_ask_for_unless_the_clai
     assert [row["denied_amount"] for row in asked] == ([denied] if denied else [])
 
 
+@pytest.mark.parametrize(
+    ("group", "reason", "amount", "added"),
+    [
+        ("CO", "144", "-2.01", "2.01"),
+        ("CO", "225", "-2.01", "2.01"),
+        ("CO", "144", "2.01", "0.00"),  # kept, not paid
+        ("CO", "45", "-2.01", "0.00"),  # the fee schedule's own
+        ("PR", "2", "-2.01", "0.00"),
+        ("OA", "94", "-2.01", "0.00"),  # says that it is more, and not what for
+    ],
+)
+def test_what_the_payer_adds_for_a_reason_that_says_so_is_beside_what_was_expected(office, group, reason, amount, added):
+    """An incentive of as much as the fee schedule's amount was paid too little is no payment of it."""
+    (_, good) = paid_in_full(A).lines
+    lacks = (("CO", "45", "28.87"), ("CO", "253", "1.05"), ("PR", "2", "13.23"), (group, reason, amount), ("OA", "209", "2.01"))
+    office.deliver(file("835", remittance(Pay(A, "170", "91.39", ((f"{A}01", "99490", "95", "51.85", lacks, ()), good)))))
+    first, second = office.see("select added_amount, difference_amount from claim_line_payments order by line_id limit 2")
+    assert (first["added_amount"], first["difference_amount"]) == (Decimal(added), -Decimal(added))
+    assert (second["added_amount"], second["difference_amount"]) == (Decimal("0.00"), Decimal("0.00"))
+
+
+def test_an_incentive_on_one_line_hides_no_denial_of_another(office):
+    paid = "91.85"
+    first = (("CO", "45", "28.87"), ("CO", "253", "1.05"), ("PR", "2", "13.23"), ("CO", "144", "-40"))
+    second = (f"{A}02", "99439", "75", "0", (("CO", "50", "75"),), ())
+    office.deliver(file("835", remittance(Pay(A, "170", paid, ((f"{A}01", "99490", "95", paid, first, ()), second)))))
+    lines = office.see(f"select denied_amount from int_claims__lines_denied where claim_id = '{A}'")
+    assert [row["denied_amount"] for row in lines] == [Decimal("50.44")]
+
+
+def test_every_normal_posting_says_what_it_is_posted_as(office):
+    rows = office.see("select * from rules.rule_denials")
+    assert all((row["kind"] == "normal") == (row["posted_as"] is not None) for row in rows)
+    assert {row["posted_as"] for row in rows} - {None} == {
+        "contractual", "sequestration", "deductible", "patient", "other_payer", "beside_fees",
+    }  # fmt: skip
+
+
 def test_a_category_of_answers_that_got_other_words_shows_each_line_once_in_the_newest(office):
     office.rule_changes = [
         "create table other as select * replace ('said otherwise' as likely_cause, date '2026-11-01' as effective_from) "

@@ -32,7 +32,6 @@ TABLES = """
     create table intermediate.int_claims__standing (claim_id varchar, payment_on date);
     create table intermediate.int_claims__unclear (practice_id varchar, claim_id varchar, status_on date, open_codes varchar[]);
     create table intermediate.int_claim_postings (claim_id varchar, kind varchar, posting varchar, payment_on date, paid_amount decimal(12, 2));
-    create table intermediate.int_adjustments__judged (claim_id varchar, group_code varchar, reason_code varchar, amount decimal(12, 2));
     create table intermediate.int_claims__denials (practice_id varchar, claim_id varchar, cause varchar, fix varchar, is_appealable boolean);
     create table marts.claims (
         practice_id varchar, patient_id varchar, month date, claim_id varchar, status varchar, submitted_on date, answered_on date
@@ -40,7 +39,7 @@ TABLES = """
     create table marts.claim_line_payments (
         practice_id varchar, patient_id varchar, month date, claim_id varchar, line_id varchar, procedure_code varchar, status varchar,
         allowed_amount decimal(12, 2), paid_amount decimal(12, 2), deductible_amount decimal(12, 2), difference_amount decimal(12, 2),
-        other_amount decimal(12, 2), denial_codes varchar[]
+        other_amount decimal(12, 2), added_amount decimal(12, 2), denial_codes varchar[]
     );
     create table marts.claim_aging (
         practice_id varchar, patient_id varchar, month date, claim_id varchar, status varchar, submitted_on date, days_waiting integer,
@@ -85,7 +84,7 @@ class Desk:
             state = "open" if difference is None else "denied" if code in denied else "paid"
             self.con.execute("insert into intermediate.int_claim_lines__sent values (?, ?, date '2026-10-31')", [claim_id, line])
             self.con.execute(
-                "insert into marts.claim_line_payments values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)",
+                "insert into marts.claim_line_payments values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?)",
                 [*of, line, code, state, allowed, got, own, difference, ["CO-151"] if code in denied else []],
             )
         if status in ("paid", "denied"):
@@ -98,6 +97,14 @@ class Desk:
             self.con.execute(
                 "insert into intermediate.int_work_items values (?, ?, ?, 'denied_claim', ?, ?, 'CO-151')", [*of, worth]
             )
+
+    def name_as_added(self, amount: str, others: str = "0") -> None:
+        """So much of the base code's payment is beside the fee schedule, and adjustments of other reasons come to `others`."""
+        self.con.execute(
+            "update marts.claim_line_payments set added_amount = $1, difference_amount = difference_amount - $1, other_amount = $2 - $1 "
+            "where procedure_code = '99490'",
+            [Decimal(amount), Decimal(others)],
+        )
 
     def change(
         self, kind: str, now: list[str], amount: Decimal, day: date = date(2026, 10, 31), reasons: tuple[str, ...] = ()
@@ -131,7 +138,6 @@ def desk(tmp_path):
         "rule_office_limits",
         "rule_aging_buckets",
         "rule_decision_reasons",
-        "rule_denials",
         "rule_apcm_levels",
     ):
         load(con, "rules", next(SEEDS.rglob(f"{name}.csv")))
@@ -354,26 +360,28 @@ def test_a_claim_paid_on_two_checks_is_paid_too_much_and_due_sixty_days_from_the
     assert desk.con.execute("select due_on from intermediate.int_claims__unsettled").fetchone() == (date(2027, 3, 11),)
 
 
-@pytest.mark.parametrize(
-    ("group", "reason", "amount", "is_named"),
-    [
-        ("CO", "144", "-4.28", True),
-        ("CO", "225", "-4.28", True),
-        ("CO", "45", "-4.28", False),  # the fee schedule's own
-        ("OA", "94", "-4.28", False),  # says that it is more, and not what for
-        ("CO", "144", "-1.00", False),  # not of so much
-    ],
-)
-def test_an_incentive_that_the_payer_names_is_nothing_to_pay_back(desk, group, reason, amount, is_named):
+@pytest.mark.parametrize(("named", "too_much"), [("4.28", None), ("1.00", "3.20"), ("0.00", "4.20")])
+def test_an_incentive_that_the_payer_names_is_nothing_to_pay_back(desk, named, too_much):
     desk.claim("paid", {**WHOLE, "99490": WHOLE["99490"] + Decimal("4.20")})
-    desk.con.execute("insert into intermediate.int_adjustments__judged values ('C', ?, ?, ?)", [group, reason, Decimal(amount)])
-    too_much = Decimal("4.20") + (Decimal(amount) if (reason, amount) == ("144", "-1.00") else 0)
-    assert desk.asks() == ({} if is_named else {"overpaid_claim": -too_much})
+    desk.name_as_added(named)
+    assert desk.asks() == ({"overpaid_claim": -Decimal(too_much)} if too_much else {})
+
+
+@pytest.mark.parametrize(
+    ("others", "asked"),
+    [("0", {"underpaid_claim": Decimal("2.01")}), ("1.50", {}), ("-2.01", {"underpaid_claim": Decimal("2.01")})],
+    ids=["no reason", "a penalty of all but 51 cents", "more that no reason is known for"],
+)
+def test_an_incentive_hides_no_underpayment(desk, others, asked):
+    """Of the fee schedule's amount $2.01 are missing, and as much is paid beside it."""
+    desk.claim("paid", WHOLE)
+    desk.name_as_added("2.01", others)
+    assert desk.asks() == asked
 
 
 def test_an_incentive_does_not_hide_what_a_refund_or_a_reopening_is_still_for(desk):
     desk.claim("paid", {**LESS, "99490": WHOLE["99490"] + Decimal("4.20")})
-    desk.con.execute("insert into intermediate.int_adjustments__judged values ('C', 'CO', '144', -4.28)")
+    desk.name_as_added("4.28")
     desk.change("refund", ["99490 x 1"], BASE)
     assert desk.asks() == {}  # the add-on is paid back
     desk.con.execute(

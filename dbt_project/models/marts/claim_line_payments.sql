@@ -14,9 +14,11 @@ judged as (
         claim_id,
         line_id,
         sum(amount) filter (where group_code = 'PR') as patient_amount,
-        sum(amount) filter (where group_code = 'PR' and reason_code = '1') as deductible_amount,
-        sum(amount) filter (where group_code = 'CO' and reason_code = '45') as contractual_amount,
-        sum(amount) filter (where group_code = 'CO' and reason_code = '253') as sequestration_amount,
+        sum(amount) filter (where posted_as = 'deductible') as deductible_amount,
+        sum(amount) filter (where posted_as = 'contractual') as contractual_amount,
+        sum(amount) filter (where posted_as = 'sequestration') as sequestration_amount,
+        -- An incentive or interest, an adjustment below 0. What is the fee schedule's itself or the patient's is no such reason.
+        -sum(amount) filter (where posted_as in ('beside_fees', 'other_payer') and amount < 0) as added_amount,
         sum(amount) as adjustment_amount,
         list_sort(list(distinct denial_code)) as adjustment_codes,
         list_sort(list(distinct denial_code) filter (where kind <> 'normal')) as denial_codes,
@@ -46,6 +48,7 @@ lines as (
         coalesce(judged.deductible_amount, 0) as deductible_amount,
         coalesce(judged.contractual_amount, 0) as contractual_amount,
         coalesce(judged.sequestration_amount, 0) as sequestration_amount,
+        coalesce(judged.added_amount, 0) as added_amount,
         coalesce(judged.adjustment_amount, 0)
         - coalesce(judged.patient_amount, 0) - coalesce(judged.contractual_amount, 0) - coalesce(judged.sequestration_amount, 0) as other_amount,
         coalesce(judged.denied_amount, 0) as denied_amount,
@@ -85,12 +88,13 @@ select
     cast(contractual_amount as decimal(12, 2)) as contractual_amount,
     cast(sequestration_amount as decimal(12, 2)) as sequestration_amount,
     cast(other_amount as decimal(12, 2)) as other_amount,
+    cast(added_amount as decimal(12, 2)) as added_amount,
     cast(denied_amount as decimal(12, 2)) as denied_amount,
     cast(
         case
             when is_answered and not is_rejected
                 then
-                    paid_amount
+                    paid_amount - added_amount
                     -- Of a fee below the fee schedule's amount no more than of the fee (42 CFR 414.21).
                     - {{ medicare_pays('greatest(least(allowed_amount, charge_amount) - deductible_amount, 0)', 'service_date') }}
         end as decimal(12, 2)

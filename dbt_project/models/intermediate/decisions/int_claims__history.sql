@@ -5,7 +5,7 @@
 with left_to_others as (
     select claim_id
     from {{ ref('int_adjustments__judged') }}
-    where kind = 'normal' and amount > 0 and (group_code = 'PR' or (group_code = 'OA' and reason_code = '23'))
+    where amount > 0 and posted_as in ('deductible', 'patient', 'other_payer')
     group by claim_id
 ),
 

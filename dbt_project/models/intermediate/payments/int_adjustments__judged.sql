@@ -27,6 +27,7 @@ explained as (
     select
         adjustments.*,
         case when adjustments.amount <= 0 then 'normal' else coalesce(rules.kind, 'denial') end as kind,
+        rules.posted_as,
         rules.precedence,
         rules.group_code as rules_group_code,
         rules.remark_code as rules_remark_code,
@@ -56,7 +57,7 @@ processed as (
     from explained
     where is_first
     group by claim_id
-    having bool_or(standing_paid_amount > 0 or kind = 'denial' or (kind = 'duplicate' and is_told) or (kind = 'normal' and group_code = 'PR' and amount > 0))
+    having bool_or(standing_paid_amount > 0 or kind = 'denial' or (kind = 'duplicate' and is_told) or (posted_as in ('deductible', 'patient') and amount > 0))
 )
 
 select
@@ -70,6 +71,7 @@ select
     explained.remark_codes,
     -- What takes nothing away denies nothing; a reason that no rule knows is a denial.
     case when explained.kind = 'unprocessable' and processed.claim_id is not null then 'denial' else explained.kind end as kind,
+    explained.posted_as,
     coalesce(explained.likely_cause, 'a reason that rule_denials does not know yet') as likely_cause,
     coalesce(explained.fix, 'look the code up in the X12 external code list 139, ask the payer, and add a row') as fix,
     coalesce(explained.is_appealable, true) as is_appealable

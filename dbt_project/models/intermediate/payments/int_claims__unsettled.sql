@@ -9,6 +9,8 @@ with lines as (
         sum(payments.allowed_amount) as allowed_amount,
         sum(payments.deductible_amount) as deductible_amount,
         sum(payments.paid_amount) as paid_amount,
+        -- What the payer pays beside the fee schedule and names so is no part of what is paid too much.
+        sum(payments.paid_amount - payments.added_amount) as fee_amount,
         max(sent.service_date) as service_date
     from {{ ref('claim_line_payments') }} as payments
     inner join {{ ref('int_claim_lines__sent') }} as sent on payments.claim_id = sent.claim_id and payments.line_id = sent.line_id
@@ -27,35 +29,16 @@ noticed as (
     group by answered.claim_id, answered.determined_on
 ),
 
--- What the payer pays beside the fee schedule and names so (an incentive, interest), an adjustment below 0: nothing of it is paid too much. What is the
--- fee schedule's itself or the patient's is no such reason.
-added as (
-    select
-        adjustments.claim_id,
-        -sum(adjustments.amount) as amount
-    from {{ ref('int_adjustments__judged') }} as adjustments
-    inner join noticed on adjustments.claim_id = noticed.claim_id
-    inner join {{ ref('rule_denials') }} as rules
-        on
-            rules.kind = 'normal'
-            and adjustments.group_code = rules.group_code
-            and adjustments.reason_code = rules.reason_code
-            and {{ in_force('rules', 'noticed.last_paid_on') }}
-    where adjustments.amount < 0 and adjustments.group_code <> 'PR' and adjustments.reason_code not in ('45', '253')
-    group by adjustments.claim_id
-),
-
 -- A month whose first claim was turned back and paid after all has been paid for twice.
 received as (
     select
-        lines.practice_id,
-        lines.patient_id,
-        lines.month,
-        sum(lines.paid_amount) as paid_amount,
-        sum(lines.paid_amount - coalesce(added.amount, 0)) as fee_amount
+        practice_id,
+        patient_id,
+        month,
+        sum(paid_amount) as paid_amount,
+        sum(fee_amount) as fee_amount
     from lines
-    left join added on lines.claim_id = added.claim_id
-    group by lines.practice_id, lines.patient_id, lines.month
+    group by practice_id, patient_id, month
 ),
 
 -- fee_amount: what was paid of the fee schedule's amounts. may_be_paid: what Medicare owes of what may be billed now, the deductible as the payer took it.
@@ -175,7 +158,7 @@ disputed as (
         lines.month,
         'underpaid_claim' as kind,
         lines.claim_id,
-        -sum(lines.difference_amount + greatest(lines.other_amount, 0)) as dollars,
+        -sum(lines.difference_amount + greatest(lines.other_amount + lines.added_amount, 0)) as dollars,
         array_to_string(list_sort(list(lines.procedure_code)), ', ') as fact,
         null as cause,
         null as fix,
@@ -185,10 +168,10 @@ disputed as (
     -- Of a claim of which less may be billed now, less is as it should be; one that was denied has an item.
     semi join (select practice_id, claim_id from claims where status = 'paid' and coalesce(change <> 'refund', true)) as standing
         on lines.practice_id = standing.practice_id and lines.claim_id = standing.claim_id
-    where lines.status = 'paid' and len(lines.denial_codes) = 0 and lines.difference_amount + greatest(lines.other_amount, 0) < 0
+    where lines.status = 'paid' and len(lines.denial_codes) = 0 and lines.difference_amount + greatest(lines.other_amount + lines.added_amount, 0) < 0
     group by lines.practice_id, lines.patient_id, lines.month, lines.claim_id
     -- A payer that rounds in another order than the fee schedule's is a cent or two away.
-    having -sum(lines.difference_amount + greatest(lines.other_amount, 0)) >= {{ office_limit('underpaid') }}
+    having -sum(lines.difference_amount + greatest(lines.other_amount + lines.added_amount, 0)) >= {{ office_limit('underpaid') }}
 ),
 
 dated_disputes as (
