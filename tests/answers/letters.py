@@ -48,6 +48,7 @@ class Sent:
     control_number: int = 7
     transaction: int = 1
     usage: str = "T"
+    claimed_on: date = date(2026, 10, 3)
     lines: tuple[Line, ...] = (Line("99490", "95.00", "66.13"), Line("99439", "75.00", "50.44"))
 
     def rows(self) -> list[dict[str, object]]:
@@ -58,7 +59,7 @@ class Sent:
                 "procedure_code": line.code, "units": line.units, "service_date": date(2026, 9, 30),
                 "charge_amount": Decimal(line.charge), "allowed_amount": Decimal(line.allowed),
                 "submitter_id": self.practice.submitter_id, "control_number": self.control_number,
-                "transaction_number": self.transaction, "usage_indicator": self.usage, "claimed_on": date(2026, 10, 3), "tax_id": "123456789",
+                "transaction_number": self.transaction, "usage_indicator": self.usage, "claimed_on": self.claimed_on, "tax_id": "123456789",
                 "beneficiary_key": "x",
             }
             for place, line in enumerate(self.lines, 1)

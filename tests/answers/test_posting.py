@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import pairwise, permutations
 
@@ -501,7 +501,7 @@ def test_a_claim_that_waits_beside_another_of_its_month_is_somebodys_work_until_
     office.deliver(file("999", acknowledgment(7, {1: "A"}, "A"), on="261006", number=901))
     both = [
         {
-            "claim_id": B, "kind": "duplicate_claim", "due_on": date(2026, 10, 3), "last_day": date(2026, 12, 2),
+            "claim_id": B, "kind": "duplicate_claim", "due_on": date(2026, 10, 19), "last_day": date(2026, 12, 5),
             "dollars": Decimal("-91.39"), "fact": f"{B} of 2026-10-03 beside {A} of 2026-10-03",
         }
     ]  # fmt: skip
@@ -510,6 +510,34 @@ def test_a_claim_that_waits_beside_another_of_its_month_is_somebodys_work_until_
     assert office.see(items) == both
     office.deliver(file("277", claim_statuses("0000000080001", [(B, "A3:21", "U")]), number=903))
     assert office.see(items) == []
+
+
+def _said(status: str, on: str, number: int) -> str:
+    return file("277", claim_statuses("0000000070001", [(A, status, "U")], on=f"20{on}"), on=on, number=number)
+
+
+TAKEN = _said("A1:19", "261005", 901)
+WITHOUT = file("835", remittance(denied(A, "CO", "16", "MA130", ("N290",))), number=902)
+ITS_MONEY = file("835", remittance(paid_in_full(A), check="EFT2", on="20261210"), number=909, on="261210")
+
+
+@pytest.mark.parametrize(
+    ("answers", "both_from"),
+    [
+        ([TAKEN, _said("A3:21", "261008", 903), _said("A2:20", "261122", 904)], date(2026, 11, 22)),
+        ([TAKEN, _said("A3:21", "261008", 903), _said("A2:20", "261122", 904), ITS_MONEY], date(2026, 11, 22)),
+        ([TAKEN, WITHOUT, ITS_MONEY], date(2026, 12, 10)),
+        # What came late is known by the second claim's day at the earliest.
+        ([_said("A3:21", "261008", 903), _said("A2:20", "261020", 904)], date(2026, 11, 4)),
+    ],
+    ids=["taken in after all", "and paid", "paid after all", "said before the second went out"],
+)
+def test_a_claim_beside_another_is_due_from_the_answer_by_which_the_payer_has_both(tmp_path, answers, both_from):
+    sent = [Sent(A, patient_id="P1"), Sent(B, patient_id="P1", version=2, control_number=8, claimed_on=date(2026, 11, 4))]
+    office = Office(tmp_path / "home", sent)
+    office.deliver(*answers)
+    (item,) = office.see("select claim_id, due_on, last_day from int_claims__doubled")
+    assert item == {"claim_id": B, "due_on": both_from + timedelta(13), "last_day": both_from + timedelta(60)}
 
 
 @pytest.mark.parametrize("loss", ["cut off behind its first transaction", "no interchange", "an ISA cut short", "no GS", None])

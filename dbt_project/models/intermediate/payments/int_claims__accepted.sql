@@ -1,7 +1,8 @@
 -- What the newest 277CA that decides something says of each claim.
 select
     *,
-    bool_or(outcome = 'rejected') over (partition by claim_id) as was_rejected
+    bool_or(outcome = 'rejected') over (partition by claim_id) as was_rejected,
+    max(case when outcome = 'rejected' then coalesce(status_on, interchange_on) end) over (partition by claim_id) as turned_back_on
 from {{ ref('int_claims__statuses') }}
 where outcome <> 'none'
 qualify

@@ -54,7 +54,8 @@ judged as (
 
 select
     *,
-    bool_or(is_rejected) over (partition by claim_id) as was_rejected
+    bool_or(is_rejected) over (partition by claim_id) as was_rejected,
+    max(case when is_rejected then interchange_on end) over (partition by claim_id) as turned_back_on
 from judged
 qualify
     row_number() over (
