@@ -11,6 +11,7 @@ import jinja2
 
 from orchestration.blanks import BLANK, is_blank
 from orchestration.close.held_months import holds_month, is_held
+from orchestration.close.x12.codes import is_mbi
 from orchestration.close.x12.writer import GUIDE
 from orchestration.house import DBT_PROJECT
 from tests.second_opinion.landing import without_blanks
@@ -51,6 +52,19 @@ def test_readers_models_and_the_second_opinion_hold_the_same_characters_for_blan
     assert {letter for letter in letters if not without_blanks(letter)} == read
     assert {letter for letter in letters if is_blank(letter)} == read
     assert {letter for letter in letters if letter.isspace()} < read
+
+
+def test_a_medicare_number_is_the_same_to_the_close_and_to_the_models():
+    specimen = "1EG4TE5MK73"
+    # Every letter and digit in every place, and other lengths.
+    numbers = {
+        specimen[:place] + one + specimen[place + 1 :] for place in range(11) for one in "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    }
+    numbers |= {"", "UNKNOWN", specimen[:-1], f"{specimen}0", f"0{specimen}"}
+    with duckdb.connect() as con:
+        rows = con.execute(f"select x, {macro('lists', 'is_mbi', 'x')} from (select unnest(?) as x)", [sorted(numbers)]).fetchall()
+        assert {number for number, told in rows if told} == {number for number in numbers if is_mbi(number)}
+        assert con.execute(f"select {macro('lists', 'is_mbi', 'x')} from (select '1eg4-te5-mk73' as x)").fetchone() == (True,)
 
 
 def test_an_acknowledgment_answers_by_the_guide_that_claim_files_name():

@@ -4,7 +4,20 @@
     list_transform(list_sort(list({'place': {{ place }}, 'value': {{ value }}})), lambda one: one.value)
 {%- endmacro %}
 
+{#- A member id without what people write between its letters. -#}
+{% macro bare_number(member_id) -%}
+    regexp_replace(upper({{ member_id }}), '[^0-9A-Z]', '', 'g')
+{%- endmacro %}
+
 {#- A member id where it must not stand: as the claims and the payers' answers name it (orchestration/payers/eligibility.py, member_key). -#}
 {% macro beneficiary_key(member_id) -%}
-    sha256(regexp_replace(upper({{ member_id }}), '[^0-9A-Z]', '', 'g'))
+    sha256({{ bare_number(member_id) }})
+{%- endmacro %}
+
+{#- A Medicare number, and not what stands in the place of one ("unknown", a plan's own): that would make one person of many. As
+    orchestration/close/x12/codes.py has it; a test compares. -#}
+{% macro is_mbi(member_id) -%}
+    {%- set letter = '[AC-HJKMNP-RT-Y]' -%}
+    {%- set either = '[AC-HJKMNP-RT-Y0-9]' -%}
+    regexp_matches({{ bare_number(member_id) }}, '^[1-9]{{ letter }}{{ either }}[0-9]{{ letter }}{{ either }}[0-9]{{ letter }}{{ letter }}[0-9][0-9]$')
 {%- endmacro %}

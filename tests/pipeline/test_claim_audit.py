@@ -258,6 +258,14 @@ def test_a_yellow_check_names_the_practices_as_a_red_one_does(status, named):
     assert found.failing_sql == named
 
 
+@pytest.mark.parametrize("said", ["unknown", "-", "N/A", "123456789A", "H1234567890"])
+def test_what_stands_in_the_place_of_a_number_makes_one_beneficiary_of_nobody(con, tmp_path, said):
+    for practice, patient, _, _, number in CLAIMS[:2]:
+        for kind, member_id in (("medicare_part_a", said), ("medicare_part_b", number)):
+            con.execute("insert into intermediate.int_coverages__current values (?, ?, ?, ?)", [practice, patient, kind, member_id])
+    assert audited(con, tmp_path) == []
+
+
 def test_another_bill_of_the_practice_is_an_overlapping_service_and_another_practices_is_none(con, tmp_path):
     con.execute(
         "insert into intermediate.int_services__beside_claims values ('c', 'third', date '2026-10-01', 'other_practitioner_billed', 'V0')"

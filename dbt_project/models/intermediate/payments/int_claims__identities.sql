@@ -1,4 +1,4 @@
--- Whose each claim is, by the number that it went out under and by every one that its patient has now. A claim rejected unprocessed claims nothing.
+-- Whose each claim is, by the number that it went out under and by every Medicare number that its patient has now. A claim rejected unprocessed claims nothing.
 with claims as (
     select
         lines.practice_id,
@@ -38,4 +38,4 @@ inner join {{ ref('int_coverages__current') }} as coverages
         claims.practice_id = coverages.practice_id
         and claims.patient_id = coverages.patient_id
         and coverages.coverage_type like 'medicare\_%' escape '\'
-        and coverages.member_id is not null
+        and {{ is_mbi('coverages.member_id') }}
