@@ -108,6 +108,22 @@ def test_who_left_the_care_team_owns_no_work():
         assert con.execute(f"select member_id from ({model.sql})").fetchall() == [("here",)]
 
 
+@pytest.mark.parametrize(("left", "owner"), [(["1-LEFT"], "1-RN"), (["1-LEFT", "1-RN"], None)])
+def test_the_work_of_a_billing_practitioner_who_left_is_whose_work_with_the_patient_it_usually_is_or_nobodys(tmp_path, left, owner):
+    home, team = tmp_path / "home", [*Clinic("alpha", 1).panel()["care_team"], LEFT]
+    land_team(home, {f"{FIRST_NIGHT}": team, f"{NEWEST_NIGHT}": [one for one in team if one["member_id"] not in left]})
+    plans = [
+        {"care_plan_id": f"{patient}-L", "patient_id": patient, "established_on": "2024-08-10"} for patient in ("1-P01", "1-P02")
+    ]
+    write(home, "alpha", NEWEST_NIGHT, "care_plans", plans)
+    with build(home, ("worklist",)) as con:
+        items = rows(con, "select patient_id, kind, member_id from marts.worklist where month = '2026-11-01'")
+    asked = {(row["patient_id"], row["kind"]): row["member_id"] for row in items}
+    assert asked["1-P01", "care_plan_review_due"] == "1-MD"
+    assert asked["1-P02", "care_plan_review_due"] == owner  # the practitioner's
+    assert asked["1-P02", "care_plan_copy_missing"] == owner  # the care team's
+
+
 @pytest.mark.long
 def test_whose_row_stays_in_quarantine_has_not_left_though_it_was_accepted(tmp_path):
     home, team = tmp_path / "home", Clinic("alpha", 1).panel()["care_team"]

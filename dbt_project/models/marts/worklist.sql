@@ -149,13 +149,15 @@ owned as (
         items.*,
         case items.owner
             when 'entry_member' then items.member_id
-            when 'practitioner' then items.billing_practitioner_id
+            when 'practitioner' then coalesce(practitioners.member_id, usual.member_id)
             when 'billing_office' then null
-            else coalesce(present.member_id, usual.member_id, items.billing_practitioner_id)
+            else coalesce(present.member_id, usual.member_id, practitioners.member_id)
         end as owner_id
     from open_items as items
     left join {{ ref('int_members__present') }} as present
         on items.practice_id = present.practice_id and items.member_id = present.member_id
+    left join {{ ref('int_members__present') }} as practitioners
+        on items.practice_id = practitioners.practice_id and items.billing_practitioner_id = practitioners.member_id
     left join {{ ref('int_patients__usual_member') }} as usual
         on items.practice_id = usual.practice_id and items.patient_id = usual.patient_id
 ),
