@@ -191,7 +191,7 @@
     night's month or one before; a visit begins care management of every month behind it. -#}
 {% macro may_be_to_blame(facts, reasons, month) -%}
     {{ reasons }}.evidence = {{ facts }}.table_name
-    and ({{ reasons }}.reason = 'no_initiating_visit' or ({{ holds_month(facts, month) }}))
+    and ({{ reasons }}.is_of_later_months or ({{ holds_month(facts, month) }}))
 {%- endmacro %}
 
 {#- Of a group of rows in quarantine (int_quarantined_facts) the first, and how many more there are; no values. -#}

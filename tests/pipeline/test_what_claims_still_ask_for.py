@@ -219,6 +219,23 @@ def test_a_refund_that_a_row_in_quarantine_may_have_made_says_to_look_at_it_firs
     assert (f"may say otherwise ({table} of 2026-11-20 line 2): correct it" in (fix or "")) == is_said
 
 
+@pytest.mark.parametrize(
+    ("reason", "is_said"),
+    [("no_initiating_visit", True), ("conflict_g0181", False)],
+    ids=["a visit counts from then on", "a month's own"],
+)
+def test_a_row_of_an_earlier_month_may_have_made_a_refund_where_its_like_counts_for_later_months(desk, reason, is_said):
+    desk.claim("paid", WHOLE)
+    desk.change("refund", [], Decimal(0), reasons=(reason,))
+    desk.con.execute(
+        "insert into intermediate.int_quarantined_facts values "
+        "('p', 'x', 'services', 'services of 2026-03-20 line 2', date '2026-02-01', date '2026-03-01', false)"
+    )
+    desk.asks()
+    ((fix,),) = desk.con.execute("select fix from intermediate.int_claims__unsettled where claim_id = 'C'").fetchall()
+    assert ("services of 2026-03-20 line 2" in (fix or "")) == is_said
+
+
 @pytest.mark.parametrize("status", ["reopened", "denied"])
 def test_of_a_claim_of_which_nothing_may_be_billed_and_nothing_is_paid_nobody_asks_for_a_decision_an_appeal_or_a_refund(
     desk, status
