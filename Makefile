@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export CCM_HOME ?= $(CURDIR)/data
-WORKERS ?= 2
+# One more than cores: now and then a worker waits for a server, or for a home that another one makes.
+WORKERS ?= 3
 # Bytecode is kept, also where the environment says otherwise: each of the hundreds of commands that the tests run would compile the house anew.
 export PYTHONDONTWRITEBYTECODE :=
 

@@ -115,6 +115,7 @@ def test_a_night_killed_while_it_is_taken_in_leaves_no_batch_or_a_whole_one(demo
             assert made == (whole / "lake" / "batches" / batches[-1] / name).read_bytes(), (number, name)
 
 
+@pytest.mark.long
 def test_answers_killed_while_they_are_kept_leave_nothing_half_written_once_they_are_taken_in(next_night, tmp_path):
     home = shutil.copytree(next_night, tmp_path / "home", ignore=shutil.ignore_patterns("landing", "warehouse.duckdb", "closes"))
     original = min(home.glob("inbox/*.835"))

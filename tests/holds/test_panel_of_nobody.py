@@ -64,6 +64,7 @@ def test_a_month_does_not_close_on_a_panel_of_before_its_end_behind_which_nothin
     ) in found
 
 
+@pytest.mark.long
 def test_nor_does_it_where_the_newest_has_no_good_row_though_one_of_after_its_end_has_until_one_comes_that_has(home):
     panel = Clinic("alpha", 1).panel()["patients"]
     write(home, "alpha", NEWEST_NIGHT, "patients", no_good_rows(panel))

@@ -63,6 +63,8 @@ class Office:
         mac, state, locality = place
         zone = settings.pop("time_zone", "America/Chicago")
         self.zone = ZoneInfo(zone)
+        # One a practice: nobody is a patient of two.
+        self.mbi = f"1EG{number // 1000}TE{number // 100 % 10}MK{number % 100:02}"
         self.config: dict[str, Any] = {
             "practice_id": name,
             "name": f"Every Rule {number}",
@@ -130,7 +132,7 @@ class Office:
             billing_practitioner_id=doctor, **values,
         )  # fmt: skip
         if has_part_b:
-            self.cover(patient_id, "medicare_part_b", member_id="1EG4TE5MK73")
+            self.cover(patient_id, "medicare_part_b", member_id=self.mbi)
         for code in conditions:
             self.add("conditions", patient_id=patient_id, icd10_code=code, clinical_status="active", recorded_date="2020-05-01")
         if visit:

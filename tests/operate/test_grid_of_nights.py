@@ -107,6 +107,7 @@ def test_a_run_with_nothing_new_overwrites_no_mark_and_what_hangs_on_the_tables_
     assert {table: marks(instance, table) for table in before} == before
 
 
+@pytest.mark.long
 def test_what_comes_later_is_added_to_its_nights_mark_and_a_file_that_is_landed_again_counts_once(house, instance):
     take_in(instance, LAST)
     for night in nights(FIRST, LAST):

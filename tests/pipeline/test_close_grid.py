@@ -44,6 +44,7 @@ def test_the_grid_has_a_mark_where_a_month_is_closed_and_none_where_it_is_due(de
     assert months["2026-10|highpines"]["state"] == "due"
 
 
+@pytest.mark.long
 def test_a_refused_month_is_red_with_its_reason_and_only_that_one(demo, instance):
     gate = newest(instance, GATE, MAY_CLOSE)
     # Another test asks for the month that is not over.

@@ -165,6 +165,7 @@ def test_a_damaged_packet_of_which_nothing_is_known_is_lost_and_stops_nobody_els
     assert written(house) == whole and configuration.packets_lost(house) == [] and read == [packet]
 
 
+@pytest.mark.long
 def test_a_copy_of_a_practices_closes_doubles_nothing_and_is_forgotten_once_it_is_away(house, read):
     whole = written(house)
     copy = shutil.copytree(house.closes / "hudson", house.closes / "hudson-old")

@@ -107,6 +107,7 @@ def test_a_dismissal_that_cannot_be_read_puts_nothing_off_and_the_next_one_names
     assert ran.code == 1 and "dismissals.jsonl, line 2: is no record of a dismissal" in ran.err.replace("\n", " "), ran.err
 
 
+@pytest.mark.long
 def test_a_night_says_which_packets_keep_their_practice_from_closing(published):
     practices = load_practices(published.practices_yaml)
     write_configuration(published, practices)
@@ -151,6 +152,7 @@ def test_whoever_asks_about_a_damaged_packet_is_told_which_one_and_about_others_
     assert ccm(*told, "--live", home=published.root).code == 0
 
 
+@pytest.mark.long
 def test_copies_beside_packets_keep_nobody_from_reports_and_no_claim_file_is_listed_twice(published):
     practices = load_practices(published.practices_yaml)
     reports, months = write_reports(published), months_status(published, practices)

@@ -32,6 +32,7 @@ def instance(tmp_path, monkeypatch):
         yield made
 
 
+@pytest.mark.long
 def test_a_home_keeps_its_event_log_open_and_another_process_reads_every_event_of_a_run(instance):
     log = instance.event_log_storage
     assert type(log) is OpenSqliteEventLogStorage

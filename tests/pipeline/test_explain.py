@@ -182,6 +182,7 @@ def test_a_claim_that_is_wrongly_dated_by_what_is_known_now_is_told_with_both_da
     )
 
 
+@pytest.mark.long
 def test_a_claim_that_a_later_close_kept_back_says_so_on_the_screen_and_on_the_page(demo, tmp_path):
     home = copy(demo[0], tmp_path / "home", without=["landing"])
     row = rows(

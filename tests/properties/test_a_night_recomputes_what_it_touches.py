@@ -266,6 +266,7 @@ def test_entries_without_a_note_share_none(stood: House) -> None:
     assert found[0] > 0 and found[1] == 0
 
 
+@pytest.mark.long
 def test_deleted_rows_keep_their_places_until_half_as_many_as_there_are_could_be_won(tmp_path: Path) -> None:
     house = House(tmp_path / "home").prepare()
     with open_warehouse(house, read_only=False) as warehouse:
