@@ -75,7 +75,7 @@ class Office:
             self._con = duckdb.connect()
             self._con.execute("set threads = 1")  # there is nothing to share
             compiled.prepare(self._con)
-            models = compiled.in_order(WANTED)
+            models = _models()
             load_rules(self._con, " ".join(model.sql for model in models))
             for change in self.rule_changes:
                 self._con.execute(change)
@@ -102,13 +102,21 @@ def load_rules(con: duckdb.DuckDBPyConnection, sql: str) -> None:
     """The rule seeds that this SQL reads, with the types that dbt gives them."""
     for name, seed in _seeds().items():
         if name in sql:
-            con.execute(f"create table rules.{name} as {seed}")
+            con.register("seed", seed)
+            con.execute(f"create table rules.{name} as from seed")
+            con.unregister("seed")
 
 
 @cache
-def _seeds() -> dict[str, str]:
-    """The SQL that reads each seed."""
-    found = {}
+def _models() -> list[compiled.Model]:
+    """Read once: the project does not change while its tests run."""
+    return compiled.in_order(WANTED)
+
+
+@cache
+def _seeds() -> dict[str, pa.Table]:
+    """Each seed's rows, with its types."""
+    found, con = {}, duckdb.connect()
     for yml in DBT_PROJECT.glob("seeds/*/_*.yml"):
         for seed in yaml.safe_load(yml.read_text())["seeds"]:
             path = next(DBT_PROJECT.glob(f"seeds/*/{seed['name']}.csv"))
@@ -117,5 +125,5 @@ def _seeds() -> dict[str, str]:
                 columns = next(csv.reader(handle))
             types = ", ".join(f"'{name}': '{typed[name]}'" for name in columns if name in typed)
             given = f", types = {{{types}}}" if types else ""
-            found[seed["name"]] = f"select * from read_csv('{path}', header = true{given})"
+            found[seed["name"]] = con.execute(f"select * from read_csv('{path}', header = true{given})").to_arrow_table()
     return found

@@ -395,7 +395,7 @@ def test_without_marts_that_it_can_show_the_page_says_what_to_run(shown, home, r
     assert "Traceback" not in shown.page.content()
 
 
-@pytest.mark.parametrize(("width", "left"), [(1280, 0), (390, -300)])
+@pytest.mark.parametrize(("width", "left"), [pytest.param(1280, 0, marks=pytest.mark.long), (390, -300)])
 def test_the_list_of_pages_stands_beside_them_on_a_wide_screen_and_out_of_the_way_on_a_narrow_one(browser, tmp_path, width, left):
     (tmp_path / "home").mkdir()
     with served(tmp_path / "home") as address:

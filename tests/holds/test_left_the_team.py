@@ -108,7 +108,7 @@ def test_who_left_the_care_team_owns_no_work():
         assert con.execute(f"select member_id from ({model.sql})").fetchall() == [("here",)]
 
 
-@pytest.mark.parametrize(("left", "owner"), [(["1-LEFT"], "1-RN"), (["1-LEFT", "1-RN"], None)])
+@pytest.mark.parametrize(("left", "owner"), [(["1-LEFT"], "1-RN"), pytest.param(["1-LEFT", "1-RN"], None, marks=pytest.mark.long)])
 def test_the_work_of_a_billing_practitioner_who_left_is_whose_work_with_the_patient_it_usually_is_or_nobodys(tmp_path, left, owner):
     home, team = tmp_path / "home", [*Clinic("alpha", 1).panel()["care_team"], LEFT]
     land_team(home, {f"{FIRST_NIGHT}": team, f"{NEWEST_NIGHT}": [one for one in team if one["member_id"] not in left]})

@@ -15,7 +15,9 @@ pytestmark = pytest.mark.xdist_group("holds")
 
 
 @pytest.mark.parametrize(
-    ("name", "now", "before"), [("Jane Doe (MD)", "DOE*JANE", "(MD)*JANE"), ("-", None, "-*")], ids=["brackets", "no letter"]
+    ("name", "now", "before"),
+    [pytest.param("Jane Doe (MD)", "DOE*JANE", "(MD)*JANE", marks=pytest.mark.long), ("-", None, "-*")],
+    ids=["brackets", "no letter"],
 )
 def test_a_name_is_split_without_what_stands_around_it_and_a_packet_of_before_comes_out_as_it_was(tmp_path, name, now, before):
     home, clinic = tmp_path / "home", Clinic("alpha", 1)

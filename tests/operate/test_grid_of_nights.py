@@ -123,7 +123,9 @@ def test_what_comes_later_is_added_to_its_nights_mark_and_a_file_that_is_landed_
     assert marks(instance)[LAST] == {**marks(instance)[LAST], "files": 2, "versions": 4, "dagster/partition_row_count": told[LAST]}
 
 
-@pytest.mark.parametrize(("until", "tags"), [(NEWEST_NIGHT, {}), (None, {"dagster/backfill": "of-the-page"})])
+@pytest.mark.parametrize(
+    ("until", "tags"), [(NEWEST_NIGHT, {}), pytest.param(None, {"dagster/backfill": "of-the-page"}, marks=pytest.mark.long)]
+)
 def test_a_backfill_of_dagsters_page_marks_each_night_that_it_asks_for_with_what_is_there(house, instance, until, tags):
     take_in(instance, LAST)
     rows = rows_in_force(house, "time_entries")

@@ -69,7 +69,7 @@ def clean_file(draw):
 
 
 # Many files an example: a run costs a quarter of a second however many there are.
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(files=st.lists(clean_file(), min_size=8, max_size=16))
 def test_duckdb_and_the_csv_module_read_clean_files_alike(files):
     fast, fell_back = result(files, slowly=False)
@@ -78,7 +78,7 @@ def test_duckdb_and_the_csv_module_read_clean_files_alike(files):
     assert fell_back == 0
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(
     bodies=st.lists(
         st.lists(
