@@ -1,3 +1,8 @@
+{#- Whether a claim (a row of its history) waits for its payer or is paid: something is to be settled where it should not be. -#}
+{% macro waits_or_is_paid(claims) -%}
+    ({{ claims }}.status in ('submitted', 'accepted') or {{ claims }}.paid_amount > 0)
+{%- endmacro %}
+
 {#- Whether an acknowledgment (with its envelope) may be of this claim file: others of the submitter's systems count from 1, too, and so does a copy of
     the home for a test. It is dated no earlier than the file (a day's grace for clocks and time zones), names its guide and is no test where that was none.
     What it does not say, or a batch of before these were kept does not, speaks for it. -#}

@@ -211,12 +211,11 @@ def _charged_below(marts: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _claimed_twice(marts: duckdb.DuckDBPyConnection) -> list[str]:
-    """Claims of two charts that turned out to be one beneficiary, as long as the later one waits for the payer or is paid."""
+    """Claims of two charts that turned out to be one beneficiary, as long as both wait for the payer or are paid."""
     rows = marts.execute(
         """
-        select audit.practice_id || ' ' || strftime(audit.month, '%Y-%m') || ': ' || audit.claim_id || ' and ' || audit.detail
-        from claim_audit as audit inner join claims using (practice_id, claim_id)
-        where audit.finding = 'merged_beneficiary' and (claims.status in ('submitted', 'accepted') or claims.paid_amount > 0) order by all
+        select practice_id || ' ' || strftime(month, '%Y-%m') || ': ' || claim_id || ' and ' || detail
+        from claim_audit where finding = 'merged_beneficiary' and is_unsettled order by all
         """
     ).fetchall()
     what_to_do = "if it is one person, pay the first of these back and merge the charts (docs/runbook/identities.md)"
@@ -228,16 +227,10 @@ def _claimed_by_two(marts: duckdb.DuckDBPyConnection) -> list[str]:
     rows = marts.execute(
         """
         select
-            least(audit.practice_id, others.practice_id) || ' and ' || greatest(audit.practice_id, others.practice_id),
-            strftime(audit.month, '%Y-%m'),
-            count(distinct least(audit.practice_id || ' ' || audit.claim_id, audit.detail))
-        from claim_audit as audit
-        inner join claims using (practice_id, claim_id)
-        inner join claims as others on audit.detail = others.practice_id || ' ' || others.claim_id
-        where
-            audit.finding = 'other_tax_id_duplicate'
-            and (claims.status in ('submitted', 'accepted') or claims.paid_amount > 0)
-            and (others.status in ('submitted', 'accepted') or others.paid_amount > 0)
+            least(practice_id, split_part(detail, ' ', 1)) || ' and ' || greatest(practice_id, split_part(detail, ' ', 1)),
+            strftime(month, '%Y-%m'),
+            count(distinct least(practice_id || ' ' || claim_id, detail))
+        from claim_audit where finding = 'other_tax_id_duplicate' and is_unsettled
         group by all order by all
         """
     ).fetchall()

@@ -35,11 +35,8 @@ def summary(home: Path, con: duckdb.DuckDBPyConnection) -> list[str]:
         "(practice_id, procedure_code, decision, units, charge_amount, allowed_amount)"
     )
     con.execute(
-        "create table published.main.claims as from (values ('', '', '', 0)) as claims (practice_id, claim_id, status, paid_amount)"
-    )
-    con.execute(
-        "create table published.main.claim_audit as from (values ('', '', '', date '2026-10-01', '')) as found "
-        "(practice_id, claim_id, finding, month, detail)"
+        "create table published.main.claim_audit as from (values ('', '', '', date '2026-10-01', '', false)) as found "
+        "(practice_id, claim_id, finding, month, detail, is_unsettled)"
     )
     con.execute("detach published")
     told: list[str] = _night_summary(house, load_practices(house.practices_yaml), None)["rejected"]

@@ -147,6 +147,7 @@ def con(tmp_path):
     folder.mkdir(parents=True)
     pq.write_table(pa.Table.from_pylist(lines, schema=CLAIM_LINES), folder / "claim_lines.parquet")
     con.execute(f"create table intermediate.int_claims__history as from '{folder}/claim_lines.parquet'")
+    con.execute("alter table intermediate.int_claims__history add column paid_amount decimal(12, 2) default 0")
     return con
 
 
@@ -212,16 +213,17 @@ def test_a_month_claimed_under_two_tax_ids_is_told_as_long_as_both_claims_wait_o
     under_tax_ids(tmp_path, {"a": "1", "b": "2", "c": "3"})
     con.execute("""
         insert into intermediate.int_coverages__current values ('b', 'other', 'medicare_part_a', '1EG4TE5MK72');
-        create table marts.claims as select * from (values
-            ('a', 'A1', 'accepted', 0.00), ('b', 'B1', 'submitted', 0.00), ('b', 'B2', 'paid', 51.85), ('c', 'C1', 'paid', 51.85)
-        ) as claims (practice_id, claim_id, status, paid_amount);
+        update intermediate.int_claims__history set status = 'accepted' where claim_id = 'A1';
+        update intermediate.int_claims__history set status = 'paid', paid_amount = 51.85 where claim_id in ('B2', 'C1');
     """)
     audited(con, tmp_path)
     assert told_by(con, "no_claim_has_what_an_auditor_would_object_to") == []
     assert told_by(con, "no_month_of_a_beneficiary_is_claimed_under_two_tax_ids") == ["a", "b"]
-    con.execute("update marts.claims set status = 'paid', paid_amount = 51.85 where practice_id = 'a'")
+    con.execute("update intermediate.int_claims__history set status = 'paid', paid_amount = 51.85 where practice_id = 'a'")
+    audited(con, tmp_path)
     assert told_by(con, "no_month_of_a_beneficiary_is_claimed_under_two_tax_ids") == ["a", "b"]
-    con.execute("update marts.claims set status = 'denied' where claim_id = 'B1'")
+    con.execute("update intermediate.int_claims__history set status = 'denied' where claim_id = 'B1'")
+    audited(con, tmp_path)
     assert told_by(con, "no_month_of_a_beneficiary_is_claimed_under_two_tax_ids") == []
 
 
@@ -296,7 +298,6 @@ def test_the_later_claim_of_a_beneficiary_with_two_charts_is_work_from_the_night
     con.execute(
         "create table intermediate.int_claim_lines__sent as select *, 51.85 as expected_payment from intermediate.int_claims__history"
     )
-    con.execute("alter table intermediate.int_claims__history add column paid_amount decimal(12, 2) default 0")
     load_rules(con, "rule_limits")
     number = {"one": "1EG4TE5MK72", "other": "1EG4TE5MK73"}
     for night in NIGHTS:
@@ -317,3 +318,18 @@ def test_the_later_claim_of_a_beneficiary_with_two_charts_is_work_from_the_night
     assert items(con, tmp_path) == [(*expected, Decimal("-50.00"), "B1 of 2026-12-03 and a A1")]
     con.execute("update intermediate.int_claims__history set status = 'reopened', paid_amount = 0 where claim_id = 'B1'")
     assert items(con, tmp_path) == []
+
+
+def test_where_the_earlier_of_two_charts_claims_was_paid_nothing_the_later_one_owes_nothing(con, tmp_path):
+    con.execute(
+        "create table intermediate.int_claim_lines__sent as select *, 51.85 as expected_payment from intermediate.int_claims__history"
+    )
+    load_rules(con, "rule_limits")
+    con.execute("insert into intermediate.int_coverages__current values ('b', 'other', 'medicare_part_b', '1EG4-TE5-MK72')")
+    con.execute("update intermediate.int_claims__history set status = 'paid', paid_amount = 50 where claim_id = 'B1'")
+    assert [row[2:4] for row in items(con, tmp_path)] == [("B1", "merged_beneficiary")]
+    con.execute("update intermediate.int_claims__history set status = 'denied' where claim_id = 'A1'")
+    assert items(con, tmp_path) == []
+    # A finding it remains.
+    assert audited(con, tmp_path) == [("b", "merged_beneficiary", "other", "B1", "a A1")]
+    assert con.execute("select is_unsettled from marts.claim_audit").fetchall() == [(False,)]

@@ -62,7 +62,7 @@ BREAK = {
     ),
     "undocumented_time_of_open_months_is_on_the_work_list": "delete from marts.worklist where practice_id = '{p}'",
     "no_claim_has_what_an_auditor_would_object_to": (
-        "insert into marts.claim_audit values ('{p}', 'orphan_add_on', 'x', '2026-10-01', 'c', 'l', 'd', 1)"
+        "insert into marts.claim_audit values ('{p}', 'orphan_add_on', 'x', '2026-10-01', 'c', 'l', 'd', 1, null)"
     ),
     "no_minute_is_credited_to_two_patients_of_one_member": (
         "insert into intermediate.int_time_segments select * replace (patient_number + 1 as patient_number, start_at + interval 1 second as start_at) "

@@ -131,17 +131,11 @@ def test_a_claim_whose_patient_turned_out_to_be_claimed_already_is_told_until_no
         marts.execute(
             """
             create table claim_audit as select * from (values
-                ('beta', 'merged_beneficiary', date '2026-10-01', 'B1', 'alpha A1'),
-                ('beta', 'merged_beneficiary', date '2026-10-01', 'B2', 'alpha A2'),
-                ('beta', 'merged_beneficiary', date '2026-11-01', 'B3', 'alpha A3'),
-                ('beta', 'merged_beneficiary', date '2026-11-01', 'B4', 'alpha A4'),
-                ('beta', 'overlapping_service', date '2026-11-01', 'B5', 'conflict_apcm V2')
-            ) as found (practice_id, finding, month, claim_id, detail);
-            create table claims as select * from (values
-                ('beta', 'B1', 'submitted', 0.00::decimal(12, 2)), ('beta', 'B2', 'paid', 51.85::decimal(12, 2)),
-                ('beta', 'B3', 'reopened', 0.00::decimal(12, 2)), ('beta', 'B4', 'denied', 0.00::decimal(12, 2)),
-                ('beta', 'B5', 'paid', 51.85::decimal(12, 2))
-            ) as claims (practice_id, claim_id, status, paid_amount)
+                ('beta', 'merged_beneficiary', date '2026-10-01', 'B1', 'alpha A1', true),
+                ('beta', 'merged_beneficiary', date '2026-10-01', 'B2', 'alpha A2', true),
+                ('beta', 'merged_beneficiary', date '2026-11-01', 'B3', 'alpha A3', false),
+                ('beta', 'overlapping_service', date '2026-11-01', 'B5', 'conflict_apcm V2', null)
+            ) as found (practice_id, finding, month, claim_id, detail, is_unsettled)
             """
         )
         assert _claimed_twice(marts) == [
@@ -155,20 +149,14 @@ def test_months_that_practices_of_two_tax_ids_claimed_are_told_by_practices_unti
         marts.execute(
             """
             create table claim_audit as select * from (values
-                ('alpha', 'other_tax_id_duplicate', date '2026-10-01', 'A1', 'beta B1'),
-                ('beta', 'other_tax_id_duplicate', date '2026-10-01', 'B1', 'alpha A1'),
-                ('alpha', 'other_tax_id_duplicate', date '2026-10-01', 'A2', 'beta B2'),
-                ('beta', 'other_tax_id_duplicate', date '2026-10-01', 'B2', 'alpha A2'),
-                ('alpha', 'other_tax_id_duplicate', date '2026-10-01', 'A3', 'beta B3'),
-                ('beta', 'other_tax_id_duplicate', date '2026-10-01', 'B3', 'alpha A3'),
-                ('gamma', 'other_tax_id_duplicate', date '2026-11-01', 'G1', 'beta B4')
-            ) as found (practice_id, finding, month, claim_id, detail);
-            create table claims as select * from (values
-                ('alpha', 'A1', 'submitted', 0.00::decimal(12, 2)), ('beta', 'B1', 'accepted', 0.00::decimal(12, 2)),
-                ('alpha', 'A2', 'paid', 51.85::decimal(12, 2)), ('beta', 'B2', 'accepted', 0.00::decimal(12, 2)),
-                ('alpha', 'A3', 'paid', 51.85::decimal(12, 2)), ('beta', 'B3', 'denied', 0.00::decimal(12, 2)),
-                ('gamma', 'G1', 'submitted', 0.00::decimal(12, 2)), ('beta', 'B4', 'submitted', 0.00::decimal(12, 2))
-            ) as claims (practice_id, claim_id, status, paid_amount)
+                ('alpha', 'other_tax_id_duplicate', date '2026-10-01', 'A1', 'beta B1', true),
+                ('beta', 'other_tax_id_duplicate', date '2026-10-01', 'B1', 'alpha A1', true),
+                ('alpha', 'other_tax_id_duplicate', date '2026-10-01', 'A2', 'beta B2', true),
+                ('beta', 'other_tax_id_duplicate', date '2026-10-01', 'B2', 'alpha A2', true),
+                ('alpha', 'other_tax_id_duplicate', date '2026-10-01', 'A3', 'beta B3', false),
+                ('beta', 'other_tax_id_duplicate', date '2026-10-01', 'B3', 'alpha A3', false),
+                ('gamma', 'other_tax_id_duplicate', date '2026-11-01', 'G1', 'beta B4', true)
+            ) as found (practice_id, finding, month, claim_id, detail, is_unsettled)
             """
         )
         what_to_do = (

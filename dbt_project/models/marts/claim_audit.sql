@@ -60,13 +60,16 @@ under_tax_ids as (
         month,
         min(tax_id) as first_tax_id,
         min_by(claim, tax_id) as first_claim,
-        max_by(claim, tax_id) as last_claim
+        max_by(claim, tax_id) as last_claim,
+        min_by(waits_or_is_paid, tax_id) as first_waits_or_is_paid,
+        max_by(waits_or_is_paid, tax_id) as last_waits_or_is_paid
     from (
         select
             identity,
             month,
             tax_id,
-            min(practice_id || ' ' || claim_id) as claim
+            coalesce(min(practice_id || ' ' || claim_id) filter (where waits_or_is_paid), min(practice_id || ' ' || claim_id)) as claim,
+            bool_or(waits_or_is_paid) as waits_or_is_paid
         from {{ ref('int_claims__identities') }}
         group by identity, month, tax_id
     ) as of_tax_ids
@@ -89,7 +92,8 @@ found as (
         claim_id,
         '' as line_id,
         case when claim_id <> first_of_patient then practice_id || ' ' || first_of_patient else first_of_beneficiary end as detail,
-        charge_amount
+        charge_amount,
+        cast(null as boolean) as is_unsettled
     from duplicates
     where claim_id <> first_of_patient or practice_id || ' ' || claim_id <> first_of_beneficiary
     union all
@@ -102,7 +106,8 @@ found as (
         claim_id,
         '',
         earlier_claim,
-        billed_amount
+        billed_amount,
+        is_unsettled
     from {{ ref('int_claims__merged') }}
     union all
     -- Medicare pays the month to one of them. Which, no close can know: each is told of the other.
@@ -114,7 +119,11 @@ found as (
         claims.claim_id,
         '',
         min(case when claims.tax_id = others.first_tax_id then others.last_claim else others.first_claim end),
-        any_value(claims.billed_amount)
+        any_value(claims.billed_amount),
+        bool_or(
+            claims.waits_or_is_paid
+            and case when claims.tax_id = others.first_tax_id then others.last_waits_or_is_paid else others.first_waits_or_is_paid end
+        )
     from {{ ref('int_claims__identities') }} as claims
     inner join under_tax_ids as others on claims.identity = others.identity and claims.month = others.month
     group by claims.practice_id, claims.patient_id, claims.month, claims.claim_id
@@ -127,7 +136,8 @@ found as (
         claim_id,
         '',
         tracks || ' tracks on one claim',
-        charge_amount
+        charge_amount,
+        null
     from claims
     where tracks > 1
     union all
@@ -139,7 +149,8 @@ found as (
         claims.claim_id,
         '',
         string_agg(distinct services.finding || ' ' || services.service_id, ', ' order by services.finding || ' ' || services.service_id),
-        any_value(claims.charge_amount)
+        any_value(claims.charge_amount),
+        null
     from claims
     inner join overlapping as services
         on
@@ -156,7 +167,8 @@ found as (
         lines.claim_id,
         lines.line_id,
         lines.procedure_code || ' without its base code',
-        lines.charge_amount
+        lines.charge_amount,
+        null
     from lines
     left join lines as bases
         on lines.practice_id = bases.practice_id and lines.claim_id = bases.claim_id and lines.track = bases.track and bases.is_base
@@ -170,7 +182,8 @@ found as (
         claim_id,
         line_id,
         procedure_code || ' x ' || units || ', cap ' || max_units,
-        charge_amount
+        charge_amount,
+        null
     from lines
     where units > max_units
 )
@@ -183,5 +196,6 @@ select
     claim_id,
     line_id,
     detail,
-    cast(charge_amount as decimal(12, 2)) as billed_amount
+    cast(charge_amount as decimal(12, 2)) as billed_amount,
+    is_unsettled
 from found

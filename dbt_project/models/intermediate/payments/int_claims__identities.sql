@@ -9,16 +9,15 @@ with claims as (
         lines.tax_id,
         lines.beneficiary_key,
         lines.claimed_on,
-        sum(lines.charge_amount) as billed_amount
+        sum(lines.charge_amount) as billed_amount,
+        any_value({{ waits_or_is_paid('history') }}) as waits_or_is_paid
     from {{ from_configuration('claim_lines') }} as lines
-    semi join (
-        select
-            practice_id,
-            claim_id,
-            close_version
-        from {{ ref('int_claims__history') }}
-        where status <> 'rejected'
-    ) as history on lines.practice_id = history.practice_id and lines.claim_id = history.claim_id and lines.close_version = history.close_version
+    inner join {{ ref('int_claims__history') }} as history
+        on
+            lines.practice_id = history.practice_id
+            and lines.claim_id = history.claim_id
+            and lines.close_version = history.close_version
+            and history.status <> 'rejected'
     group by
         lines.practice_id, lines.patient_id, lines.month, lines.claim_id, lines.close_version, lines.tax_id, lines.beneficiary_key, lines.claimed_on
 )

@@ -1,5 +1,5 @@
 -- Claims of one month and tax id whose patients were two by their Medicare numbers then, and are one by the numbers that they have now: the later of each two,
--- and the night by which both charts had one number.
+-- and the night by which both charts had one number. Unsettled as long as both wait for the payer or are paid.
 with pairs as (
     select
         later.practice_id,
@@ -9,6 +9,7 @@ with pairs as (
         later.claimed_on,
         later.billed_amount,
         later.identity,
+        later.waits_or_is_paid and earlier.waits_or_is_paid as is_unsettled,
         coalesce(later.beneficiary_key = later.identity, false) as is_as_claimed,
         earlier.practice_id as earlier_practice_id,
         earlier.patient_id as earlier_patient_id,
@@ -59,14 +60,18 @@ select
     pairs.patient_id,
     pairs.month,
     pairs.claim_id,
-    min(pairs.earlier_practice_id || ' ' || pairs.earlier_claim_id) as earlier_claim,
+    coalesce(
+        min(pairs.earlier_practice_id || ' ' || pairs.earlier_claim_id) filter (where pairs.is_unsettled),
+        min(pairs.earlier_practice_id || ' ' || pairs.earlier_claim_id)
+    ) as earlier_claim,
     min(greatest(
         pairs.claimed_on,
         pairs.earlier_claimed_on,
         case when pairs.is_as_claimed then pairs.claimed_on else listed.listed_on end,
         case when pairs.is_as_claimed_earlier then pairs.earlier_claimed_on else listed_earlier.listed_on end
     )) as found_on,
-    any_value(pairs.billed_amount) as billed_amount
+    any_value(pairs.billed_amount) as billed_amount,
+    bool_or(pairs.is_unsettled) as is_unsettled
 from pairs
 left join listed
     on pairs.practice_id = listed.practice_id and pairs.patient_id = listed.patient_id and pairs.identity = listed.identity

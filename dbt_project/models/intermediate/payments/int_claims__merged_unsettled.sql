@@ -1,5 +1,5 @@
--- Claims of a beneficiary whose month another chart's claim has too (int_claims__merged), as long as they wait for the payer or are paid: what is paid for
--- one of the two is owed back from the night on by which both charts had one number.
+-- Claims of a beneficiary whose month another chart's claim has too, as long as both wait for the payer or are paid: what is paid for one of the two is owed
+-- back from the night on by which both charts had one number.
 with expected as (
     select
         claim_id,
@@ -24,4 +24,4 @@ select
 from {{ ref('int_claims__merged') }} as merged
 inner join {{ ref('int_claims__history') }} as history on merged.practice_id = history.practice_id and merged.claim_id = history.claim_id
 inner join expected on merged.claim_id = expected.claim_id
-where history.status in ('submitted', 'accepted') or history.paid_amount > 0
+where merged.is_unsettled
