@@ -101,12 +101,13 @@ touching as (
     where earlier_end > start_at or later_start < end_at
 ),
 
+-- What begins and ends alike may lie in another order here than it did above: it has one number by its order alone, not row by row.
 numbered as (
     select
         *,
         sum(opens) over (
             partition by practice_id, member_id, local_day, patient_id, program
-            order by start_at, end_at rows between unbounded preceding and current row
+            order by start_at, end_at range between unbounded preceding and current row
         ) as run
     from touching
 ),

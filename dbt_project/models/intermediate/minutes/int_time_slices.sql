@@ -15,12 +15,13 @@ with beside as (
     where segments.is_beside
 ),
 
+-- What begins and ends alike may lie in another order here than it did above: it has one number by its order alone, not row by row.
 clustered as (
     select
         *,
         sum(case when earlier_end > start_at then 0 else 1 end) over (
             partition by patient_number, local_day
-            order by start_at, end_at rows between unbounded preceding and current row
+            order by start_at, end_at range between unbounded preceding and current row
         ) as cluster
     from beside
 ),
