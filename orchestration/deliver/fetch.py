@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.deliver.archives import unpack
-from orchestration.deliver.sources import DeliveryError, NightError, Remote, Source, opened
+from orchestration.deliver.sources import DeliveryError, NightError, Remote, Source, night_of_folder, opened
+from orchestration.discretion import defect
 from orchestration.house import House, HouseError, sync_folder, write_private
 from orchestration.mapping.choice import Choices, MappedTable, choices
 from orchestration.mapping.forms import file_form
@@ -115,12 +115,17 @@ def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetim
         shutil.rmtree(scratch, ignore_errors=True)
         _state(house, name)  # what was fetched must be known before anything is
         with opened(practice.delivery) as source:
-            nights = _nights(source.listed(), practice.delivery, name, mapped, left_alone)
+            listing = source.listed()
+            left_alone += listing.left_alone
+            damaged += listing.unread.values()
+            nights = _nights(listing.files, practice.delivery, name, mapped, left_alone)
             state = _state(house, name)
             done = state.get("files", {})
             clock = _Clock(now, state.get("ahead", {}))
             complete = []
             for night, there in sorted(nights.items()):
+                if night in listing.unread:  # what lies beside its folder is not all of it
+                    continue
                 new = [one for one in there.files if (done.get(one.path) or {}).get("stamp") != _stamp(one)]
                 if new and _is_complete(there, clock, practice.operations.quiet_minutes):
                     complete.append((night, there, new))
@@ -139,6 +144,8 @@ def _of_practice(house: House, practice: Practice, mapped: Choices, now: datetim
         fault = f"{practice.delivery.url}: {error}" if practice.delivery.url not in str(error) else str(error)
     except OSError as error:
         fault = f"landing/{name}: cannot be written ({error.strerror}); check the disk and its rights"
+    except Exception as error:  # of this practice's source or files: it must not stop the others
+        fault = f"{practice.delivery.url}: {defect(house, f'delivery of {name}', error)}"
     finally:
         if not scratch.parent.is_symlink():  # what it leads to is somebody else's
             shutil.rmtree(scratch, ignore_errors=True)
@@ -149,7 +156,7 @@ def _within_landing(house: House, delivery: Delivery) -> Path | None:
     """landing/, where the source is a folder of it: that of another practice, whose claims would go out twice."""
     scheme, *_, folder = delivery.place
     landing = house.landing.resolve()
-    return house.landing if scheme == "file" and Path(folder).resolve().is_relative_to(landing) else None
+    return house.landing if scheme == "file" and Path(os.path.realpath(folder)).is_relative_to(landing) else None
 
 
 @dataclass
@@ -183,25 +190,24 @@ def _is_complete(there: _Night, clock: _Clock, quiet_minutes: int) -> bool:
 
 
 def _nights(
-    listed: Iterable[Remote], delivery: Delivery, practice_id: str, mapped: Choices, left_alone: list[str]
+    listed: list[Remote], delivery: Delivery, practice_id: str, mapped: Choices, left_alone: list[str]
 ) -> dict[date, _Night]:
     """What was listed, by night. Files beside the nights' folders are of the night that their name says."""
     nights: dict[date, _Night] = {}
     marks: list[float] = []
-    found = list(listed)
-    names = {one.path for one in found}
+    names = {one.path for one in listed}
     flat: set[date] = set()
-    for one in found:
+    for one in listed:
         if one.name == COMPLETE:
             if not one.folder:
                 marks.append(one.modified)
-            elif (night := _date(one.folder)) is not None:
+            elif (night := night_of_folder(one.folder)) is not None:
                 nights.setdefault(night, _Night()).marked = one.modified
             continue
         path = one.path.removesuffix(CHECKSUM)
         is_checksum = path != one.path and path in names
         named = path.rpartition("/")[2]
-        night = _date(one.folder) if one.folder else _night_of(named, delivery, practice_id, mapped)
+        night = night_of_folder(one.folder) if one.folder else _night_of(named, delivery, practice_id, mapped)
         if night is None or not FIRST_NIGHT <= night <= LAST_NIGHT:
             left_alone.append(f"{one.path}: is of no night")
             continue
@@ -235,13 +241,6 @@ def _night_of(name: str, delivery: Delivery, practice_id: str, mapped: Choices) 
                 except ValueError:
                     continue
     return None
-
-
-def _date(name: str) -> date | None:
-    try:
-        return date.fromisoformat(name) if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name) else None
-    except ValueError:
-        return None
 
 
 def _stamp(one: Remote) -> list[Any]:
@@ -339,7 +338,9 @@ def _state_path(house: House, practice_id: str) -> Path:
 
 def _state(house: House, practice_id: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(_state_path(house, practice_id).read_text(encoding="utf-8"))
+        found = json.loads(_state_path(house, practice_id).read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError
         return found
     except FileNotFoundError:
         return {}

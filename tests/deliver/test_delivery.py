@@ -8,14 +8,18 @@ import json
 import os
 import re
 import socket
+import stat
 import zipfile
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import asyncssh
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 
+from orchestration import storage
 from orchestration.deliver import archives, fetch, sources
 from orchestration.deliver.fetch import deliver, faults
 from orchestration.house import House, HouseError
@@ -172,6 +176,69 @@ def test_whatever_one_practices_server_does_the_others_have_their_files(house, s
         assert list(found) == ["lakeside"] and said in found["lakeside"]
 
 
+@pytest.mark.parametrize(
+    ("key", "content", "what"),
+    [
+        (
+            "known_hosts",
+            b"files.vendor.example ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI\n",
+            "a line of it cannot be read (InvalidHostKey)",
+        ),
+        ("known_hosts", b"# M\xfcller\n", "a line of it cannot be read (UnicodeDecodeError)"),
+        ("known_hosts", None, "write the server's host key there"),
+        ("private_key_file", None, "make it a file that this user may read"),
+        ("known_hosts", "~nobody-zqx/known_hosts", "is no path here"),
+        ("private_key_file", "~nobody-zqx/key", "is no path here"),
+        ("password_file", "~nobody-zqx/password", "the secret cannot be read"),
+        ("passphrase_file", "~nobody-zqx/passphrase", "the secret cannot be read"),
+    ],
+    ids=[
+        "a cut key",
+        "another encoding",
+        "none",
+        "no key",
+        "of nobody",
+        "key of nobody",
+        "password of nobody",
+        "passphrase of nobody",
+    ],
+)
+def test_a_setting_that_cannot_be_read_is_named_and_stops_no_other_practice(house, sftp, there, tmp_path, key, content, what):
+    put(there, f"{NIGHT}/stays.csv")
+    put(tmp_path / "other", f"{NIGHT}/stays.csv")
+    path = Path(content) if isinstance(content, str) else tmp_path / "setting"
+    if isinstance(content, bytes):
+        path.write_bytes(content + sftp.known_hosts.read_bytes())
+    good = practice("hilltop", (tmp_path / "other").as_uri())
+    outcomes = {one.practice_id: one for one in fetched(house, over_sftp(sftp, **{key: path}), good)}
+    assert outcomes["hilltop"].fetched == (f"{NIGHT}/stays.csv",)
+    assert f"{path}: " in outcomes["lakeside"].fault and what in outcomes["lakeside"].fault and landed(house) == []
+
+
+def test_a_key_file_that_holds_something_else_is_no_trouble_of_the_network(house, sftp, tmp_path):
+    path = tmp_path / "key.der"
+    path.write_bytes(bytes(range(256)))
+    assert "the key's form" in fetched(house, over_sftp(sftp, private_key_file=path))[0].fault
+
+
+def test_a_defect_over_one_practices_delivery_stops_no_other_and_is_told_without_a_value(house, there, tmp_path, monkeypatch):
+    put(there, f"{NIGHT}/stays.csv")
+    listed = sources._Folder.listed
+
+    def broken(source):
+        if source.root == tmp_path:
+            raise ZeroDivisionError("z" + "qx")
+        return listed(source)
+
+    monkeypatch.setattr(sources._Folder, "listed", broken)
+    practices = practice("hilltop", tmp_path.as_uri()), practice(url=there.as_uri())
+    outcomes = {one.practice_id: one for one in fetched(house, *practices)}
+    assert outcomes["lakeside"].fetched == (f"{NIGHT}/stays.csv",)
+    assert "a defect of ccm" in outcomes["hilltop"].fault and tmp_path.as_uri() in outcomes["hilltop"].fault
+    kept = (house.state / "ccm-errors.log").read_text()
+    assert "ZeroDivisionError" in kept and "zqx" not in outcomes["hilltop"].fault + kept
+
+
 @pytest.fixture(params=["file", "sftp"])
 def source(request, there) -> Practice:
     if request.param == "file":
@@ -242,6 +309,172 @@ def test_a_link_is_no_file(house, source, there, tmp_path):
     (there / NIGHT).mkdir()
     (there / NIGHT / "stays.csv").symlink_to(secret)
     assert fetched(house, source)[0].fetched == ()
+
+
+def refused(monkeypatch, *, file: str = "\0", folder: str = "\0") -> None:
+    """From now on no source gives a file, or lists a folder, whose path has this in it."""
+    opened, scanned, served, walked = Path.open, os.scandir, asyncssh.SFTPServer.open, asyncssh.SFTPServer.scandir
+
+    def open_file(path, *given, **named):
+        if file in str(path) and "vendor" in path.parts:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *given, **named)
+
+    def scandir(path="."):
+        if folder in str(path):
+            raise PermissionError(13, "Permission denied")
+        return scanned(path)
+
+    def serve(self, path, *given):
+        if file.encode() in path:
+            raise asyncssh.SFTPPermissionDenied("zqx")
+        return served(self, path, *given)
+
+    async def walk(self, path):
+        if folder.encode() in path:
+            raise asyncssh.SFTPPermissionDenied("zqx")
+        async for one in walked(self, path):
+            yield one
+
+    monkeypatch.setattr(Path, "open", open_file)
+    monkeypatch.setattr(sources.os, "scandir", scandir)
+    monkeypatch.setattr(asyncssh.SFTPServer, "open", serve)
+    monkeypatch.setattr(asyncssh.SFTPServer, "scandir", walk)
+
+
+def test_a_night_with_a_file_that_may_not_be_read_stays_out_alone_until_it_may(house, source, there, monkeypatch):
+    for night in ("2026-11-21", "2026-11-22", NIGHT):
+        put(there, f"{night}/stays.csv")
+    put(there, "2026-11-21/services.csv")
+    with monkeypatch.context() as patch:
+        refused(patch, file="2026-11-21/services.csv")
+        [outcome] = fetched(house, source)
+    assert outcome.fetched == ("2026-11-22/stays.csv", f"{NIGHT}/stays.csv")
+    assert "2026-11-21/services.csv: cannot be read" in outcome.fault and "check its rights" in outcome.fault
+    assert "zqx" not in outcome.fault and not (house.landing / "lakeside" / "2026-11-21").exists()
+    assert fetched(house, source)[0].fetched == ("2026-11-21/services.csv", "2026-11-21/stays.csv")
+
+
+def test_a_nights_folder_that_may_not_be_listed_keeps_its_night_alone_and_what_lies_beside_it_waits(
+    house, source, there, monkeypatch
+):
+    put(there, "2026-11-22/stays.csv")
+    put(there, f"{NIGHT}/stays.csv")
+    put(there, "task_timer_20261123.csv", "x")
+    with monkeypatch.context() as patch:
+        refused(patch, folder=NIGHT)
+        [outcome] = fetched(house, source)
+    assert outcome.fetched == ("2026-11-22/stays.csv",) and f"{NIGHT}: cannot be listed" in outcome.fault
+    assert fetched(house, source)[0].fetched == (f"{NIGHT}/stays.csv", f"{NIGHT}/task_timer_20261123.csv")
+
+
+def test_folders_that_are_no_nights_are_named_and_never_opened(house, source, there, monkeypatch):
+    put(there, f"{NIGHT}/stays.csv")
+    for name in ("lost+found", ".ssh", "20261122"):
+        (there / name).mkdir()
+    with monkeypatch.context() as patch:
+        refused(patch, folder="lost+found")
+        refused(patch, folder=".ssh")
+        [outcome] = fetched(house, source)
+    assert outcome.fault is None and outcome.fetched == (f"{NIGHT}/stays.csv",)
+    assert outcome.left_alone == tuple(f"{name}: is no folder of a night (YYYY-MM-DD)" for name in ("20261122", "lost+found"))
+
+
+def test_a_night_that_is_cleared_between_listing_and_reading_stops_no_other_night(house, source, there, monkeypatch):
+    put(there, "2026-11-22/stays.csv")
+    put(there, f"{NIGHT}/stays.csv")
+    listed = sources._Folders.listed
+
+    def cleared(source):
+        found = listed(source)
+        (there / "2026-11-22" / "stays.csv").unlink()
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sources._Folders, "listed", cleared)
+        [outcome] = fetched(house, source)
+    assert outcome.fetched == (f"{NIGHT}/stays.csv",) and "2026-11-22/stays.csv: cannot be read" in outcome.fault
+    assert fetched(house, source)[0].fault is None
+
+
+def test_a_file_that_is_renamed_while_its_folder_is_listed_is_no_trouble_of_our_disk(house, there, monkeypatch):
+    put(there, f"{NIGHT}/stays.csv")
+    part = put(there, f"{NIGHT}/services.csv.part")
+    scanned = os.scandir
+
+    @contextmanager
+    def scandir(path):
+        with scanned(path) as entries:
+            found = list(entries)
+        if part.exists() and part.parent == path:
+            part.rename(part.with_suffix(""))
+        yield found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sources.os, "scandir", scandir)
+        found = sources._Folder(there).listed()
+    assert [one.path for one in found.files] == [f"{NIGHT}/stays.csv"] and not (found.unread or found.left_alone)
+    assert fetched(house, practice(url=there.as_uri()))[0].fetched == (f"{NIGHT}/services.csv", f"{NIGHT}/stays.csv")
+
+
+def test_a_server_that_falls_silent_is_given_up_at_once_and_not_night_by_night(house, sftp, there, monkeypatch):
+    import paramiko
+
+    put(there, "2026-11-22/stays.csv")
+    put(there, f"{NIGHT}/stays.csv")
+    listed, asked = paramiko.SFTPClient.listdir_attr, []
+
+    def silent(client, path="."):
+        asked.append(path)
+        if path.count("/") > 1:
+            raise TimeoutError
+        return listed(client, path)
+
+    monkeypatch.setattr(paramiko.SFTPClient, "listdir_attr", silent)
+    assert "the connection broke off (TimeoutError)" in fetched(house, over_sftp(sftp))[0].fault
+    assert asked == ["/out", "/out/2026-11-22"]
+
+
+def test_all_that_is_left_alone_is_named_with_the_reason_as_a_terminal_may_show_it(house, source, there, tmp_path):
+    put(there, f"{NIGHT}/stays.csv")
+    put(there, f"{NIGHT}/patients\u00a0.csv")
+    put(there, f"{NIGHT}/{'x' * 210}.csv")
+    put(there, f"{NIGHT}/.stays.csv.swp")
+    put(there, "2026-11-22/extracts/stays.csv")
+    put(there, "2026-11-22/extracts/services.csv")
+    (there / NIGHT / "services.csv").symlink_to(there / NIGHT / "stays.csv")
+    (there / "2026-11-21").symlink_to(tmp_path)
+    os.mkfifo(there / NIGHT / "care_team.csv")
+    [outcome] = fetched(house, source)
+    assert outcome.fetched == (f"{NIGHT}/stays.csv",) and outcome.fault is None
+    named = "has a slash, a sign that is not seen or more than 200 bytes in its name; have it renamed"
+    assert outcome.left_alone == (
+        "2026-11-21: is a link; put the file itself there",
+        "2026-11-22/extracts: is a folder within a night's; put its files into that",
+        f"{NIGHT}/care_team.csv: is no regular file",
+        f"{NIGHT}/patients\\xa0.csv: {named}",
+        f"{NIGHT}/services.csv: is a link; put the file itself there",
+        f"{NIGHT}/{'x' * 89}...: {named}",
+    )
+
+
+def test_a_name_that_a_server_makes_up_leads_nowhere(house, sftp, there, monkeypatch):
+    import paramiko
+
+    put(there, f"{NIGHT}/stays.csv")
+    listed = paramiko.SFTPClient.listdir_attr
+
+    def made_up(client, path="."):
+        found = listed(client, path)
+        for one in found:
+            one.filename = one.filename.replace("stays", "../2026-11-22/stays")
+        return found
+
+    monkeypatch.setattr(paramiko.SFTPClient, "listdir_attr", made_up)
+    assert fetched(house, over_sftp(sftp))[0].fetched == ()
+    made = sources.Listing()
+    made.add("", f"{NIGHT}/stays.csv", stat.S_IFREG)
+    assert made.files == [] and len(made.left_alone) == 1
 
 
 @pytest.mark.parametrize("level", ["practice", "night"])
@@ -369,6 +602,39 @@ def test_a_night_comes_from_s3_and_a_replaced_object_comes_again(house, bucket):
     bucket.put(f"out/{NIGHT}/_SUCCESS", b"")
     assert deliver(house, {"lakeside": one}, late)[0].fetched == (f"{NIGHT}/stays.csv",)
     assert "no such bucket" in deliver(house, {"lakeside": practice(url="s3://nobodys-bucket/x")}, late)[0].fault
+
+
+def test_an_object_that_may_not_be_read_keeps_its_night_alone_and_deeper_ones_are_named_by_their_folder(house, bucket):  # noqa: F811
+    for name in ("2026-11-22/stays.csv", "2026-11-22/_SUCCESS", f"{NIGHT}/stays.csv", f"{NIGHT}/_SUCCESS"):
+        bucket.put(f"out/{name}", STAYS.encode() if name.endswith("csv") else b"")
+    for name in (
+        f"{NIGHT}/x/1.csv",
+        f"{NIGHT}/x/2.csv",
+        "deep/er/stays.csv",
+        ".hidden/stays.csv",
+        f"{NIGHT}/.hidden/x.csv",
+        "deep/",
+    ):
+        bucket.put(f"out/{name}", b"x")
+    client = storage.client_of(None)
+    get = client.get_object
+
+    def denied(**given):
+        if "2026-11-22" in given["Key"]:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "zqx"}}, "GetObject")
+        return get(**given)
+
+    one, late = practice(url=f"s3://{bucket.name}/out"), datetime.now(UTC)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, "get_object", denied)
+        [outcome] = deliver(house, {"lakeside": one}, late)
+    assert outcome.fetched == (f"{NIGHT}/stays.csv",) and "zqx" not in outcome.fault
+    assert "2026-11-22/stays.csv: the account may not do this; give it the rights" in outcome.fault
+    assert outcome.left_alone == (
+        "deep: is no folder of a night (YYYY-MM-DD)",
+        f"{NIGHT}/x: is a folder within a night's; put its files into that",
+    )
+    assert deliver(house, {"lakeside": one}, late)[0].fetched == ("2026-11-22/stays.csv",)
 
 
 @pytest.mark.parametrize(
