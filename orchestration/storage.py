@@ -48,6 +48,12 @@ _MENDING = {
 }
 _DENIED = "the account may not do this; give it the rights that docs/storage.md names"
 _CHANGED = ("PreconditionFailed", "412", "NoSuchKey", "404")
+# What the network did, or a service that is busy: asked again, it may give what it was asked for.
+_PASSING = (
+    "IncompleteReadError", "ReadTimeoutError", "ResponseStreamingError", "ConnectionClosedError", "ConnectionError", "HTTPClientError",
+    "ProxyConnectionError", "SSLError", "FlexibleChecksumError", "RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable", "500", "503",
+)  # fmt: skip
+_TRIES = 3  # of an object whose transfer breaks off; what is refused before a byte comes boto3 asks for again itself
 
 
 class StorageError(HouseError):
@@ -215,6 +221,13 @@ def chunks(one: StoredObject, client: Any = None) -> Iterator[bytes]:
 def fetch(one: StoredObject, path: Path) -> str | None:
     """Writes an object to a private file (0600). None when it is there whole; else the service's word for why it is not. General trouble raises."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for _ in range(_TRIES):
+        if (word := _fetch(one, path)) not in _PASSING:
+            break
+    return word
+
+
+def _fetch(one: StoredObject, path: Path) -> str | None:
     try:
         with path.open("xb") as handle:
             os.fchmod(handle.fileno(), 0o600)
@@ -240,6 +253,15 @@ def fetch_all(wanted: list[tuple[StoredObject, Path]]) -> list[str | None]:
 def has_changed(code: str) -> bool:
     """Whether a word of the service means that the object is no longer the one that was listed."""
     return code in _CHANGED
+
+
+def mending(code: str) -> str:
+    """What to do when one object was not given with this word."""
+    if code in _PASSING:
+        return "the connection broke off, the next run asks for it again: check the network"
+    if code in ("AccessDenied", "403"):
+        return "give the account the right to read it"
+    return "make the object readable there, the next run asks for it again"
 
 
 # --- the lake's batches -----------------------------------------------------------------------------------------------

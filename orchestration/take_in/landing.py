@@ -42,6 +42,7 @@ class LandedTable:
     mtime_ns: int
     ctime_ns: int
     fault: str | None = None
+    is_unread: bool = False  # object storage did not give it: nothing is known of its bytes
     # Of a landing in object storage: what was listed. `files` then name where they are fetched to while they are read; the time of change is
     # the ETag as a number.
     objects: tuple[StoredObject, ...] = ()
@@ -242,7 +243,7 @@ def spool(house: House) -> Path:
 def fetched(landed: list[LandedTable]) -> tuple[list[LandedTable], set[int]]:
     """The same tables, with what lies in object storage fetched for reading, and the places of those that are another object by now.
 
-    What may not be fetched has a fault: the file is rejected, and asked for again the next night."""
+    What cannot be fetched has a fault: the file is rejected, and asked for again by the next run."""
     wanted = [(place, one) for place, one in enumerate(landed) if one.objects and one.fault is None]
     words = storage.fetch_all([(one.objects[0], one.files[0]) for _, one in wanted])
     tables, changed = list(landed), set()
@@ -251,8 +252,8 @@ def fetched(landed: list[LandedTable]) -> tuple[list[LandedTable], set[int]]:
             continue
         if storage.has_changed(word):
             changed.add(place)
-        fault = f"cannot be fetched (object storage said {word}); give the account the right to read it"
-        tables[place] = replace(one, fault=fault)
+        fault = f"cannot be fetched (object storage said {word}); {storage.mending(word)}"
+        tables[place] = replace(one, fault=fault, is_unread=True)
     return tables, changed
 
 

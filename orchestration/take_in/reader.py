@@ -149,7 +149,8 @@ def scan(landed: LandedTable, layout: Layout, path: Path | None = None) -> Scan:
     """One pass over the file in chunks: its hash, its header, and whether it is plain. Raises nothing: faults
     are in the Scan. `path`: a plain CSV file that was made of the landed one and is read in its place."""
     if landed.fault is not None:
-        return Scan(sha256=digest(landed), fault=f"{layout.table} {landed.fault}")
+        # Of what was not given no hash is taken, though it may be had by now: with one the object would count as known, and never be asked for again.
+        return Scan(sha256=None if landed.is_unread else digest(landed), fault=f"{layout.table} {landed.fault}")
     try:
         if landed.format == "parquet":
             return _scan_parquet(landed, layout)

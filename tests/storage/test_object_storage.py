@@ -153,6 +153,41 @@ def test_one_practices_unreadable_object_or_prefix_stops_only_that_practice(buck
     assert {record.practice_id: record.version for record in report.files} == {"farside": 1, "hillside": 2}
 
 
+@pytest.mark.parametrize("cuts", [2, 3])
+def test_a_transfer_that_breaks_off_is_tried_again_and_then_told_as_the_networks_and_taken_in_by_the_next_run(
+    bucket, house, monkeypatch, cuts
+):
+    from botocore.exceptions import IncompleteReadError
+
+    land(bucket)
+    client = storage._client()
+    get, asked = client.get_object, []
+
+    def cut(**given):
+        if given["Key"].startswith("drops/"):
+            asked.append(given["Key"])
+        if not given["Key"].startswith("drops/") or len(asked) > cuts:
+            return get(**given)
+
+        class Body:
+            def iter_chunks(self, size):
+                yield b"patient_id,"
+                raise IncompleteReadError(actual_bytes=11, expected_bytes=99)
+
+        return {"Body": Body()}
+
+    monkeypatch.setattr(client, "get_object", cut)
+    [record] = take_in(house, CHICAGO).files
+    assert len(asked) == 3 and list((house.state / "landing").rglob("*.csv")) == []
+    if cuts == 2:
+        assert record.sha256 is not None and "cannot be fetched" not in (record.reason or "")
+        return
+    assert record.outcome == "rejected" and record.sha256 is None
+    assert "the connection broke off" in record.reason and "check the network" in record.reason and "right" not in record.reason
+    [record] = take_in(house, CHICAGO).files  # the object is as it was, and is asked for all the same
+    assert record.version == 2 and record.sha256 is not None
+
+
 def test_an_object_beside_the_nights_is_left_alone_and_named(bucket, house):
     land(bucket)
     for name in ("patients.csv", "2026-02-01/notes.txt", "1999-02-01/patients.csv", "2026-02-01/_SUCCESS", "2026-02-01/", ".keep"):
