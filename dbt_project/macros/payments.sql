@@ -1,6 +1,7 @@
-{#- Whether a claim (a row of its history) waits for its payer or is paid: something is to be settled where it should not be. -#}
+{#- Whether a claim (a row of its history) waits for its payer or was processed as paid, if only to the patient's deductible: where it should not have gone out,
+    something is to be settled. -#}
 {% macro waits_or_is_paid(claims) -%}
-    ({{ claims }}.status in ('submitted', 'accepted') or {{ claims }}.paid_amount > 0)
+    {{ claims }}.status in ('submitted', 'accepted', 'paid')
 {%- endmacro %}
 
 {#- Whether an acknowledgment (with its envelope) may be of this claim file: others of the submitter's systems count from 1, too, and so does a copy of

@@ -13,7 +13,7 @@ with listed as (
     inner join {{ ref('stg_practices') }} as practices on coverages.practice_id = practices.practice_id
     where
         coverages.coverage_type like 'medicare\_%' escape '\'
-        and coverages.member_id is not null
+        and {{ is_mbi('coverages.member_id') }}
         and practices.newest_night >= (select max(newest_night) from {{ ref('stg_practices') }}) - 31
 ),
 

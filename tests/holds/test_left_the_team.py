@@ -116,12 +116,19 @@ def test_the_work_of_a_billing_practitioner_who_left_is_whose_work_with_the_pati
         {"care_plan_id": f"{patient}-L", "patient_id": patient, "established_on": "2024-08-10"} for patient in ("1-P01", "1-P02")
     ]
     write(home, "alpha", NEWEST_NIGHT, "care_plans", plans)
+    clinic = Clinic("alpha", 1, patients=2)
+    entries = clinic.log(NEWEST_NIGHT) or clinic.log(date(2026, 11, 3))
+    for entry, member in zip(entries, ("1-MD", "1-LEFT"), strict=True):
+        entry.update(entry_id=f"OPEN-{member}", member_id=member, note_id="")
+    write(home, "alpha", NEWEST_NIGHT, "time_entries", entries)
     with build(home, ("worklist",)) as con:
         items = rows(con, "select patient_id, kind, member_id from marts.worklist where month = '2026-11-01'")
     asked = {(row["patient_id"], row["kind"]): row["member_id"] for row in items}
     assert asked["1-P01", "care_plan_review_due"] == "1-MD"
     assert asked["1-P02", "care_plan_review_due"] == owner  # the practitioner's
     assert asked["1-P02", "care_plan_copy_missing"] == owner  # the care team's
+    # A note only who did the work can write; of who left the office asks.
+    assert (asked["1-P01", "missing_note"], asked["1-P02", "missing_note"]) == ("1-MD", None)
 
 
 @pytest.mark.long

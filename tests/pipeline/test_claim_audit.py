@@ -206,6 +206,7 @@ def told_by(con, check: str) -> list[str]:
     text = re.sub(r"\{\{ config\(.*?\) \}\}", "", text)
     text = re.sub(r"\{\{ ref\('(\w+)'\) \}\}", lambda found: f"{schemas.get(found[1], 'intermediate')}.{found[1]}", text)
     text = re.sub(r"\{\{ beneficiary_key\('([\w.]+)'\) \}\}", r"upper(\1)", text)
+    text = re.sub(r"\{\{ is_mbi\('([\w.]+)'\) \}\}", r"\1 ~ '1EG4TE5MK[0-9]{2}'", text)
     return [row[0] for row in con.execute(f"select distinct * from ({text}) order by all").fetchall()]
 
 
@@ -239,7 +240,7 @@ def test_a_panel_that_is_mostly_listed_under_another_tax_id_is_told_and_a_few_sh
         create table intermediate.int_patients__current as
             select practice_id, practice_id || number as patient_id, true as is_on_panel from shown;
         insert into intermediate.int_coverages__current
-            select practice_id, practice_id || number, kind, number from shown cross join (values ('medicare_part_a'), ('medicare_part_b')) as kinds (kind)
+            select practice_id, practice_id || number, kind, '1EG4TE5MK' || lpad(number::varchar, 2, '0') from shown cross join (values ('medicare_part_a'), ('medicare_part_b')) as kinds (kind)
             union all select practice_id, practice_id || number, 'commercial', 'ONE' from shown;
     """)  # fmt: skip
     check = "no_panel_is_listed_under_other_tax_ids_as_well"
@@ -250,6 +251,13 @@ def test_a_panel_that_is_mostly_listed_under_another_tax_id_is_told_and_a_few_sh
     assert told_by(con, check) == ["a"]
     con.execute("update staging.stg_practices set tax_id = '1'")
     assert told_by(con, check) == []  # the close sees to these
+    # Two panels without a number have none in common.
+    con.execute(
+        "update staging.stg_practices set tax_id = practice_id; update intermediate.int_patients__current set is_on_panel = true"
+    )
+    assert told_by(con, check) == ["a", "b"]
+    con.execute("update intermediate.int_coverages__current set member_id = 'UNKNOWN'")
+    assert told_by(con, check) == []
 
 
 @pytest.mark.parametrize(("status", "named"), [("fail", "select 1"), ("warn", "select 1"), ("pass", None)])
@@ -281,6 +289,7 @@ def test_another_bill_of_the_practice_is_an_overlapping_service_and_another_prac
     assert audited(con, tmp_path) == [("c", "overlapping_service", "third", "C1", "already_claimed V1, conflict_apcm V2")]
 
 
+PAYMENTS = "create table marts.claim_line_payments (claim_id varchar, paid_amount decimal(12, 2), deductible_amount decimal(12, 2))"
 NIGHTS = [date(2026, 11, 1), date(2026, 12, 4), date(2026, 12, 20)]
 
 
@@ -298,6 +307,7 @@ def test_the_later_claim_of_a_beneficiary_with_two_charts_is_work_from_the_night
     con.execute(
         "create table intermediate.int_claim_lines__sent as select *, 51.85 as expected_payment from intermediate.int_claims__history"
     )
+    con.execute(PAYMENTS)
     load_rules(con, "rule_limits")
     number = {"one": "1EG4TE5MK72", "other": "1EG4TE5MK73"}
     for night in NIGHTS:
@@ -315,7 +325,13 @@ def test_the_later_claim_of_a_beneficiary_with_two_charts_is_work_from_the_night
     expected = ("b", "other", "B1", "merged_beneficiary", due, due)
     assert items(con, tmp_path) == [(*expected, Decimal("-51.85"), "B1 of 2026-12-03 and a A1")]
     con.execute("update intermediate.int_claims__history set status = 'paid', paid_amount = 50 where claim_id = 'B1'")
+    con.execute("insert into marts.claim_line_payments values ('B1', 50, 0)")
     assert items(con, tmp_path) == [(*expected, Decimal("-50.00"), "B1 of 2026-12-03 and a A1")]
+    # Or all of it was left to the patient's deductible.
+    con.execute("update intermediate.int_claims__history set paid_amount = 0 where claim_id = 'B1'")
+    con.execute("update marts.claim_line_payments set paid_amount = 0, deductible_amount = 64.81")
+    fact = "B1 of 2026-12-03, $64.81 of it left to the deductible, and a A1"
+    assert items(con, tmp_path) == [(*expected, Decimal("-64.81"), fact)]
     con.execute("update intermediate.int_claims__history set status = 'reopened', paid_amount = 0 where claim_id = 'B1'")
     assert items(con, tmp_path) == []
 
@@ -324,6 +340,7 @@ def test_where_the_earlier_of_two_charts_claims_was_paid_nothing_the_later_one_o
     con.execute(
         "create table intermediate.int_claim_lines__sent as select *, 51.85 as expected_payment from intermediate.int_claims__history"
     )
+    con.execute(PAYMENTS)
     load_rules(con, "rule_limits")
     con.execute("insert into intermediate.int_coverages__current values ('b', 'other', 'medicare_part_b', '1EG4-TE5-MK72')")
     con.execute("update intermediate.int_claims__history set status = 'paid', paid_amount = 50 where claim_id = 'B1'")

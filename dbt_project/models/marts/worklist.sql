@@ -148,7 +148,7 @@ owned as (
     select
         items.*,
         case items.owner
-            when 'entry_member' then items.member_id
+            when 'entry_member' then present.member_id
             when 'practitioner' then coalesce(practitioners.member_id, usual.member_id)
             when 'billing_office' then null
             else coalesce(present.member_id, usual.member_id, practitioners.member_id)

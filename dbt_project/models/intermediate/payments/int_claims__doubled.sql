@@ -32,7 +32,7 @@ claims as (
         ) as live_from
     from {{ ref('int_claims__history') }} as history
     left join taken_in on history.claim_id = taken_in.claim_id
-    where history.status in ('submitted', 'accepted', 'paid')
+    where {{ waits_or_is_paid('history') }}
 ),
 
 live as (
