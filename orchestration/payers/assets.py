@@ -31,6 +31,7 @@ _TABLES = {
     "provider_adjustments": "835: adjustments that belong to no claim.",
     "coverage_answers": "271: what the payer says of each subscriber's coverage.",
     "envelopes": "What each answer's envelope says of what it may answer: test or production, and the guide that a 999 names.",
+    "claim_filings": "835: what payer each claim was filed with, by the payer's word.",
 }
 
 # Nobody here makes it: whatever the payers send, under any name.

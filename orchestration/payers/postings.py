@@ -133,6 +133,13 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("answered_guide", pa.string()),  # AK103 of a 999: the guide of what it answers; of several, all of them
         ]
     ),
+    "claim_filings": pa.schema(
+        [
+            ("transaction_id", pa.int64()),
+            ("claim_position", pa.int32()),
+            ("filing_code", pa.string()),  # CLP06: MB for Part B
+        ]
+    ),
 }
 
 Rows = dict[str, list[dict[str, Any]]]
@@ -403,6 +410,8 @@ class _Remittance:
             "payer_claim_number": _reference(at(clp, 7)),
         }
         self.rows["claim_payments"].append(self.open_claim)
+        filing = {"transaction_id": self.id, "claim_position": self.claim, "filing_code": _code(at(clp, 6).upper())}
+        self.rows["claim_filings"].append(filing)
 
     def begin_line(self, svc: Segment, position: int) -> None:
         self.end_line()

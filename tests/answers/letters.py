@@ -86,9 +86,10 @@ class Pay:
     adjustments: tuple[CAS, ...] = ()
     remark: str = "MA01"
     number: str = "140000000001"
+    filing: str = "MB"
 
     def segments(self) -> list[str]:
-        found = [f"CLP*{self.claim_id}*{self.status}*{self.charge}*{self.paid}**MB*{self.number}"]
+        found = [f"CLP*{self.claim_id}*{self.status}*{self.charge}*{self.paid}**{self.filing}*{self.number}"]
         found += [f"CAS*{'*'.join(one)}" for one in self.adjustments]
         found += [f"NM1*QC*1*{MARKER}*ANY****MI*{MARKER}", f"MOA***{self.remark}"]
         for line_id, code, charge, paid, adjustments, remarks in self.lines:

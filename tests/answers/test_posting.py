@@ -784,8 +784,10 @@ def of_a_medigap(body):
         (Pay(A, "170", "23.32", (), "2", (("OA", "23", "146.68"),)), "23.32"),
         (denied(A, "CO", "16", "MA130", status="2"), "0.00"),
         (denied(A, "PR", "204", status="3"), "0.00"),
+        (Pay(A, "170", "23.32", (), "1", (("OA", "23", "146.68"),), filing="MC"), "23.32"),
+        (replace(denied(A, "CO", "45", status="1"), filing="CI"), "0.00"),
     ],
-    ids=["pays", "unprocessable", "denies"],
+    ids=["pays", "unprocessable", "denies", "Medicaid that says first", "another that says first"],
 )
 def test_what_the_next_payer_says_is_not_medicares_answer(office, pay, paid, is_first):
     medicare = file("835", remittance(replace(paid_in_full(A), status="19")))
@@ -803,6 +805,16 @@ def test_what_the_next_payer_says_is_not_medicares_answer(office, pay, paid, is_
     lines = office.see(f"select difference_amount, patient_amount from claim_line_payments where claim_id = '{A}' order by line_id")
     assert [tuple(line.values()) for line in lines] == [(0, Decimal("13.23")), (0, Decimal("10.09"))]
     assert balance(office)["EFT7"]["posted_amount"] == Decimal(paid)
+
+
+def test_medicare_is_first_whatever_its_file_says_a_claim_was_filed_with(office):
+    """Without Medicare's decision beside it, a code that is none of Medicare's says nothing."""
+    office.deliver(file("835", remittance(replace(paid_in_full(A), filing="ZZ"), replace(paid_in_full(B, number="2"), filing=""))))
+    assert {office.claim(one)["status"] for one in (A, B)} == {"paid"}
+    office.deliver(
+        file("835", remittance(taken_back(replace(paid_in_full(A), filing="ZZ")), check="EFT2", on="20261110"), number=901)
+    )
+    assert office.statuses()[A] == "reopened"
 
 
 def test_a_next_payer_takes_back_its_own_and_medicare_its_own(office):

@@ -871,7 +871,7 @@ NO_CASE_HERE = {
         OFFICE,
     ),
     **dict.fromkeys(
-        ["rule_acknowledgment_codes", "rule_aging_buckets", "rule_benefit_codes", "rule_claim_status_categories", "rule_denials",
+        ["rule_acknowledgment_codes", "rule_aging_buckets", "rule_benefit_codes", "rule_claim_filing_codes", "rule_claim_status_categories", "rule_denials",
          "rule_remittance_claim_statuses"],
         ANSWERS,
     ),

@@ -1,15 +1,26 @@
 -- Every claim of every 835, exactly once: posted to our claim, a stranger's (unmatched), a repetition, or held with its remittance.
 -- `next_payer`: Medicare is only ever asked to pay first, so who answers as the second or third has our claim from Medicare and answers for itself;
--- what such a payer takes back is its own.
+-- what such a payer takes back is its own. So does Medicaid, and what is filed with another than Medicare where Medicare has decided, though it says "first".
 with claims as (
     select
-        payments.*,
+        payments.* exclude (filing_code),
         judged.remittance_id,
         judged.outcome,
         remittances.payment_on,
         remittances.check_number,
         remittances.payer_id,
-        coalesce(statuses.kind, 'decision') as kind,
+        case
+            when coalesce(statuses.kind, 'decision') <> 'decision' then statuses.kind
+            when filings.pays = 'next' then 'next_payer'
+            when
+                payments.filing_code is not null
+                and filings.pays is null
+                and min(case when filings.pays = 'first' and coalesce(statuses.kind, 'decision') = 'decision' then remittances.payer_id end)
+                    over (partition by payments.claim_id)
+                <> remittances.payer_id
+                then 'next_payer'
+            else 'decision'
+        end as kind,
         coalesce(statuses.is_denial, false) as is_denial,
         judged.outcome = 'posted' and judged.is_part and row_number() over (
             partition by judged.remittance_id, judged.outcome, payments.content_sha256, payments.occurrence
@@ -22,6 +33,10 @@ with claims as (
         on
             payments.claim_status_code = statuses.claim_status_code
             and {{ in_force('statuses', 'remittances.payment_on') }}
+    left join {{ ref('rule_claim_filing_codes') }} as filings
+        on
+            payments.filing_code = filings.filing_code
+            and {{ in_force('filings', 'remittances.payment_on') }}
 )
 
 select
