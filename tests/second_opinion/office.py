@@ -240,6 +240,11 @@ class Office:
             yield "missing_initiating_visit", eligible and self.has_documented_consent(patient_id, month)
         if any(not row["documented"] for row in enrollment.in_force):
             yield "undocumented_consent", verdict.reason == "consent_undocumented"
+        if enrollment.consent and enrollment.consent["billing_practitioner_id"] not in (
+            None,
+            self.judge.practitioner_of(patient_id),
+        ):
+            yield "consent_renewal", passes
         yield from self._outreach(patient_id, month, eligible)
         # Of a row of the log that nobody could read: tests/holds/test_quarantined_time.py, test_time_taken_back_unreadably.py.
         if (eligible and enrollment.in_force) or verdict.decision in ("held", "claimable", "claimed"):

@@ -178,6 +178,7 @@ ON_THE_LIST = [
     ("near_threshold", Chart().enrolled().plan("2026-08-20").time("2026-10-07", 15)),
     ("care_plan_review_due", Chart().enrolled().plan("2025-10-01", last_reviewed_on="2025-10-20")),
     ("care_plan_copy_missing", Chart().enrolled().plan("2026-08-20")),
+    ("consent_renewal", Chart().consent("2026-08-05", billing_practitioner_id="MD2").visit().plan("2026-08-20")),
 ]
 
 
@@ -198,6 +199,7 @@ NOT_ON_THE_LIST = [
     ("near_threshold", Chart().enrolled().plan("2026-08-20").time("2026-10-07", 20)),
     ("care_plan_review_due", Chart().enrolled().plan("2025-10-01", last_reviewed_on="2025-11-20")),
     ("care_plan_copy_missing", Chart().enrolled().plan("2026-08-20", copy_given_on="2026-08-20")),
+    ("consent_renewal", Chart().enrolled().plan("2026-08-20")),
 ]
 
 

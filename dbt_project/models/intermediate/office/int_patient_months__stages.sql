@@ -17,6 +17,7 @@ with steps as (
         basis.is_consent_in_force,
         basis.is_consent_documented,
         basis.has_documented_consent,
+        coalesce(basis.consent_practitioner_id <> basis.billing_practitioner_id, false) as is_consent_of_another,
         basis.has_initiating_visit,
         basis.has_care_plan,
         basis.last_revoked_on,

@@ -100,6 +100,10 @@ found as (
     from stages
     where is_eligible and is_consent_in_force and not is_consent_documented
     union all
+    select practice_id, patient_id, month, 'consent_renewal', patient_id as subject_id, null, null, null, strftime(consented_on, '%Y-%m-%d')
+    from stages
+    where is_newest_month and is_eligible and has_documented_consent and is_consent_of_another
+    union all
     select practice_id, patient_id, month, 'missing_initiating_visit', patient_id as subject_id, null, null, null, strftime(consented_on, '%Y-%m-%d')
     from stages
     where is_eligible and is_consent_in_force and not has_initiating_visit
