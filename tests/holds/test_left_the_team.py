@@ -48,7 +48,7 @@ def land_team(home, teams):
 def test_who_left_the_care_team_before_a_month_bills_none_of_it_now_and_from_the_packet(tmp_path, gone_on, reasons):
     home, team = tmp_path / "home", Clinic("alpha", 1).panel()["care_team"]
     land_team(home, {f"{FIRST_NIGHT}": [*team, LEFT], gone_on: team})
-    with build(home, MODELS) as con:
+    with build(home, (*MODELS, "worklist")) as con:
         packet = put_packet(close(home, con), tmp_path / "packet")
         found = rows(con, "select month, reason from marts.patient_month_decisions where patient_id = '1-P02' order by month")
         (said,) = rows(
@@ -56,9 +56,17 @@ def test_who_left_the_care_team_before_a_month_bills_none_of_it_now_and_from_the
             "select practitioner_seen_on, practitioner_gone_on from marts.patient_month_evidence "
             f"where patient_id = '1-P02' and month = '{OCTOBER}'",
         )
+        asked = rows(
+            con, "select month, detail, dollars_at_stake, member_id from marts.worklist where kind = 'practitioner_cannot_bill'"
+        )
         # As packets were before their evidence said so.
         older = put_packet(close(home, con, manners=EVERY_MANNER - {Manner.DEPARTURES}), tmp_path / "older")
     assert [row["reason"] for row in found if row["month"] < date(2026, 11, 1)] == reasons
+    # Of October, whose minutes are there; November's are not yet.
+    assert [row["month"] for row in asked] == [OCTOBER for reason in reasons[1:] if reason != "ok"]
+    assert all(
+        "1-LEFT, not in the care team" in row["detail"] and row["dollars_at_stake"] > 0 and not row["member_id"] for row in asked
+    )
     assert list(said.values()) == ([None, None] if reasons[1] == "ok" else [FIRST_NIGHT, date(2026, 9, 29)])
     claimed = {row["patient_id"] for row in table((packet / "claims.csv").read_bytes())}
     assert claimed == ({"1-P01", "1-P02"} if reasons[1] == "ok" else {"1-P01"})
@@ -127,6 +135,7 @@ def test_the_work_of_a_billing_practitioner_who_left_is_whose_work_with_the_pati
     assert asked["1-P01", "care_plan_review_due"] == "1-MD"
     assert asked["1-P02", "care_plan_review_due"] == owner  # the practitioner's
     assert asked["1-P02", "care_plan_copy_missing"] == owner  # the care team's
+    assert ("1-P02", "practitioner_cannot_bill") not in asked  # nothing is earned yet
     # A note only who did the work can write; of who left the office asks.
     assert (asked["1-P01", "missing_note"], asked["1-P02", "missing_note"]) == ("1-MD", None)
 

@@ -251,6 +251,10 @@ class Office:
             yield "quarantined_time", False
         if verdict.decision == "not_claimable":
             yield "quarantined_row", False
+            if (
+                verdict.reason == "practitioner_not_eligible"
+            ):  # where the minutes would bring a claim: tests/holds/test_left_the_team.py
+                yield "practitioner_cannot_bill", False
         for kind in ("staff_overlap", "runaway_timer"):
             if self.has_minutes_of(kind, patient_id, month):
                 yield kind, False

@@ -11,6 +11,11 @@ with steps as (
         basis.program,
         basis.billing_practitioner_id,
         basis.payment_share,
+        case
+            when not basis.has_practitioner then 'not in the care team in the month'
+            when not basis.has_valid_npi then 'without a valid NPI'
+            when not basis.may_bill then 'with a credential that may not bill'
+        end as practitioner_fault,
         basis.consent_id,
         basis.consented_on,
         basis.consent_obtained_by,

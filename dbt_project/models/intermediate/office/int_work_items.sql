@@ -173,6 +173,29 @@ found as (
         on stages.practice_id = rejected.practice_id and stages.patient_id = rejected.patient_id and stages.month = rejected.month
     where stages.decision = 'claimable' or stages.reason = 'month_open'
     union all
+    select
+        stages.practice_id,
+        stages.patient_id,
+        stages.month,
+        'practitioner_cannot_bill' as kind,
+        stages.patient_id as subject_id,
+        null as member_id,
+        null as minutes,
+        chosen.allowed_amount as dollars,
+        coalesce(stages.billing_practitioner_id || ', ' || stages.practitioner_fault, 'nobody is named') as fact
+    from stages
+    inner join {{ ref('int_tracks__chosen') }} as chosen
+        on
+            stages.practice_id = chosen.practice_id
+            and stages.patient_id = chosen.patient_id
+            and stages.month = chosen.month
+            and chosen.scenario = 'actual'
+            and chosen.place = 1
+    -- Of a claim that was turned back that item says it.
+    anti join (select practice_id, patient_id, month from {{ ref('claims') }}) as claimed
+        on stages.practice_id = claimed.practice_id and stages.patient_id = claimed.patient_id and stages.month = claimed.month
+    where stages.decision = 'not_claimable' and stages.reason = 'practitioner_not_eligible'
+    union all
     select practice_id, patient_id, month, 'coverage_conflict', subject || ':' || patient_id as subject_id, null, null, null, fact
     from {{ ref('int_coverage_conflicts') }}
     union all
