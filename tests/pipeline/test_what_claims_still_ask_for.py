@@ -327,6 +327,21 @@ def test_what_went_wholly_to_the_deductible_and_may_not_be_billed_is_a_refund_un
     assert desk.asks() == {}
 
 
+@pytest.mark.parametrize(
+    "paid", [{"99490": paid_of(BASE), "99439": paid_of(ADD_ON)}, {}], ids=["and the other was paid", "as did the other"]
+)
+def test_a_month_of_which_one_claim_went_to_the_deductible_is_paid_twice(desk, paid):
+    desk.claim("paid", {}, deductible=BASE, claim_id="FIRST")
+    desk.con.execute("delete from marts.claims where claim_id = 'FIRST'")  # which has one of each patient-month
+    desk.claim("paid", paid, deductible=Decimal(0) if paid else BASE)
+    desk.con.execute(
+        "update marts.claim_line_payments set deductible_amount = 49, difference_amount = 0 where procedure_code = '99439' and paid_amount = 0"
+    )
+    desk.change("refund", CODES, BASE + ADD_ON)
+    desk.con.execute("update marts.post_close_changes set claimed_amount = 228, claimed_codes = claimed_codes || claimed_codes")
+    assert desk.asks() == {"refund_due": Decimal(-114)}
+
+
 def test_a_deductible_that_what_may_be_billed_now_would_have_taken_as_well_is_no_refund(desk):
     desk.claim("paid", {}, deductible=BASE)
     desk.change("refund", ["99490 x 1"], BASE)

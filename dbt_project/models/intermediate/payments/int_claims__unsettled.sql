@@ -29,14 +29,15 @@ noticed as (
     group by answered.claim_id, answered.determined_on
 ),
 
--- A month whose first claim was turned back and paid after all has been paid for twice.
+-- A month whose first claim was turned back and paid after all, if only to the deductible, has been paid for twice.
 received as (
     select
         practice_id,
         patient_id,
         month,
         sum(paid_amount) as paid_amount,
-        sum(fee_amount) as fee_amount
+        sum(fee_amount) as fee_amount,
+        sum(deductible_amount) as deductible_amount
     from lines
     group by practice_id, patient_id, month
 ),
@@ -55,8 +56,8 @@ claims as (
         lines.allowed_amount,
         changes.kind as change,
         coalesce(changes.amount_now, lines.allowed_amount) as amount_now,
-        {{ medicare_pays('greatest(coalesce(changes.amount_now, lines.allowed_amount) - lines.deductible_amount, 0)', 'lines.service_date') }} as may_be_paid,
-        greatest(lines.deductible_amount - coalesce(changes.amount_now, lines.allowed_amount), 0) as deductible_too_much
+        {{ medicare_pays('greatest(coalesce(changes.amount_now, lines.allowed_amount) - received.deductible_amount, 0)', 'lines.service_date') }} as may_be_paid,
+        greatest(received.deductible_amount - coalesce(changes.amount_now, lines.allowed_amount), 0) as deductible_too_much
     from {{ ref('claims') }} as claims
     inner join lines on claims.practice_id = lines.practice_id and claims.claim_id = lines.claim_id
     inner join received on claims.practice_id = received.practice_id and claims.patient_id = received.patient_id and claims.month = received.month
