@@ -25,6 +25,9 @@ CHECKS = {
     "retyped_column": "Columns are written in the form of their contract.",
     "landed_again": "No night before the newest was landed again.",
     "rejected_file": "No file stands rejected.",
+    "who_may_bill": "As much of the panel as on the nights before has a billing practitioner who may bill.",
+    "wrong_npi": "The NPI of every member whose credential may bill is one.",
+    "same_file_again": "No night's log is byte for byte an earlier night's.",
 }
 # So many findings are told of one by one; the mart has them all.
 TOLD = 20

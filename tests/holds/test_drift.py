@@ -91,6 +91,41 @@ def files_of_nothing(clinic, home):
     put(home, clinic.practice_id, NEWEST_NIGHT, "stays", b"")
 
 
+def a_team_saved_by_a_spreadsheet(clinic, home):
+    write(home, clinic.practice_id, NEWEST_NIGHT, "care_team", [{**r, "npi": "1.23457E+09"} for r in clinic.panel()["care_team"]])
+
+
+def an_npi_left_out(clinic, home):
+    write(home, clinic.practice_id, NEWEST_NIGHT, "care_team", [{**r, "npi": ""} for r in clinic.panel()["care_team"]])
+
+
+def practitioners_with_new_ids(clinic, home):
+    renamed = [{**r, "billing_practitioner_id": "1" + r["billing_practitioner_id"]} for r in clinic.panel()["patients"]]
+    write(home, clinic.practice_id, NEWEST_NIGHT, "patients", renamed)
+    path_of(home, clinic.practice_id, NEWEST_NIGHT, "care_team").unlink()
+
+
+def a_nurse_with_an_odd_npi(clinic, home):
+    doctor, nurse = clinic.panel()["care_team"]
+    write(home, clinic.practice_id, NEWEST_NIGHT, "care_team", [doctor, {**nurse, "npi": "none"}])
+
+
+def one_of_twelve_has_a_new_doctor(clinic, home):
+    first, *others = clinic.panel()["patients"]
+    write(home, clinic.practice_id, NEWEST_NIGHT, "patients", [{**first, "billing_practitioner_id": "new"}, *others])
+
+
+def the_log_of_tuesday_again(clinic, home):
+    write(home, clinic.practice_id, date(2026, 10, 22), "time_entries", clinic.log(date(2026, 10, 20)))
+
+
+def a_list_of_services_that_is_sent_whole(clinic, home):
+    visits = clinic.visits()
+    more = [*visits, {**visits[0], "service_id": "one more"}]
+    for night, sent in ((date(2026, 10, 6), more), (date(2026, 10, 20), more), (NEWEST_NIGHT, visits)):
+        write(home, clinic.practice_id, night, "services", sent)
+
+
 def nothing(clinic, home):
     pass
 
@@ -111,6 +146,16 @@ CASES = {
         {("retyped_column", "coverages", "effective_date", True), ("quarantined_share", "coverages", "", True)},
     ),
     "word": (a_new_word, {("unknown_word", "stays", "stay_type", False)}),
+    "spreadsheet": (
+        a_team_saved_by_a_spreadsheet,
+        {("who_may_bill", "care_team", "", True), ("wrong_npi", "care_team", "npi", False)},
+    ),
+    "npi": (an_npi_left_out, {("who_may_bill", "care_team", "", True)}),
+    "practitioners": (practitioners_with_new_ids, {("who_may_bill", "patients", "", True)}),
+    "nurse": (a_nurse_with_an_odd_npi, set()),
+    "doctor": (one_of_twelve_has_a_new_doctor, {("who_may_bill", "care_team", "", False)}),
+    "again": (the_log_of_tuesday_again, {("same_file_again", "time_entries", "", True)}),
+    "whole": (a_list_of_services_that_is_sent_whole, set()),
     "rejected": (files_of_nothing, {("rejected_file", t, "", True) for t in ("time_entries", "conditions", "stays")}),
 }
 
@@ -159,6 +204,18 @@ def test_the_numbers_are_told(spoiled):
     assert renamed["explanation"].endswith("perhaps the same under another name: revocation_date")
 
 
+def test_who_may_bill_and_a_file_sent_again_are_told_with_their_numbers(spoiled):
+    told = {f["measure"]: f["explanation"] for name in ("spreadsheet", "again") for f in findings(spoiled[1], name)}
+    assert told == {
+        "who_may_bill": "0% of the panel's patients have a billing practitioner who may bill, in the care team with a valid npi; "
+        "the most of the nights before was 100%",
+        "wrong_npi": "1 members whose credential may bill have no such npi as there is, ten digits with a right check digit (line 2)",
+        "same_file_again": "byte for byte the file of 2026-10-20; 12 of its rows are in no other, and what this night had to bring did not come",
+    }
+    (again,) = holds(spoiled[1], "again")
+    assert (again["extract_date"], again["last_month_held"]) == (date(2026, 10, 22), OCTOBER)
+
+
 def refusals(con, practice, month):
     return _by_holds(_holds(con, [practice.practice_id], month), practice)
 
@@ -200,6 +257,23 @@ def accept(home, practice, found):
 
 def holds(con, practice):
     return rows(con, f"select * from marts.close_holds where practice_id = '{practice}' and not is_accepted order by all")
+
+
+def test_the_right_team_or_log_lets_the_close_go_and_an_accepted_team_is_the_new_usual(tmp_path):
+    home = tmp_path / "home"
+    clinics = {clinic.practice_id: clinic for clinic in land(home, ("npi", "spreadsheet", "practitioners", "again"))}
+    accept(home, "npi", holds(build(home), "npi"))
+    later = NEWEST_NIGHT + timedelta(days=1)
+    for table in ("patients", "care_team"):
+        write(home, "npi", later, table, [{**row, "npi": ""} for row in clinics["npi"].panel()[table]])
+    write(home, "spreadsheet", later, "care_team", clinics["spreadsheet"].panel()["care_team"])
+    renamed = [
+        {**row, "member_id": "1" + row["member_id"] if row["member_id"] == clinics["practitioners"].md else row["member_id"]}
+        for row in clinics["practitioners"].panel()["care_team"]
+    ]
+    write(home, "practitioners", later, "care_team", renamed)
+    write(home, "again", date(2026, 10, 22), "time_entries", clinics["again"].log(date(2026, 10, 22)))
+    assert rows(build(home), "from marts.close_holds") == []
 
 
 @pytest.mark.long

@@ -5,24 +5,47 @@ with nights as (
     select * from {{ ref('int_extract_nights') }}
 ),
 
--- Snapshots: the highest count of the nights before. An accepted night is where the counting begins again: it is the new usual.
+-- Of snapshots: how many rows, and what share of the panel's patients have a billing practitioner who may bill, which the panel and the care team say together.
+counted as (
+    select
+        practice_id, table_name, extract_date, is_snapshot, newest_file_night,
+        'rows' as measure,
+        table_name as series,
+        rows_present as counted,
+        cast(null as double) as basis,
+        sha256 as content
+    from nights
+    where is_snapshot
+    union all
+    select
+        practice_id, table_name, extract_date, is_snapshot, newest_file_night,
+        'who_may_bill' as measure,
+        'patients and care_team' as series,
+        patients_who_may_be_billed / patients as counted,
+        patients as basis,
+        content
+    from {{ ref('int_extract_nights__practitioners') }}
+),
+
+-- Compared with the highest of the nights before. An accepted night is where the counting begins again: it is the new usual.
 snapshots as (
     select
-        nights.*,
+        counted.*,
         acceptances.hold_id is not null as is_accepted
-    from nights
+    from counted
     left join {{ from_configuration('acceptances') }} as acceptances
         on
-            nights.practice_id = acceptances.practice_id
-            and acceptances.hold_id = {{ hold_id('nights.practice_id', "'drift'", 'nights.table_name', "'rows'", "''", "''", 'nights.sha256') }}
-    where nights.is_snapshot
+            counted.practice_id = acceptances.practice_id
+            and acceptances.hold_id = {{ hold_id(
+                'counted.practice_id', "'drift'", 'counted.table_name', 'counted.measure', "''", "''", 'counted.content'
+            ) }}
 ),
 
 snapshot_eras as (
     select
         *,
         count(*) filter (where is_accepted) over (
-            partition by practice_id, table_name order by extract_date rows between unbounded preceding and 1 preceding
+            partition by practice_id, series, measure order by extract_date rows between unbounded preceding and 1 preceding
         ) as era
     from snapshots
 ),
@@ -30,10 +53,10 @@ snapshot_eras as (
 snapshots_before as (
     select
         *,
-        max(rows_present) over (
-            partition by practice_id, table_name, era order by extract_date
+        max(counted) over (
+            partition by practice_id, series, measure, era order by extract_date
             range between interval {{ var('drift_nights') }} day preceding and interval 1 day preceding
-        ) as most_rows
+        ) as most
     from (
         select
             * exclude (era),
@@ -48,6 +71,36 @@ snapshots_before as (
         from snapshot_eras
         where is_accepted
     )
+),
+
+-- Members of a care team who may bill but for their NPI, and a file of a log that is an earlier night's.
+wrong_npis as (
+    select
+        file_id,
+        count(*) as members,
+        list_sort(list(line_number)) as lines
+    from {{ ref('int_files__billers') }}
+    where has_wrong_npi
+    group by file_id
+),
+
+misspelled as (
+    select
+        nights.*,
+        wrong_npis.members,
+        array_to_string(wrong_npis.lines[:5], ', ') || case when len(wrong_npis.lines) > 5 then ', ...' else '' end as names
+    from nights
+    inner join wrong_npis on nights.file_id = wrong_npis.file_id
+),
+
+sent_again as (
+    select
+        nights.*,
+        copies.rows_in_file,
+        copies.rows_nowhere_else,
+        strftime(copies.same_as, '%Y-%m-%d') as names
+    from nights
+    inner join {{ ref('int_files__same_again') }} as copies on nights.file_id = copies.file_id
 ),
 
 -- Changes: seven nights together, so that weekends and one late night do not matter, against the four times seven nights before. The first night, which may
@@ -221,8 +274,11 @@ gone_columns as (
     where columns_before.is_missing and columns_before.was_there
 )
 
-{{ drift_measure('snapshots_before', "'rows'", 'rows_present', 'rows_present / nullif(most_rows, 0)', 'most_rows', usual='most_rows') }}
-where not is_beginning and most_rows is not null
+{{ drift_measure(
+    'snapshots_before', 'measure', 'counted', "case measure when 'rows' then counted / nullif(most, 0) else counted - most end", 'coalesce(basis, most)',
+    usual='most', content='content'
+) }}
+where not is_beginning and most is not null
 union all
 {{ drift_measure(
     'usual_rates', 'measure', 'value',
@@ -258,3 +314,9 @@ where malformed > 0 and first_night < extract_date
 union all
 {{ drift_measure('nights', "'landed_again'", 'version', '1', '1') }}
 where version > 1 and extract_date < newest_night
+union all
+{{ drift_measure('misspelled', "'wrong_npi'", 'members', '1', '1', column_name="'npi'", names='names') }}
+union all
+{{ drift_measure(
+    'sent_again', "'same_file_again'", 'rows_nowhere_else', 'rows_nowhere_else / rows_in_file', 'rows_in_file', names='names'
+) }}
