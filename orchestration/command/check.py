@@ -18,6 +18,7 @@ from orchestration.command.common import Json, app, out, print_json
 from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.engine import connect, reading
 from orchestration.house import House, HouseError
+from orchestration.practices import is_valid_npi
 
 if TYPE_CHECKING:
     from orchestration.mapping.choice import MappedTable
@@ -128,6 +129,7 @@ def judge_files(
         report = take_in_files(house, landed, {one.practice_id: time_zone for one in landed})
         records = {record.practice_id: record for record in report.files}
         faults = _faults(batch_folder(house, report.batch)) if report.files else {}
+        npis = _wrong_npis(batch_folder(house, report.batch)) if any(r.table_name == "care_team" for r in report.files) else {}
         if look is not None and report.files:
             look(batch_folder(house, report.batch))
     verdicts = []
@@ -141,7 +143,8 @@ def judge_files(
         verdicts.append(
             Verdict(
                 str(path), contract.table, record.outcome, record.rows_received, record.rows_accepted, record.rows_quarantined,
-                record.rows_superseded, found, _notices(path, record, contract),
+                record.rows_superseded, found,
+                [*_notices(path, record, contract), *npis.get(record.file_id, ())],
                 record.rows_filtered,
             )
         )  # fmt: skip
@@ -179,6 +182,31 @@ def _faults(batch: Path) -> dict[int, list[Fault]]:
     for file_id, column, reason, count, lines in rows:
         found.setdefault(file_id, []).append(Fault(column, reason, count, list(lines)))
     return found
+
+
+def _wrong_npis(batch: Path) -> dict[int, list[str]]:
+    """Of care team files: what is said of each NPI that is none. Its row is no fault, since a nurse's time counts without one."""
+    with connect() as con:
+        rows = con.execute(
+            f"""
+            select file_id, npi, count(*), min(line_number, {LINES_SHOWN}) as first_lines
+            from read_parquet(?{reading()}) where npi is not null group by file_id, npi order by file_id, min(line_number)
+            """,
+            [str(batch / "care_team.parquet")],
+        ).fetchall()
+    found: dict[int, list[tuple[int, list[int]]]] = {}
+    for file_id, npi, count, lines in rows:
+        if not is_valid_npi(npi):
+            found.setdefault(file_id, []).append((count, lines))
+    said = {}
+    for file_id, wrong in found.items():
+        lines = sorted(line for _, some in wrong for line in some)
+        more = ", ..." if sum(count for count, _ in wrong) > LINES_SHOWN else ""
+        said[file_id] = [
+            f"npi is not ten digits with a right check digit in line {', '.join(map(str, lines[:LINES_SHOWN]))}{more}: nothing can be billed under "
+            "it; a spreadsheet that opened the file may have made a number of it"
+        ]
+    return said
 
 
 def _notices(path: Path, record: FileRecord, contract: ExtractContract) -> list[str]:

@@ -113,6 +113,8 @@ def nightly(
         out.print(f"One beneficiary claimed twice {line}", style="red")
     for line in summary["listed_twice"]:
         out.print(f"One panel listed twice {line}", style="yellow")
+    for line in summary["wrong_npis"]:
+        out.print(f"No NPI {line}", style="yellow")
     for line in summary["failed_checks"]:
         out.print(f"Check failed {line}", style="red")
     for line in summary["held_until_accepted"]:
@@ -194,6 +196,22 @@ def _counts(of: dict[str, Any]) -> str:
         f"{of['files']:,} files of {of['practices']:,} practices up to {of['newest_night']}, {of['rows_accepted']:,} rows accepted, "
         f"{of['rows_quarantined']:,} in quarantine, {of['rows_superseded']:,} superseded"
     )
+
+
+def _wrong_npis(marts: duckdb.DuckDBPyConnection) -> list[str]:
+    """Members of each practice's newest care team who may bill but for an NPI that is none."""
+    rows = marts.execute(
+        """
+        select practice_id || ' ' || extract_date || ' care_team: ' || explanation from extract_drift
+        where
+            measure = 'wrong_npi'
+            and (practice_id, extract_date) in (
+                select (practice_id, max(extract_date)) from row_accounting where table_name = 'care_team' and rows_accepted > 0 group by practice_id
+            )
+        order by practice_id
+        """
+    ).fetchall()
+    return [row[0] for row in rows]
 
 
 def _charged_below(marts: duckdb.DuckDBPyConnection) -> list[str]:
@@ -312,6 +330,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
             where kind = 'drift' and not is_accepted order by practice_id, extract_date, table_name, measure, column_name
             """
         ).fetchall()
+        wrong_npis = _wrong_npis(marts)
         cheap, twice = _charged_below(marts), [*_claimed_twice(marts), *_claimed_by_two(marts)]
         hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
     months = verdicts.load(house, "great_expectations_months")
@@ -335,6 +354,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         ],
         "charged_below_allowed": cheap,
         "claimed_twice": twice,
+        "wrong_npis": wrong_npis,
         "listed_twice": _listed_twice(house),
         "packets_lost": [name for name in packets_lost(house) if name.partition("/")[0] in practices],
         "not_delivered": [f"{practice_id}: {fault}" for practice_id, fault in faults(house, practices).items()],

@@ -61,6 +61,18 @@ def test_a_clean_file_is_accepted_by_the_contract_of_its_name(check, tmp_path):
     assert "read as UTC" in ran.out and "its name must be time_entries.csv" in ran.out
 
 
+def test_an_npi_that_a_spreadsheet_made_a_number_of_is_told_with_its_lines_and_is_no_fault_of_the_row(check, tmp_path):
+    path = tmp_path / "care_team.csv"
+    npis = ["1234567893", "1.23457E+09", "", "1234567890", "1.23457E+09"]
+    path.write_text(csv_of("care_team", [row("care_team", member_id=f"m{n}", npi=npi) for n, npi in enumerate(npis)]))
+    ran = check(str(path))
+    assert ran.code == 0 and "5 rows received = 5 accepted" in ran.out
+    assert "npi is not ten digits with a right check digit in line 3, 5, 6: nothing can be billed under it" in ran.out
+    assert "1.23457" not in ran.out and "1234567890" not in ran.out
+    path.write_text(csv_of("care_team", [row("care_team", npi="1234567893")]))
+    assert "check digit" not in check(str(path)).out
+
+
 def test_each_fault_is_told_with_column_lines_and_mending_and_without_a_value(check, tmp_path):
     path = tmp_path / "export.csv"
     bad = entries(program="Zanzibar", started_at="yesterday", voided="") + "Zanzibar,too,short\n" * 12

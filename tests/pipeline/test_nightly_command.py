@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.command.nights import LISTED_TWICE, _charged_below, _claimed_by_two, _claimed_twice, _listed_twice
+from orchestration.command.nights import LISTED_TWICE, _charged_below, _claimed_by_two, _claimed_twice, _listed_twice, _wrong_npis
 from orchestration.gate import verdicts
 from orchestration.house import DBT_PROJECT, House
 from tests.holds.clinic import FIRST_NIGHT, Clinic, configure
@@ -105,6 +105,23 @@ def test_a_night_that_there_is_nothing_for_says_whether_nothing_landed_or_only_n
     (home / "warehouse.duckdb").unlink()
     assert "nothing has landed" in said()
     assert "nothing has landed" in said("--date", "2026-10-06")
+
+
+def test_an_npi_that_is_none_is_told_of_the_newest_care_team_alone() -> None:
+    with duckdb.connect() as marts:
+        marts.execute(
+            """
+            create table extract_drift as select * from (values
+                ('alpha', date '2026-10-01', 'wrong_npi', 'of before'), ('alpha', date '2026-10-02', 'wrong_npi', '1 members'),
+                ('alpha', date '2026-10-02', 'who_may_bill', '50%'), ('beta', date '2026-10-01', 'wrong_npi', 'mended since')
+            ) as found (practice_id, extract_date, measure, explanation);
+            create table row_accounting as select * from (values
+                ('alpha', 'care_team', date '2026-10-01', 2), ('alpha', 'care_team', date '2026-10-02', 2), ('alpha', 'care_team', date '2026-10-03', 0),
+                ('alpha', 'patients', date '2026-10-04', 9), ('beta', 'care_team', date '2026-10-01', 2), ('beta', 'care_team', date '2026-10-02', 2)
+            ) as counted (practice_id, table_name, extract_date, rows_accepted)
+            """
+        )
+        assert _wrong_npis(marts) == ["alpha 2026-10-02 care_team: 1 members"]
 
 
 def test_a_fee_below_what_medicare_allows_is_told_with_what_it_gives_away() -> None:
