@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 
+import duckdb
 import pytest
 from typer.testing import CliRunner
 
@@ -25,6 +26,8 @@ from orchestration.command.months import month_of
 from orchestration.command.running import JobResult, Pipeline
 from orchestration.house import House, HouseError
 from orchestration.operate import living_runs
+from orchestration.rules.seeds import SEEDS
+from tests.holds.bench import load
 from tests.holds.clinic import Clinic, configure
 
 
@@ -65,6 +68,40 @@ def test_a_waiver_that_lets_nothing_go_is_said_to_be_recorded_nowhere(tmp_path, 
     assert rows[0]["waiver"].startswith("it let nothing go" if said else "recorded")
     rows, _ = closes.run_close(pipeline, {"north": None}, outcome.month, "Ann Lee", None, None)
     assert "waiver" not in rows[0]
+
+
+def test_a_first_close_without_a_claim_says_how_many_patients_have_the_minutes_of_one_and_why_they_have_none(
+    tmp_path, capsys, monkeypatch
+):
+    warehouse = duckdb.connect()
+    load(warehouse.execute("create schema rules; create schema marts"), "rules", SEEDS / "rules" / "rule_programs.csv")
+    load(warehouse, "rules", SEEDS / "rules" / "rule_bands.csv")
+    warehouse.execute(
+        """
+        create table marts.patient_month_minutes as select 'north' as practice_id, patient_id, month, credited_minutes
+        from (values ('A', 25), ('B', 20), ('C', 19), ('D', 29), ('E', 60), ('F', 45)) as t (patient_id, credited_minutes)
+        cross join (values (date '2026-10-01'), (date '2026-09-01')) as months (month);
+        create table marts.patient_month_evidence as select practice_id, patient_id, month, case patient_id when 'D' then 'pcm' else 'ccm' end as program
+        from marts.patient_month_minutes;
+        create table marts.patient_month_decisions as select practice_id, patient_id, month,
+            case patient_id when 'F' then 'held' else 'not_claimable' end as decision,
+            case patient_id when 'E' then 'no_consent' when 'F' then 'undocumented_time' else 'practitioner_not_eligible' end as reason
+        from marts.patient_month_minutes
+        """
+    )
+    monkeypatch.setattr(closes, "open_warehouse", lambda _: nullcontext(warehouse))
+    none, month = Decimal("0.00"), date(2026, 10, 1)
+
+    def told(claims: int, version: int | None = 1) -> str:
+        outcome = Closed("north", month, version, Path("v1"), claims, none, none, 1, None, Path("held.csv"))
+        ended = SimpleNamespace(success=True, outcomes={"north": outcome})
+        pipeline = SimpleNamespace(house=House(tmp_path), month_end=lambda *_: ended)
+        closes.print_close(closes.run_close(pipeline, {"north": None}, month, "Ann Lee", None, None)[0])
+        return " ".join(capsys.readouterr().out.split())
+
+    said = "no claim at all, though 3 patients have the minutes of a first code: practitioner_not_eligible 2, no_consent 1"
+    assert said in told(claims=0)
+    assert "no claim at all" not in told(claims=1) + told(claims=0, version=None)
 
 
 def test_what_came_before_is_not_called_no_x12(tmp_path, capsys):

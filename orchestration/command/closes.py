@@ -7,10 +7,12 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
 
+import duckdb
 import typer
 
 from orchestration.blanks import stated
 from orchestration.command.common import REFUSED, Home, Json, app, err, house_of, out, print_json
+from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError
 from orchestration.practices import Practice, load_practices
 
@@ -93,10 +95,46 @@ def run_close(
                 "newest_claim_file": None if one.version else _newest(pipeline.house, one.practice_id, month),
             }
         )
+    for row in rows:
+        # Of a first version without one claim; a further one is not made without.
+        if row.get("version") == 1 and not row.get("totals", row)["claims"]:
+            with open_warehouse(pipeline.house) as warehouse:
+                row["unclaimed"] = _unclaimed(warehouse, row["practice_id"], month)
     rows.sort(key=lambda row: row["practice_id"])
     if not result.success:
         raise Unfinished(result.errors, rows, [one.folder for one in in_folders(pipeline.house, month=month) if one not in before])
     return rows, any(row["outcome"] == "refused" for row in rows)
+
+
+def _unclaimed(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, int]:
+    """reason -> patients who have the minutes of their program's first code and of whom nothing is claimed for that reason; the most frequent first."""
+    return dict(
+        warehouse.execute(
+            """
+            with first_codes as (
+                select programs.program, min(bands.first_unit_minutes) as minutes
+                from rules.rule_programs as programs
+                inner join rules.rule_bands as bands on programs.program = bands.program and programs.staff_track = bands.track
+                where
+                    programs.needs_minutes
+                    and last_day($month) between programs.effective_from and coalesce(programs.effective_to, date '9999-12-31')
+                    and last_day($month) between bands.effective_from and coalesce(bands.effective_to, date '9999-12-31')
+                group by programs.program
+            )
+
+            select decisions.reason, count(*)
+            from marts.patient_month_decisions as decisions
+            inner join marts.patient_month_minutes as minutes using (practice_id, patient_id, month)
+            inner join marts.patient_month_evidence as evidence using (practice_id, patient_id, month)
+            inner join first_codes on evidence.program = first_codes.program
+            where
+                decisions.practice_id = $practice and decisions.month = $month and decisions.decision = 'not_claimable'
+                and minutes.credited_minutes >= first_codes.minutes
+            group by decisions.reason order by count(*) desc, decisions.reason
+            """,
+            {"practice": practice_id, "month": month},
+        ).fetchall()
+    )
 
 
 def _newest(house: House, practice_id: str, month: date) -> Path | None:
@@ -109,41 +147,51 @@ def _newest(house: House, practice_id: str, month: date) -> Path | None:
 
 def print_close(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        if row["outcome"] == "refused":
-            out.print(f"{row['practice_id']} {row['month']}: refused", style="red")
-            for reason in row["reasons"]:
-                out.print(f"   {reason}")
-        elif row["outcome"] == "proposed":
-            totals = row["totals"]
-            # A first version is written without a claim as well, a further one is not.
-            is_new = row["version"] == 1 or totals["claims"]
-            said = (
-                f"proposed v{row['version']}, {totals['claims']} claims, ${totals['allowed_amount']} allowed"
-                if is_new
-                else "nothing new to close"
-            )
-            out.print(f"{row['practice_id']} {row['month']}: {said}, {totals['held']} held")
-            for patient_id, why in row["held"].items():
-                detail = f" ({why['detail']})" if why["detail"] else ""
-                out.print(f"   held {patient_id}: {why['reason']}{detail}, ${why['dollars_at_stake']} at stake")
-            for what, patients in row["changes"].items():
-                out.print(f"   {what} since the proposal before: {', '.join(patients)}")
-            out.print(f"   {row['proposal']}")
-        elif row["outcome"] == "nothing new":
-            out.print(f"{row['practice_id']} {row['month']}: nothing new to close, {row['held']} held")
-            if row["held"]:
-                out.print(f"   {row['held_file']}")
-            if "waiver" in row:
-                out.print(f"   --waive: {row['waiver']}", style="yellow")
-            if row["newest_claim_file"]:
-                out.print(f"   the newest is {row['newest_claim_file']}")
-        else:
+        _print_one(row)
+        if left := row.get("unclaimed"):
+            why = ", ".join(f"{reason} {patients}" for reason, patients in left.items())
             out.print(
-                f"{row['practice_id']} {row['month']}: closed v{row['version']}, {row['claims']} claims, "
-                f"${row['allowed_amount']:,.2f} allowed, {row['held']} held",
-                style="green",
+                f"   no claim at all, though {sum(left.values())} patients have the minutes of a first code: {why}; `ccm explain` says why of each",
+                style="yellow",
             )
-            out.print(f"   {row['claim_file'] or row['packet']}")
+
+
+def _print_one(row: dict[str, Any]) -> None:
+    if row["outcome"] == "refused":
+        out.print(f"{row['practice_id']} {row['month']}: refused", style="red")
+        for reason in row["reasons"]:
+            out.print(f"   {reason}")
+    elif row["outcome"] == "proposed":
+        totals = row["totals"]
+        # A first version is written without a claim as well, a further one is not.
+        is_new = row["version"] == 1 or totals["claims"]
+        said = (
+            f"proposed v{row['version']}, {totals['claims']} claims, ${totals['allowed_amount']} allowed"
+            if is_new
+            else "nothing new to close"
+        )
+        out.print(f"{row['practice_id']} {row['month']}: {said}, {totals['held']} held")
+        for patient_id, why in row["held"].items():
+            detail = f" ({why['detail']})" if why["detail"] else ""
+            out.print(f"   held {patient_id}: {why['reason']}{detail}, ${why['dollars_at_stake']} at stake")
+        for what, patients in row["changes"].items():
+            out.print(f"   {what} since the proposal before: {', '.join(patients)}")
+        out.print(f"   {row['proposal']}")
+    elif row["outcome"] == "nothing new":
+        out.print(f"{row['practice_id']} {row['month']}: nothing new to close, {row['held']} held")
+        if row["held"]:
+            out.print(f"   {row['held_file']}")
+        if "waiver" in row:
+            out.print(f"   --waive: {row['waiver']}", style="yellow")
+        if row["newest_claim_file"]:
+            out.print(f"   the newest is {row['newest_claim_file']}")
+    else:
+        out.print(
+            f"{row['practice_id']} {row['month']}: closed v{row['version']}, {row['claims']} claims, "
+            f"${row['allowed_amount']:,.2f} allowed, {row['held']} held",
+            style="green",
+        )
+        out.print(f"   {row['claim_file'] or row['packet']}")
 
 
 @app.command()
