@@ -99,6 +99,11 @@ def an_npi_left_out(clinic, home):
     write(home, clinic.practice_id, NEWEST_NIGHT, "care_team", [{**r, "npi": ""} for r in clinic.panel()["care_team"]])
 
 
+def a_doctor_whose_row_nobody_can_read(clinic, home):
+    doctor, nurse = clinic.panel()["care_team"]
+    write(home, clinic.practice_id, NEWEST_NIGHT, "care_team", [{**doctor, "credential": "PHYSICIAN"}, nurse])
+
+
 def practitioners_with_new_ids(clinic, home):
     renamed = [{**r, "billing_practitioner_id": "1" + r["billing_practitioner_id"]} for r in clinic.panel()["patients"]]
     write(home, clinic.practice_id, NEWEST_NIGHT, "patients", renamed)
@@ -126,6 +131,10 @@ def a_list_of_services_that_is_sent_whole(clinic, home):
         write(home, clinic.practice_id, night, "services", sent)
 
 
+def the_first_list_of_services_again(clinic, home):
+    write(home, clinic.practice_id, NEWEST_NIGHT, "services", clinic.visits())
+
+
 def nothing(clinic, home):
     pass
 
@@ -151,11 +160,16 @@ CASES = {
         {("who_may_bill", "care_team", "", True), ("wrong_npi", "care_team", "npi", False)},
     ),
     "npi": (an_npi_left_out, {("who_may_bill", "care_team", "", True)}),
+    "unread": (
+        a_doctor_whose_row_nobody_can_read,
+        {("rows_of_nobody", "care_team", "", True), ("unknown_word", "care_team", "credential", False)},
+    ),
     "practitioners": (practitioners_with_new_ids, {("who_may_bill", "patients", "", True)}),
     "nurse": (a_nurse_with_an_odd_npi, set()),
     "doctor": (one_of_twelve_has_a_new_doctor, {("who_may_bill", "care_team", "", False)}),
     "again": (the_log_of_tuesday_again, {("same_file_again", "time_entries", "", True)}),
     "whole": (a_list_of_services_that_is_sent_whole, set()),
+    "first": (the_first_list_of_services_again, set()),
     "rejected": (files_of_nothing, {("rejected_file", t, "", True) for t in ("time_entries", "conditions", "stays")}),
 }
 
@@ -272,6 +286,9 @@ def test_the_right_team_or_log_lets_the_close_go_and_an_accepted_team_is_the_new
         for row in clinics["practitioners"].panel()["care_team"]
     ]
     write(home, "practitioners", later, "care_team", renamed)
+    # That the night of which it is a copy has other content by now says nothing of the copy.
+    write(home, "again", date(2026, 10, 20), "time_entries", clinics["again"].log(date(2026, 10, 20))[1:])
+    assert [hold["practice_id"] for hold in rows(build(home), "from marts.close_holds")] == ["again"]
     write(home, "again", date(2026, 10, 22), "time_entries", clinics["again"].log(date(2026, 10, 22)))
     assert rows(build(home), "from marts.close_holds") == []
 
