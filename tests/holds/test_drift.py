@@ -104,6 +104,12 @@ def a_doctor_whose_row_nobody_can_read(clinic, home):
     write(home, clinic.practice_id, NEWEST_NIGHT, "care_team", [{**doctor, "credential": "PHYSICIAN"}, nurse])
 
 
+def a_doctor_without_an_npi_beside_a_row_of_nobody(clinic, home):
+    an_npi_left_out(clinic, home)
+    path = path_of(home, clinic.practice_id, NEWEST_NIGHT, "care_team")
+    path.write_bytes(path.read_bytes() + b"torn\n")
+
+
 def practitioners_with_new_ids(clinic, home):
     renamed = [{**r, "billing_practitioner_id": "1" + r["billing_practitioner_id"]} for r in clinic.panel()["patients"]]
     write(home, clinic.practice_id, NEWEST_NIGHT, "patients", renamed)
@@ -163,6 +169,10 @@ CASES = {
     "unread": (
         a_doctor_whose_row_nobody_can_read,
         {("rows_of_nobody", "care_team", "", True), ("unknown_word", "care_team", "credential", False)},
+    ),
+    "beside": (
+        a_doctor_without_an_npi_beside_a_row_of_nobody,
+        {("rows_of_nobody", "care_team", "", True), ("who_may_bill", "care_team", "", True)},
     ),
     "practitioners": (practitioners_with_new_ids, {("who_may_bill", "patients", "", True)}),
     "nurse": (a_nurse_with_an_odd_npi, set()),

@@ -40,6 +40,15 @@ files as (
         on standing.practice_id = teams.practice_id and standing.team_night = teams.extract_date and teams.table_name = 'care_team'
 ),
 
+-- Who stands in a care team of which a row is in quarantine: nothing of that row is said of them.
+read_members as (
+    select
+        team.file_id,
+        team.member_id
+    from {{ ref('stg_care_team') }} as team
+    semi join {{ ref('int_members__unread') }} as unread on team.file_id = unread.file_id
+),
+
 unread_members as (
     select distinct
         file_id,
@@ -64,16 +73,16 @@ select
     sum(practitioners.patients) as patients,
     coalesce(sum(practitioners.patients) filter (
         where case
-            when team.member_id is not null then billers.has_valid_npi
-            else unread_members.member_id is not null or unread_files.file_id is not null
+            when billers.member_id is not null then billers.has_valid_npi
+            else read_members.member_id is null and (unread_members.member_id is not null or unread_files.file_id is not null)
         end
     ), 0) as patients_who_may_be_billed
 from files
 inner join {{ ref('int_files__practitioners') }} as practitioners on files.panel_file_id = practitioners.file_id
-left join {{ ref('stg_care_team') }} as team
-    on files.team_file_id = team.file_id and practitioners.billing_practitioner_id = team.member_id
 left join {{ ref('int_files__billers') }} as billers
-    on team.file_id = billers.file_id and team.member_id = billers.member_id
+    on files.team_file_id = billers.file_id and practitioners.billing_practitioner_id = billers.member_id
+left join read_members
+    on files.team_file_id = read_members.file_id and practitioners.billing_practitioner_id = read_members.member_id
 left join unread_members
     on files.team_file_id = unread_members.file_id and practitioners.billing_practitioner_id = unread_members.member_id
 left join unread_files on files.team_file_id = unread_files.file_id

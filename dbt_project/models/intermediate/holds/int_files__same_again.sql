@@ -15,9 +15,32 @@ with landed as (
         file_id,
         sha256,
         is_in_force,
-        min(extract_date) over (partition by practice_id, table_name) as first_night
+        hash(practice_id, table_name, sha256) as content_number
     from {{ ref('stg_files') }}
     where table_name in {{ log_tables() }} and outcome = 'accepted' and rows_accepted > 0
+),
+
+first_nights as (
+    select
+        practice_id,
+        table_name,
+        min(extract_date) as first_night
+    from landed
+    group by practice_id, table_name
+),
+
+-- The few of which another night may have the content: numbers find them, names decide (ADR 31).
+several as (
+    select content_number
+    from landed
+    group by content_number
+    having min(extract_date) < max(extract_date)
+),
+
+found as materialized (
+    select landed.*
+    from landed
+    semi join several on landed.content_number = several.content_number
 ),
 
 -- Each night on which the same content landed, its own too.
@@ -27,23 +50,25 @@ alike as materialized (
         files.table_name,
         files.file_id,
         files.extract_date,
-        others.extract_date as same_night,
-        files.first_night
-    from landed as files
-    inner join landed as others
+        others.extract_date as same_night
+    from found as files
+    inner join found as others
         on files.practice_id = others.practice_id and files.table_name = others.table_name and files.sha256 = others.sha256
     where files.is_in_force
 ),
 
 copies as materialized (
     select
-        practice_id,
-        table_name,
-        file_id,
-        max(same_night) filter (where same_night < extract_date) as same_as
+        alike.practice_id,
+        alike.table_name,
+        alike.file_id,
+        max(alike.same_night) filter (where alike.same_night < alike.extract_date) as same_as
     from alike
-    group by practice_id, table_name, file_id, first_night
-    having bool_or(same_night < extract_date) and (table_name = 'time_entries' or min(same_night) > first_night)
+    inner join first_nights on alike.practice_id = first_nights.practice_id and alike.table_name = first_nights.table_name
+    group by alike.practice_id, alike.table_name, alike.file_id
+    having
+        bool_or(alike.same_night < alike.extract_date)
+        and (alike.table_name = 'time_entries' or min(alike.same_night) > min(first_nights.first_night))
 ),
 
 own as (
