@@ -70,5 +70,5 @@ select
         filter (where dated.reached_on is not null and dated.reached_before_on is not null) as decimal(7, 1)
     ) as median_days
 from dated
-inner join {{ ref('rule_funnel_stages') }} as stages on dated.stage = stages.stage
+left join {{ ref('rule_funnel_stages') }} as stages on dated.stage = stages.stage
 group by dated.practice_id, stages.stage_number, dated.stage

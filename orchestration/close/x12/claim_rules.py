@@ -57,11 +57,12 @@ class ClaimRules:
         of_month = [base for begins, ends, base in rows if day is not None and begins <= _month_end(day) <= ends]
         return code if code in of_month else of_month[-1] if of_month else max(rows)[2]
 
-    def _most_units(self, code: str, day: date | None) -> int:
-        """Most units of a code in the month of this service date; without a date, or before the first rule, the most of any time."""
-        rows = self._caps[code]
+    def _most_units(self, code: str, day: date | None) -> int | None:
+        """Most units of a code in the month of this service date; without a date, or before the first rule, the most of any time. None where the rules
+        have no cap of the code."""
+        rows = self._caps.get(code, [])
         of_month = [units for begins, ends, units in rows if day is not None and begins <= _month_end(day) <= ends]
-        return max(of_month or [units for _, _, units in rows])
+        return max(of_month or [units for _, _, units in rows], default=None)
 
 
 @lru_cache(maxsize=16)

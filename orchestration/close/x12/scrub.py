@@ -646,7 +646,11 @@ class _Scrubber:
                 text = f"{code} stands on two lines; put all its units on one"
                 self.fault(owner, line.service, "01-2", "code-on-two-lines", text)
             units[code] += line.units
-            if units[code] > (cap := self.rules.most_units(code, line.day)):
+            cap = self.rules.most_units(code, line.day)
+            if cap is None:
+                text = f"the rules have no cap of {code}, so nobody knows how many units are too many; add its row to rule_caps"
+                self.fault(owner, line.service, 4, "unit-cap-unknown", text)
+            elif units[code] > cap:
                 text = f"{code} has {units[code]} units; at most {cap} a month"
                 self.fault(owner, line.service, 4, "unit-cap", text)
             if code != base and (base, line.day) not in billed:

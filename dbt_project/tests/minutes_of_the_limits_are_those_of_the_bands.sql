@@ -1,0 +1,39 @@
+-- Flags and the work list say how far a patient is from the first unit of a code (rule_limits); the band of the code says where that is. They must agree on
+-- every day, or the one speaks of minutes that the other does not ask for.
+{{ config(meta={'dagster': {'ref': {'name': 'rule_limits'}}}) }}
+with days as (
+    {{ days_of_change('rule_limits') }}
+    union
+    {{ days_of_change('rule_bands') }}
+),
+
+said as (
+    select
+        days.changed_on,
+        bands.procedure_code,
+        bands.first_unit_minutes,
+        case when bands.requires_complex_mdm then 'complex_first_unit' else 'near_threshold_to' end as limit_name
+    from days
+    inner join {{ ref('rule_programs') }} as programs on programs.program = 'ccm' and {{ in_force('programs', 'days.changed_on') }}
+    inner join {{ ref('rule_bands') }} as bands
+        on
+            programs.program = bands.program
+            and bands.is_base
+            and (bands.track = programs.staff_track or bands.requires_complex_mdm)
+            and {{ in_force('bands', 'days.changed_on') }}
+)
+
+select
+    said.limit_name,
+    said.procedure_code,
+    said.changed_on
+from said
+left join {{ ref('rule_limits') }} as limits
+    on said.limit_name = limits.limit_name and {{ in_force('limits', 'said.changed_on') }}
+where limits.amount is distinct from said.first_unit_minutes
+union
+select 'near_threshold_from', said.procedure_code, said.changed_on
+from said
+left join {{ ref('rule_limits') }} as limits
+    on limits.limit_name = 'near_threshold_from' and {{ in_force('limits', 'said.changed_on') }}
+where said.limit_name = 'near_threshold_to' and coalesce(limits.amount, said.first_unit_minutes) >= said.first_unit_minutes
