@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from orchestration.command.common import App, Json, app, day_of, err, out, print_json
+from orchestration.command.common import App, Json, Screen, app, day_of, err, out, print_json
 from orchestration.house import HouseError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _print_loading(loading: Loading) -> None:
             table.add_row(
                 change.procedure_code, str(change.service_date), change.amount, _dollars(change.before), _dollars(change.after)
             )
-        out.print(table)
+        Screen(width=max(out.width, 100)).print(table)
     for lack in loading.lacks:
         out.print(lack, style="yellow")
     if loading.localities:

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from orchestration.command import rules
+from orchestration.command.common import Screen
 from orchestration.house import DBT_PROJECT, HouseError
-from orchestration.rules.fee_seeds import FACTORS, FILES, GPCIS, RVUS, AmountChange, plan_loading, write_seeds
+from orchestration.rules.fee_seeds import FACTORS, FILES, GPCIS, RVUS, AmountChange, write_seeds
 from orchestration.rules.seeds import read_seed, seed_text
-from tests.pipeline.homes import ccm
+from tests.pipeline.homes import Ran, warm
 from tests.rules.cms_files import HEADER, CmsRelease, ValueRow, write_gpcis
+from tests.rules.seeds_of_july import ccm_in_july, plan_loading, seeds_of_july
 
-SEEDS = DBT_PROJECT / "seeds"
+SEEDS = seeds_of_july()
 SHIPPED = {seed: read_seed(SEEDS / "reference" / f"{seed}.csv") for seed in (RVUS, GPCIS, FACTORS, FILES)}
 REFERENCE = Path(__file__).parents[3] / "shared" / "data" / "reference" / "mpfs"
 BEFORE_2026 = {"2024": ("D", "RVU24D", "33.2875"), "2025": ("D", "RVU25D", "32.3465")}
@@ -484,9 +487,13 @@ def test_a_gpci_file_alone_needs_its_release_named(tmp_path):
 # --- the command -----------------------------------------------------------------------------------------------------
 
 
+def ccm(*arguments: str, home: Path) -> Ran:
+    return warm(ccm_in_july, "ccm", *arguments, home=home)
+
+
 def test_the_command_shows_first_and_writes_when_asked(tmp_path):
     files = [str(path) for path in with_row(october(), "99490", office="0.95").write(tmp_path)]
-    before = {path.name: path.read_bytes() for path in (SEEDS / "reference").iterdir()}
+    before = {path.name: path.read_bytes() for path in (DBT_PROJECT / "seeds" / "reference").iterdir()}
 
     shown = ccm("rules", "load-fees", *files, home=tmp_path / "home")
     assert shown.code == 0, shown.err
@@ -500,7 +507,14 @@ def test_the_command_shows_first_and_writes_when_asked(tmp_path):
     assert {change["after"] for change in report["amounts"]} == {"67.47", "67.81"}
     with (tmp_path / "seeds" / f"{RVUS}.csv").open(newline="") as handle:
         assert sum(row["release"] == "RVU26D" for row in csv.DictReader(handle)) == 81
-    assert {path.name: path.read_bytes() for path in (SEEDS / "reference").iterdir()} == before
+    assert {path.name: path.read_bytes() for path in (DBT_PROJECT / "seeds" / "reference").iterdir()} == before
+
+
+def test_the_dollars_that_change_are_shown_in_whole_on_a_narrow_screen_or_in_a_pipe(seeds, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(rules, "out", Screen(width=80))
+    rules._print_loading(plan_loading(with_localities(january_2027(), tmp_path), seeds=before_year(seeds, 2027)))
+    shown = capsys.readouterr().out
+    assert "office, qualifying participant" in shown and "$141.87" in shown and "…" not in shown
 
 
 def test_the_command_refuses_without_a_traceback_and_writes_nothing(tmp_path):

@@ -166,7 +166,11 @@ def with_other(bands=None, caps=None):
 def test_a_code_of_the_bands_that_has_no_cap_is_a_fault_of_its_line_and_no_crash():
     rules = with_other(caps=lambda caps: (cap for cap in caps if cap[0] != "99490"))
     fault, *others = scrub(written(), rules)
-    assert {other.rule for other in others} <= {fault.rule} and fault.rule == "unit-cap-unknown" and "the rules have no cap of 99490" in fault.message
+    assert (
+        {other.rule for other in others} <= {fault.rule}
+        and fault.rule == "unit-cap-unknown"
+        and "the rules have no cap of 99490" in fault.message
+    )
 
 
 def test_the_base_code_of_a_track_is_that_of_the_months_last_day():
