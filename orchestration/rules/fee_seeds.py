@@ -3,7 +3,7 @@
 Dating (rules.md A7: values of the newest release for the service date's year). A release's rows hold from `effective_from`, by default 1 January, to
 31 December of its year. Nothing that is there already is changed or closed: releases lie side by side, and `int_prices` takes for a service date the
 newest release whose dates hold it. So a later quarter prices its whole year, an older one loaded late prices nothing, and a release that the law starts
-inside the year (`effective_from`) leaves the days before as they were. Only a conversion factor that differs from the year's needs that day said: the
+inside the year (`effective_from`) leaves the days before as they were. Only a conversion factor that differs from its quarter's needs that day said: the
 law has changed it inside a year and for a whole one, and no file tells which. A code that a newer release no longer lists keeps its older price. A file
 must price what the rules claim in its quarter; what of the year stays without a price is said.
 """
@@ -379,13 +379,23 @@ def _lacks(existing: _Seeds, year: int) -> list[str]:
 
 
 def _is_new_factor(existing: _Seeds, file: ValueFile, is_qualifying: bool, first_day: date, is_dated: bool) -> bool:
-    """Whether the file's conversion factor is not yet that of its first day, where that day was said, else of no day of its year."""
+    """Whether the file's conversion factor is not yet that of its first day, where that day was said, else of no day of its quarter, by
+    the releases up to its own or up to a newer one: an older file that is loaded late changes nothing."""
     factor = str(file.conversion_factor)
     of_year = _factors(existing, file.year, is_qualifying)
-    if not is_dated:
-        return all(row["conversion_factor"] != factor for row in of_year)
-    on_day = [row for row in of_year if _holds(row, first_day.isoformat())]
-    return not on_day or max(on_day, key=lambda row: (row["release"], row["effective_from"]))["conversion_factor"] != factor
+    if is_dated:
+        return _factor_on(of_year, first_day.isoformat()) != factor
+    since, until = (day.isoformat() for day in _quarter(file, first_day))
+    days = {since, *(row["effective_from"] for row in of_year if since <= row["effective_from"] <= until)}
+    seen_from = {file.release, *(row["release"] for row in of_year if row["release"] > file.release)}
+    known = ([row for row in of_year if row["release"] <= newest] for newest in seen_from)
+    return all(_factor_on(rows, day) != factor for rows in known for day in days)
+
+
+def _factor_on(rows: Iterable[Row], day: str) -> str | None:
+    """The factor of a day: that of the newest of the releases that hold it, as macros/fees.sql takes it."""
+    on_day = [row for row in rows if _holds(row, day)]
+    return max(on_day, key=lambda row: (row["release"], row["effective_from"]))["conversion_factor"] if on_day else None
 
 
 def _factors(existing: _Seeds, year: int, is_qualifying: bool) -> list[Row]:
@@ -396,17 +406,17 @@ def _factors(existing: _Seeds, year: int, is_qualifying: bool) -> list[Row]:
 def _add_factor(
     existing: _Seeds, loading: Loading, file: ValueFile, is_qualifying: bool, release: str, first_day: date, is_dated: bool
 ) -> None:
-    """Adds a conversion factor that the year does not have yet."""
+    """Adds a conversion factor that is not that of its quarter yet, or not that of its first day."""
     if not _is_new_factor(existing, file, is_qualifying, first_day, is_dated):
         return
     factor = str(file.conversion_factor)
     of_year = _factors(existing, file.year, is_qualifying)
-    if any(row["release"] >= release and _holds(row, date(file.year, 12, 31).isoformat()) for row in of_year):
+    if any(row["release"] == release or (row["release"] > release and _holds(row, first_day.isoformat())) for row in of_year):
         raise HouseError(
             f"{file.path}: column CONV FACTOR: {file.year} has a factor of {max(row['release'] for row in of_year)}, which is not older than {release}; "
             "only a newer release or a revision RELEASED later can change it; nothing was written"
         )
-    if of_year and not is_dated:
+    if not is_dated and any(row["release"] < release for row in of_year):
         newest = max(of_year, key=lambda row: row["effective_from"])
         raise HouseError(
             f"{file.path}: column CONV FACTOR: {factor} is not the factor of {file.year} ({newest['conversion_factor']}, {newest['citation']}); "

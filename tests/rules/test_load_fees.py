@@ -257,6 +257,57 @@ def test_another_factor_of_a_release_that_is_no_later_revision_is_refused_withou
     assert "a revision RELEASED later" in text and "--effective-from" not in text
 
 
+def factors_of(loading) -> list[tuple[str, str, str]]:
+    return [(row["conversion_factor"], row["effective_from"], row["release"]) for row in loading.additions[FACTORS]]
+
+
+def test_a_factor_that_goes_back_to_an_earlier_one_of_its_year_needs_its_first_service_date_too(seeds, tmp_path):
+    january = january_2027()
+    april = replace(january, quarter="B", released="03/20/2027", factor="33.5000", qualifying_factor="33.8000")
+    back = replace(january, quarter="D", released="08/26/2027").write(tmp_path / "october")
+    for files, since in ((with_localities(january, tmp_path), None), (april.write(tmp_path / "april"), date(2027, 3, 9))):
+        write_seeds(
+            plan_loading(files, seeds=before_year(seeds, 2027) if since is None else seeds, effective_from=since),
+            seeds / "reference",
+        )
+
+    text = refused(*back, seeds=seeds)
+    assert "32.8409 is not the factor of 2027 (33.5000" in text and "--effective-from" in text
+    revised = replace(april, released="04/20/2027", factor=january.factor, qualifying_factor=january.qualifying_factor)
+    assert "--effective-from" in refused(*revised.write(tmp_path / "revised"), seeds=seeds)
+
+    loading = plan_loading(back, seeds=seeds, effective_from=date(2027, 10, 1))
+    assert factors_of(loading) == [("32.8409", "2027-10-01", "RVU27D"), ("33.1693", "2027-10-01", "RVU27D")]
+    office = [change for change in loading.amounts if (change.procedure_code, change.amount) == ("99490", "office")]
+    assert office == [AmountChange("99490", date(2027, 10, 1), "office", Decimal("66.33"), Decimal("65.02"))]
+    write_seeds(loading, seeds / "reference")
+    assert plan_loading(back, seeds=seeds, effective_from=date(2027, 10, 1)).is_empty, "given again it adds nothing"
+    july = replace(april, quarter="C", released="06/30/2027").write(tmp_path / "july")
+    assert factors_of(plan_loading(july, seeds=seeds)) == [], "its quarter has that factor"
+
+
+def test_an_older_quarter_loaded_late_may_have_the_factor_that_a_newer_one_replaced(seeds, tmp_path):
+    newer = october(factor="34.0000", qualifying_factor="34.2000").write(tmp_path)
+    write_seeds(plan_loading(newer, seeds=seeds, effective_from=date(2026, 1, 1)), seeds / "reference")
+    april = october(quarter="B", released="03/31/2026").write(tmp_path / "april")
+    # That of the release before it, though not the one by which its quarter is priced now.
+    july = october(quarter="C", released="06/30/2026").write(tmp_path / "july")
+    for files in (july, april):
+        loading = plan_loading(files, seeds=seeds)
+        assert factors_of(loading) == loading.amounts == []
+
+
+def test_the_january_file_of_a_year_whose_later_files_came_first_prices_the_days_before_them(seeds, tmp_path):
+    later = replace(january_2027(), quarter="B", released="03/20/2027")
+    write_seeds(
+        plan_loading(with_localities(later, tmp_path), seeds=before_year(seeds, 2027), effective_from=date(2027, 4, 1)),
+        seeds / "reference",
+    )
+    january = plan_loading(with_localities(january_2027(), tmp_path / "january"), seeds=seeds)
+    assert factors_of(january) == [("32.8409", "2027-01-01", "RVU27A"), ("33.1693", "2027-01-01", "RVU27A")]
+    assert january.lacks == [] and {change.service_date for change in january.amounts} == {date(2027, 1, 1)}
+
+
 def test_the_law_of_march_2024_stays_dated_when_a_file_of_that_year_is_loaded(seeds, tmp_path):
     for quarter, factor in (("A", "32.7442"), ("B", "33.2875"), ("D", "33.2875")):
         rows = [ValueRow.of_seed(row) for row in of_year(RVUS, 2024)]
