@@ -209,7 +209,7 @@ class Aftermath:
             start = self.judge.enrollment(*key).start_of_service
             is_reached = start is None or claim.service_date >= start
         else:
-            _, minutes, add_on, step, _ = rules.BANDS[now.track]
+            _, minutes, add_on, step, _ = rules.band(now.track, last_of_month(claim.month))
             pool = self.judge.reached[key]
             moments = pool.practitioner if now.track.endswith("_practitioner") else pool.everybody
             seconds = (minutes + dict(now.codes).get(add_on, 0) * step) * 60

@@ -659,7 +659,7 @@ class Judge:
             tracks = [("ccm_complex", pool.everybody), *tracks]
         found = []
         for track, moments in tracks:
-            base, base_minutes, add_on, step, cap = rules.BANDS[track]
+            base, base_minutes, add_on, step, cap = rules.band(track, last_of_month(month))
             minutes = len(moments) // 60
             if minutes < base_minutes:
                 continue
@@ -843,9 +843,10 @@ class Judge:
                 flags.add("month_split")
         if (patient_id, month) in self.cloned:
             flags.add("cloned_note")
-        if enrollment.program == "ccm" and 15 <= minutes < 20:
+        month_end = last_of_month(month)
+        if enrollment.program == "ccm" and 15 <= minutes < rules.band("ccm", month_end)[1]:
             flags.add("near_threshold")
-        if enrollment.program == "ccm" and minutes < 60 and self.is_complex(patient_id, month):
+        if enrollment.program == "ccm" and minutes < rules.band("ccm_complex", month_end)[1] and self.is_complex(patient_id, month):
             flags.add("complex_below_60")
         if chosen and chosen.is_capped:
             flags.add("units_capped")
@@ -937,7 +938,7 @@ class Judge:
                 "staff_seconds": len(pool.staff),
                 "practitioner_seconds": len(pool.practitioner),
                 "credited_minutes": minutes,
-                "minutes_to_next_unit": minutes_to_next_unit(enrollment.program, minutes),
+                "minutes_to_next_unit": minutes_to_next_unit(enrollment.program, minutes, last_of_month(month)),
             }
         )
         decision, reason, chosen, found = self.decide(patient_id, month)
@@ -1056,10 +1057,11 @@ def day_reached(moments: Days, seconds: int) -> date:
     return sorted(moments.values())[seconds - 1]
 
 
-def minutes_to_next_unit(program: str, minutes: int) -> int | None:
+def minutes_to_next_unit(program: str, minutes: int, day: date) -> int | None:
+    """On the last day of the month."""
     if program not in rules.STAFF_TRACK:
         return None
-    _, base, _, step, cap = rules.BANDS[rules.STAFF_TRACK[program]]
+    _, base, _, step, cap = rules.band(rules.STAFF_TRACK[program], day)
     return next((base + n * step - minutes for n in range(cap + 1) if base + n * step > minutes), None)
 
 

@@ -52,14 +52,23 @@ CLAIMED_AGAIN = {
     "apcm": CCM_CODES | PCM_CODES | APCM_CODES | BUNDLED_IN_APCM,
 }
 
-# A6, B2.1: track -> (base code, minutes of the base, add-on, minutes of each add-on, most add-ons)
-BANDS = {
-    "ccm": ("99490", 20, "99439", 20, 2),
-    "ccm_practitioner": ("99491", 30, "99437", 30, 2),
-    "ccm_complex": ("99487", 60, "99489", 30, 10),
-    "pcm": ("99426", 30, "99427", 30, 2),
-    "pcm_practitioner": ("99424", 30, "99425", 30, 2),
+Band = tuple[str, int, str, int, int]  # base code, minutes of the base, add-on, minutes of each add-on, most add-ons
+# A6, B2.1: track -> the first day of each band, which holds until the next one's. A rule year adds the track's next band.
+BANDS: dict[str, dict[date, Band]] = {
+    "ccm": {date.min: ("99490", 20, "99439", 20, 2)},
+    "ccm_practitioner": {date.min: ("99491", 30, "99437", 30, 2)},
+    "ccm_complex": {date.min: ("99487", 60, "99489", 30, 10)},
+    "pcm": {date.min: ("99426", 30, "99427", 30, 2)},
+    "pcm_practitioner": {date.min: ("99424", 30, "99425", 30, 2)},
 }
+
+
+def band(track: str, day: date) -> Band:
+    """The band of a track in the month whose last day this is."""
+    bands = BANDS[track]
+    return bands[max(first for first in bands if first <= day)]
+
+
 STAFF_TRACK = {"ccm": "ccm", "pcm": "pcm"}
 COMPLEX_LEVELS = {"moderate", "high"}
 

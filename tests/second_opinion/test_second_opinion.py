@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from . import rules
 from .calendars import by_day, instant, next_month, one_year_after
 from .judge import day_reached, is_npi, minutes_to_next_unit, split_dollars
 from .landing import read_file
 from .prices import Reference
 from .releases import seeds_up_to
+
+OCTOBER = date(2026, 10, 31)
 
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
 NEW_YORK = "America/New_York"
@@ -103,9 +106,15 @@ def test_the_day_a_threshold_is_reached_is_that_of_its_last_second() -> None:
 
 
 def test_the_next_unit_is_null_at_the_cap() -> None:
-    assert [minutes_to_next_unit("ccm", minutes) for minutes in (0, 19, 20, 59, 60)] == [20, 1, 20, 1, None]
-    assert [minutes_to_next_unit("pcm", minutes) for minutes in (29, 89, 90)] == [1, 1, None]
-    assert minutes_to_next_unit("apcm", 5) is None
+    assert [minutes_to_next_unit("ccm", minutes, OCTOBER) for minutes in (0, 19, 20, 59, 60)] == [20, 1, 20, 1, None]
+    assert [minutes_to_next_unit("pcm", minutes, OCTOBER) for minutes in (29, 89, 90)] == [1, 1, None]
+    assert minutes_to_next_unit("apcm", 5, OCTOBER) is None
+
+
+def test_a_band_of_a_later_year_holds_from_the_month_on_whose_last_day_it_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rules.BANDS, "ccm", {**rules.BANDS["ccm"], date(2026, 10, 15): ("99490", 15, "99440", 20, 2)})
+    assert [rules.band("ccm", day)[1] for day in (date(2026, 9, 30), OCTOBER)] == [20, 15]
+    assert minutes_to_next_unit("ccm", 14, OCTOBER) == 1
 
 
 def test_a_practitioner_number_has_a_check_digit() -> None:
