@@ -1,1 +1,1 @@
-"""What the payers answer: 999, 277CA and 835 files of `inbox/` become append-only postings in the lake."""
+"""What the payers answer: 999, TA1, 277CA, 835 and 271 files of `inbox/` become append-only postings in the lake."""
