@@ -2,9 +2,9 @@
 -- every day, or the one speaks of minutes that the other does not ask for.
 {{ config(meta={'dagster': {'ref': {'name': 'rule_limits'}}}) }}
 with days as (
-    {{ days_of_change('rule_limits') }}
-    union
     {{ days_of_change('rule_bands') }}
+    union
+    {{ days_of_change('rule_limits') }}
 ),
 
 said as (
@@ -14,12 +14,11 @@ said as (
         bands.first_unit_minutes,
         case when bands.requires_complex_mdm then 'complex_first_unit' else 'near_threshold_to' end as limit_name
     from days
-    inner join {{ ref('rule_programs') }} as programs on programs.program = 'ccm' and {{ in_force('programs', 'days.changed_on') }}
     inner join {{ ref('rule_bands') }} as bands
         on
-            programs.program = bands.program
+            bands.program = 'ccm'
             and bands.is_base
-            and (bands.track = programs.staff_track or bands.requires_complex_mdm)
+            and (bands.track = 'ccm' or bands.requires_complex_mdm)
             and {{ in_force('bands', 'days.changed_on') }}
 )
 

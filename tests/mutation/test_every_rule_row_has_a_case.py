@@ -97,7 +97,7 @@ def test_a_rule_that_ends_with_a_successor_that_says_the_same_changes_nothing(st
         assert outcome.error is None and set(outcome.changed) <= {seed, "int_condition_codes__grouped"}, outcome
         assert (
             failing_data_tests(
-                stand.bench, ["claimable_codes", "claims", "claim_audit", "patient_month_decisions", "minute_ledger"]
+                stand.bench, [seed, "claimable_codes", "claims", "claim_audit", "patient_month_decisions", "minute_ledger"]
             )
             == []
         )

@@ -11,11 +11,12 @@ from orchestration.house import DBT_PROJECT
 from orchestration.rules.seeds import SEEDS
 
 MACROS = "".join((DBT_PROJECT / "macros" / name).read_text(encoding="utf-8") for name in ("time.sql", "earned.sql"))
-CAPS, CONFLICTS, TRACKS, LIMITS = TESTS = (
+CAPS, CONFLICTS, TRACKS, LIMITS, GAPS = TESTS = (
     "every_code_has_its_cap_as_long_as_it_is_earned",
     "every_code_bars_what_the_codes_of_its_program_bar",
     "every_track_has_its_place_in_every_policy",
     "minutes_of_the_limits_are_those_of_the_bands",
+    "every_limit_is_in_force_without_a_gap",
 )
 
 
@@ -121,3 +122,13 @@ def test_a_first_unit_that_the_bands_alone_or_the_limits_alone_lower_is_found(se
     assert failing(seeds, LIMITS) == []
     seeds.execute("update rule_limits set amount = 45 where limit_name = 'complex_first_unit'")
     assert {row[:2] for row in failing(seeds, LIMITS)} == {("complex_first_unit", "99487")}
+
+
+def test_a_limit_that_ends_before_its_successor_begins_is_found(seeds):
+    seeds.execute("update rule_limits set effective_to = '2026-12-31' where limit_name = 'runaway_timer'")
+    assert failing(seeds, GAPS) == [("runaway_timer", "2027-01-01")]
+    seeds.execute(
+        "insert into rule_limits select * replace (date '2027-01-01' as effective_from, null as effective_to) "
+        "from rule_limits where limit_name = 'runaway_timer'"
+    )
+    assert failing(seeds, GAPS) == []
