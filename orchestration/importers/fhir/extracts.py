@@ -38,7 +38,7 @@ create macro end_of(text, known) as case
 create macro units_of(quantity) as case when quantity is not null then coalesce(
     cast(try_cast(round(try_cast(quantity as double)) as bigint) as varchar), 'quantity not readable: ' || left(quantity, 40)) end;
 -- a refusal by its words, where no provision says whether it denies or permits
-create macro takes_back(words, provision_type) as coalesce(refusal_of(words) = 'refused' and provision_type is null, false);
+create macro takes_back(refusal, provision_type) as coalesce(refusal = 'refused' and provision_type is null, false);
 create macro patient_fault(ref, found, landed) as case
     when ref is null then 'names no patient'
     when ref = '#' then 'its patient is a contained resource'
@@ -104,7 +104,7 @@ _ENDINGS = (
     + _endings("Coverage", "coalesce(status = 'cancelled', false)", "coalesce(status in ('draft', 'entered-in-error'), false)")
     + _endings(
         "Consent",
-        "coalesce(status = 'inactive' or takes_back(words, provision_type), false)",
+        "coalesce(status = 'inactive' or takes_back(refusal, provision_type), false)",
         "coalesce(status in ('draft', 'proposed', 'rejected', 'entered-in-error') or provision_type = 'deny', false)",
     )
     + """
@@ -350,10 +350,10 @@ create table judged_Consent as
 with stated as (
     select c.*, program_of(c.words) as program,
         -- of one that was in force before, the words say that it is over; else it never was
-        takes_back(c.words, c.provision_type) and e.seen_at is not null as is_taken_back,
-        coalesce(c.provision_type = 'deny', false) or (takes_back(c.words, c.provision_type) and e.seen_at is null) as is_refusal,
+        takes_back(c.refusal, c.provision_type) and e.seen_at is not null as is_taken_back,
+        coalesce(c.provision_type = 'deny', false) or (takes_back(c.refusal, c.provision_type) and e.seen_at is null) as is_refusal,
         -- words that refuse what a provision permits, or a provision within that denies something, say neither yes nor no
-        not takes_back(c.words, c.provision_type) and (refusal_of(c.words) is not null or c.has_inner_deny) as is_in_doubt,
+        not takes_back(c.refusal, c.provision_type) and (c.refusal is not null or c.has_inner_deny) as is_in_doubt,
         -- in force from the later of its day and the first one of its provision
         case when coalesce(c.period_start, '') = '' or day_of(c.consented) is null then day_of(c.consented)
             when day_of(c.period_start) is not null then greatest(day_of(c.consented), day_of(c.period_start)) end as given_on

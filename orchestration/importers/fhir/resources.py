@@ -6,6 +6,7 @@ Elements: FHIR R4 (hl7.org/fhir/R4). Only what an extract has a column for leave
 from __future__ import annotations
 
 import csv
+import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from orchestration.sql import literal
 # FHIR's dates may be a year or a month; a time is local to the practice's zone once it is a day. One without a zone of its own is local to the
 # practice, as in any extract: of two the first. A reference becomes one text, whatever form it comes in: `Type/id` (relative, absolute, versioned,
 # urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained). A state is what the coding of its own system says, wherever among
-# the codings it stands; where none is of that system, the first.
+# the codings it stands; where none is of that system, the first. `parts`: words of which each coding and text stands by itself.
 _MACROS = r"""
 create macro of_local(local, zone) as case
     when timezone(zone, timezone(zone, local) - interval 1 hour) = local then timezone(zone, local) - interval 1 hour
@@ -37,6 +38,9 @@ create macro all_codings(concepts) as coalesce(json_extract(concepts, '$[*].codi
 create macro words(given, more) as lower(concat_ws(' ',
     list_aggregate(list_transform(given, lambda c: concat_ws(' ',
         coalesce(system_of(c->>'$.system') || ':', '') || (c->>'$.code'), c->>'$.display')), 'string_agg', ' '), more));
+create macro parts(given, texts) as lower(regexp_replace(list_aggregate(list_concat(
+    list_transform(given, lambda c: concat_ws(' ', coalesce(system_of(c->>'$.system') || ':', '') || (c->>'$.code'), c->>'$.display')), texts),
+    'string_agg', ' | '), '[\s\x{a0}]+', ' ', 'g'));
 create macro texts(concepts) as list_aggregate(json_extract_string(concepts, '$[*].text'), 'string_agg', ' ');
 create macro code_in(given, wanted) as list_filter(given, lambda c: system_of(c->>'$.system') = wanted)[1]->>'$.code';
 create macro state_in(concept, wanted) as coalesce(code_in(codings(concept), wanted), codings(concept)[1]->>'$.code');
@@ -199,9 +203,10 @@ RESOURCES: dict[str, Resource] = {
         refs_of(json_extract(r.performer, '$[*]'), 'Practitioner') as member_refs,
         coalesce(r.sourceAttachment, r.sourceReference) is not null as is_written,
         coalesce(list_contains(json_extract_string(r.verification, '$[*].verified'), 'true'), false) as is_verified,
-        words(list_concat(list_concat(codings(r.scope), all_codings(r.category)),
-            list_concat(codings(r.policyRule), all_codings(r.provision->'$.code'))), concat_ws(' ', r.scope->>'$.text', texts(r.category),
-            r.policyRule->>'$.text', texts(r.provision->'$.code'))) as words""",
+        parts(list_concat(list_concat(codings(r.scope), all_codings(r.category)),
+            list_concat(codings(r.policyRule), all_codings(r.provision->'$.code'))), list_concat(list_concat([r.scope->>'$.text'],
+            json_extract_string(r.category, '$[*].text')), list_concat([r.policyRule->>'$.text'], json_extract_string(r.provision, '$.code[*].text'))
+            )) as words, refusal_of(words) as refusal""",
     ),
     "CareTeam": _of(
         "status", "subject participant",
@@ -216,7 +221,7 @@ RESOURCES: dict[str, Resource] = {
         ref_of(r.sender, 'Practitioner') as sender_ref, words(all_codings(r.medium), texts(r.medium)) as medium_words,
         words(list_concat(list_concat(all_codings(r.category), codings(r.topic)), all_codings(r.reasonCode)),
             concat_ws(' ', texts(r.category), r.topic->>'$.text', texts(r.reasonCode))) as words,
-        concat_ws(' ', r.status, words(codings(r.statusReason), r.statusReason->>'$.text')) as outcome_words""",
+        concat_ws(' | ', r.status, parts(codings(r.statusReason), [r.statusReason->>'$.text'])) as outcome_words""",
     ),
 }  # fmt: skip
 """Every resource type that is read, those that others refer to first."""
@@ -230,20 +235,36 @@ def _rows(name: str) -> list[dict[str, str]]:
 def macros() -> str:
     """The macros, with those of the maps: `system_of(uri)` by fhir_systems.csv, and by fhir_words.csv one for each kind of word, such as
     `coverage_of(words)`: the value of the first pattern that the words have, null for none, or where it has no value. What a row of the value
-    `-` finds says nothing: the rows after it do not see it."""
+    `-` finds says nothing: the rows after it do not see it. A row of the kind `piece` makes no macro:
+    `<its value>` in the pattern of another row stands for its own."""
     uris: dict[str, list[str]] = defaultdict(list)
     for row in _rows("fhir_systems"):
         uris[row["name"]].append(literal(row["uri"].lower()))
     cases = " ".join(f"when lower(trim(uri)) in ({', '.join(known)}) then {literal(name)}" for name, known in uris.items())
     made = [f"create macro system_of(uri) as case {cases} end;\n"]
-    patterns: dict[str, list[str]] = defaultdict(list)
-    heard: dict[str, str] = {}
-    for row in sorted(_rows("fhir_words"), key=lambda row: (row["what"], int(row["precedence"]))):
-        what, pattern, said = row["what"], literal(row["pattern"]), heard.get(row["what"], "said")
-        if row["value"] == "-":
-            heard[what] = f"regexp_replace({said}, {pattern}, ' ', 'g')"
+    pieces: dict[str, str] = {}
+    known: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for row in sorted(_rows("fhir_words"), key=lambda row: (row["what"] != "piece", int(row["precedence"]))):
+        pattern = re.sub(r"<(\w+)>", lambda piece: f"(?:{pieces[piece[1]]})", row["pattern"])
+        if row["what"] == "piece":
+            pieces[row["value"]] = pattern
         else:
-            value = literal(row["value"]) if row["value"] else "null"
-            patterns[what].append(f"when regexp_matches({said}, {pattern}) then {value}")
-    made += [f"create macro {what}_of(said) as case {' '.join(cases)} end;\n" for what, cases in patterns.items()]
+            known[row["what"]].append((literal(pattern), row["value"]))
+    made += [f"create macro {what}_of(said) as {_first_of(rows, 'said')};\n" for what, rows in known.items()]
     return "".join(made) + _MACROS
+
+
+def _first_of(rows: list[tuple[str, str]], said: str) -> str:
+    """SQL of the value of the first of the rows (pattern, value) that `said` has. What a row of `-` leaves has a name of its own, so that each is
+    applied once."""
+    for nth, (pattern, value) in enumerate(rows):
+        if value == "-":
+            cases, left = rows[:nth], said + "_"
+            rest = f"list_transform([regexp_replace({said}, {pattern}, ' ', 'g')], lambda {left}: {_first_of(rows[nth + 1 :], left)})[1]"
+            break
+    else:
+        cases, rest = rows, "null"
+    whens = " ".join(
+        f"when regexp_matches({said}, {pattern}) then {literal(value) if value else 'null'}" for pattern, value in cases
+    )
+    return f"case {whens} else {rest} end" if whens else rest
