@@ -97,6 +97,10 @@ CCM consent still active, not withdrawn or revoked
 CCM consent; completed enrollment process
 CCM consent - exercises daily, stopped smoking
 CCM consent. Revocation date: none
+Patient is not enrolled in Chronic Care Management (CCM) with another provider. Chronic Care Management (CCM) consent obtained.
+Patient may decline Chronic Care Management (CCM) services at any time
+Patient may request termination of CCM services at any time; consent obtained
+Consent for Chronic Care Management (CCM) remains in effect until I request its termination
 """
 
 REFUSED = """
@@ -179,6 +183,17 @@ Do not enroll in CCM
 Declined CCM, may enroll later
 CCM discontinued per patient request
 Patient quit CCM
+Chronic Care Management (CCM) consent declined
+Declined Chronic Care Management (CCM) services
+Does not consent to Chronic Care Management (CCM)
+CCM discussed with patient; declines at this time
+CCM declined at visit 3/1/2026
+CCM consent status = declined
+Patient called and withdrew consent to CCM
+Patient requested discontinuation of CCM
+Patient retracted CCM consent
+Patient doesnt want CCM
+No consent for CCM
 """
 
 UNCLEAR = """
@@ -259,6 +274,19 @@ Discharged from CCM
 CCM: No
 CCM terminated by practice
 CCM consent; refused to be weighed
+Nonconsent to CCM
+Patient passed on CCM
+Patient wishes to leave CCM
+Patient left the CCM program
+Patient taken off CCM
+CCM - inactive
+Patient wants to wait on CCM
+Patient would like to hold off on CCM
+Pt decl CCM
+Patient backed out of CCM
+Patient changed her mind about CCM
+CCM suspended
+CCM consent missing
 """
 
 # A communication's reason to what is landed as its outcome; None where it is not used.
