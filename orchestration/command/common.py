@@ -17,6 +17,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from orchestration import access
 from orchestration.engine import ensure_key_fits
 from orchestration.house import House, HouseError
+from orchestration.operate.backup import snapshot_around
 
 
 class _Once:
@@ -96,8 +97,15 @@ _RECORDED_FLAGS = ("full", "propose", "with_names", "dismissed", "entry", "live"
 
 
 def house_of(home: Path | None) -> House:
-    """The home that --home names, else CCM_HOME, else `data/` of the checkout. Every command asks here, so here its access is recorded."""
+    """The home that --home names, else CCM_HOME, else `data/` of the checkout. Every command asks here, so here its access is recorded.
+
+    HouseError for a snapshot: whatever is written there, the access record before all, damages it and those that share its files."""
     house = House.at(home) if home else House.from_environment()
+    if snapshot := snapshot_around(house.root):
+        raise HouseError(
+            f"{house.root}: is a snapshot of `ccm backup`, and a command there would damage it; to look into it, "
+            f"`ccm restore {snapshot} --home NEW` and work in that folder"
+        )
     _opened[:] = [house]
     for context in _asked:
         asked = {name: value for one in _upwards(context) for name, value in one.params.items() if value is not None}

@@ -150,6 +150,12 @@ def snapshots_of(house: House, to: Path) -> list[Path]:
     return [one for one in snapshots(to) if _home_of(one) == house.root.name]
 
 
+def snapshot_around(root: Path) -> Path | None:
+    """The snapshot that a folder is, or lies in the home of; None for any other."""
+    around = [root, *(folder.parent for folder in (root, *root.parents) if folder.name == "home")]
+    return next((one for one in around if (one / MANIFEST).is_file() and _home_of(one) is not None), None)
+
+
 def _home_of(snapshot: Path) -> str | None:
     try:
         name: str | None = _manifest(snapshot).get("home")

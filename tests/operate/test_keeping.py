@@ -358,6 +358,19 @@ def test_a_damaged_snapshot_is_not_restored_and_a_home_in_use_is_not_overwritten
         backup(taken_in, taken_in.root / "backups")
 
 
+@pytest.mark.parametrize("command", [("status",), ("doctor",), ("nightly",), ("close", "--month", "2026-10")], ids=lambda one: one[0])
+def test_a_command_on_a_snapshot_is_refused_and_leaves_it_whole(taken_in, tmp_path, command):
+    (taken_in.root / "access.jsonl").write_text("{}\n")
+    made = backup(taken_in, tmp_path / "backups")
+    for place in (made.folder / "home", made.folder):
+        ran = ccm(*command, home=place)
+        assert ran.code == 1 and f"`ccm restore {made.folder} --home NEW`" in ran.err
+    assert verify(made.folder) == [] and {path.name for path in made.folder.iterdir()} == {"home", "manifest.json"}
+    # What is no manifest of ours makes no snapshot.
+    (tmp_path / "manifest.json").write_text('{"name": "a web application"}')
+    assert backups.snapshot_around(taken_in.root) is None
+
+
 def test_a_home_is_restored_onto_a_new_disk_of_its_own_and_nowhere_else(taken_in, tmp_path):
     made = backup(taken_in, tmp_path / "backups")
     disk = tmp_path / "mounts" / "disk"
