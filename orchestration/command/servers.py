@@ -38,6 +38,7 @@ def ui(
             f"`ssh -L {port}:127.0.0.1:{port} THIS-MACHINE`, or a reverse proxy that knows its users"
         )
     house = house_of(home)
+    _refuse_taken(address, port)
     prepare_environment(house)
     dagster = Path(sys.executable).with_name("dagster")
     out.print(f"Dagster on http://{_written(address)}:{port} for {house.root}; stop it with Ctrl-C.")

@@ -407,11 +407,12 @@ def test_the_list_of_pages_stands_beside_them_on_a_wide_screen_and_out_of_the_wa
         page.close()
 
 
-def test_a_port_that_is_taken_is_refused_with_what_to_do(tmp_path):
+@pytest.mark.parametrize("command", [["dashboard"], ["ui"], ["serve", "webserver"]], ids=lambda command: command[0])
+def test_a_port_that_is_taken_is_refused_with_what_to_do(tmp_path, command):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        ran = ccm("dashboard", "--port", str(port), home=tmp_path)
+        ran = ccm(*command, "--port", str(port), home=tmp_path)
     assert ran.code == 1
     assert f"--port {port}: cannot be used" in ran.err
