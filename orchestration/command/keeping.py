@@ -96,6 +96,8 @@ def tidy(
         out.print(
             f"{gone.runs} runs, {gone.landed_files} landed files ({gone.landed_bytes / 1e6:,.1f} MB), {gone.backups} backups {would}."
         )
+    if gone.left:
+        err.print(gone.left)
 
 
 @app.command()

@@ -26,10 +26,13 @@ _RUNS_A_TURN = 500
 
 @dataclass(frozen=True)
 class Tidied:
+    """What is gone; `left`: what of it was asked for and is not this command's to remove, with what to do."""
+
     runs: int
     landed_files: int
     landed_bytes: int
     backups: int
+    left: str | None = None
 
 
 def tidy(
@@ -37,15 +40,18 @@ def tidy(
 ) -> Tidied:
     """Removes finished runs and landed files older than so many days, and all but the newest backups; `dry` only counts.
 
-    A landed file goes only when the lake holds exactly these bytes as accepted, and its night is not the newest of its practice.
+    A landed file goes only when the lake holds exactly these bytes as accepted, and its night is not the newest of its practice. Of a landing in object
+    storage none goes: that is said, and the rest done. Raises HouseError before anything is removed.
     """
     for name, given, least in (("--runs", run_days, LEAST_RUN_DAYS), ("--landing", landing_days, LEAST_LANDING_DAYS)):
         if given is not None and given < least:
             raise HouseError(f"{name} {given}: keeps less than {least} days; the office still asks about those")
+    left = None
     if landing_days is not None and house.landing_url is not None:
-        raise HouseError(
-            f"--landing: {house.landing_url} is object storage; give the bucket a lifecycle rule of at least {LEAST_LANDING_DAYS} days"
-        )
+        left = f"--landing: {house.landing_url} is object storage; give the bucket a lifecycle rule of at least {LEAST_LANDING_DAYS} days"
+        if run_days is None and backups is None:
+            raise HouseError(left)
+        landing_days = None
     if backups is not None and backups[1] < LEAST_BACKUPS:
         raise HouseError(f"--keep-backups {backups[1]}: keep at least {LEAST_BACKUPS}")
     if backups is not None and not backups[0].is_dir():
@@ -61,7 +67,7 @@ def tidy(
                 path.parent.rmdir()
         for snapshot in old:
             shutil.rmtree(snapshot)
-    return Tidied(runs, len(files), size, len(old))
+    return Tidied(runs, len(files), size, len(old), left)
 
 
 def _runs(before: datetime, dry: bool) -> int:

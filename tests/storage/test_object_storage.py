@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import shutil
 from datetime import UTC, date, datetime, timedelta
@@ -14,6 +15,7 @@ from orchestration import storage
 from orchestration.contracts import extract_contracts
 from orchestration.engine import connect
 from orchestration.house import DBT_PROJECT, PROJECT_ROOT, House, HouseError
+from orchestration.operate.backup import backup, snapshots
 from orchestration.operate.drops import drops
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import forget_practice, give_practice, ledger, take_in
@@ -230,10 +232,17 @@ def test_a_drop_in_object_storage_is_complete_when_it_is_marked_or_quiet(bucket,
     assert seen(timedelta(minutes=practices[first].operations.quiet_minutes + 1)) == ([first], [second])
 
 
-def test_a_landing_in_object_storage_is_not_tidied_from_here(bucket, tmp_path):
-    write_home(tmp_path / "home", seed=8, practices=1, defects=False)
-    ran = ccm("tidy", "--landing", "60", home=tmp_path / "home")
-    assert ran.code != 0 and "lifecycle rule" in ran.err
+def test_a_landing_in_object_storage_is_not_tidied_from_here_and_what_else_may_go_goes(bucket, tmp_path):
+    home = tmp_path / "home"
+    write_home(home, seed=8, practices=1, defects=False)
+    ran = ccm("tidy", "--landing", "60", home=home)
+    assert ran.code == 1 and "lifecycle rule" in ran.err
+    # What deploy/systemd/ccm-tidy.service asks for, of a home with deploy/ccm.env.example's bucket.
+    made = [backup(House.at(home), tmp_path / "backups", datetime(2026, 11, day, tzinfo=UTC)).folder for day in (1, 2)]
+    asked = ("tidy", "--runs", "400", "--landing", "400", "--backups", str(tmp_path / "backups"), "--keep-backups", "1")
+    ran = ccm(*asked, "--json", home=home)
+    assert ran.code == 0 and "lifecycle rule" in ran.err and snapshots(tmp_path / "backups") == made[1:]
+    assert json.loads(ran.out)["backups"] == 1 and "lifecycle rule" in json.loads(ran.out)["left"]
 
 
 def test_an_object_that_changes_while_it_is_read_is_left_to_the_next_night(bucket, house, monkeypatch):
