@@ -361,6 +361,7 @@ def publish(house: House, scratch: Path, batch: int) -> None:
 def replace(house: House, batch: int, path: Path, name: str | None = None) -> None:
     """Writes one file of a batch, in place of what may be there: readers see the old object or the new."""
     assert house.lake_url is not None
+    _ensure_own(house)
     place = Prefix.of(house.lake_url)
     target = f"batches/{batch:06d}/{name or path.name}"
     with _told(place.url(target)):
@@ -383,9 +384,10 @@ def sweep(house: House) -> None:
 # --- one home, one lake -----------------------------------------------------------------------------------------------
 
 
-def _where(house: House) -> dict[str, str] | None:
+def _where(house: House) -> dict[str, Any] | None:
+    """url and id (the token); `is_owner` false: of a home that was restored beside the one that it was."""
     try:
-        found: dict[str, str] = json.loads((house.lake / "where.json").read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((house.lake / "where.json").read_text(encoding="utf-8"))
         return found
     except FileNotFoundError:
         return None
@@ -407,9 +409,37 @@ def _ensure_same_lake(house: House) -> None:
         )
 
 
+def mark_restored(lake: Path, takes_over: bool) -> None:
+    """Writes into a restored home's lake/where.json whether it may write that lake: it has the token of the home that it was, which may go on."""
+    try:
+        where = json.loads((lake / "where.json").read_text(encoding="utf-8"))
+        marked = {**where, "is_owner": takes_over}
+    except (FileNotFoundError, ValueError, TypeError):
+        return
+    write_private(lake / "where.json", json.dumps(marked) + "\n")
+
+
+def not_ours(house: House) -> str | None:
+    """What is said of a lake that a restored home may only read, with what to do; None where the lake is the home's own."""
+    where = _where(house)
+    if where is None or where.get("is_owner", True):
+        return None
+    return (
+        f"{where['url']}: is the lake of the home that this one was restored from, and one home alone may write it; nothing is taken in here. Where that home "
+        f'is no more, set "is_owner": true in {house.lake / "where.json"} (`ccm restore --take-over-lake` does); where it goes on, give this copy a '
+        "lake of its own (docs/storage.md)"
+    )
+
+
+def _ensure_own(house: House) -> None:
+    if said := not_ours(house):
+        raise HouseError(said)
+
+
 def claim(house: House) -> None:
     """Makes the prefix this home's own: two homes that write one lake would write the same numbers. Raises HouseError when it is another's."""
     assert house.lake_url is not None
+    _ensure_own(house)
     place = Prefix.of(house.lake_url)
     where = _where(house)
     owner = where["id"] if where else secrets.token_hex(16)

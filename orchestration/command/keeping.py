@@ -39,11 +39,16 @@ def restore(
     snapshot: Annotated[Path, typer.Argument(help="A snapshot: <to>/<stamp> of `ccm backup`.")],
     home: Home = None,
     check: Annotated[bool, typer.Option("--check", help="Only prove the snapshot's hashes; restore nothing.")] = False,
+    take_over_lake: Annotated[
+        bool,
+        typer.Option("--take-over-lake", help="The home of before is no more: its lake in object storage is written from here."),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Makes a home from a snapshot, once every hash is proved. Then `ccm nightly` makes the warehouse again."""
     from orchestration.operate.backup import restore as make
     from orchestration.operate.backup import verify
+    from orchestration.storage import not_ours
 
     place = snapshot.expanduser().resolve()
     with err.status("Proving every file's hash ..."):
@@ -57,7 +62,9 @@ def restore(
                 out.print(f"{place}: every file is as its manifest says", markup=False)
             return
         house = house_of(home)
-        files = make(place, house)
+        files = make(place, house, take_over_lake)
+    if said := not_ours(house):
+        err.print(said)
     if as_json:
         print_json({"snapshot": place, "home": house.root, "files": files})
     else:

@@ -23,6 +23,7 @@ from typing import Any
 
 from orchestration.discretion import refused_by_the_system
 from orchestration.house import LANDING, LOST_AND_FOUND, RESTORING, House, HouseError, clear_dead, sync_folder, write_private
+from orchestration.storage import mark_restored
 
 # While these are held nothing of the home changes but what lands. In the order in which everybody takes them: a build that holds the warehouse may have to
 # give the lake or the answers a table that came with a release.
@@ -177,9 +178,9 @@ def verify(snapshot: Path) -> list[str]:
     return sorted(found + [f"{name}: is not in the manifest" for name in there - files.keys()])
 
 
-def restore(snapshot: Path, house: House) -> int:
+def restore(snapshot: Path, house: House, takes_over_lake: bool = False) -> int:
     """Makes a home from a snapshot, once its hashes are proved; gives the number of files. The home must be empty (a new disk
-    with its lost+found is) or not exist.
+    with its lost+found is) or not exist. A lake in object storage it only reads, unless it takes it over from the home of before.
 
     The warehouse is not in it: `ccm nightly` makes it again from the lake, the marts as published are back at once.
     """
@@ -203,6 +204,7 @@ def restore(snapshot: Path, house: House) -> int:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _copied(snapshot / "home" / name, target)
             os.utime(target, ns=(one["mtime_ns"], one["mtime_ns"]))
+        mark_restored(scratch / "lake", takes_over_lake)
         if is_there:
             # What has no practices.yaml is no home yet.
             for path in sorted(scratch.iterdir(), key=lambda one: one.name == house.practices_yaml.name):

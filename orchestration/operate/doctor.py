@@ -26,7 +26,7 @@ from orchestration.house import LOST_AND_FOUND, PROJECT_ROOT, House, HouseError
 from orchestration.mapping.choice import choices
 from orchestration.operate.drops import HABITS_BACK, due_night, gaps, is_ahead
 from orchestration.practices import Practice, load_practices
-from orchestration.storage import batch_numbers
+from orchestration.storage import batch_numbers, not_ours
 from orchestration.take_in.lake import RESTORE_BATCHES, accepted_nights, damage, few, ledger, told_damaged, unreadable
 
 NIGHTS_BACK = 35
@@ -244,6 +244,10 @@ def _lake(house: House) -> Iterator[Diagnosis]:
         yield Diagnosis("lake", "bad", said, mend)
         return
     files = len(ledger(house))
+    if of_another := not_ours(house):
+        said, _, mend = of_another.partition(". ")
+        yield Diagnosis("lake", "bad", said, mend)
+        return
     yield Diagnosis("lake", "ok", f"{len(numbers) - 1} batches, {files} files")
 
 

@@ -358,7 +358,9 @@ def test_a_damaged_snapshot_is_not_restored_and_a_home_in_use_is_not_overwritten
         backup(taken_in, taken_in.root / "backups")
 
 
-@pytest.mark.parametrize("command", [("status",), ("doctor",), ("nightly",), ("close", "--month", "2026-10")], ids=lambda one: one[0])
+@pytest.mark.parametrize(
+    "command", [("status",), ("doctor",), ("nightly",), ("close", "--month", "2026-10")], ids=lambda one: one[0]
+)
 def test_a_command_on_a_snapshot_is_refused_and_leaves_it_whole(taken_in, tmp_path, command):
     (taken_in.root / "access.jsonl").write_text("{}\n")
     made = backup(taken_in, tmp_path / "backups")

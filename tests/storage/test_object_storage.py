@@ -15,7 +15,8 @@ from orchestration import storage
 from orchestration.contracts import extract_contracts
 from orchestration.engine import connect
 from orchestration.house import DBT_PROJECT, PROJECT_ROOT, House, HouseError
-from orchestration.operate.backup import backup, snapshots
+from orchestration.operate.backup import backup, restore, snapshots
+from orchestration.operate.doctor import examine
 from orchestration.operate.drops import drops
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import forget_practice, give_practice, ledger, take_in
@@ -282,6 +283,63 @@ def test_a_second_home_cannot_write_the_same_lake(bucket, house, tmp_path):
     take_in(house, CHICAGO)
     with pytest.raises(HouseError, match="is the lake of another home"):
         take_in(House.at(tmp_path / "other").prepare(), CHICAGO)
+
+
+@pytest.fixture
+def restored(bucket, house, tmp_path):
+    """A home with a night in object storage, and a snapshot of it."""
+    house.practices_yaml.write_text("practices: []\n")
+    land(bucket)
+    take_in(house, CHICAGO)
+    return backup(house, tmp_path / "backups").folder
+
+
+def test_a_restored_home_writes_nothing_to_the_lake_of_the_home_that_it_was(bucket, house, restored, tmp_path):
+    other = tmp_path / "copy"
+    ran = ccm("restore", str(restored), home=other)
+    assert ran.code == 0 and '"is_owner": true' in ran.err
+    copied = House.at(other)
+    bucket.put("clinic/lake/batches/000002/patients.parquet", b"production is half way through")
+    land(bucket, night="2026-02-02")
+    before = {name: bucket.get(name) for name in bucket.names("clinic/lake/")}
+    for write in (lambda: take_in(copied, CHICAGO), lambda: forget_practice(copied, "lakeside"), lambda: storage.sweep(copied)):
+        with pytest.raises(HouseError, match="is the lake of the home that this one was restored from"):
+            write()
+    assert {name: bucket.get(name) for name in bucket.names("clinic/lake/")} == before
+    # What it holds can be asked, and the home that it was goes on.
+    assert [one.extract_date for one in ledger(copied)] == [date(2026, 2, 1)]
+    assert [one.state for one in examine(copied) if one.question == "lake"] == ["bad"]
+    assert take_in(house, CHICAGO) is not None
+
+
+def test_a_restored_home_goes_on_with_the_lake_when_told_to_take_it_over(bucket, house, restored, tmp_path):
+    shutil.rmtree(house.root)
+    ran = ccm("restore", str(restored), "--take-over-lake", home=house.root)
+    assert ran.code == 0 and "is_owner" not in ran.err
+    land(bucket, night="2026-02-02")
+    assert [one.extract_date for one in take_in(house, CHICAGO).files] == [date(2026, 2, 2)]
+    # A snapshot of a copy may be taken over as well, and one of an owner makes a copy again.
+    copied = House.at(tmp_path / "copy")
+    restore(backup(house, tmp_path / "later").folder, copied)
+    again = House.at(tmp_path / "again")
+    restore(backup(copied, tmp_path / "latest").folder, again, takes_over_lake=True)
+    assert storage.not_ours(copied) and storage.not_ours(again) is None
+
+
+def test_a_copy_has_a_lake_of_its_own_as_the_page_says(bucket, house, restored, tmp_path, monkeypatch):
+    copied = House.at(tmp_path / "copy")
+    restore(restored, copied)
+    for name in bucket.names("clinic/lake/batches/"):
+        path = copied.lake / name.removeprefix("clinic/lake/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bucket.get(name))
+    (copied.lake / "where.json").unlink()
+    monkeypatch.delenv("CCM_LAKE")
+    before = bucket.names("clinic/lake/")
+    own = House.at(copied.root)
+    land(bucket, night="2026-02-02")
+    assert [one.extract_date for one in take_in(own, CHICAGO).files] == [date(2026, 2, 2)]
+    assert storage.batch_numbers(own) == [0, 1, 2] and bucket.names("clinic/lake/") == before
 
 
 @pytest.mark.long
