@@ -103,6 +103,15 @@ where coverage_type = 'medicare_part_b'
 group by patient_id;
 """
 
+# Where the export tells of no payers: Medicare from the month of the 65th birthday on, as the overlay makes it.
+_PART_B_BY_AGE = """
+insert into part_b
+select id, cast(date_trunc('month', min(try_cast(left(birthdate, 10) as date)) + interval 65 year) as date)
+from patients
+where try_cast(left(birthdate, 10) as date) is not null
+group by id
+"""
+
 _VISITS = """
 create table visits as
 with placed as (
@@ -176,14 +185,18 @@ class FoundPractice:
         return Practice.model_validate(self.configuration)
 
 
-def lay_out(connection: duckdb.DuckDBPyConnection, as_of: Any) -> None:
-    """Makes the tables `sites`, `payer_kinds`, `periods`, `part_b` and `visits`."""
+def lay_out(connection: duckdb.DuckDBPyConnection, as_of: Any, *, has_payers: bool = True) -> None:
+    """Makes the tables `sites`, `payer_kinds`, `periods`, `part_b` and `visits`. Without payers what is told of coverage says nothing."""
+    if not has_payers:
+        connection.execute("delete from payer_transitions")
     connection.execute(_MACROS)
     connection.execute(_SITES)
     kinds, periods, part_b = (part for part in _PERIODS.split(";\n") if part.strip())
     connection.execute(kinds)
     connection.execute(periods, {"as_of": as_of})
     connection.execute(part_b)
+    if not has_payers:
+        connection.execute(_PART_B_BY_AGE)
     connection.execute(_VISITS)
 
 

@@ -62,7 +62,7 @@ def import_synthea(
     as_of = _as_of(export)
     nights = _nights(first_night, last_night or _weekday_until(as_of))
     first_day, last_day = nights[0].replace(day=1), max(as_of, nights[-1])
-    lay_out(export.connection, as_of)
+    lay_out(export.connection, as_of, has_payers=_has_payers(export))
     practices = find_practices(export.connection, nights[-1])
     left_out = empanel(export.connection, first_day, nights[-1])
     report = ImportReport(str(export.folder), seed, as_of, tuple(nights), unmapped=left_out)
@@ -222,10 +222,15 @@ def _counts(newest: dict[str, list[Row]], night: date) -> dict[str, int]:
     }
 
 
+def _has_payers(export: Export) -> bool:
+    """Either file says nothing without the other."""
+    return not {"payers", "payer_transitions"} & set(export.absent)
+
+
 def _overlaid(export: Export, staff: int) -> list[str]:
     made = [*_OVERLAID, f"{staff} nurses, assistants, pharmacists and office staff"]
-    if "payer_transitions" in export.absent or "payers" in export.absent:
-        made.append("coverage of every patient: the export has no payers.csv or payer_transitions.csv")
+    if not _has_payers(export):
+        made.append("coverage of every patient, Medicare from 65 years on: the export has no payers.csv or payer_transitions.csv")
     if "careplans" in export.absent:
         made.append("all care plans: the export has no careplans.csv")
     if "providers" in export.absent:

@@ -287,12 +287,31 @@ def test_an_older_layout_gives_the_same_facts(tmp_path: Path, made: tuple[House,
     assert "Clinician doc-north" in names
 
 
-def test_an_export_without_payers_leaves_coverage_to_the_overlay_and_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("absent", [("payers",), ("payer_transitions",), ("payers", "payer_transitions")], ids="-".join)
+def test_an_export_without_payers_leaves_coverage_to_the_overlay_and_says_so(
+    tmp_path: Path, made: tuple[House, ImportReport], absent: tuple[str, ...]
+) -> None:
     source = write_export(tmp_path / "csv")
-    for row in ("payers.csv", "payer_transitions.csv"):
-        (source / row).unlink()
-    # without a payer nobody has Medicare at a visit, so no site can be shown to serve people on Medicare
-    with pytest.raises(HouseError, match="no primary-care site"):
+    for name in absent:
+        (source / f"{name}.csv").unlink()
+    house = House(tmp_path / "home")
+    report = import_synthea(source, house, first_night=FIRST, last_night=LAST)
+    assert any(line.startswith("coverage of every patient") for line in report.overlaid)
+    assert not [one for one in report.unmapped if one.what == "payers"]
+    # Medicare is by age: the same sites and panels, and everybody of 65 is covered.
+    assert list(report.practices) == list(made[1].practices)
+    people = {row["patient_id"] for row in landed(house, "patients")}
+    assert people == {row["patient_id"] for row in landed(made[0], "patients")}
+    covered = {row["patient_id"] for row in landed(house, "coverages") if row["coverage_type"].startswith("medicare")}
+    assert covered == people
+
+
+def test_an_export_of_the_young_alone_is_refused(tmp_path: Path) -> None:
+    source = write_export(tmp_path / "csv")
+    (source / "payers.csv").unlink()
+    path = source / "patients.csv"
+    path.write_text(path.read_text().replace(",194", ",200").replace(",195", ",200"))
+    with pytest.raises(HouseError, match="generate older patients"):
         import_synthea(source, House(tmp_path / "home"))
 
 
