@@ -76,7 +76,7 @@ def _write(stream: Any, out: Any, encoding: str, skipped: int) -> None:
     # A byte that the encoding has no letter for goes through as it is: no UTF-8, so that its row alone is at fault.
     wide = encoding.startswith(("utf-16", "utf-32"))
     decoder = codecs.getincrementaldecoder(encoding)("strict" if wide else "surrogateescape")
-    pending, is_begun = "", False
+    pending, is_begun, line_end = "", False, "\n"
     while True:
         data = stream.read(_CHUNK)
         text = pending + decoder.decode(data, final=not data)
@@ -84,8 +84,10 @@ def _write(stream: Any, out: Any, encoding: str, skipped: int) -> None:
         if not is_begun:
             text = text.removeprefix("\ufeff")
             is_begun = bool(text)
+            if "\n" not in text and "\r" in text:
+                line_end = "\r"
         while skipped:
-            _, found, rest = text.partition("\n")
+            _, found, rest = text.partition(line_end)
             if not found:
                 pending = text
                 break

@@ -34,7 +34,9 @@ _LONGEST_USUAL_HEADER = 16 * 1024
 _RECORDS_A_BATCH = 20_000
 _ROWS_MEASURED = 16
 _BYTES_A_BATCH = 32 * 1024 * 1024  # of text, so that rows with long notes come in smaller batches
+# Where others break lines and CSV does not; LF, CR LF and CR alone (Excel's "CSV (Macintosh)") end a line, also mixed.
 _OTHER_BREAKS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_SEPARATOR_LINE = re.compile(r"sep=.?", re.IGNORECASE)  # Excel's word to itself, before the header
 _VALUE = re.compile(r"[+-]?[0-9][0-9.:TZ+ -]*")  # a date, an instant or a number
 _AFTER_QUOTES, _BEFORE_QUOTES = {b"", b"\n", b"\r"}, {b"", b"\n"}
 
@@ -43,7 +45,7 @@ WRONG_COUNT = "wrong number of columns; quote values that hold commas or line br
 NOT_UTF8 = "bytes that are not UTF-8; save the file as UTF-8 and land it again"
 HAS_NUL = "holds a NUL byte; export the row again"
 BAD_HEADER = "the header's quoting is not RFC 4180 (a quote out of place or never closed); correct it and land the file again"
-OTHER_BREAK = "is followed in the header by a line break that is neither a line feed nor CR LF; export the file with such line ends and land it again"
+OTHER_BREAK = "is followed in the header by a line break that is no line feed, CR LF or CR; export the file with such line ends and land it again"
 NOT_TOLD = "(not told: dates, numbers or words of a row stand among the names in the header)"
 BAD_QUOTES = "quoting that is not RFC 4180 (a quote out of place or never closed); correct the row and land the file again"
 
@@ -262,6 +264,11 @@ def _begin_within(head: bytes, chunk: bytes, found: Scan, layout: Layout, is_all
         return None
     if header is None:
         raise Unreadable("has no header row; land the file again")
+    if _SEPARATOR_LINE.fullmatch(said := layout.delimiter.join(header).strip(" \t")):
+        raise Unreadable(
+            f"begins with a line `{_printable(said)}`, by which Excel is told the separator, and the header stands behind it; "
+            "remove that line and land the file again"
+        )
     if not text.partition("\n")[0].strip(" \t\r"):
         found.plain = False  # a blank line before the header shifts every line number
     _judge_header([_bare(name) for name in header], found, layout)

@@ -106,9 +106,11 @@ def test_a_column_that_is_gone_rejects_the_file_and_a_new_one_is_told(home):
     assert home.ask("select outcome, extra_columns from {files} order by file_id")[1] == ("accepted", ["Colour"])
 
 
-def test_a_file_with_a_title_in_another_encoding_keeps_its_own_line_numbers(home):
+@pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
+def test_a_file_with_a_title_in_another_encoding_keeps_its_own_line_numbers(home, end):
     home.write("plans", PLANS.replace("{delimiter: semicolon}", "{delimiter: tab, encoding: windows-1252, header_line: 3}"))
     text = "Plans of the day\r\n\r\nKind\tPlan\tChart\tMade\tSeen\r\nx\t1\tp\xe9\t1/5/2026\t\r\nx\t2\tp2\t1/52026\t\r\nx\t3\tp\x813\t1/5/2026\t\r\n"
+    text = text.replace("\r\n", end)
     home.drop("plans_20260201.csv", text.encode("latin-1"))
     home.take_in(mapped=home.chosen(care_plans="plans"))
     assert home.ask("select line_number, patient_id from {care_plans}") == [(4, "pé")]

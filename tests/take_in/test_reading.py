@@ -65,6 +65,15 @@ def test_a_file_without_its_header_row_gives_no_value_of_it_away(home):
     assert "Smith" not in str(home.ask("select * from {files}")) + str(home.ask("select * from {quarantine}"))
 
 
+@pytest.mark.parametrize("said", ["sep=,", "sep=;", '"sep=,"', "\ufeffSEP=,", "sep=\t", "\nsep=,"])
+def test_excels_line_before_the_header_is_named_once_for_the_file(home, said):
+    home.land("care_plans", f"{said}\r\n{PLAN}c1,p1,2026-01-05,,\r\nc2,p2,2026-01-05,,\r\n")
+    home.take_in()
+    [(outcome, reason)] = home.ask("select outcome, reason from {files}")
+    assert outcome == "rejected" and reason.startswith("begins with a line `sep=") or "SEP=" in reason
+    assert home.faults() == [(0, None, None)]
+
+
 @pytest.mark.parametrize("last", ["copy_given_on", "patient_id"])  # the second must be there
 @pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1e", "\x85", "\u2028"])
 def test_a_header_that_ends_in_another_kind_of_line_break_is_rejected_and_gives_no_value_away(home, end, last):
@@ -100,6 +109,7 @@ def test_names_of_unknown_columns_are_not_told_where_a_row_may_stand_in_the_head
         (b"\n\n", "csv"),
         (PLAN.encode("utf-16"), "csv"),
         (PLAN.encode("utf-16-le"), "csv"),
+        (b"sep=,\r\n" + PLAN.encode() + b"c1,p1,2026-01-05,,\r\n", "csv"),
         (b"PAR1 and no more", "parquet"),
         (b"", "parquet"),
     ],
@@ -185,9 +195,14 @@ def test_the_line_is_counted_as_a_spreadsheet_does(home):
     assert home.counts() == [(3, 2, 1, 0)]
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_every_kind_of_line_end_is_read(home, end):
-    home.land("care_plans", csv_of("care_plans", [row("care_plans", care_plan_id=f"c{i}") for i in range(3)], end))
+@pytest.mark.parametrize("form", ["csv", "csv.gz"])
+@pytest.mark.parametrize(
+    "ends", [["\n"] * 4, ["\r\n"] * 4, ["\r"] * 4, ["\r\n", "\r", "\n", "\r"], ["\r", "\r\n", "\n", ""]], ids=repr
+)
+def test_every_kind_of_line_end_is_read(home, ends, form):
+    lines = csv_of("care_plans", [row("care_plans", care_plan_id=f"c{i}") for i in range(3)]).splitlines()
+    content = "".join(line + end for line, end in zip(lines, ends, strict=True)).encode()
+    home.land("care_plans", content, form=form)
     home.take_in()
     assert home.ask("select line_number, care_plan_id from {care_plans} order by 1") == [
         (2, "c0"),
