@@ -289,10 +289,12 @@ CLOSES = Query(
     f"""
     select calendar.practice_id, calendar.month, calendar.state, calendar.close_version, calendar.first_close_on, calendar.final_close_on,
         calendar.newest_night, calendar.claimable, calendar.claimable_amount, calendar.held, calendar.held_amount,
-        billed.patients as claims, billed.dollars as claimed_amount
+        billed.patients as claims, billed.dollars as claimed_amount, coalesce(rejected.claims, 0) as rejected
     from close_calendar as calendar
     inner join revenue_waterfall as billed
         on calendar.practice_id = billed.practice_id and calendar.month = billed.month and billed.step = 'billed'
+    left join (select practice_id, month, count(*) as claims from claims where status = 'rejected' group by all) as rejected
+        on calendar.practice_id = rejected.practice_id and calendar.month = rejected.month
     where {_here("calendar", month=False)} order by calendar.practice_id, calendar.month
     """,
 )

@@ -346,6 +346,10 @@ def test_the_close_calendar_says_each_state_in_a_word(shown, home):
     months = [f"{row['month']:%Y-%m}" for row in rows(home, "select distinct month from close_calendar order by month")]
     assert shown.page.locator("table.ccm").first.locator("thead th").all_inner_texts() == ["Practice", *months]
     cells = {(line[0], month): cell for line in shown.table(0) for month, cell in zip(months, line[1:], strict=True)}
+    rejected = rows(home, "select practice_id, month, count(*) as n from claims where status = 'rejected' group by all")
+    assert rejected
+    for row in rejected:
+        assert f"{row['n']} rejected" in cells[row["practice_id"], f"{row['month']:%Y-%m}"]
     for row in rows(home, "select practice_id, month, state, close_version from close_calendar"):
         said = cells[row["practice_id"], f"{row['month']:%Y-%m}"]
         assert row["state"] in said

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import duckdb
 import pandas as pd
@@ -18,6 +20,7 @@ from orchestration.command.closes import print_close
 from orchestration.command.common import out
 from orchestration.dashboard import look, queries
 from orchestration.dashboard.marts import open_marts
+from orchestration.dashboard.views import closes
 from orchestration.house import House
 from tests.pipeline.homes import ccm, copy, rows
 
@@ -165,6 +168,27 @@ def test_a_month_that_closed_without_a_claim_is_closed_in_the_status(published):
     ran = ccm("status", "--month", "2026-08", home=published)
     line = next(line for line in ran.out.splitlines() if "bayview" in line)
     assert "closed v1" in line
+
+
+def test_the_close_calendar_says_what_became_of_a_closed_months_claims(published):
+    def said() -> str:
+        with open_marts(House(published)) as marts:
+            [row] = [
+                row for row in marts.rows(queries.CLOSES) if (row["practice_id"], row["month"]) == ("bayview", date(2026, 8, 1))
+            ]
+        return closes._cell(SimpleNamespace(**row)).partition(">")[2].removesuffix("</td>")
+
+    of_month = "where practice_id = 'bayview' and month = '2026-08-01'"
+    [whole] = rows(published, f"select count(*) as n from claims {of_month}")
+    change(
+        published, f"update claims set status = 'rejected' {of_month} and claim_id = (select min(claim_id) from claims {of_month})"
+    )
+    assert re.fullmatch(r"✔ closed v1<br>\$[0-9,.]+<br>\d rejected", said())
+    change(published, f"update claims set status = 'rejected' {of_month}")
+    change(published, f"update revenue_waterfall set patients = 0, dollars = 0 {of_month} and step = 'billed'")
+    assert said() == f"✔ closed v1<br>{whole['n']} rejected"
+    change(published, f"delete from claims {of_month}")
+    assert said() == "✔ closed v1<br>no claims"
 
 
 @pytest.mark.long

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from typing import Any
 
 import streamlit as st
 
@@ -11,7 +12,12 @@ from orchestration.dashboard.marts import View
 
 # A sign and a word each: nobody has to tell colours apart.
 STATES = {
-    "closed": ("✔", "closed", "#E0F0F8", "The claims went out."),
+    "closed": (
+        "✔",
+        "closed",
+        "#E0F0F8",
+        "What could be claimed went out; claims that a payer turned back unprocessed are rejected.",
+    ),
     "proposed": ("✎", "proposed", "#F7E9F1", "Waits for the approver."),
     "due": ("●", "due", "#FCE9CC", "Its day has come: it closes unless the gate refuses (`ccm close` says why)."),
     "open": ("○", "open", "#FFFFFF", "Too early."),
@@ -67,6 +73,7 @@ def show(view: View) -> None:
             "close_version": ("Version", look.whole),
             "claims": ("Claims", look.whole),
             "claimed_amount": ("Allowed", look.money),
+            "rejected": ("Rejected", look.whole),
             "claimable": ("Claimable since", look.whole),
             "held": ("Held", look.whole),
         },
@@ -74,10 +81,15 @@ def show(view: View) -> None:
     )
 
 
-def _cell(row: object) -> str:
+def _cell(row: Any) -> str:
     if row is None:
         return "<td></td>"
-    sign, word, colour, _ = STATES[row.state]  # type: ignore[attr-defined]
-    version = f" v{row.close_version:.0f}" if row.state == "closed" else ""  # type: ignore[attr-defined]
-    worth = row.claimed_amount if row.state == "closed" else row.claimable_amount  # type: ignore[attr-defined]
-    return f'<td style="background-color:{colour}">{sign} {word}{version}<br>{look.money(worth)}</td>'
+    sign, word, colour, _ = STATES[row.state]
+    if row.state != "closed":
+        return f'<td style="background-color:{colour}">{sign} {word}<br>{look.money(row.claimable_amount)}</td>'
+    became = [look.money(row.claimed_amount)] if row.claims else []
+    if row.rejected:
+        became.append(f"{row.rejected:,.0f} rejected")
+        colour = STATES["due"][2]
+    said = "<br>".join([f"{sign} {word} v{row.close_version:.0f}", *(became or ["no claims"])])
+    return f'<td style="background-color:{colour}">{said}</td>'
