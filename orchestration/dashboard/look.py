@@ -33,6 +33,18 @@ table.ccm td.i { font: .76rem ui-monospace, Consolas, monospace; overflow-wrap: 
 [data-testid="stMetricValue"] { font-size: 1.5rem; }
 .wide { overflow-x: auto; }
 a:focus-visible, button:focus-visible, input:focus-visible { outline: 3px solid #0072B2 !important; outline-offset: 2px; }
+/* On a telephone each row of a list is a card: its sentences over the whole width, the rest around them, each with its header's words. */
+@media screen and (max-width: 640px) {
+  .block-container { padding: 2.6rem 1rem 4rem; }
+  table.cards, table.cards tbody, table.cards caption { display: block; }
+  table.cards thead { display: none; }
+  table.cards tr { display: block; padding: .5rem 0; border-bottom: 2px solid #d0d0d0; }
+  table.cards td { display: inline-block; padding: .1rem .9rem .1rem 0; border: 0; }
+  table.cards td.n, table.cards td.i { text-align: left; min-width: 0; }
+  table.cards td.w { display: block; min-width: 0; padding: .2rem 0; }
+  table.cards td:empty { display: none; }
+  table.cards td:not(.w)::before { content: attr(data-header) " "; color: #4d4d4d; font: .76rem "Source Sans", sans-serif; }
+}
 .printed { display: none; }
 @page { size: landscape; margin: 12mm; }
 @media print {
@@ -122,21 +134,33 @@ STYLES: dict[Callable[[Any], str], str] = {month: "k", day: "k", name: "k", stat
 )
 
 
-def table(frame: pd.DataFrame, columns: Mapping[str, tuple[str, Callable[[Any], str]]], *, empty: str = "Nothing here.") -> None:
-    """A table of plain HTML: column name -> (header, how its values are written). Everything is escaped."""
+def table(
+    frame: pd.DataFrame,
+    columns: Mapping[str, tuple[str, Callable[[Any], str]]],
+    *,
+    empty: str = "Nothing here.",
+    as_cards: bool = False,
+) -> None:
+    """A table of plain HTML: column name -> (header, how its values are written). Everything is escaped. `as_cards`: on a narrow screen a card a row."""
     if frame.empty:
         st.info(empty)
         return
     shown = frame.head(LONGEST_TABLE)
     head = "".join(f'<th scope="col"{_kind(form)}>{escape(header)}</th>' for header, form in columns.values())
     body = "".join(
-        "<tr>" + "".join(f"<td{_kind(form)}>{escape(form(row[name]))}</td>" for name, (_, form) in columns.items()) + "</tr>"
+        "<tr>"
+        + "".join(
+            f'<td{_kind(form)} data-header="{escape(header)}">{escape(form(row[name]))}</td>'
+            for name, (header, form) in columns.items()
+        )
+        + "</tr>"
         for row in shown.to_dict("records")
     )
     # A query that gives one row more than are shown has been cut itself (queries.MOST_ROWS).
     of = "rows; there are more" if len(frame) == queries.MOST_ROWS else f"of {len(frame):,} rows"
     note = f"<caption>The first {len(shown):,} {of}.</caption>" if len(frame) > len(shown) else ""
-    st.html(f'<div class="wide"><table class="ccm">{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
+    cards = " cards" if as_cards else ""
+    st.html(f'<div class="wide"><table class="ccm{cards}">{note}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
 
 
 def _kind(form: Callable[[Any], str]) -> str:

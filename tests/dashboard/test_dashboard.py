@@ -298,6 +298,19 @@ def test_the_work_list_filters_and_downloads_what_it_shows(shown, home):
     ]
 
 
+def test_on_a_telephone_each_item_of_the_work_list_is_a_card_whose_words_have_the_whole_width(shown):
+    shown.go("Work list")
+    shown.page.set_viewport_size({"width": 390, "height": 844})
+    try:
+        until_equal(lambda: shown.page.locator(".wide").first.evaluate("box => box.scrollWidth > box.clientWidth"), False)
+        widths = shown.page.locator("table.cards td.w").evaluate_all("cells => cells.map(cell => cell.clientWidth)")
+        assert widths and min(widths) > 300
+        said = shown.page.locator("table.cards td.n").first.evaluate("cell => getComputedStyle(cell, '::before').content")
+        assert "data-header" in said or "Worth" in said
+    finally:
+        shown.page.set_viewport_size({"width": 1400, "height": 1000})
+
+
 @pytest.mark.long
 def test_the_work_list_of_all_practices_fits_a_small_screen_and_its_download_says_whose_each_item_is(shown, home):
     shown.page.set_viewport_size({"width": 1280, "height": 900})

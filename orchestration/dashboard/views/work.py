@@ -52,6 +52,7 @@ def show(view: View) -> None:
             "item_id": ("Item", look.item),
         },
         empty="Nothing to do that matches the filters.",
+        as_cards=True,
     )
     if count > look.LONGEST_TABLE:
         st.caption(f"The first {look.LONGEST_TABLE} of {count:,} items; the download has them all.")
