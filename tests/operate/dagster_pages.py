@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import socket
-import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 from orchestration.house import PROJECT_ROOT
 from orchestration.signposts import Group
 from orchestration.transform import site
-from tests.pipeline.homes import CCM, copy, rows
+from tests.operate.services import serving
+from tests.pipeline.homes import copy, rows
 
 CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: install Debian's package `chromium`")
@@ -40,25 +40,12 @@ def url(home) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    services = [
-        subprocess.Popen([str(CCM), "serve", *arguments, "--home", str(home)], **quiet)
-        for arguments in (("webserver", "--port", str(port)), ("daemon",))
-    ]
-    try:
+    with serving(home, port) as services:
         until = time.monotonic() + PATIENCE / 1000
         while not _answers(port):
             assert time.monotonic() < until and all(one.poll() is None for one in services)
             time.sleep(0.5)
         yield f"http://127.0.0.1:{port}"
-    finally:
-        for one in services:
-            one.terminate()
-        for one in services:
-            try:
-                one.wait(60)
-            except subprocess.TimeoutExpired:
-                one.kill()
 
 
 def _answers(port: int) -> bool:

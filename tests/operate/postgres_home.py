@@ -26,7 +26,8 @@ from tests.faults.test_killed_runs import (  # noqa: F401  (the same promises, o
     test_a_living_run_keeps_its_slot,
     test_a_run_that_was_killed_inside_a_pool_does_not_stop_the_next_one_and_is_marked_as_failed,
 )
-from tests.pipeline.homes import CCM, ccm, copy
+from tests.operate.services import serving
+from tests.pipeline.homes import ccm, copy
 from tests.properties.strategies import write_home
 
 BIN = next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), None)
@@ -164,21 +165,13 @@ def test_webserver_and_daemon_run_on_it_and_stop_when_told(database, tmp_path):
     night = newest.rename(newest.with_name(str(date.today())))
     (night / "_SUCCESS").touch()
     port = free_port()
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    services = [
-        subprocess.Popen([str(CCM), "serve", *arguments, "--home", str(home)], **quiet)
-        for arguments in (("webserver", "--port", str(port)), ("daemon",))
-    ]
-    try:
+    with serving(home, port) as services:
         wait_until(lambda: answers(port), services)
         wait_until(lambda: doctor(home)["daemon"]["state"] == "ok", services)
         # The landing sensor takes in what is complete, by itself.
         wait_until(lambda: asked(database, "select count(*) from runs where status = 'SUCCESS'")[0][0] >= 1, services)
         assert (home / "marts.duckdb").exists()
-    finally:
-        for one in services:
-            one.send_signal(signal.SIGTERM)
-        ended = [one.wait(60) for one in services]
+    ended = [one.returncode for one in services]
     assert all(code in (0, -signal.SIGTERM, 128 + signal.SIGTERM) for code in ended), ended
 
 
