@@ -240,7 +240,8 @@ def test_a_panel_that_is_mostly_listed_under_another_tax_id_is_told_and_a_few_sh
         create table intermediate.int_patients__current as
             select practice_id, practice_id || number as patient_id, true as is_on_panel from shown;
         insert into intermediate.int_coverages__current
-            select practice_id, practice_id || number, kind, '1EG4TE5MK' || lpad(number::varchar, 2, '0') from shown cross join (values ('medicare_part_a'), ('medicare_part_b')) as kinds (kind)
+            select practice_id, practice_id || number, kind, '1EG4TE5MK' || lpad(number::varchar, 2, '0')
+            from shown cross join (values ('medicare_part_a'), ('medicare_part_b')) as kinds (kind)
             union all select practice_id, practice_id || number, 'commercial', 'ONE' from shown;
     """)  # fmt: skip
     check = "no_panel_is_listed_under_other_tax_ids_as_well"

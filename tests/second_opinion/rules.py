@@ -103,7 +103,8 @@ ITEM_KINDS = words("missing_note open_timer visit_without_time")
 WORKLIST_KINDS = [
     *ITEM_KINDS,
     *words(
-        "near_threshold no_time_yet missing_care_plan missing_initiating_visit undocumented_consent consent_renewal practitioner_cannot_bill eligible_not_contacted "
+        "near_threshold no_time_yet missing_care_plan missing_initiating_visit undocumented_consent consent_renewal eligible_not_contacted "
+        "practitioner_cannot_bill "
         "stalled_outreach staff_overlap runaway_timer denied_claim care_plan_review_due care_plan_copy_missing claim_error diagnosis_category "
         "late_claim unanswered_claim refund_due reopening_due"
     ),
