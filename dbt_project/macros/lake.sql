@@ -37,6 +37,11 @@
     read_parquet('{{ home() }}/lake/configuration/{{ table }}.parquet')
 {%- endmacro %}
 
+{#- Whether closes have this manner, named as in a manifest (orchestration/close/manners.py): all do, but those of before that are made again. -#}
+{% macro has_manner(name) -%}
+    (select count(*) > 0 from {{ from_configuration('manners') }} as manners where manners.manner = '{{ name }}')
+{%- endmacro %}
+
 {#- Why a file of stg_files says nothing: as its ledger has it, or as a patients file without a good row, which was accepted. -#}
 {% macro why_not_usable(files) -%}
     case when {{ files }}.outcome = 'accepted' then 'it has not one good row, and the panel of before stands' else {{ files }}.reason end

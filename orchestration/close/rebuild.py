@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 from pydantic import ValidationError
 
 from orchestration.close.freeze import Frozen, empty_lake_tables, thaw
-from orchestration.close.manners import from_manifest
+from orchestration.close.manners import Manner, from_manifest
 from orchestration.close.packet import Ground, compose, drafted, software_versions
 from orchestration.close.versions import MANIFEST
 from orchestration.contracts import extract_contracts, lake_columns
@@ -43,7 +44,7 @@ _COVERAGE_ANSWERS = (
 _NO_KEYS = pa.schema(
     [("file_id", pa.int64()), ("practice_id", pa.string()), ("line_number", pa.int64()), ("row_key", pa.string())]
 ).empty_table()
-_GIVEN = ("int_claims__history", "int_coverage_answers", "int_quarantined_rows__mended")
+_GIVEN = ("stg_services", "int_claims__history", "int_coverage_answers", "int_quarantined_rows__mended")
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
         accepted=_accepted(frozen),
     )
     with tempfile.TemporaryDirectory(prefix="ccm-rebuild-") as folder:
-        warehouse = frozen_warehouse(frozen, practice, manifest["rules_version"], Path(folder))
+        warehouse = frozen_warehouse(frozen, practice, manifest["rules_version"], Path(folder), ground.manners)
         with warehouse:
             made = compose(warehouse, ground, drafted(warehouse, ground), lambda: _number(manifest))
     then = {**manifest["outputs"], MANIFEST: hashlib.sha256((packet / MANIFEST).read_bytes()).hexdigest()}
@@ -114,8 +115,10 @@ def rebuild(packet: Path, into: Path | None = None) -> Rebuilt:
     )
 
 
-def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scratch: Path) -> duckdb.DuckDBPyConnection:
-    """The models over the frozen rows, in memory; `scratch` is an empty folder that must outlive the connection."""
+def frozen_warehouse(
+    frozen: Frozen, practice: Practice, rules_version: str, scratch: Path, manners: Collection[Manner]
+) -> duckdb.DuckDBPyConnection:
+    """The models over the frozen rows, in memory, in the manners of the close; `scratch` is an empty folder that must outlive the connection."""
     batch = scratch / "lake" / "batches" / "000001"
     for name in frozen.names("lake"):
         write_private(batch / name.removeprefix("lake/"), frozen.files[name])
@@ -130,7 +133,8 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
     if not keys.exists():
         pq.write_table(_NO_KEYS, keys)
     accepted = [{**one, "practice_id": practice.practice_id} for one in _accepted(frozen)]
-    for name, table in configuration_tables({practice.practice_id: practice}, rules_version, Closes(), accepted).items():
+    tables = configuration_tables({practice.practice_id: practice}, rules_version, Closes(), accepted, made_in=manners)
+    for name, table in tables.items():
         path = scratch / "lake" / "configuration" / f"{name}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         pq.write_table(table, path)
@@ -140,6 +144,9 @@ def frozen_warehouse(frozen: Frozen, practice: Practice, rules_version: str, scr
     _with_dates(con)
     history = frozen.table("history.parquet")  # noqa: F841
     con.execute("create table intermediate.int_claims__history as select * from history")
+    # Those in force, each with its code as the close's release understood it: what this one makes of one that is written oddly is another matter.
+    services = frozen.table("lake/services.parquet")  # noqa: F841
+    con.execute("create table staging.stg_services as select *, true as is_current, true as is_only from services")
     con.execute(f"create table intermediate.int_coverage_answers ({_COVERAGE_ANSWERS})")
     con.execute("create table intermediate.int_quarantined_rows__mended (file_id bigint, line_number bigint)")  # none is frozen
     if "coverage_answers.parquet" in frozen.files:

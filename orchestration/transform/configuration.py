@@ -6,7 +6,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestration.close import acceptances, proposals, versions
+from orchestration.close import acceptances, manners, proposals, versions
+from orchestration.close.manners import EVERY_MANNER, Manner
 from orchestration.close.versions import DAMAGED
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.payers import eligibility, sent
@@ -341,8 +342,10 @@ def configuration_tables(
     closed: Closes,
     accepted: Iterable[Mapping[str, str]] = (),
     known_as: Iterable[Identity] = (),
+    made_in: Collection[Manner] = EVERY_MANNER,
 ) -> dict[str, pa.Table]:
-    """The tables of lake/configuration by name. `accepted`: rows as `acceptances.in_force` gives them; `known_as`: as `identities.recorded` does."""
+    """The tables of lake/configuration by name. `accepted`: rows as `acceptances.in_force` gives them; `known_as`: as `identities.recorded` does.
+    `made_in`: the manners of the closes that are made from them."""
     return {
         "practices": pa.Table.from_pylist(
             [
@@ -370,6 +373,7 @@ def configuration_tables(
         "closes": pa.Table.from_pylist(closed.closes, schema=CLOSES),
         "proposals": pa.Table.from_pylist(closed.proposals, schema=PROPOSALS),
         "acceptances": acceptances.table(accepted),
+        "manners": manners.table(made_in),
     }
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow.parquet as pq
 import yaml
 
+from orchestration.close import manners
+from orchestration.close.manners import EVERY_MANNER, Manner
 from orchestration.house import House
 from orchestration.practices import load_practices
 from orchestration.rules.seeds import SEEDS
@@ -20,12 +23,13 @@ from orchestration.transform.configuration import write_configuration
 MARTS = ("extract_drift", "close_holds")
 
 
-def build(home: Path, wanted: Iterable[str] = MARTS) -> duckdb.DuckDBPyConnection:
-    """Takes in what is new and computes the models wanted, with all that they stand on, in a connection of its own."""
+def build(home: Path, wanted: Iterable[str] = MARTS, made_in: Collection[Manner] = EVERY_MANNER) -> duckdb.DuckDBPyConnection:
+    """Takes in what is new and computes the models wanted, with all that they stand on, in a connection of its own; with fewer manners, as before those."""
     house = House(home).prepare()
     practices = load_practices(house.practices_yaml)
     take_in(house, {name: practice.time_zone for name, practice in practices.items()})
     write_configuration(house, practices)
+    pq.write_table(manners.table(made_in), house.lake / "configuration" / "manners.parquet")
     con = duckdb.connect()
     compiled.prepare(con)
     for path in sorted(SEEDS.rglob("*.csv")):

@@ -9,7 +9,9 @@ with months as (
         grid.month_end,
         grid.billing_practitioner_id,
         coalesce(enrollment.consented_on, grid.month_end) as consented_on,
-        case when {{ says_something('billing.taxonomy_code') }} then billing.taxonomy_code end as taxonomy_code
+        case
+            when {{ says_something('billing.taxonomy_code') }} or not {{ has_manner('taxonomies') }} then billing.taxonomy_code
+        end as taxonomy_code
     from {{ ref('int_patient_months__enrollment') }} as enrollment
     inner join {{ ref('int_patient_months') }} as grid using (practice_id, patient_id, month)
     left join {{ ref('int_members__current') }} as billing
