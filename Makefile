@@ -185,6 +185,11 @@ isolation: setup
 graph: setup
 	$(BIN)/python -W ignore -m tests.pipeline.graph
 
+# The models that a packet is made again with (tests/holds/rebuilt.txt): read ADR 7 before you commit a difference.
+.PHONY: rebuilt
+rebuilt: setup
+	$(BIN)/python -m tests.holds.rebuilt
+
 # Dagster's history in a PostgreSQL server on loopback: a month, killed runs, an upgrade, the services. Debian's server is installed where root may.
 .PHONY: postgres
 postgres: setup

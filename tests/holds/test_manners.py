@@ -11,6 +11,7 @@ from orchestration.close.manners import EVERY_MANNER, Manner, from_manifest, to_
 from orchestration.close.rebuild import rebuild
 from orchestration.transform.compiled import in_order, run
 
+from . import rebuilt
 from .bench import build
 from .clinic import NEWEST_NIGHT, Clinic, configure, write
 from .test_as_it_is_meant import service
@@ -35,6 +36,21 @@ def test_a_manifest_says_the_manners_of_its_close_as_it_always_did_and_is_read_b
     assert from_manifest(SAID) == EVERY_MANNER and from_manifest({"version": 1}) == frozenset()
     for manner in Manner:
         assert from_manifest(to_manifest([manner])) == {manner}
+
+
+def test_what_a_rebuild_runs_changes_only_where_somebody_thought_of_packets_of_before():
+    kept, now = (dict(line.split() for line in text.splitlines()) for text in (rebuilt.KEPT.read_text(), rebuilt.drawn()))
+    changed = sorted(name for name in kept.keys() | now.keys() if kept.get(name) != now.get(name))
+    assert not changed, (
+        "can a packet of before come out otherwise? then it is a manner (ADR 7); then, or if none can, `make rebuilt`"
+    )
+
+
+def test_a_models_number_is_that_of_what_it_says():
+    sql = "select 'a -- b' as x\n-- why\nfrom t /* of\nit */ where x<>''"
+    assert rebuilt.number(sql) == rebuilt.number("select   'a -- b' as x from t where x <> ''")
+    assert rebuilt.number(sql) != rebuilt.number(sql.replace("a --", "a  --"))
+    assert rebuilt.number(sql) != rebuilt.number(sql.replace("<>", "="))
 
 
 def test_a_packet_of_before_all_but_the_first_of_them_says_that_one_and_comes_out_as_it_was(tmp_path):
