@@ -907,6 +907,36 @@ def test_a_reversal_of_one_line_leaves_the_decision_of_the_others(office):
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("off", ["-0.99", "-0.01", "0.01", "5.00"])
+def test_a_reversal_that_is_a_payers_rounding_away_or_has_interest_with_it_takes_back_the_decision(office, off):
+    back = replace(taken_back(paid_in_full(A)), paid=str(Decimal("-91.39") - Decimal(off)), number="3")
+    office.deliver(FIRST, file("835", remittance(back, paid_in_full(B, number="4"), check="EFT3", on="20261101"), number=902))
+    assert (office.claim(A)["status"], office.claim(A)["paid_amount"]) == ("reopened", -Decimal(off))
+    assert {row["status"] for row in office.see(LINES)} == {"open"}
+    assert_each_cent_is_accounted_for(office)
+    office.deliver(file("835", remittance(denied(A, number="5"), check="EFT4", on="20261110"), number=903))
+    assert office.claim(A)["status"] == "denied"
+    lines = office.see(f"select status, denied_amount from claim_line_payments where claim_id = '{A}' order by line_id")
+    assert [tuple(row.values()) for row in lines] == [("denied", Decimal("95.00")), ("denied", Decimal("75.00"))]
+    assert_each_cent_is_accounted_for(office)
+
+
+def test_a_reversal_that_leaves_a_dollar_leaves_the_decision(office):
+    back = replace(taken_back(paid_in_full(A)), paid="-90.39", number="3")
+    office.deliver(FIRST, file("835", remittance(back, paid_in_full(B, number="4"), check="EFT3", on="20261101"), number=902))
+    assert (office.claim(A)["status"], office.claim(A)["paid_amount"]) == ("paid", Decimal("1.00"))
+
+
+def test_a_line_taken_back_but_for_a_cent_is_told_by_the_decision_that_names_it_next(office):
+    line = part(taken_back(paid_in_full(A)), 0)
+    short = [(*one[:3], "-51.84", *one[4:]) for one in line.lines]
+    back = [replace(line, paid="-51.84", lines=tuple(short)), paid_in_full(B, number="4")]
+    office.deliver(FIRST, file("835", remittance(*back, check="EFT3", on="20261101"), number=902))
+    office.deliver(file("835", remittance(part(denied(A, number="5"), 0), check="EFT4", on="20261110"), number=903))
+    assert [(row["line_id"], row["status"]) for row in office.see(LINES)] == [(f"{A}01", "denied"), (f"{A}02", "paid")]
+    assert_each_cent_is_accounted_for(office)
+
+
 def test_a_reversal_that_comes_before_its_payment_ends_the_same(tmp_path):
     ends = []
     for place, order in enumerate(permutations((FIRST, BACK, AGAIN))):

@@ -76,7 +76,8 @@ select
     case
         when is_rejected then 'rejected'
         when not is_answered then 'open'
-        when (is_denied or len(denial_codes) > 0) and paid_amount <= 0 then 'denied'
+        -- What a reversal left of less than a payer's rounding pays no line.
+        when is_denied or (len(denial_codes) > 0 and paid_amount < {{ office_limit('underpaid') }}) then 'denied'
         else 'paid'
     end as status,
     cast(charge_amount as decimal(12, 2)) as charge_amount,

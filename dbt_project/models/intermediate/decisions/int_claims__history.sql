@@ -34,7 +34,8 @@ select
     sent.claim_id,
     sent.close_version,
     case
-        when answered.paid_amount > 0 then 'paid'
+        -- What a reversal left of less than a payer's rounding is no money that stands.
+        when answered.paid_amount >= case when answered.standing_paid_amount > 0 then 0.01 else {{ office_limit('underpaid') }} end then 'paid'
         when answered.claim_id is not null and not answered.has_standing_decision then 'reopened'
         when reasons.is_unprocessable then 'rejected'
         when answered.is_denial or len(reasons.denial_codes) > 0 then 'denied'

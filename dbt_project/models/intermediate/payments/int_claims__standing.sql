@@ -68,7 +68,7 @@ paired as (
 ),
 
 -- The other reversals undo what is left, the oldest first, as far as their amount reaches: one may take back what several payments brought, and one of a
--- line alone leaves the decision of the others.
+-- line alone leaves the decision of the others. What is left of one is no payer's rounding; one that paid nothing had nothing to take back.
 undone as (
     select
         *,
@@ -93,4 +93,6 @@ select
     is_denial,
     paid_amount
 from undone
-where kind = 'decision' and not is_paired and (paid_so_far > taken_back or paid_so_far - paid_amount >= taken_back)
+where
+    kind = 'decision' and not is_paired
+    and (paid_amount = 0 or paid_so_far - taken_back >= least(paid_amount, {{ office_limit('underpaid') }}))

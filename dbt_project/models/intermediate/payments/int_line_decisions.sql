@@ -1,6 +1,6 @@
 -- What each decision that stands says to each line of its claim. `is_told`: the decision that the line is told by; those behind it only say whether
 -- anything of the claim was ever processed. A line that the first decision of its claim does not name is told by the next one that does: the payer may
--- have split the claim. So is a line of which what it paid was taken back alone, where another decision names it.
+-- have split the claim. So is a line of which what it paid was taken back alone, but for a payer's rounding, where another decision names it.
 with paid as (
     select
         claim_id,
@@ -16,7 +16,11 @@ named as (
         standing.claim_id,
         entries.line_id,
         coalesce(
-            min(case when entries.paid_amount <= 0 or paid.amount > 0 then standing.place end),
+            min(
+                case
+                    when entries.paid_amount <= 0 or paid.amount >= least(entries.paid_amount, {{ office_limit('underpaid') }}) then standing.place
+                end
+            ),
             min(standing.place)
         ) as place
     from {{ ref('int_claims__standing') }} as standing
