@@ -110,7 +110,7 @@ def test_brackets_dashes_and_degrees_with_spaces_are_in_neither_name(name: str, 
     [
         "Jane Doe M D", "Jane Doe C N P", "Jane Doe R. N. P.", "Jane Doe Ph D", "Jane Doe M D, FACP", "Jane Doe, M D", "Dr. Jane Doe, M D, FACP",
         "Jane Doe, R. N. P.", "Kim D. O.", "Sandra O", "Jane D.", "(Jane Doe)", "Jane (Doe", "Jane [Doe], MD", "Doe (Jane)", "Jane Doe {MD}", "(MD)",
-        "MD", "Dr.",
+        "MD", "Dr.", "Jane Doe, MD <jd@x.org>", "Jane Doe <MD>", "Jane Doe, jd@x.org", "jd@x.org", "Jane Doe 2nd", "Doe, Jane, 1000020010",
     ],
 )  # fmt: skip
 def test_it_is_said_where_the_last_name_is_not_sure(name: str) -> None:

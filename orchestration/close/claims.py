@@ -88,8 +88,8 @@ class Draft:
 
 NAMELESS = "the billing practitioner's last name has no letter: write it as it is in care_team"
 UNSURE = (
-    "which word of the billing practitioner's name is the last name cannot be told: write it in care_team as 'Last, First', the first name in full and "
-    "nothing in brackets"
+    "which word of the billing practitioner's name is the last name cannot be told: write it in care_team as 'Last, First', the first name in full, "
+    "nothing in brackets, no number and no address"
 )
 
 

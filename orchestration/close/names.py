@@ -41,13 +41,18 @@ def bare_name(name: str) -> str:
 
 
 def is_sure(name: str) -> bool:
-    """Whether `split_name` of the bare name has the last name for certain. Not where that keeps a bracket, is a title or, unless a comma says so, one letter
-    (Jane Doe M D); where letters behind a comma may be a degree (Jane Doe, M D); nor where the other half of the name may stand in brackets."""
+    """Whether `split_name` of the bare name has the last name for certain. Not where something in it is no name's (Jane Doe, MD <jd@x.org>); where that
+    keeps a bracket, is a title or, unless a comma says so, one letter (Jane Doe M D); where letters behind a comma may be a degree (Jane Doe, M D); nor
+    where the other half of the name may stand in brackets."""
     bare = bare_name(name)
     last, first = split_name(bare)
     if not any(map(str.isalpha, last)):
         return True  # sure to be none
-    if re.search(r"[()\[\]{}<>]", last + first) or (_is_title(last.split()) and not _may_be_last(last.split())):
+    if (
+        re.search(r"[@\d<>]", bare)
+        or re.search(r"[()\[\]{}]", last + first)
+        or (_is_title(last.split()) and not _may_be_last(last.split()))
+    ):
         return False
     aside = " ".join(re.findall(r"[(\[]([^)\]]*)", name)).replace(",", " ").split()
     if not first and not _is_title(aside):
