@@ -134,6 +134,9 @@ def con(tmp_path):
         );
         create table intermediate.int_coverages__current (practice_id varchar, patient_id varchar, coverage_type varchar, member_id varchar);
         create table staging.stg_coverages (practice_id varchar, patient_id varchar, coverage_type varchar, member_id varchar, extract_date date);
+        create view staging.stg_files as
+            select distinct practice_id, 'coverages' as table_name, extract_date, true as is_in_force from staging.stg_coverages;
+        create view intermediate.int_patients__presence as select distinct practice_id, patient_id, extract_date from staging.stg_coverages;
     """)
     lines = [
         {
@@ -335,6 +338,31 @@ def test_the_later_claim_of_a_beneficiary_with_two_charts_is_work_from_the_night
     assert items(con, tmp_path) == [(*expected, Decimal("-64.81"), fact)]
     con.execute("update intermediate.int_claims__history set status = 'reopened', paid_amount = 0 where claim_id = 'B1'")
     assert items(con, tmp_path) == []
+
+
+@pytest.mark.parametrize("last", ["1EG4TE5MK72", None], ids=["", "and the patient has left the panel since"])
+def test_a_number_that_a_chart_had_by_slip_once_dates_no_claims_of_one_beneficiary(con, tmp_path, last):
+    """Nor does it where the chart had no number in between."""
+    own = "1EG4TE5MK73"
+    for month, number in (
+        (1, "1EG4TE5MK72"),
+        (2, own),
+        (3, "1EG4TE5MK72"),
+        (4, None),
+        (12, own),
+        (13, "1EG4TE5MK72"),
+        (14, "1EG4-TE5-MK72"),
+        (15, last),
+    ):
+        night = date(2026 + month // 13, (month - 1) % 12 + 1, 5)
+        for practice, patient, listed in (("a", "one", "1EG4TE5MK72"), ("b", "other", number), ("b", "third", own)):
+            if listed or month != 15:
+                con.execute(
+                    "insert into staging.stg_coverages values (?, ?, 'medicare_part_b', ?, ?)", [practice, patient, listed, night]
+                )
+    con.execute("insert into intermediate.int_coverages__current values ('b', 'other', 'medicare_part_b', '1EG4TE5MK72')")
+    assert audited(con, tmp_path) == [("b", "merged_beneficiary", "other", "B1", "a A1")]
+    assert con.execute("select found_on from intermediate.int_claims__merged").fetchall() == [(date(2027, 1, 5),)]
 
 
 def test_where_the_earlier_of_two_charts_claims_was_paid_nothing_the_later_one_owes_nothing(con, tmp_path):

@@ -1,5 +1,5 @@
 -- Claims of one month and tax id whose patients were two by their Medicare numbers then, and are one by the numbers that they have now: the later of each two,
--- and the night by which both charts had one number. Unsettled as long as both wait for the payer or are paid.
+-- and the night since which both charts have had one number. Unsettled as long as both wait for the payer or are paid.
 with pairs as (
     select
         later.practice_id,
@@ -27,32 +27,77 @@ with pairs as (
             and (later.practice_id, later.close_version, later.claim_id) > (earlier.practice_id, earlier.close_version, earlier.claim_id)
 ),
 
--- The first snapshot that lists such a number for such a patient; few are asked for.
-listed as (
+wanted as (
     select
-        coverages.practice_id,
-        coverages.patient_id,
+        practice_id,
+        patient_id,
+        identity
+    from pairs
+    union
+    select
+        earlier_practice_id,
+        earlier_patient_id,
+        identity
+    from pairs
+),
+
+-- Snapshots that list such a number for such a patient; few are asked for.
+listing as (
+    select distinct
+        wanted.practice_id,
+        wanted.patient_id,
         wanted.identity,
-        min(coverages.extract_date) as listed_on
-    from {{ ref('stg_coverages') }} as coverages
-    inner join (
-        select
-            practice_id,
-            patient_id,
-            identity
-        from pairs
-        union
-        select
-            earlier_practice_id,
-            earlier_patient_id,
-            identity
-        from pairs
-    ) as wanted on coverages.practice_id = wanted.practice_id and coverages.patient_id = wanted.patient_id
+        coverages.extract_date
+    from wanted
+    inner join {{ ref('stg_coverages') }} as coverages
+        on wanted.practice_id = coverages.practice_id and wanted.patient_id = coverages.patient_id
     where
         coverages.coverage_type like 'medicare\_%' escape '\'
         and coverages.member_id is not null
         and {{ beneficiary_key('coverages.member_id') }} = wanted.identity
-    group by coverages.practice_id, coverages.patient_id, wanted.identity
+),
+
+-- The last that does not, of a night on which the panel had the patient: of who is not on it the facts of before hold.
+without as (
+    select
+        wanted.practice_id,
+        wanted.patient_id,
+        wanted.identity,
+        max(files.extract_date) as last_on
+    from wanted
+    inner join {{ ref('int_patients__presence') }} as presence
+        on wanted.practice_id = presence.practice_id and wanted.patient_id = presence.patient_id
+    inner join {{ ref('stg_files') }} as files
+        on
+            presence.practice_id = files.practice_id
+            and presence.extract_date = files.extract_date
+            and files.table_name = 'coverages'
+            and files.is_in_force
+    left join listing
+        on
+            wanted.practice_id = listing.practice_id
+            and wanted.patient_id = listing.patient_id
+            and wanted.identity = listing.identity
+            and files.extract_date = listing.extract_date
+    where listing.extract_date is null
+    group by wanted.practice_id, wanted.patient_id, wanted.identity
+),
+
+-- Since when every snapshot has listed it.
+listed as (
+    select
+        listing.practice_id,
+        listing.patient_id,
+        listing.identity,
+        min(listing.extract_date) as listed_on
+    from listing
+    left join without
+        on
+            listing.practice_id = without.practice_id
+            and listing.patient_id = without.patient_id
+            and listing.identity = without.identity
+    where coalesce(listing.extract_date > without.last_on, true)
+    group by listing.practice_id, listing.patient_id, listing.identity
 )
 
 select
