@@ -14,21 +14,29 @@ from tests.holds.bench import load
 TABLES = """
     create table staging.stg_practices as select 'p' as practice_id, date '2027-03-01' as newest_night;
     create table intermediate.int_claims__history (practice_id varchar, patient_id varchar, month date, claim_id varchar, status varchar, answered_on date);
-    create table intermediate.int_coverage_answers (practice_id varchar, patient_id varchar, answered_on date);
+    create table intermediate.int_coverage_answers__matched (
+        practice_id varchar, patient_id varchar, transaction_id varchar, subscriber_position integer, meaning varchar, is_covered boolean, starts_on date,
+        ends_on date, answered_on date
+    );
+    create table intermediate.int_members__unread (practice_id varchar, extract_date date, member_id varchar);
     create table intermediate.int_post_close_changes (
         practice_id varchar, patient_id varchar, month date, claim_id varchar, closed_as_of date, claimed_codes varchar[], reasons varchar[]
     );
     create table staging.stg_time_entries (
         practice_id varchar, entry_id varchar, patient_id varchar, member_id varchar, extract_date date, started_at timestamp, ended_at timestamp,
-        recorded_at timestamp, start_at timestamp, end_at timestamp, local_day date, voided boolean, entry_number ubigint
+        recorded_at timestamp, start_at timestamp, end_at timestamp, local_day date, last_local_day date, voided boolean, entry_number ubigint,
+        elapsed_seconds bigint, program varchar default 'ccm', activity varchar default 'care', face_to_face boolean default false,
+        is_documented boolean default true, updated_at timestamp, file_id varchar, line_number integer default 2
     );
     create table staging.stg_services (
         practice_id varchar, service_id varchar, patient_id varchar, extract_date date, service_date date, member_id varchar,
-        procedure_code varchar default '99214'
+        procedure_code varchar default '99214', billed_by varchar default 'own_practice', ccm_discussed boolean, updated_at timestamp,
+        line_number integer default 2
     );
     create table intermediate.int_services__beside_claims (practice_id varchar, patient_id varchar, month date, finding varchar, listed_on date);
     create table staging.stg_files (practice_id varchar, table_name varchar, extract_date date, is_in_force boolean, outcome varchar);
     create table staging.stg_patients (practice_id varchar, patient_id varchar, extract_date date, billing_practitioner_id varchar, deceased_date date);
+    create view intermediate.int_patients__presence as select practice_id, patient_id, extract_date from staging.stg_patients;
     create table staging.stg_care_team (
         practice_id varchar, extract_date date, member_id varchar, credential varchar, npi varchar, taxonomy_code varchar, active_from date, active_to date
     );
@@ -51,7 +59,23 @@ TABLES = """
         practice_id varchar, patient_id varchar, extract_date date, stay_id varchar, stay_type varchar, admitted_on date, discharged_on date
     );
 """
-MODELS = [compiled.models()[f"int_post_close_changes__{name}"] for name in ("evidence", "found")]
+MODELS = [
+    compiled.models()[name]
+    for name in (
+        "int_members__current",
+        "int_post_close_changes__evidence",
+        "int_post_close_changes__said",
+        "int_post_close_changes__found",
+    )
+]
+RULES = (
+    "rule_decision_reasons",
+    "rule_reason_snapshots",
+    "rule_apcm_levels",
+    "rule_initiating_visits",
+    "rule_coverage_types",
+    "rule_stay_types",
+)
 PANEL = ("patients", "coverages", "conditions", "consents", "care_plans", "assessments", "stays", "care_team")
 MONTH = date(2026, 10, 1)
 CLOSED, NIGHTS = date(2026, 11, 5), [date(2026, 11, 5), date(2026, 11, 10), date(2026, 12, 20), date(2027, 2, 15)]
@@ -63,7 +87,7 @@ def con():
     entry of December that corrects one of October."""
     made = duckdb.connect()
     compiled.prepare(made)
-    for name in ("rule_decision_reasons", "rule_reason_snapshots", "rule_apcm_levels", "rule_initiating_visits"):
+    for name in RULES:
         load(made, "rules", next(SEEDS.rglob(f"{name}.csv")))
     made.execute(TABLES)
     for night in NIGHTS:
@@ -82,7 +106,7 @@ def con():
             "insert into staging.stg_consents values ('p', 'x', ?, 'c', 'ccm', date '2026-01-05', ?, 'MD', null)",
             [night, night < date(2027, 2, 15)],
         )
-    made.execute("insert into staging.stg_services values ('p', 'S', 'x', date '2026-11-10', date '2026-05-02', 'MD', '99024')")
+    visits(made, ("S", "x", "2026-09-01", "2026-10-02", "MD", "99024"), ("S", "x", "2026-11-10", "2026-10-02", "MD", "WITHDRAWN"))
     made.execute(
         "insert into intermediate.int_services__beside_claims values ('p', 'x', date '2026-10-01', 'already_claimed', date '2027-02-15'), "
         "('p', 'x', date '2026-10-01', 'other_practitioner_billed', date '2026-12-20')"
@@ -91,12 +115,23 @@ def con():
     return made
 
 
+def visits(con, *rows: tuple[str, ...]) -> None:
+    """service_id, patient_id, night, service_date, member_id, procedure_code"""
+    con.executemany(
+        "insert into staging.stg_services (service_id, patient_id, extract_date, service_date, member_id, procedure_code) values (?, ?, ?, ?, ?, ?)",
+        rows,
+    )
+    con.execute("update staging.stg_services set practice_id = 'p', updated_at = extract_date")
+
+
 def lands(
     con, entry_id: str, patient_id: str, night: str, at: str = "2026-10-07 10:00", member_id: str = "RN", voided: bool = False
 ) -> None:
     con.execute(
-        "insert into staging.stg_time_entries select 'p', $1, $2, $5, cast($3 as date), began, ended, ended, began, ended, cast(began as date), $6, "
-        "hash('p', $1) from (select cast($4 as timestamp) as began, began + interval 20 minute as ended)",
+        "insert into staging.stg_time_entries by name select 'p' as practice_id, $1 as entry_id, $2 as patient_id, $5 as member_id, "
+        "cast($3 as date) as extract_date, began as started_at, ended as ended_at, ended as recorded_at, began as start_at, ended as end_at, "
+        "cast(began as date) as local_day, cast(ended as date) as last_local_day, $6 as voided, hash('p', $1) as entry_number, 1200 as elapsed_seconds, "
+        "cast($3 as timestamp) as updated_at, $1 || ' ' || $3 as file_id from (select cast($4 as timestamp) as began, began + interval 20 minute as ended)",
         [entry_id, patient_id, night, at, member_id, voided],
     )
 
@@ -176,10 +211,7 @@ def test_who_logged_time_of_one_month_tells_of_no_other(con, tmp_path):
 @pytest.mark.parametrize("member_id", ["MD", "DO"], ids=["the billing practitioner's", "the colleague's who saw the patient"])
 def test_another_taxonomy_tells_of_a_visit_that_counts_no_more(con, tmp_path, member_id):
     con.execute("delete from staging.stg_services")
-    con.execute(
-        "insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02', 'DO', '99214'), "
-        "('p', 'W', 'x', date '2027-02-15', date '2026-08-05', 'DO', '99214')"
-    )
+    visits(con, ("V", "x", "2026-09-01", "2026-08-02", "DO", "99214"), ("W", "x", "2027-02-15", "2026-08-05", "DO", "99214"))
     con.execute(
         "insert into staging.stg_care_team select * replace ('DO' as member_id) from staging.stg_care_team where member_id = 'MD'"
     )
@@ -216,10 +248,7 @@ def test_the_visit_from_which_on_time_counts_tells_of_the_time(con, tmp_path, co
     con.execute("delete from staging.stg_time_entries")
     lands(con, "C", "x", "2026-11-04")
     lands(con, "LATER", "x", "2027-02-15")
-    con.execute(
-        "insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', $1, 'MD', $3), ('p', 'V', 'x', date '2026-12-20', $2, 'MD', $3)",
-        [first, then, code],
-    )
+    visits(con, ("V", "x", "2026-09-01", first, "MD", code), ("V", "x", "2026-12-20", then, "MD", code))
     assert found(con, tmp_path, reasons) == found_on
 
 
@@ -230,14 +259,14 @@ def test_a_visit_that_comes_later_may_make_time_more_and_none_too_little(con, tm
     con.execute("delete from staging.stg_services")
     con.execute("delete from staging.stg_time_entries")
     lands(con, "LATER", "x", "2027-02-15")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2026-12-20', date '2026-05-02', 'MD', '99214')")
+    visits(con, ("V", "x", "2026-12-20", "2026-05-02", "MD", "99214"))
     assert found(con, tmp_path, reasons) == found_on
 
 
 def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_path):
     con.execute("delete from staging.stg_services")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2026-09-01', date '2026-08-02', 'MD', '99214')")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'y', date '2026-12-20', date '2026-08-02', 'MD', '99214')")
+    visits(con, ("V", "x", "2026-09-01", "2026-08-02", "MD", "99214"))
+    visits(con, ("V", "y", "2026-12-20", "2026-08-02", "MD", "99214"))
     assert found(con, tmp_path, ["no_initiating_visit"]) == date(2026, 12, 20)
 
 
@@ -245,7 +274,7 @@ def test_a_visit_that_turns_out_to_be_somebody_elses_tells_by_that_row(con, tmp_
 def test_another_billing_practitioner_tells_of_the_reasons_that_go_by_them(con, tmp_path, reason):
     con.execute("update staging.stg_patients set billing_practitioner_id = 'DO' where extract_date >= '2026-12-20'")
     con.execute("delete from staging.stg_services")
-    con.execute("insert into staging.stg_services values ('p', 'V', 'x', date '2027-02-15', date '2026-08-02', 'MD', '99214')")
+    visits(con, ("V", "x", "2027-02-15", "2026-08-02", "MD", "99214"))
     assert found(con, tmp_path, [reason]) == date(2026, 12, 20)
 
 
@@ -266,7 +295,8 @@ def test_a_practitioner_who_may_not_bill_any_more_is_told_by_the_team_that_says_
 
 
 OTHERWISE = {
-    "patients": "update staging.stg_patients set billing_practitioner_id = 'DO'",
+    "patients": "update staging.stg_patients set deceased_date = '2026-10-10'",
+    "practitioners": "update staging.stg_patients set billing_practitioner_id = 'DO'",
     "consents": "update staging.stg_consents set program = 'pcm'",
     "time_team": "update staging.stg_care_team set credential = 'LPN'",
     "visit_team": "update staging.stg_care_team set taxonomy_code = 'U'",
@@ -281,6 +311,7 @@ def test_each_snapshot_that_the_rules_name_beside_a_reasons_own_table_tells_of_t
         con.execute(f"delete from staging.{told_already}")
     con.execute("delete from intermediate.int_services__beside_claims")
     lands(con, "C", "x", "2026-11-04")
+    visits(con, ("V", "x", "2026-09-01", "2026-08-02", "DO", "99214"))
     con.execute(f"{OTHERWISE[row['table_name']]} where extract_date >= '2026-12-20'")
     assert found(con, tmp_path, [row["reason"]]) == date(2026, 12, 20)
 
@@ -349,8 +380,17 @@ def test_a_change_could_be_seen_from_the_first_row_that_tells_of_it_and_not_from
     assert found(con, tmp_path, reasons, codes) == found_on
 
 
+def answers(con, night: str, *said: tuple[str, str | None, str | None]) -> None:
+    """A 271 that tells of Medicare as a whole: meaning, first and last day of each statement."""
+    for meaning, starts_on, ends_on in (("part_a", "2020-01-01", None), *said):
+        con.execute(
+            "insert into intermediate.int_coverage_answers__matched values ('p', 'x', ?, 1, ?, true, ?, ?, ?)",
+            [night, meaning, starts_on, ends_on, night],
+        )
+
+
 def test_what_a_payer_says_of_coverage_tells_of_its_reasons_alone(con, tmp_path):
-    con.execute("insert into intermediate.int_coverage_answers values ('p', 'x', date '2026-11-30')")
+    answers(con, "2026-11-30", ("medicare_advantage", "2026-09-01", None))
     con.execute(
         "insert into intermediate.int_post_close_changes values ('p', 'x', date '2026-10-01', 'C', ?, ['99490 x 1'], ['medicare_advantage']), "
         "('p', 'x', date '2026-09-01', 'B', ?, ['99490 x 1'], ['consent_undocumented'])",
@@ -359,3 +399,237 @@ def test_what_a_payer_says_of_coverage_tells_of_its_reasons_alone(con, tmp_path)
     compiled.run(con, tmp_path, MODELS)
     told = con.execute("select found_on from intermediate.int_post_close_changes__found order by month").fetchall()
     assert told == [(date(2027, 2, 15),), (date(2026, 11, 30),)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        ("medicare_advantage", ("medicare_advantage", "2026-10-01", None)),
+        ("deceased", ("deceased", "2026-09-20", None)),
+        ("hospice", ("hospice", "2026-09-20", None)),
+    ],
+)
+def test_what_a_payer_said_first_dates_what_it_says_again(con, tmp_path, reason, said):
+    """Nor does an answer that says nothing against the month, or the answer of before once more."""
+    con.execute("delete from staging.stg_time_entries")
+    answers(con, "2026-11-01", ("part_b", "2020-01-01", None), ("medicare_advantage", "2027-01-01", None))
+    answers(
+        con, "2026-11-10", ("part_b", "2020-01-01", "2026-12-31"), ("qmb", "2026-01-01", None), ("deceased", "2026-11-08", None)
+    )
+    answers(con, "2026-12-20", ("part_b", "2020-01-01", None), said)
+    answers(con, "2027-02-15", ("part_b", "2020-01-01", None), said)
+    assert found(con, tmp_path, [reason]) == date(2026, 12, 20)
+
+
+AGAIN, NEWS = "extract_date = '2026-11-10'", "extract_date >= '2026-12-20'"
+TEAM = "update staging.stg_care_team set"
+# What was known at the close, what is sent on 10 November and says nothing new, and what on 20 December does.
+SOURCES = {
+    "time": ([], lambda con: lands(con, "C", "x", "2026-11-10"), lambda con: lands(con, "C", "x", "2026-12-20", voided=True)),
+    "time that was voided": (
+        [],
+        lambda con: lands(con, "VOID", "x", "2026-11-10", "2026-10-07 12:00", voided=True),
+        lambda con: lands(con, "C", "x", "2026-12-20", voided=True),
+    ),
+    "an older row of time": (
+        ["below_threshold"],
+        lambda con: (
+            lands(con, "C", "x", "2026-11-10", "2026-10-09 10:00"),
+            con.execute(f"update staging.stg_time_entries set updated_at = '2026-10-01' where {AGAIN}"),
+        ),
+        lambda con: lands(con, "C", "x", "2026-12-20", voided=True),
+    ),
+    "time of the next month": (
+        [],
+        lambda con: lands(con, "NEXT", "x", "2026-11-10", "2026-11-01 10:00"),
+        lambda con: lands(con, "C", "x", "2026-12-20", voided=True),
+    ),
+    "time with somebody else": (
+        ["below_threshold"],
+        lambda con: lands(con, "BESIDE", "y", "2026-11-10", "2026-10-09 10:10"),
+        lambda con: lands(con, "BESIDE", "y", "2026-12-20", "2026-10-09 10:15"),
+    ),
+    "the visit from which on time counts": (
+        ["below_threshold"],
+        lambda con: visits(con, ("V", "x", "2026-11-10", "2026-08-02", "DO", "99214")),
+        lambda con: visits(con, ("V", "x", "2026-12-20", "2026-10-12", "DO", "99214")),
+    ),
+    "the visit": (
+        ["no_initiating_visit"],
+        lambda con: visits(con, ("V", "x", "2026-11-10", "2026-08-02", "DO", "99214")),
+        lambda con: visits(con, ("V", "x", "2026-12-20", "2026-08-02", "DO", "WITHDRAWN")),
+    ),
+    "another visit": (
+        ["no_initiating_visit"],
+        lambda con: visits(con, ("W", "x", "2026-11-10", "2026-10-20", "MD", "99214")),
+        lambda con: visits(con, ("V", "x", "2026-12-20", "2026-08-02", "DO", "WITHDRAWN")),
+    ),
+    "a colleague who leaves": (
+        ["no_initiating_visit"],
+        lambda con: con.execute("delete from staging.stg_care_team where member_id = 'DO' and extract_date >= '2026-11-10'"),
+        lambda con: visits(con, ("V", "x", "2026-12-20", "2026-08-02", "DO", "WITHDRAWN")),
+    ),
+    "a colleague who saw the patient after the month": (
+        ["no_initiating_visit"],
+        lambda con: con.execute(f"{TEAM} taxonomy_code = 'U' where member_id = 'NP' and extract_date >= '2026-11-10'"),
+        lambda con: visits(con, ("V", "x", "2026-12-20", "2026-08-02", "DO", "WITHDRAWN")),
+    ),
+    "a death": (
+        ["no_initiating_visit"],
+        lambda con: con.execute("update staging.stg_patients set deceased_date = '2026-10-20' where extract_date >= '2026-11-10'"),
+        lambda con: visits(con, ("V", "x", "2026-12-20", "2026-08-02", "DO", "WITHDRAWN")),
+    ),
+    "another practitioner": (
+        ["deceased"],
+        lambda con: con.execute(
+            "update staging.stg_patients set billing_practitioner_id = 'DO' where extract_date >= '2026-11-10'"
+        ),
+        lambda con: con.execute(f"update staging.stg_patients set deceased_date = '2026-09-20' where {NEWS}"),
+    ),
+    "a death after the month": (
+        [],
+        lambda con: con.execute("update staging.stg_patients set deceased_date = '2026-11-08' where extract_date >= '2026-11-10'"),
+        lambda con: con.execute(f"update staging.stg_patients set deceased_date = '2026-10-20' where {NEWS}"),
+    ),
+    "a nurse who leaves": (
+        ["below_threshold"],
+        lambda con: con.execute("delete from staging.stg_care_team where member_id = 'RN' and extract_date >= '2026-11-10'"),
+        lambda con: lands(con, "C", "x", "2026-12-20", voided=True),
+    ),
+    "a nurse's number": (
+        [],
+        lambda con: con.execute(f"{TEAM} npi = '9', taxonomy_code = 'N' where member_id = 'RN' and extract_date >= '2026-11-10'"),
+        lambda con: lands(con, "C", "x", "2026-12-20", voided=True),
+    ),
+    "a practitioner of before": (
+        ["practitioner_not_eligible"],
+        lambda con: con.execute("delete from staging.stg_care_team where member_id = 'DO' and extract_date >= '2026-11-10'"),
+        lambda con: con.execute(f"{TEAM} npi = null where member_id = 'MD' and {NEWS}"),
+    ),
+    "when a practitioner was active": (
+        ["practitioner_not_eligible"],
+        lambda con: con.execute(f"{TEAM} active_from = '2020-01-01', taxonomy_code = 'U' where extract_date >= '2026-11-10'"),
+        lambda con: con.execute(f"delete from staging.stg_care_team where member_id = 'MD' and {NEWS}"),
+    ),
+    "a coverage, twice": (
+        ["no_part_b"],
+        lambda con: con.execute(f"insert into staging.stg_coverages select * from staging.stg_coverages where {AGAIN}"),
+        lambda con: con.execute(f"update staging.stg_coverages set termination_date = '2026-09-30' where {NEWS}"),
+    ),
+    "another coverage": (
+        ["medicare_advantage"],
+        lambda con: (
+            con.execute(
+                "update staging.stg_coverages set termination_date = '2026-11-30', priority = 2 where extract_date >= '2026-11-10'"
+            ),
+            con.execute(
+                f"insert into staging.stg_coverages select * replace ('medigap' as coverage_type) from staging.stg_coverages where {AGAIN}"
+            ),
+            con.execute(
+                "insert into staging.stg_coverages select * replace ('medicare_advantage' as coverage_type, date '2026-11-01' as effective_date) "
+                f"from staging.stg_coverages where coverage_type = 'medicare_part_b' and {AGAIN}"
+            ),
+        ),
+        lambda con: con.execute(
+            f"insert into staging.stg_coverages select * replace ('medicare_advantage' as coverage_type) from staging.stg_coverages where {NEWS}"
+        ),
+    ),
+    "a condition": (
+        ["fewer_than_two_conditions"],
+        lambda con: (
+            con.execute(
+                f"update staging.stg_conditions set condition_id = 'N', icd10_code = 'e1.1 ' where icd10_code = 'E11' and {AGAIN}"
+            ),
+            con.execute(
+                "insert into staging.stg_conditions values ('p', 'x', '2026-11-10', 'J', 'J44', 'active', null, '2026-11-02', null)"
+            ),
+        ),
+        lambda con: con.execute(
+            f"update staging.stg_conditions set clinical_status = 'resolved' where icd10_code = 'E11' and {NEWS}"
+        ),
+    ),
+    "a consent": (
+        ["consent_undocumented"],
+        lambda con: con.execute(
+            "update staging.stg_consents set revoked_on = '2026-11-08', billing_practitioner_id = 'DO' where extract_date >= '2026-11-10'"
+        ),
+        lambda con: con.execute(f"update staging.stg_consents set documented = false where {NEWS}"),
+    ),
+    "a care plan": (
+        ["no_care_plan"],
+        lambda con: (
+            con.execute(
+                "update staging.stg_care_plans set care_plan_id = 'Q', established_on = '2026-03-01' where extract_date >= '2026-11-10'"
+            ),
+            con.execute("insert into staging.stg_care_plans values ('p', 'x', '2026-11-10', 'R', '2026-11-03')"),
+        ),
+        lambda con: con.execute(f"delete from staging.stg_care_plans where {NEWS}"),
+    ),
+    "an assessment": (
+        [],
+        lambda con: con.execute(
+            "insert into staging.stg_assessments values ('p', 'x', '2026-11-10', 'A', '2026-11-03', 'high', 'MD')"
+        ),
+        lambda con: con.execute(
+            "insert into staging.stg_assessments values ('p', 'x', '2026-12-20', 'B', '2026-10-03', 'high', 'MD')"
+        ),
+    ),
+    "a stay": (
+        ["facility_whole_month"],
+        lambda con: con.execute(
+            "insert into staging.stg_stays values ('p', 'x', '2026-11-10', 'A', 'inpatient', '2026-11-01', null), "
+            "('p', 'x', '2026-11-10', 'B', 'assisted_living', '2026-09-01', null)"
+        ),
+        lambda con: con.execute(
+            "insert into staging.stg_stays values ('p', 'x', '2026-12-20', 'C', 'inpatient', '2026-09-01', null)"
+        ),
+    ),
+    "a patient who leaves the panel": (
+        ["consent_undocumented", "below_threshold"],
+        lambda con: [
+            con.execute(f"delete from staging.stg_{table} where extract_date >= '2026-11-10'")
+            for table in PANEL
+            if table != "care_team"
+        ],
+        lambda con: lands(con, "C", "x", "2026-12-20", voided=True),
+    ),
+    "a patient who is back": (
+        ["consent_undocumented"],
+        lambda con: [con.execute(f"delete from staging.stg_{table} where {AGAIN}") for table in PANEL if table != "care_team"],
+        lambda con: con.execute(f"update staging.stg_consents set documented = false where {NEWS}"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("reasons", "again", "news"), SOURCES.values(), ids=SOURCES)
+def test_a_row_that_is_sent_again_or_tells_of_something_else_says_nothing_new(con, tmp_path, reasons, again, news):
+    for table in ("services", "time_entries", "conditions", "consents"):
+        con.execute(f"delete from staging.stg_{table}")
+    con.execute("delete from intermediate.int_services__beside_claims")
+    con.execute("insert into staging.stg_patients values ('p', 'x', date '2026-09-01', 'DO', null)")
+    con.execute("insert into staging.stg_patients select * replace ('y' as patient_id) from staging.stg_patients")
+    con.execute("insert into staging.stg_files values ('p', 'patients', '2026-09-01', true, 'accepted')")
+    con.execute(
+        "insert into staging.stg_care_team select team.* replace (name as member_id) from staging.stg_care_team as team, "
+        "(values ('DO'), ('NP')) as names (name) "
+        "where member_id = 'MD'"
+    )
+    for night in NIGHTS:
+        con.execute(
+            "insert into staging.stg_coverages values ('p', 'x', ?, 'medicare_part_b', null, date '2020-01-01', null)", [night]
+        )
+        con.execute(
+            "insert into staging.stg_consents values ('p', 'x', ?, 'c', 'ccm', date '2026-01-05', true, 'MD', null)", [night]
+        )
+        con.execute("insert into staging.stg_care_plans values ('p', 'x', ?, 'P', date '2026-01-05')", [night])
+        for code in ("I10", "E11"):
+            con.execute(
+                "insert into staging.stg_conditions values ('p', 'x', ?, ?, ?, 'active', null, null, null)", [night, code, code]
+            )
+    lands(con, "C", "x", "2026-11-04")
+    lands(con, "LATE", "x", "2026-11-04", "2026-10-09 10:00")
+    lands(con, "BESIDE", "y", "2026-11-04", "2026-10-09 10:10")
+    visits(con, ("V", "x", "2026-09-01", "2026-08-02", "DO", "99214"), ("N", "x", "2026-11-05", "2026-11-02", "NP", "99214"))
+    again(con)
+    news(con)
+    assert found(con, tmp_path, reasons) == date(2026, 12, 20)

@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from . import rules
-from .calendars import day_of, first_of_month, last_of_month, one_year_after
-from .judge import Candidate, Entry, Judge, day_reached, read_entry
+from .calendars import days_of_month, first_of_month, last_of_month, one_year_after
+from .judge import Candidate, Entry, Judge, day_reached, is_documented, read_entry
 from .landing import KEY, WITHOUT_KEY
 from .prices import to_cents
 
@@ -46,7 +46,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class Change:
-    """A claim that is another by what is known now. `found_on`: the nights that can be called the first which showed it. `paid_too`: other claims of the
+    """A claim that is another by what is known now. `found_on`: the night that is called the first which showed it. `paid_too`: other claims of the
     month, turned back and paid after all."""
 
     claim: Claim
@@ -54,7 +54,7 @@ class Change:
     amount: Decimal
     service_date: date | None
     reasons: list[str]
-    found_on: frozenset[date]
+    found_on: date
     paid_too: tuple[Claim, ...] = ()
 
     @property
@@ -225,135 +225,198 @@ class Aftermath:
 
     # ---- since when it could be seen
 
-    def found_on(self, claim: Claim, reasons: list[str]) -> frozenset[date]:
-        """The first night after the close that brought another row of the patient, or of their practitioner, in an extract that tells of it, or time of a
-        member with somebody else at the same time; else the first night after it."""
-        tables = {rules.EVIDENCE[reason] for reason in reasons}.union(*(rules.EVIDENCE_TOO.get(reason, ()) for reason in reasons))
-        is_of_time = not reasons or "below_threshold" in reasons
-        if is_of_time:
-            tables |= rules.EVIDENCE_OF_TIME
+    def found_on(self, claim: Claim, reasons: list[str]) -> date:
+        """The first night after the close on which what tells of it says something else of the month than the close knew, else the first night after it."""
+        tells = {rules.EVIDENCE[reason] for reason in reasons}.union(*(rules.EVIDENCE_TOO.get(reason, ()) for reason in reasons))
+        if not reasons or "below_threshold" in reasons:
+            tells |= rules.EVIDENCE_OF_TIME
         if set(claim.codes) & rules.APCM_CODES:
-            tables.add("conditions")
-        surely: set[date] = set()
-        perhaps: set[date] = set()
-        if is_of_time:
-            for nights, around in ((surely, 0), (perhaps, 2)):
-                nights.update(self._nights_of_time(claim, around))
-            surely |= set(self._nights_of_visits(claim, may_come=not reasons))
-        for table in tables - {"time_entries"}:
-            if table == "services":
-                of_services = self.beside(claim)
-                surely |= {night for reason in reasons for night in of_services.get(reason, []) if night > claim.closed_on}
-                if "no_initiating_visit" not in reasons:
-                    continue
-                versions = self.judge.landing.service_versions
-                surely |= set(self._nights_of_rows(claim, versions, lambda row: row["service_date"] <= last_of_month(claim.month)))
-            elif table == "care_team":
-                surely |= set(self._nights_that_say_otherwise(claim, table, "member_id", self._practitioners(claim)))
-            elif table == "taxonomies":
-                whose = self._practitioners(claim) | self._visited(claim)
-                surely |= set(
-                    self._nights_that_say_otherwise(claim, "care_team", "member_id", whose, ["member_id", "taxonomy_code"])
+            tells.add("conditions")
+        of_services = self.beside(claim)
+        nights = {night for reason in reasons for night in of_services.get(reason, []) if night > claim.closed_on}
+        if "no_initiating_visit" in reasons:
+            nights |= self._nights_of_keys(claim, "services", lambda row: self._visit(claim, row, "any service"))
+        views: dict[str, Callable[[date], Any]] = {
+            "deaths": lambda night: self._last_death(claim, night),
+            "practitioners": lambda night: self._named(claim, night),
+            "care_team": lambda night: self._team(claim, self._billing(claim), night, ["credential", "npi"], may_leave=True),
+            "taxonomies": lambda night: self._team(claim, self._colleagues(claim), night, ["taxonomy_code"]),
+            "time_team": lambda night: self._team(claim, self._loggers(claim), night, ["credential", "active_from", "active_to"]),
+            **{
+                table: lambda night, table=table: self._of_the_month(claim, table, night)  # type: ignore[misc]
+                for table in ("coverages", "conditions", "consents", "care_plans", "assessments", "stays")
+            },
+        }
+        for tell in tells & set(views):
+            known = views[tell](claim.closed_on)
+            nights |= {night for night in self._nights_after(claim) if views[tell](night) != known}
+        if "time_entries" in tells:
+            mine = self._entries_of(claim)
+            nights |= self._nights_of_keys(claim, "time_entries", lambda row: self._time(claim, row))
+            nights |= self._nights_of_keys(claim, "time_entries", lambda row: self._time_beside(claim, row, mine))
+            if "no_initiating_visit" not in reasons:
+                nights |= self._nights_of_keys(
+                    claim,
+                    "services",
+                    lambda row: self._visit(claim, row, "before"),
+                    may_come=lambda row: not reasons and self._visit(claim, row, ""),
                 )
-            else:
-                surely |= set(self._nights_that_say_otherwise(claim, table, "patient_id", {claim.patient_id}))
         twice = self.paid_too(claim)
         if twice:  # since the day by which both were paid
-            surely.add(max(one.answered_on for one in (claim, *twice) if one.answered_on))
-        later = self._nights_after(claim)
-        first = min(surely, default=min(later, default=self.judge.newest_night))
-        return frozenset({first, *(night for night in perhaps if night < first or not surely)})
-
-    def _practitioners(self, claim: Claim) -> set[str]:
-        """Whoever the panel has named as the patient's billing practitioner."""
-        rows = (row for file in self.judge.landing.files["patients"].values() for row in file.rows)
-        return {row["billing_practitioner_id"] for row in rows if row["patient_id"] == claim.patient_id}
-
-    def _visited(self, claim: Claim) -> set[str]:
-        """Whoever has been named as the one who saw the patient."""
-        versions = self.judge.landing.service_versions.values()
-        return {row["member_id"] for of_key in versions for _, row in of_key if row["patient_id"] == claim.patient_id}
-
-    def _nights_of_time(self, claim: Claim, around: int) -> Iterator[date]:
-        """Nights that tell of the patient's time in the month, and so many days around it."""
-        versions = self.judge.landing.time_entry_versions
-        yield from self._nights_of_rows(claim, versions, lambda row: self._lies_in(row, claim.month, around))
-        yield from self._nights_of_time_beside(claim, around)
-        rows = [row for of_key in versions.values() for _, row in of_key if row["patient_id"] == claim.patient_id]
-        members = {row["member_id"] for row in rows if self._lies_in(row, claim.month, around)}
-        yield from self._nights_that_say_otherwise(claim, "care_team", "member_id", members)
-
-    def _nights_of_visits(self, claim: Claim, may_come: bool) -> Iterator[date]:
-        """Nights that tell of a visit from which on time counts, or of what shows before the month that the patient was known: of those that the close knew,
-        and where time may be more, of visits that come."""
-        for of_key in self.judge.landing.service_versions.values():
-            mine = [
-                (night, row["procedure_code"] in rules.INITIATING_VISITS)
-                for night, row in of_key
-                if row["patient_id"] == claim.patient_id
-                and row["service_date"] <= last_of_month(claim.month)
-                and (row["service_date"] < claim.month or row["procedure_code"] in rules.INITIATING_VISITS)
-            ]
-            told_on = min((night for night, _ in mine), default=date.max)
-            if told_on <= claim.closed_on or (may_come and any(is_visit for _, is_visit in mine)):
-                yield from (night for night, _ in of_key if night >= told_on and night > claim.closed_on)
+            nights.add(max(one.answered_on for one in (claim, *twice) if one.answered_on))
+        return min(nights, default=min(self._nights_after(claim), default=self.judge.newest_night))
 
     def _nights_after(self, claim: Claim) -> list[date]:
         nights = {night for files in self.judge.landing.files.values() for night in files}
         return sorted(night for night in nights if night > claim.closed_on)
 
-    @staticmethod
-    def _nights_of_rows(claim: Claim, versions: dict[str, list[tuple[date, Row]]], tells: Callable[[Row], bool]) -> Iterator[date]:
-        """Nights with a row that tells of the patient-month, or takes the place of one that did."""
-        for of_key in versions.values():
-            told = False
-            for night, row in sorted(of_key, key=lambda version: version[0]):
-                told = told or (row["patient_id"] == claim.patient_id and tells(row))
-                if told and night > claim.closed_on:
-                    yield night
+    def _nights_of_keys(
+        self, claim: Claim, table: str, says: Callable[[Row], Any], may_come: Callable[[Row], Any] = lambda _: True
+    ) -> set[date]:
+        """Nights that made a row by its key say something else than it said at the close; where it said nothing then (None), what may come."""
+        landing = self.judge.landing
+        found = set()
+        for versions in (landing.time_entry_versions if table == "time_entries" else landing.service_versions).values():
+            if not any(says(row) for _, row in versions):
+                continue
+            known = as_of(versions, claim.closed_on)
+            before = says(known) if known else None
+            for night in {night for night, _ in versions if night > claim.closed_on}:
+                row = as_of(versions, night)
+                if row and says(row) != before and (before or may_come(row)):
+                    found.add(night)
+        return found
 
-    def _nights_of_time_beside(self, claim: Claim, around: int) -> Iterator[date]:
-        """Nights that tell of an entry by which a member was with somebody else while they were with the patient, which counts for neither; or of what has
-        become of such an entry."""
-        entries = {
-            key: [(night, read_entry(row, self.judge.zone)) for night, row in sorted(of_key, key=lambda version: version[0])]
-            for key, of_key in self.judge.landing.time_entry_versions.items()
-        }
-        mine = [
-            one
-            for of_key in entries.values()
-            for _, one in of_key
-            if one.patient_id == claim.patient_id and self._lies_in(one.row, claim.month, around)
+    # What is read of a row, as far as it is about the claim's month; None: nothing.
+
+    def _time(self, claim: Claim, row: Row) -> Any:
+        entry = read_entry(row, self.judge.zone)
+        days = {entry.day, *(day for day, _ in entry.moments)}
+        if row["voided"] or row["patient_id"] != claim.patient_id or not any(first_of_month(day) == claim.month for day in days):
+            return None
+        what = [row[name] for name in ("member_id", "program", "activity", "face_to_face")]
+        return [*what, is_documented(row), entry.fault, entry.day, entry.start, entry.end, entry.seconds]
+
+    def _entries_of(self, claim: Claim) -> list[Entry]:
+        versions = self.judge.landing.time_entry_versions.values()
+        return [read_entry(row, self.judge.zone) for of_key in versions for _, row in of_key if self._time(claim, row)]
+
+    def _time_beside(self, claim: Claim, row: Row, mine: list[Entry]) -> Any:
+        """Time by which a member was with somebody else while they were with the patient, which counts for neither."""
+        if row["voided"] or row["patient_id"] == claim.patient_id:
+            return None
+        other = read_entry(row, self.judge.zone)
+        is_so = any(one.entry_id != other.entry_id and are_beside(one, other) for one in mine)
+        return [row["member_id"], other.start, other.end] if is_so else None
+
+    def _visit(self, claim: Claim, row: Row, other: str) -> Any:
+        """An initiating visit; of others, which show that the patient was known, their day: of `any service`, of those `before` the month, or of none."""
+        day, code = row["service_date"], row["procedure_code"]
+        is_own = row["billed_by"] == "own_practice" and code != "WITHDRAWN"
+        if row["patient_id"] != claim.patient_id or not is_own or day > last_of_month(claim.month):
+            return None
+        if code in rules.INITIATING_VISITS:
+            return [day, code, row["member_id"], bool(row["ccm_discussed"])]
+        return day if other == "any service" or (other == "before" and day < claim.month) else None
+
+    def _panel_row(self, claim: Claim, night: date) -> Row | None:
+        rows = [
+            row
+            for when, file in sorted(self.judge.landing.files["patients"].items())
+            for row in file.rows
+            if when <= night and row["patient_id"] == claim.patient_id
         ]
-        for of_key in entries.values():
-            told = False
-            for night, other in of_key:
-                is_another = other.patient_id != claim.patient_id and not other.voided
-                told = told or (is_another and any(one.entry_id != other.entry_id and are_beside(one, other) for one in mine))
-                if told and night > claim.closed_on:
-                    yield night
+        return rows[-1] if rows else None
 
-    def _lies_in(self, row: Row, month: date, around: int) -> bool:
-        at = next(row[name] for name in ("started_at", "ended_at", "recorded_at") if row[name] is not None)
-        day = day_of(self.judge.zone, at)
-        return month - timedelta(days=around) <= day <= last_of_month(month) + timedelta(days=around)
+    def _last_death(self, claim: Claim, night: date) -> Any:
+        row = self._panel_row(claim, night)
+        died = row and row["deceased_date"]
+        return max(died, claim.month - timedelta(days=1)) if died and died < last_of_month(claim.month) else None
 
-    def _nights_that_say_otherwise(
-        self, claim: Claim, table: str, column: str, whose: set[str], telling: list[str] | None = None
-    ) -> Iterator[date]:
-        """Snapshots after the close in which somebody's rows are others than in the last one the close knew."""
+    def _named(self, claim: Claim, night: date) -> Any:
+        row = self._panel_row(claim, night)
+        return row and row["billing_practitioner_id"]
 
-        def said(night: date) -> list[str]:
-            rows = [row for row in self.judge.landing.files[table][night].rows if row[column] in whose]
-            if table not in WITHOUT_KEY:
-                rows = list({row[KEY[table]]: row for row in rows}.values())
-            return sorted(str([row[name] for name in telling or rules.TELLING_COLUMNS[table]]) for row in rows)
+    def _billing(self, claim: Claim) -> set[str]:
+        """Whoever has been the patient's billing practitioner since the close."""
+        return {name for night in (claim.closed_on, *self._nights_after(claim)) if (name := self._named(claim, night))}
 
-        nights = sorted(self.judge.landing.files[table])
-        known = [said(night) for night in nights if night <= claim.closed_on]
-        for night in nights:
-            if night > claim.closed_on and said(night) != (known[-1] if known else []):
-                yield night
+    def _loggers(self, claim: Claim) -> set[str]:
+        return {entry.member_id for entry in self._entries_of(claim)}
+
+    def _colleagues(self, claim: Claim) -> set[str]:
+        """Of visits that the close knew of and that somebody else than the billing practitioner of then or later made: both."""
+        found: set[str] = set()
+        for versions in self.judge.landing.service_versions.values():
+            for night, row in versions:
+                if night <= claim.closed_on and self._visit(claim, row, ""):
+                    for practitioner in self._billing(claim) - {row["member_id"]}:
+                        found |= {practitioner, row["member_id"]}
+        return found
+
+    def _team(self, claim: Claim, whose: set[str], night: date, columns: list[str], may_leave: bool = False) -> Any:
+        """What the care team last said of some of its members by that night; who has left it for good is nobody, if they may not."""
+        teams = {when: file for when, file in sorted(self.judge.landing.files["care_team"].items()) if when <= night}
+        last = {row["member_id"]: row for file in teams.values() for row in file.rows if row["member_id"] in whose}
+        gone = {name for name in last if may_leave and self._has_left(name, night)}
+        return {name: None if name in gone else [row[column] for column in columns] for name, row in last.items()}
+
+    def _has_left(self, member_id: str, night: date) -> bool:
+        landing = self.judge.landing
+        return any(
+            landing.last_seen[member_id] < when <= night and file.rows and not file.bad_member_ids & {member_id, ""}
+            for when, file in landing.files["care_team"].items()
+        )
+
+    def _of_the_month(self, claim: Claim, table: str, night: date) -> Any:
+        """What the patient's rows of a snapshot say of the month: of the newest one, or of who has left the panel of the newest while they were on it."""
+        landing, month = self.judge.landing, set(days_of_month(claim.month))
+        here = [when for when, ids in landing.snapshots.items() if when <= night and claim.patient_id in ids]
+        panels = [when for when in landing.snapshots if when <= night]
+        until = night if here and max(here) == max(panels) else max(here, default=date.min)
+        files = [when for when in landing.files[table] if when <= until]
+        rows = landing.files[table][max(files)].rows if files else []
+        if table not in WITHOUT_KEY:
+            rows = list({row[KEY[table]]: row for row in rows}.values())
+        found = set()
+        for row in rows:
+            if row["patient_id"] == claim.patient_id:
+                said = self._said(table, row, month)
+                if said is not None:
+                    found.add(tuple(said))
+        return found
+
+    @staticmethod
+    def _said(table: str, row: Row, month: set[date]) -> Iterable[Any] | None:
+        end = max(month)
+        if table == "coverages":
+            kind = row["coverage_type"]
+            pays_first = row["priority"] == 1 and kind in rules.MAY_PAY_FIRST
+            days = {day for day in month if row["effective_date"] <= day <= (row["termination_date"] or end)}
+            is_read = pays_first or kind in ("medicare_part_b", "medicare_advantage")
+            return [kind if kind.startswith("medicare") else "", pays_first, frozenset(days)] if is_read and days else None
+        if table == "stays":
+            days = {day for day in month if row["admitted_on"] <= day <= (row["discharged_on"] or end)}
+            is_read = row["stay_type"] in rules.FACILITY_STAYS
+            return [row["stay_type"] == "hospice", frozenset(days)] if is_read and days else None
+        if table == "conditions":
+            listed_on = row["recorded_date"] or row["onset_date"] or date.min
+            is_active = row["resolved_date"] > end if row["resolved_date"] else row["clinical_status"] == "active"
+            return [row["icd10_code"].strip().upper().replace(".", "")] if listed_on <= end and is_active else None
+        if table == "consents":
+            revoked_on = row["revoked_on"] if row["revoked_on"] and row["revoked_on"] <= end else None
+            what = [row[name] for name in ("consent_id", "program", "consented_on", "documented")]
+            return [*what, revoked_on] if row["consented_on"] <= end else None
+        if table == "assessments":
+            is_of_month = row["assessed_on"] in month
+            return [row["assessed_on"], row["mdm_level"], row["member_id"]] if is_of_month else None
+        return [] if row["established_on"] <= end else None  # a care plan: any will do
+
+
+def as_of(versions: list[tuple[date, Row]], night: date) -> Row | None:
+    """The row in force on a night."""
+    known = [one for one in versions if one[0] <= night]
+    return max(known, key=lambda one: (one[1]["updated_at"], one[0]))[1] if known else None
 
 
 def are_beside(one: Entry, other: Entry) -> bool:
@@ -414,8 +477,8 @@ def differences(changes: list[Change], published: list[Row], items: list[Row], n
         expected = row_of(change, row["found_on"])
         row = {**row, "claimed_codes": sorted(row["claimed_codes"])}
         found += [f"{name}: {c}: expected {v}, actual {row[c]}" for c, v in expected.items() if row[c] != v]
-        if row["found_on"] not in change.found_on:
-            found.append(f"{name}: found_on: expected {sorted(map(str, change.found_on))}, actual {row['found_on']}")
+        if row["found_on"] != change.found_on:
+            found.append(f"{name}: found_on: expected {change.found_on}, actual {row['found_on']}")
         found += [f"{name}: {text}" for text in _of_items(change, expected, listed[key], newest[key[0]])]
     return found
 

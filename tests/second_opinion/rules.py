@@ -122,7 +122,7 @@ AFTER_THE_CLAIM = {
 # docs/rules/conflicts-and-reasons.md: the extract that tells of a reason against a claim. What is not here undoes no claim: leaving the panel, the passing
 # of the filing limit, time that waits for a note.
 EVIDENCE = {
-    "deceased": "patients", "no_part_b": "coverages", "medicare_advantage": "coverages", "facility_whole_month": "stays", "hospice": "stays",
+    "deceased": "deaths", "no_part_b": "coverages", "medicare_advantage": "coverages", "facility_whole_month": "stays", "hospice": "stays",
     "fewer_than_two_conditions": "conditions", "no_initiating_visit": "services", "no_consent": "consents", "consent_undocumented": "consents",
     "consent_revoked": "consents", "no_care_plan": "care_plans", "practitioner_not_eligible": "care_team", "medicare_secondary": "coverages",
     "already_claimed": "services", "other_practitioner_billed": "services", "conflict_g0181": "services", "conflict_g0182": "services",
@@ -132,26 +132,16 @@ REASONS_OF_SERVICES = {reason for reason, table in EVIDENCE.items() if table == 
 # What bars a claim only as a bill of the billing practitioner's own.
 REASONS_OF_OWN_BILLS = {"conflict_g0181", "conflict_g0182", "conflict_esrd", "conflict_pcm"}
 # What else decides it: whose visits and bills count goes by the billing practitioner, by which rules and since when by the consent; a colleague's visit by
-# the taxonomies of both; a month's days end with a death.
+# the taxonomies of both; a month's days end with a death; whose time counts is said by the team.
 EVIDENCE_TOO = {
-    "no_initiating_visit": {"patients", "consents", "taxonomies"}, "practitioner_not_eligible": {"patients"}, "conflict_g0181": {"patients"},
-    "conflict_g0182": {"patients"}, "conflict_esrd": {"patients"}, "conflict_pcm": {"patients", "consents"}, "conflict_apcm": {"consents"},
-    "already_claimed": {"consents"}, "other_practitioner_billed": {"consents"}, "fewer_than_two_conditions": {"consents"},
-    "facility_whole_month": {"patients"}, "hospice": {"patients"},
+    "no_initiating_visit": {"practitioners", "consents", "taxonomies"}, "practitioner_not_eligible": {"practitioners"},
+    "conflict_g0181": {"practitioners"}, "conflict_g0182": {"practitioners"}, "conflict_esrd": {"practitioners"},
+    "conflict_pcm": {"practitioners", "consents"}, "conflict_apcm": {"consents"}, "already_claimed": {"consents"},
+    "other_practitioner_billed": {"consents"}, "fewer_than_two_conditions": {"consents"}, "facility_whole_month": {"deaths"}, "hospice": {"deaths"},
 }  # fmt: skip
 # Where other minutes, codes or days come from.
-EVIDENCE_OF_TIME = {"time_entries", "patients", "consents", "coverages", "stays", "assessments"}
-# What of a snapshot's row a rule reads.
-TELLING_COLUMNS = {
-    "patients": words("billing_practitioner_id deceased_date"),
-    "coverages": words("coverage_type priority effective_date termination_date"),
-    "conditions": words("icd10_code clinical_status onset_date recorded_date resolved_date"),
-    "consents": words("consent_id program consented_on documented billing_practitioner_id revoked_on"),
-    "care_plans": words("established_on"),
-    "assessments": words("assessed_on mdm_level member_id"),
-    "stays": words("stay_type admitted_on discharged_on"),
-    "care_team": words("member_id credential npi taxonomy_code active_from active_to"),
-}
+EVIDENCE_OF_TIME = {"time_entries", "time_team", "deaths", "practitioners", "consents", "coverages", "stays", "assessments"}
+MAY_PAY_FIRST = {"commercial"}
 MEDICARE_PART = Decimal("0.80") * Decimal("0.98")
 TOO_LITTLE_TO_ASK = Decimal(1)
 REFUND_DAYS = 60
