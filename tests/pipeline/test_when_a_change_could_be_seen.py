@@ -421,6 +421,21 @@ def test_what_a_payer_said_first_dates_what_it_says_again(con, tmp_path, reason,
     assert found(con, tmp_path, [reason]) == date(2026, 12, 20)
 
 
+@pytest.mark.parametrize(("code", "found_on"), [("G0557", date(2026, 12, 20)), ("99490", date(2027, 2, 15))])
+@pytest.mark.parametrize("payer", [False, True], ids=["by the panel", "by the payer"])
+def test_qmb_tells_of_a_level_of_apcm_and_of_no_other_code(con, tmp_path, code, found_on, payer):
+    for table in ("stg_time_entries", "stg_conditions", "stg_consents"):
+        con.execute(f"delete from staging.{table}")
+    lands(con, "LATER", "x", "2027-02-15")
+    if payer:
+        answers(con, "2026-12-20", ("qmb", "2026-01-01", None))
+    else:
+        con.execute(
+            "insert into staging.stg_coverages select 'p', 'x', unnest($1), 'qmb', null, date '2026-01-01', null", [NIGHTS[2:]]
+        )
+    assert found(con, tmp_path, [], (f"{code} x 1",)) == found_on
+
+
 AGAIN, NEWS = "extract_date = '2026-11-10'", "extract_date >= '2026-12-20'"
 TEAM = "update staging.stg_care_team set"
 # What was known at the close, what is sent on 10 November and says nothing new, and what on 20 December does.

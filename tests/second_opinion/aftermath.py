@@ -235,7 +235,9 @@ class Aftermath:
         of_services = self.beside(claim)
         nights = {night for reason in reasons for night in of_services.get(reason, []) if night > claim.closed_on}
         if "no_initiating_visit" in reasons:
-            nights |= self._nights_of_keys(claim, "services", lambda row: self._visit(claim, row, "any service"))
+            nights |= self._nights_of_keys(
+                claim, "services", lambda row: self._visit(claim, row, "any service"), may_come=lambda _: False
+            )
         views: dict[str, Callable[[date], Any]] = {
             "deaths": lambda night: self._last_death(claim, night),
             "practitioners": lambda night: self._named(claim, night),
@@ -243,7 +245,7 @@ class Aftermath:
             "taxonomies": lambda night: self._team(claim, self._colleagues(claim), night, ["taxonomy_code"]),
             "time_team": lambda night: self._team(claim, self._loggers(claim), night, ["credential", "active_from", "active_to"]),
             **{
-                table: lambda night, table=table: self._of_the_month(claim, table, night)  # type: ignore[misc]
+                table: lambda night, table=table: self._of_the_month(claim, table, night, not reasons)  # type: ignore[misc]
                 for table in ("coverages", "conditions", "consents", "care_plans", "assessments", "stays")
             },
         }
@@ -368,7 +370,7 @@ class Aftermath:
             for when, file in landing.files["care_team"].items()
         )
 
-    def _of_the_month(self, claim: Claim, table: str, night: date) -> Any:
+    def _of_the_month(self, claim: Claim, table: str, night: date, is_of_level: bool) -> Any:
         """What the patient's rows of a snapshot say of the month: of the newest one, or of who has left the panel of the newest while they were on it."""
         landing, month = self.judge.landing, set(days_of_month(claim.month))
         here = [when for when, ids in landing.snapshots.items() if when <= night and claim.patient_id in ids]
@@ -382,7 +384,10 @@ class Aftermath:
         for row in rows:
             if row["patient_id"] == claim.patient_id:
                 said = self._said(table, row, month)
-                if said is not None:
+                # QMB makes a level of APCM, and stands against nothing.
+                if said is not None and (
+                    row.get("coverage_type") != "qmb" or (is_of_level and set(claim.codes) & rules.APCM_CODES)
+                ):
                     found.add(tuple(said))
         return found
 
@@ -393,8 +398,12 @@ class Aftermath:
             kind = row["coverage_type"]
             pays_first = row["priority"] == 1 and kind in rules.MAY_PAY_FIRST
             days = {day for day in month if row["effective_date"] <= day <= (row["termination_date"] or end)}
-            is_read = pays_first or kind in ("medicare_part_b", "medicare_advantage")
-            return [kind if kind.startswith("medicare") else "", pays_first, frozenset(days)] if is_read and days else None
+            is_read = pays_first or kind in ("medicare_part_b", "medicare_advantage", "qmb")
+            return (
+                [kind if kind in ("medicare_part_b", "medicare_advantage", "qmb") else "", pays_first, frozenset(days)]
+                if is_read and days
+                else None
+            )
         if table == "stays":
             days = {day for day in month if row["admitted_on"] <= day <= (row["discharged_on"] or end)}
             is_read = row["stay_type"] in rules.FACILITY_STAYS

@@ -8,16 +8,24 @@
 {%- set month_days = day_mask('changes.month', 'changes.month_end', 'changes.month') %}
 with changes as (
     select
-        practice_id,
-        patient_id,
-        month,
-        {{ month_end('month') }} as month_end,
-        closed_as_of,
-        len(reasons) = 0 as has_no_reason,
-        list_contains(reasons, 'no_initiating_visit') as is_of_visit,
-        len(reasons) = 0 or list_contains(reasons, 'below_threshold') as is_of_time,
-        reasons
-    from {{ ref('int_post_close_changes') }}
+        changes.practice_id,
+        changes.patient_id,
+        changes.month,
+        {{ month_end('changes.month') }} as month_end,
+        changes.closed_as_of,
+        len(changes.reasons) = 0 as has_no_reason,
+        list_contains(changes.reasons, 'no_initiating_visit') as is_of_visit,
+        len(changes.reasons) = 0 or list_contains(changes.reasons, 'below_threshold') as is_of_time,
+        -- A level of APCM: by the conditions, and by QMB.
+        len(changes.reasons) = 0 and levels.table_name is not null as is_of_level,
+        changes.reasons
+    from {{ ref('int_post_close_changes') }} as changes
+    left join {{ ref('int_post_close_changes__evidence') }} as levels
+        on
+            changes.practice_id = levels.practice_id
+            and changes.patient_id = levels.patient_id
+            and changes.month = levels.month
+            and levels.table_name = 'conditions'
 ),
 
 -- Of a claim that nothing stands against, also the team of whoever logged its time, and who bills for the patient.
@@ -182,8 +190,8 @@ statements as (
         case
             when meaning = 'deceased' then case when days_until <> month_days then hash(meaning, days_until) end
             when meaning = 'part_b' and is_covered then case when is_dated and days <> month_days then hash(meaning, is_covered, days) end
-            when (meaning = 'part_b' or (meaning in ('medicare_advantage', 'hospice', 'other_primary') and is_covered)) and days <> 0
-                then hash(meaning, is_covered, days)
+            when meaning = 'part_b' or (is_covered and (meaning in ('medicare_advantage', 'hospice', 'other_primary') or (meaning = 'qmb' and is_of_level)))
+                then case when days <> 0 then hash(meaning, is_covered, days) end
         end as content,
         case meaning when 'deceased' then 'patients' when 'hospice' then 'stays' else 'coverages' end as table_name,
         max(case when is_whole then answered_on end) over (
@@ -194,6 +202,7 @@ statements as (
             {% for key in keys %}changes.{{ key }},
             {% endfor -%}
             answers.answered_on,
+            changes.is_of_level,
             answers.meaning,
             answers.is_covered,
             answers.starts_on is not null or answers.ends_on is not null as is_dated,
@@ -386,10 +395,11 @@ present as (
 
 {% set snapshots = {
     'coverages': (
-        "case when types.meaning in ('part_b', 'advantage') then types.meaning end, "
+        "case when types.meaning in ('part_b', 'advantage', 'qmb') then types.meaning end, "
         ~ "coalesce(types.is_primary_to_medicare, true) and coalesce(facts.priority = 1, false), "
         ~ day_mask('facts.effective_date', 'facts.termination_date', 'changes.month'),
-        "(types.meaning in ('part_b', 'advantage') or (coalesce(types.is_primary_to_medicare, true) and facts.priority = 1)) and "
+        "(types.meaning in ('part_b', 'advantage') or (types.meaning = 'qmb' and changes.is_of_level) "
+        ~ "or (coalesce(types.is_primary_to_medicare, true) and facts.priority = 1)) and "
         ~ day_mask('facts.effective_date', 'facts.termination_date', 'changes.month') ~ " <> 0"
     ),
     'conditions': (
