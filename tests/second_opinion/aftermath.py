@@ -66,6 +66,10 @@ class Change:
         return sum((one.paid for one in self.paid_too), self.claim.paid)
 
     @property
+    def deductible(self) -> Decimal:
+        return sum((one.deductible for one in self.paid_too), self.claim.deductible)
+
+    @property
     def is_of_another_day_alone(self) -> bool:
         return self.codes == self.claim.codes and not self.paid_too
 
@@ -523,12 +527,13 @@ def _of_items(change: Change, expected: Row, items: list[Row], newest_night: dat
     kind = "refund_due" if change.kind == "refund" else "reopening_due"
     last_day = expected["due_on"] if change.kind == "refund" else expected["latest_due_on"]
     dollars = -claim.paid if change.is_of_another_day_alone else change.amount - change.claimed
-    missing = to_cents(max(change.amount - claim.deductible, Decimal(0)) * rules.MEDICARE_PART) - change.paid
-    of_the_patient = claim.deductible - change.amount
+    missing = to_cents(max(change.amount - change.deductible, Decimal(0)) * rules.MEDICARE_PART) - change.paid
+    # What is still owed back, or still to be asked for.
+    open_amount = max(-missing, change.deductible - change.amount) if change.kind == "refund" else missing
     is_done = {
         None: False,
         "denied": True,
-        "paid": not change.is_of_another_day_alone and max(abs(missing), of_the_patient) < rules.TOO_LITTLE_TO_ASK,
+        "paid": not change.is_of_another_day_alone and open_amount < rules.TOO_LITTLE_TO_ASK,
     }[claim.answer]
     if is_done or (kind == "reopening_due" and newest_night > last_day):
         wanted = []
