@@ -862,7 +862,8 @@ def gpcis(home: Home) -> None:
 
 
 # What decides nothing about minutes, codes and claims has no case here: a seed, or a limit, and who holds it.
-OFFICE, AFTER_THE_CLOSE, ANSWERS = "the office's marts", "claims after their close", "the payers' answers"
+OFFICE, AFTER_THE_CLOSE = "the office's marts", "claims after their close"
+ANSWERS = "the payers' answers (tests/answers/test_rule_rows.py)"
 NO_CASE_HERE = {
     "rule_citations": "the pages of docs/rules (tests/rules/test_rule_pages.py)",
     **dict.fromkeys(
@@ -871,12 +872,15 @@ NO_CASE_HERE = {
         OFFICE,
     ),
     **dict.fromkeys(
-        ["rule_acknowledgment_codes", "rule_aging_buckets", "rule_benefit_codes", "rule_claim_filing_codes", "rule_claim_status_categories", "rule_denials",
+        ["rule_acknowledgment_codes", "rule_benefit_codes", "rule_claim_filing_codes", "rule_claim_status_categories", "rule_denials",
          "rule_remittance_claim_statuses"],
         ANSWERS,
     ),
     "care_plan_review": OFFICE,
-    **dict.fromkeys(["rule_reason_snapshots", "appeal", "notice_receipt", "reopening", "refund", "refund_investigation"], AFTER_THE_CLOSE),
+    **dict.fromkeys(
+        ["rule_aging_buckets", "rule_reason_snapshots", "appeal", "notice_receipt", "reopening", "refund", "refund_investigation"],
+        AFTER_THE_CLOSE,
+    ),
 }  # fmt: skip
 RULE_CASES: dict[str, Callable[[Home], None]] = {
     "rule_apcm_levels": apcm_levels,
