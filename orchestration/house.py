@@ -6,9 +6,11 @@ import fcntl
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
@@ -191,8 +193,9 @@ def move_into_place(scratch: Path, final: Path) -> None:
     sync_folder(final.parent)
 
 
-def sweep(house: House) -> None:
-    """Removes what killed processes left half-written beside the data: scratch files (.<name>.<pid>.tmp) whose process is no more.
+def sweep(house: House, silent_for: timedelta | None = None) -> None:
+    """Removes what killed processes left half-written beside the data: scratch files (.<name>.<pid>.tmp) whose process is no more. With `silent_for` only
+    what nobody wrote to for so long: the number of a living process in another container of this home is nobody's here.
 
     The lake, landing/ and inbox/ are not swept: taking in clears its own scratch, under its own lock.
     """
@@ -203,14 +206,14 @@ def sweep(house: House) -> None:
             for folder in (house.state, house.closes, house.worklists, house.reports, house.lake / "configuration")
         ),
     )
-    clear_dead(chain.from_iterable(places))
+    clear_dead(chain.from_iterable(places), silent_for)
 
 
-def clear_dead(scratch: Iterable[Path]) -> None:
-    """Removes those of these scratch files and folders (.<name>.<pid>.tmp) whose process is no more."""
+def clear_dead(scratch: Iterable[Path], silent_for: timedelta | None = None) -> None:
+    """Removes those of these scratch files and folders (.<name>.<pid>.tmp) whose process is no more, and that have been left alone for so long."""
     for path in scratch:
         pid = path.name.split(".")[-2]
-        if pid.isdecimal() and not _is_alive(int(pid)):
+        if pid.isdecimal() and not _is_alive(int(pid)) and (silent_for is None or _is_silent(path, silent_for)):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
@@ -222,6 +225,15 @@ def _is_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _is_silent(path: Path, silent_for: timedelta) -> bool:
+    """Whether nothing was written to this file, or anywhere in this folder, for so long."""
+    try:
+        newest = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+    except FileNotFoundError:
+        return False  # somebody is at it
+    return time.time() - newest >= silent_for.total_seconds()
 
 
 def clear_scratch(folder: Path) -> None:

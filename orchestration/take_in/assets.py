@@ -10,7 +10,7 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.deliver.fetch import deliver, faults
 from orchestration.discretion import discreet
-from orchestration.house import House
+from orchestration.house import House, sweep
 from orchestration.mapping.choice import choices
 from orchestration.practices import load_practices
 from orchestration.runbook import check_spec
@@ -35,6 +35,8 @@ class Nights(dg.DailyPartitionsDefinition):
 _KEYS_UP_TO: dict[str | None, Sequence[str]] = {}  # of the last day that was asked for
 NIGHTS = Nights(start_date="2019-01-01", end_offset=1)
 NIGHTS_A_RUN = 31  # of a backfill in Dagster: about a month
+# A night that no command began sweeps what nobody wrote to for so long: another container's process, of which this one cannot know, writes it no more.
+LEFT_BY_THE_KILLED = timedelta(hours=6)
 LEDGERS = {
     "files": "Every landed file ever taken in: version, hash, outcome, row accounting.",
     "quarantine": "Every row that was not accepted, with line, column and reason.",
@@ -66,7 +68,7 @@ class TakeInConfig(dg.Config):
 
     practice_ids: list[str] | None = None
     up_to: str | None = None
-    is_delivered: bool = False  # whoever asked for the run has fetched what there was
+    is_delivered: bool = False  # whoever asked for the run has swept, and fetched what there was
 
 
 def spoken_of(contract: ExtractContract) -> str:
@@ -143,6 +145,7 @@ def take_in_assets(context: dg.AssetExecutionContext, config: TakeInConfig) -> I
     nights = context.partition_key_range
     partition = date.fromisoformat(nights.end)
     if not config.is_delivered:
+        sweep(house, LEFT_BY_THE_KILLED)
         deliver(house, {practice_id: practices[practice_id] for practice_id in zones})
     not_delivered = faults(house, practices)
     for practice_id, fault in not_delivered.items():

@@ -1,5 +1,5 @@
 """What runs a `ccm` command, or one part of it, that is struck down, or that only counts where it could be. Its arguments are MODE -- COMMAND... A part is
-`part:NAME` (below), run on CCM_HOME without Dagster: the parts are what writes durably.
+`part:NAME` (below), run on CCM_HOME without Dagster: the parts are what writes durably. Like a command, a part begins with the sweep.
 
 MODE
   count:FILE    runs to the end and writes how many durable steps and Dagster steps it took
@@ -84,6 +84,9 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(value), int(value)))
     try:
         if command[0].startswith("part:"):
+            from orchestration.house import House, sweep
+
+            sweep(House.from_environment())
             PARTS[command[0].removeprefix("part:")](*command[1:])
         else:
             import dagster._core.execution.plan.execute_plan as plan

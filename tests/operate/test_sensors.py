@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from datetime import UTC, date, datetime, timedelta
 
@@ -105,6 +106,36 @@ def test_a_night_starts_when_its_folder_says_that_it_is_complete(house, practice
     stamp = just_now.timestamp() + 60
     os.utime(later, (stamp, stamp))
     assert "still dropping" in tick(sensors.landing_sensor).skip_message
+
+
+def test_a_night_that_no_command_began_sweeps_what_a_killed_one_left_and_nothing_that_may_be_in_use(house):
+    """The daemon's container does not see the processes of the dashboard's: what was written to a moment ago stays."""
+    drop(house, "highpines")
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    left, young, living = (
+        house.state / f".{name}.{pid}.tmp" for name, pid in (("spill-1", gone.pid), ("spill-2", gone.pid), ("spill-3", os.getpid()))
+    )
+    record = house.state / f".published.json.{gone.pid}.tmp"
+    for folder in (left, young, living):
+        folder.mkdir()
+        (folder / "duckdb_temp_storage_DEFAULT-0.tmp").write_bytes(b"rows")
+    record.write_text("{")
+    long_ago = time.time() - timedelta(hours=7).total_seconds()
+    for path in (*left.iterdir(), left, young, *living.iterdir(), living, record):
+        os.utime(path, (long_ago, long_ago))
+
+    def night(**config):
+        config = {"ops": {"take_in": {"config": {"up_to": NIGHT, **config}}}}
+        assert dg.materialize(
+            [take_in_assets], partition_key=NIGHT, run_config=config, instance=dg.DagsterInstance.ephemeral()
+        ).success
+
+    night(is_delivered=True)  # a command's, which swept before it
+    assert left.exists() and record.exists()
+    night()
+    assert not left.exists() and not record.exists()
+    assert list(young.iterdir()) and list(living.iterdir())
 
 
 def test_a_night_without_a_mark_starts_once_nothing_changes_and_another_practice_that_drops_delays_only_itself(
