@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestration.close.names import bare_name, is_sure, split_name
+from orchestration.close.names import bare_name, is_plain, is_sure, split_name
 
 # As the office may write them; with and without dots, a comma and capitals.
 TITLES = (
@@ -110,7 +110,7 @@ def test_brackets_dashes_and_degrees_with_spaces_are_in_neither_name(name: str, 
     [
         "Jane Doe M D", "Jane Doe C N P", "Jane Doe R. N. P.", "Jane Doe Ph D", "Jane Doe M D, FACP", "Jane Doe, M D", "Dr. Jane Doe, M D, FACP",
         "Jane Doe, R. N. P.", "Kim D. O.", "Sandra O", "Jane D.", "(Jane Doe)", "Jane (Doe", "Jane [Doe], MD", "Doe (Jane)", "Jane Doe {MD}", "(MD)",
-        "MD", "Dr.", "Jane Doe, MD <jd@x.org>", "Jane Doe <MD>", "Jane Doe, jd@x.org", "jd@x.org", "Jane Doe 2nd", "Doe, Jane, 1000020010",
+        "MD", "Dr.",
     ],
 )  # fmt: skip
 def test_it_is_said_where_the_last_name_is_not_sure(name: str) -> None:
@@ -154,3 +154,15 @@ def test_of_any_words_the_last_name_is_never_empty_and_nothing_is_made_up(parts:
     last, first = split_name(name)
     given_words = {word for words in parts for word in words}
     assert last and set(last.split()) <= given_words and set(first.split()) <= given_words and len(first.split()) <= 1
+
+
+@pytest.mark.parametrize(
+    "name", ["Jane Doe, MD <jd@x.org>", "Jane Doe <MD>", "Jane Doe, jd@x.org", "jd@x.org", "Jane Doe 2nd", "John 4711"]
+)
+def test_a_name_with_what_is_no_names_is_not_plain(name: str) -> None:
+    assert not is_plain(name)
+
+
+@pytest.mark.parametrize("name", ["Jane Doe, MD", "DOE III, JOHN, PA-C", "Doe, Jane, 1000020010", "Jane O'Neil-Doe", "Zoe1 Doe1"])
+def test_a_name_is_plain_whatever_letters_it_has(name: str) -> None:
+    assert is_plain(name)

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from orchestration.close.held_months import holds_month
 from orchestration.close.manners import EVERY_MANNER, Manner
-from orchestration.close.names import bare_name, is_sure, split_name
+from orchestration.close.names import bare_name, is_plain, is_sure, split_name
 from orchestration.close.x12.codes import MOST_POINTERS
 from orchestration.close.x12.model import CLAIMS, LINE, PATIENT
 from orchestration.house import HouseError
@@ -88,8 +88,11 @@ class Draft:
 
 NAMELESS = "the billing practitioner's last name has no letter: write it as it is in care_team"
 UNSURE = (
-    "which word of the billing practitioner's name is the last name cannot be told: write it in care_team as 'Last, First', the first name in full, "
-    "nothing in brackets, no number and no address"
+    "which word of the billing practitioner's name is the last name cannot be told: write it in care_team as 'Last, First', the first name in full and "
+    "nothing in brackets"
+)
+NOT_PLAIN = (
+    "the billing practitioner's name has an address or a number in it: write it in care_team as 'Last, First' and nothing else"
 )
 
 
@@ -109,7 +112,7 @@ def draft(
 ) -> Draft:
     """The claims of one practice-month that are due now, by patient id. With a waiver what is held goes out on its credited minutes.
     DEATHS: a claim has the date on which its patient died. NAMES: a practitioner's name is split without brackets and dashes, and a claim with none is
-    held. SURE_NAMES: so is one of whose practitioner it cannot be told what the last name is."""
+    held. SURE_NAMES: so is one of whose practitioner it cannot be told what the last name is. PLAIN_NAMES: or whose name has what is no name's."""
     key = [practice.practice_id, month]
     decisions = _table(
         warehouse,
@@ -190,6 +193,9 @@ def draft(
         name_of = dict(zip(subjects["patient_id"].to_pylist(), subjects["practitioner_name"].to_pylist(), strict=True))
         unsure = {name for name in set(name_of.values()) if name and not is_sure(name)}
         faulty |= {line.claim_id: UNSURE for line in lines if name_of[line.patient_id] in unsure}
+        if Manner.PLAIN_NAMES in manners:
+            odd = {name for name in set(name_of.values()) if name and not is_plain(name)}
+            faulty |= {line.claim_id: NOT_PLAIN for line in lines if name_of[line.patient_id] in odd}
     return due.without(faulty)
 
 

@@ -21,6 +21,7 @@ class Manner(Enum):
     NAMES = "of practitioners without brackets and dashes (NM1*82)"
     BENEFICIARIES = "are known by every Medicare number of theirs"  # before, by the one on the claim alone
     SURE_NAMES = "of practitioners alone are in the claims (NM1*82)"
+    PLAIN_NAMES = "of practitioners have no address and no number (NM1*82)"
     TAXONOMIES = "of blanks make nobody a colleague"  # before, two such were of one specialty
 
 

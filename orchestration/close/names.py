@@ -40,19 +40,20 @@ def bare_name(name: str) -> str:
     return ", ".join(" ".join(words) for words in parts if words) or name
 
 
+def is_plain(name: str) -> bool:
+    """Whether nothing in a name is no name's: an address (Jane Doe, MD <jd@x.org>), or a number that would be the last name (Jane Doe 2nd)."""
+    bare = bare_name(name)
+    return not re.search(r"[@<>]", bare) and not re.search(r"\b\d", split_name(bare)[0])
+
+
 def is_sure(name: str) -> bool:
-    """Whether `split_name` of the bare name has the last name for certain. Not where something in it is no name's (Jane Doe, MD <jd@x.org>); where that
-    keeps a bracket, is a title or, unless a comma says so, one letter (Jane Doe M D); where letters behind a comma may be a degree (Jane Doe, M D); nor
-    where the other half of the name may stand in brackets."""
+    """Whether `split_name` of the bare name has the last name for certain. Not where that keeps a bracket, is a title or, unless a comma says so, one letter
+    (Jane Doe M D); where letters behind a comma may be a degree (Jane Doe, M D); nor where the other half of the name may stand in brackets."""
     bare = bare_name(name)
     last, first = split_name(bare)
     if not any(map(str.isalpha, last)):
         return True  # sure to be none
-    if (
-        re.search(r"[@\d<>]", bare)
-        or re.search(r"[()\[\]{}]", last + first)
-        or (_is_title(last.split()) and not _may_be_last(last.split()))
-    ):
+    if re.search(r"[()\[\]{}<>]", last + first) or (_is_title(last.split()) and not _may_be_last(last.split())):
         return False
     aside = " ".join(re.findall(r"[(\[]([^)\]]*)", name)).replace(",", " ").split()
     if not first and not _is_title(aside):

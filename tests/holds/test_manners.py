@@ -27,6 +27,7 @@ SAID = {
     "names": "of practitioners without brackets and dashes (NM1*82)",
     "beneficiaries": "are known by every Medicare number of theirs",
     "sure_names": "of practitioners alone are in the claims (NM1*82)",
+    "plain_names": "of practitioners have no address and no number (NM1*82)",
     "taxonomies": "of blanks make nobody a colleague",
 }
 

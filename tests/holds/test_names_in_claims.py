@@ -39,17 +39,35 @@ def test_a_name_is_split_without_what_stands_around_it_and_a_packet_of_before_co
         assert made.is_same, [file for file, (then, new) in made.files.items() if then != new]
 
 
-def test_a_name_whose_last_is_not_sure_holds_the_claim_and_a_packet_of_before_comes_out_as_it_was(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "manner", "before", "told"),
+    [
+        ("Jane Doe M D", Manner.SURE_NAMES, b"~NM1*82*1*D*JANE*", "the first name in full"),
+        pytest.param(
+            "Jane Doe 2nd",
+            Manner.PLAIN_NAMES,
+            b"~NM1*82*1*2ND*JANE*",
+            "an address or a number",
+            marks=pytest.mark.long,
+        ),
+    ],
+    ids=["a degree in letters", "a number"],
+)
+def test_a_name_whose_last_is_not_sure_holds_the_claim_and_a_packet_of_before_comes_out_as_it_was(
+    tmp_path, name, manner, before, told
+):
     home, clinic = tmp_path / "home", Clinic("alpha", 1)
     configure(home, [clinic])
     clinic.land(home)
-    team = [{**row, "name": "Jane Doe M D"} if row["member_id"] == clinic.md else row for row in clinic.panel()["care_team"]]
+    team = [{**row, "name": name} if row["member_id"] == clinic.md else row for row in clinic.panel()["care_team"]]
     write(home, "alpha", NEWEST_NIGHT, "care_team", team)
     with build(home, MODELS) as con:
-        files, older = close(home, con), close(home, con, manners=EVERY_MANNER - {Manner.SURE_NAMES})
-    assert b"~NM1*82*1*D*JANE*" in older["claims.837"] and "claims.837" not in files
+        files, older = close(home, con), close(home, con, manners=EVERY_MANNER - {manner})
+    assert before in older["claims.837"] and "claims.837" not in files
     held = table(files["held.csv"])
-    assert {row["reason"] for row in held} == {"claim_error"} and all("'Last, First'" in row["detail"] for row in held)
+    assert {row["reason"] for row in held} == {"claim_error"} and all(
+        "'Last, First'" in row["detail"] and told in row["detail"] for row in held
+    )
     for folder, packet in (("now", files), ("before", older)):
         made = rebuild(put_packet(packet, tmp_path / folder))
         assert made.is_same, [file for file, (then, new) in made.files.items() if then != new]

@@ -19,7 +19,7 @@ from .clinic import FIRST_NIGHT, Clinic, Row, configure, path_of, put, write
 
 pytestmark = pytest.mark.xdist_group("holds")
 
-TOLD_OF = ("row_accounting", "practice_nights", "quarantine", "close_holds")
+TOLD_OF = ("row_accounting", "practice_nights", "quarantine", "close_holds", "extract_drift")
 NIGHT = FIRST_NIGHT + timedelta(days=1)
 
 
