@@ -78,7 +78,7 @@ def test_who_left_the_care_team_before_a_month_bills_none_of_it_now_and_from_the
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
-        ({**LEFT, "active_from": "03/14/2016"}, "ok"),
+        pytest.param({**LEFT, "active_from": "03/14/2016"}, "ok", marks=pytest.mark.long),
         pytest.param({**LEFT, "member_id": "", "name": ""}, "ok", marks=pytest.mark.long),
         pytest.param(
             {"member_id": "1-NEW", "name": "Eve Roe", "credential": "DDS"}, "practitioner_not_eligible", marks=pytest.mark.long

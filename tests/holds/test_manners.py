@@ -84,6 +84,7 @@ def test_a_packet_of_before_a_blank_taxonomy_made_nobody_a_colleague_comes_out_w
         assert made.is_same, (name, [file for file, (then, now) in made.files.items() if then != now])
 
 
+@pytest.mark.long
 def test_a_packet_of_before_an_odd_code_was_understood_comes_out_with_its_claims(tmp_path):
     home, clinic = tmp_path / "home", Clinic("alpha", 1, patients=3)
     configure(home, [clinic])

@@ -16,7 +16,10 @@ pytestmark = pytest.mark.xdist_group("holds")
 
 @pytest.mark.parametrize(
     ("name", "now", "before"),
-    [pytest.param("Jane Doe (MD)", "DOE*JANE", "(MD)*JANE", marks=pytest.mark.long), ("-", None, "-*")],
+    [
+        pytest.param("Jane Doe (MD)", "DOE*JANE", "(MD)*JANE", marks=pytest.mark.long),
+        pytest.param("-", None, "-*", marks=pytest.mark.long),
+    ],
     ids=["brackets", "no letter"],
 )
 def test_a_name_is_split_without_what_stands_around_it_and_a_packet_of_before_comes_out_as_it_was(tmp_path, name, now, before):

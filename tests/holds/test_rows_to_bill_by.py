@@ -76,6 +76,7 @@ def test_a_month_of_which_nothing_is_claimed_for_want_of_a_row_in_quarantine_is_
         assert items(con, "quarantined_row").keys() == {f"1-P0{n}" for n in (2, 3, 4)}
 
 
+@pytest.mark.long
 def test_a_refund_for_want_of_a_row_in_quarantine_says_to_look_at_the_row_first(home):
     with build(home, EVERY) as con:
         claim_october(home, close(home, con))

@@ -52,6 +52,7 @@ def test_a_refused_month_is_red_with_its_reason_and_only_that_one(demo, instance
     assert "time_entries" in gate["2026-10|highpines"].metadata["refusals"].value
 
 
+@pytest.mark.long
 def test_a_closed_month_says_its_version_and_what_it_still_holds(demo, instance):
     waits = newest(instance, PACKETS, NOTHING_WAITS)
     months = calendar(demo[0])
