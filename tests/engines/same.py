@@ -17,6 +17,7 @@ OWN = {
     ("staging", "stg_time_entries", "note_number"),
     ("staging", "stg_time_entries", "entry_number"),
     ("staging", "stg_practices", "charges_number"),
+    ("intermediate", "int_post_close_changes__said", "content"),
     ("staging", "stg_files", "ctime_ns"),
 }
 # What only DuckDB's nights that recompute what they touch ask for.
