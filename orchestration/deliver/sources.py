@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -171,9 +172,8 @@ def _sftp(delivery: Delivery) -> Iterator[Source]:
         known_hosts = _readable(delivery.known_hosts, "write the server's host key there")
         try:
             client.load_host_keys(known_hosts)
-        except (
-            Exception
-        ) as error:  # InvalidHostKey, another encoding, whatever cryptography says of a key: all are of what is in the file
+        except Exception as error:
+            # InvalidHostKey, another encoding, whatever cryptography says of a key: all are of what is in the file.
             raise DeliveryError(
                 f"{delivery.known_hosts}: a line of it cannot be read ({type(error).__name__}); every key in it must be whole and its text UTF-8, "
                 "write it anew (docs/delivery.md)"
@@ -237,12 +237,12 @@ class _Entry:
     modified: float
 
 
-class _Folders:
+class _Folders(ABC):
     """A source of folders. The one at the URL must be listed; of a night's folder that is the night's own trouble."""
 
+    @abstractmethod
     def _entries(self, folder: str) -> list[_Entry]:
         """What a folder below the URL holds, by name; "" is the URL's own. Raises NightError for a night's folder."""
-        raise NotImplementedError
 
     def listed(self) -> Listing:
         found = Listing()
