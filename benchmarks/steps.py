@@ -59,7 +59,9 @@ def lake_files(house: House, table: str = "time_entries") -> str:
 
 
 def warehouse(house: House) -> duckdb.DuckDBPyConnection:
-    con = duckdb.connect(str(house.warehouse), config={"memory_limit": MEMORY, "temp_directory": str(house.state / "spill")})
+    # As dbt opens it (dbt_project/profiles.yml).
+    said = {"memory_limit": MEMORY, "temp_directory": str(house.state / "spill"), "disabled_optimizers": "common_subplan"}
+    con = duckdb.connect(str(house.warehouse), config=said)
     con.execute("set TimeZone = 'UTC'")
     return con
 

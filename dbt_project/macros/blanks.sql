@@ -3,9 +3,9 @@
     \x09-\x0d\x1c-\x20\x{85}\x{a0}\x{1680}\x{180e}\x{2000}-\x{200d}\x{2028}\x{2029}\x{202f}\x{205f}\x{2060}\x{3000}\x{feff}
 {%- endmacro %}
 
-{#- A text that is there and is not all blanks. -#}
+{#- A text that is there and is not all blanks. Most begin with a letter or a digit, and need no look at the rest. -#}
 {% macro says_something(text) -%}
-    coalesce(regexp_matches({{ text }}, '[^{{ blank() }}]'), false)
+    case when ascii({{ text }}) between 48 and 122 then true else coalesce(regexp_matches({{ text }}, '[^{{ blank() }}]'), false) end
 {%- endmacro %}
 
 {#- A code as rules write it: in capitals, without the blanks that an export puts around it. -#}

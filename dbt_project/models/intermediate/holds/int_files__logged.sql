@@ -7,7 +7,7 @@ with timed as (
         entries.member_id,
         not entries.is_documented as is_undocumented,
         entries.elapsed_seconds,
-        entries.elapsed_seconds between 0 and {{ limit('runaway_timer', 'entries.local_day') }} * 60 as is_plausible
+        entries.elapsed_seconds >= 0 and not {{ is_above_limit('entries.elapsed_seconds', 'runaway_timer', 'entries.local_day', unit=60) }} as is_plausible
     from {{ ref('stg_time_entries') }} as entries
     {{ only_touched('files', 'entries') }}
     where not entries.voided

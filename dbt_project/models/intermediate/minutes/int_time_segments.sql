@@ -10,18 +10,26 @@
 with activities as (
     select
         activity as spelling,
+        month,
         trim(regexp_replace(lower(activity), '[{{ blank() }}_-]+', ' ', 'g')) as activity
-    from (select distinct activity from {{ judged_entries() }})
+    from (
+        select distinct
+            pieces.activity,
+            pieces.month
+        from {{ time_pieces('judged') }} as pieces
+        {{ only_touched('patient_months', 'pieces') }}
+    )
 ),
 
--- Spellings of activities that do not count.
+-- Spellings of activities that do not count, and on which days of a month they do not: a day is looked for in a number, not in a row of its own.
 excluded as (
     select
         activities.spelling,
-        excluded.effective_from,
-        excluded.effective_to
+        activities.month,
+        bit_or({{ day_mask('excluded.effective_from', 'excluded.effective_to', 'activities.month') }}) as days
     from activities
     inner join {{ ref('rule_non_countable_activities') }} as excluded on activities.activity = excluded.activity
+    group by activities.spelling, activities.month
 ),
 
 months as (
@@ -57,7 +65,7 @@ judged as (
         case
             when pieces.program <> coalesce(months.program, 'ccm') then 'other_program'
             when coalesce(credentials.role, 'not_counted') = 'not_counted' then 'nonclinical_staff'
-            when excluded.spelling is not null then 'non_countable_activity'
+            when coalesce({{ has_day('excluded.days', 'pieces.local_day') }}, false) then 'non_countable_activity'
             when pieces.face_to_face then 'face_to_face'
             when not pieces.is_documented then 'undocumented'
         end as step_4,
@@ -78,7 +86,7 @@ judged as (
         on pieces.practice_id = members.practice_id and pieces.member_id = members.member_id
     left join {{ ref('rule_credentials') }} as credentials
         on members.credential = credentials.credential and {{ in_force('credentials', 'pieces.local_day') }}
-    left join excluded on pieces.activity = excluded.spelling and {{ in_force('excluded', 'pieces.local_day') }}
+    left join excluded on pieces.activity = excluded.spelling and pieces.month = excluded.month
     left join months on patients.patient_number = months.patient_number and pieces.month = months.month
 ),
 
