@@ -11,12 +11,13 @@ from orchestration.house import DBT_PROJECT
 from orchestration.rules.seeds import SEEDS
 
 MACROS = "".join((DBT_PROJECT / "macros" / name).read_text(encoding="utf-8") for name in ("time.sql", "earned.sql"))
-CAPS, CONFLICTS, TRACKS, LIMITS, GAPS = TESTS = (
+CAPS, CONFLICTS, TRACKS, LIMITS, GAPS, TWICE = TESTS = (
     "every_code_has_its_cap_as_long_as_it_is_earned",
     "every_code_bars_what_the_codes_of_its_program_bar",
     "every_track_has_its_place_in_every_policy",
     "minutes_of_the_limits_are_those_of_the_bands",
     "every_limit_is_in_force_without_a_gap",
+    "no_rule_is_said_twice_of_a_day",
 )
 
 
@@ -132,3 +133,32 @@ def test_a_limit_that_ends_before_its_successor_begins_is_found(seeds):
         "from rule_limits where limit_name = 'runaway_timer'"
     )
     assert failing(seeds, GAPS) == []
+
+
+@pytest.mark.parametrize(
+    ("seed", "said_of"),
+    [
+        ("rule_apcm_levels", "G0557"),
+        ("rule_bands", "ccm, ccm, 99439"),
+        ("rule_caps", "99439"),
+        ("rule_coverage_types", "commercial"),
+        ("rule_credentials", "NP"),
+        ("rule_initiating_visits", "99204"),
+        ("rule_limits", "after_sequestration"),
+        ("rule_programs", "apcm"),
+        ("rule_stay_types", "hospice"),
+        ("rule_track_choice", "documented, ccm, ccm"),
+    ],
+)
+def test_a_rule_whose_new_row_begins_before_the_old_one_ended_is_found(seeds, seed, said_of):
+    columns = [name for name, *_ in seeds.execute(f"describe {seed}").fetchall()]
+    key = columns[: said_of.count(",") + 1] if seed != "rule_bands" else ["program", "track", "procedure_code"]
+    row = f"concat_ws(', ', {', '.join(key)}) = '{said_of}'"
+    new = "* replace (date '2027-01-01' as effective_from, cast(null as date) as effective_to)"
+    seeds.execute(f"insert into {seed} select {new} from {seed} where {row}")
+    assert failing(seeds, TWICE) == [(seed, said_of, "2027-01-01")]
+    ended = f"update {seed} set effective_to = date '{{}}' where {row} and effective_from < date '2027-01-01'"
+    seeds.execute(ended.format("2027-01-01"))
+    assert failing(seeds, TWICE) == [(seed, said_of, "2027-01-01")], "the first day belongs to both"
+    seeds.execute(ended.format("2026-12-31"))
+    assert failing(seeds, TWICE) == []
