@@ -195,7 +195,7 @@ FIRST_UNIT = Query(
     """
     select min(first_unit_minutes) as first_unit_minutes
     from rule_bands
-    cross join (select coalesce($month::date, max(newest_night)) as day from practice_nights)
+    cross join (select last_day(coalesce($month::date, max(newest_night))) as day from practice_nights)
     where track = 'ccm' and is_base and (effective_from is null or effective_from <= day) and (effective_to is null or effective_to >= day)
     """,
 )

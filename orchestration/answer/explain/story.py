@@ -503,7 +503,7 @@ def _candidates(source: Source, practice_id: str, evidence: Row, decision: Row) 
         )
         cap = source.one(
             "select max_units, citation from rule_caps where procedure_code = ? and ? between effective_from and coalesce(effective_to, date '9999-12-31')",
-            [code["procedure_code"], date.fromisoformat(code["service_date"])],
+            [code["procedure_code"], last_day],  # int_candidates joins it
         )
         track["codes"].append(
             {
