@@ -128,21 +128,22 @@
     )
 {%- endmacro %}
 
-{#- Step 1 of rules.md A3, which judges an entry by itself; null: passed. -#}
-{% macro step_1(entries) -%}
+{#- Step 1 of rules.md A3, which judges an entry by itself; null: passed. A piece asks by the day on which its entry began: the whole entry runs away or
+    none of it. -#}
+{% macro step_1(entries, began_on='local_day') -%}
     case
         when {{ entries }}.voided then 'voided'
         when {{ entries }}.elapsed_seconds < 0 then 'invalid_interval'
         when {{ entries }}.elapsed_seconds is null then 'open_timer'
-        when {{ is_above_limit(entries ~ '.elapsed_seconds', 'runaway_timer', entries ~ '.local_day', unit=60) }} then 'runaway_timer'
+        when {{ is_above_limit(entries ~ '.elapsed_seconds', 'runaway_timer', entries ~ '.' ~ began_on, unit=60) }} then 'runaway_timer'
     end
 {%- endmacro %}
 
 {#- Behind a FROM: the pieces of current entries (rules.md A3): most entries are one piece as they are, the others were cut (int_time_entries__cut).
-    A piece has its entry's columns, its own local_day, month, start_at, end_at and seconds (no time: no interval, and seconds as they are), and is_whole
-    when nothing was cut off. Which: `all`, those to be `judged` (judged_entries), those of touched entries as this night `made` them, or as they were `before`
-    this night (of the cut ones all). `days`: a model of months; of whole entries only those of a day in one of these are read, of the cut ones all. `places`: a relation of rowids,
-    of whole entries only these are read. -#}
+    A piece has its entry's columns, its own local_day, month, start_at, end_at and seconds (no time: no interval, and seconds as they are), is_whole
+    when nothing was cut off, and entry_start_at and entry_day, where its entry began. Which: `all`, those to be `judged` (judged_entries), those of touched
+    entries as this night `made` them, or as they were `before` this night (of the cut ones all). `days`: a model of months; of whole entries only those of a
+    day in one of these are read, of the cut ones all. `places`: a relation of rowids, of whole entries only these are read. -#}
 {% macro time_pieces(which='all', days=none, places=none) -%}
     {%- if which == 'before' -%}
         {%- set entries, cut = ref('touched_entries__known'), last_night('intermediate', 'int_time_entries__cut') -%}
@@ -164,7 +165,8 @@
             case when has_clock_times and end_at > start_at then end_at end as end_at,
             case when elapsed_seconds > 0 then elapsed_seconds else 0 end as seconds,
             true as is_whole,
-            start_at as entry_start_at
+            start_at as entry_start_at,
+            local_day as entry_day
         from {{ entries }}
         {%- if days %}
         semi join ({{ days_of(days) }}) as days on local_day = days.day
@@ -184,7 +186,8 @@
             end_at,
             seconds,
             false as is_whole,
-            entry_start_at
+            entry_start_at,
+            entry_day
         from {{ cut }}
     )
 {%- endmacro %}

@@ -56,7 +56,7 @@ def test_a_members_time_with_one_patient_that_ends_at_one_moment_is_no_overlap(c
                 timestamp '2026-09-02 05:00' as start_at, timestamp '2026-09-02 05:11' as end_at, true as is_current, false as is_cut
             from range({2 * PAIRS}) as lines (line);
         create table intermediate.int_time_entries__cut as
-            select *, 660 as seconds, start_at as entry_start_at, local_day as month from staging.stg_time_entries where false;
+            select *, 660 as seconds, start_at as entry_start_at, local_day as entry_day from staging.stg_time_entries where false;
         create table intermediate.int_time_entries__doubled (file_id varchar, line_number bigint);
     """)
     built(con, "int_staff_overlaps")

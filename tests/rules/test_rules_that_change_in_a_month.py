@@ -1,4 +1,5 @@
-"""A decision goes by the rules of the month's last day; what explains it goes by the same row, whatever held on the service date or on the first."""
+"""A decision goes by the rules of the month's last day; what explains it goes by the same row, whatever held on the service date or on the first. An entry
+is judged as a whole by the limit of the day on which it began."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from orchestration.answer.explain.source import Source
 from orchestration.answer.explain.story import _candidates
 from orchestration.dashboard.queries import FIRST_UNIT
 from orchestration.house import House
+from orchestration.transform import compiled
 
 JANUARY = date(2027, 1, 1)
 
@@ -53,3 +55,42 @@ def test_the_dashboard_draws_the_line_where_the_months_last_day_has_it(month, ne
         """
     )
     assert con.execute(FIRST_UNIT.sql, {"month": month}).fetchall() == [(15,)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "survives"),
+    [((180, 120), True), ((120, 180), False)],
+    ids=["lower from midnight on", "higher from midnight on"],
+)
+def test_a_timer_over_the_midnight_on_which_the_limit_changes_runs_away_whole_or_not_at_all(limits, survives):
+    con = duckdb.connect()
+    compiled.prepare(con)
+    con.execute(
+        """
+        create table rules.rule_limits as select 'runaway_timer' as limit_name, * from (values
+            (?, date '0001-01-01', date '2026-12-31'), (?, date '2027-01-01', null)
+        ) as limits (amount, effective_from, effective_to);
+        """,
+        limits,
+    )
+    # 150 minutes over midnight in Chicago, and twenty with another patient before it and after it.
+    con.execute(
+        """
+        create table staging.stg_practices as select 'p' as practice_id, 'America/Chicago' as time_zone;
+        create table staging.stg_time_entries as
+            select 'p' as practice_id, entry_id, 'f' as file_id, row_number() over () as line_number, patient_id, 'rn' as member_id, 'ccm' as program,
+                'call' as activity, false as face_to_face, false as voided, true as is_documented, true as has_clock_times,
+                date_diff('second', start_at, end_at) as elapsed_seconds, 1 as note_number, local_day, last_local_day, start_at, end_at,
+                true as is_current, local_day < last_local_day as is_cut
+            from (values
+                ('over', 'x', date '2026-12-31', date '2027-01-01', timestamp '2027-01-01 05:00', timestamp '2027-01-01 07:30'),
+                ('before', 'y', date '2026-12-31', date '2026-12-31', timestamp '2027-01-01 05:20', timestamp '2027-01-01 05:40'),
+                ('after', 'y', date '2027-01-01', date '2027-01-01', timestamp '2027-01-01 06:20', timestamp '2027-01-01 06:40')
+            ) as entries (entry_id, patient_id, local_day, last_local_day, start_at, end_at);
+        create table intermediate.int_time_entries__doubled (file_id varchar, line_number bigint);
+        """
+    )
+    for model in ("int_time_entries__cut", "int_staff_overlaps"):
+        compiled.run(con, Path("/"), [compiled.models()[model]])
+    days = con.execute("select local_day from intermediate.int_staff_overlaps order by local_day").fetchall()
+    assert days == ([(date(2026, 12, 31),), (JANUARY,)] if survives else [])

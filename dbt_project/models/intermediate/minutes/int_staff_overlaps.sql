@@ -11,7 +11,7 @@ pieces as not materialized (
     select
         {% for column in columns %}pieces.{{ column }},
         {% endfor -%}
-        {{ step_1('pieces') }} as step_1
+        {{ step_1('pieces', 'entry_day') }} as step_1
     from {{ judged }} as pieces
     {{ of_touched }}
     {%- if is_touched_night() %}
@@ -23,7 +23,7 @@ pieces as not materialized (
     select
         {% for column in columns %}pieces.{{ column }},
         {% endfor -%}
-        {{ step_1('pieces') }} as step_1
+        {{ step_1('pieces', 'entry_day') }} as step_1
     from {{ beside }} as pieces
     where pieces.start_at is not null
     {%- endif %}

@@ -13,6 +13,7 @@ with entries as (
         entries.local_day,
         entries.start_at,
         entries.start_at as entry_start_at,
+        entries.local_day as entry_day,
         entries.end_at,
         true as has_interval,
         entries.elapsed_seconds as seconds,
@@ -23,7 +24,7 @@ with entries as (
 ),
 
 pieces as (
-    {{ cut_at_local_midnights('entries', columns + ['entry_start_at']) }}
+    {{ cut_at_local_midnights('entries', columns + ['entry_start_at', 'entry_day']) }}
 )
 
 select * exclude (is_whole)

@@ -55,7 +55,7 @@ judged as (
         pieces.seconds,
         pieces.is_whole,
         coalesce(pieces.member_id = patients.billing_practitioner_id, false) as is_practitioner,
-        {{ step_1('pieces') }} as step_1,
+        {{ step_1('pieces', 'entry_day') }} as step_1,
         doubled.line_number is not null as is_doubled,
         coalesce(
             (members.active_from is not null and pieces.local_day < members.active_from)
