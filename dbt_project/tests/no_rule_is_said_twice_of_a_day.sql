@@ -1,5 +1,5 @@
 -- A row whose successor began before it ended is in force beside it: of two limits the models take the larger one, of two places of a track the better one,
--- and two caps, bands or credentials make two lines of one. Nothing else would say which row was meant.
+-- and two caps, bands or credentials make two lines of one. Nothing else would say which row was meant. (The last seed is the one that the check stands under.)
 {%- set keys = {
     'rule_apcm_levels': ['procedure_code'],
     'rule_bands': ['program', 'track', 'procedure_code'],
@@ -7,10 +7,10 @@
     'rule_coverage_types': ['coverage_type'],
     'rule_credentials': ['credential'],
     'rule_initiating_visits': ['procedure_code'],
-    'rule_limits': ['limit_name'],
     'rule_programs': ['program'],
     'rule_stay_types': ['stay_type'],
     'rule_track_choice': ['track_policy', 'program', 'track'],
+    'rule_limits': ['limit_name'],
 } %}
 {{ config(meta={'dagster': {'ref': {'name': 'rule_limits'}}}) }}
 with rules as (
