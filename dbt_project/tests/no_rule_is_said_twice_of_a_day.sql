@@ -1,4 +1,4 @@
--- A row whose successor began before it ended is in force beside it: of two limits the models take the larger one, of two places of a track the better one,
+-- A row whose successor began before it ended is in force beside it: of two limits one model takes the larger, another the smaller, of two places of a track the better,
 -- and two caps, bands or credentials make two lines of one. Nothing else would say which row was meant. (The last seed is the one that the check stands under.)
 {%- set keys = {
     'rule_apcm_levels': ['procedure_code'],
