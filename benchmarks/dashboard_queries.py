@@ -68,6 +68,7 @@ FILLED = {
     "patient_month_minutes": """select practice_id, patient_id, month, case when die < 550 then second * 4 else 0 end as logged_seconds,
         case when die < 500 then second * 4 else 0 end as credited_seconds, case when die < 500 then second * 4 else 0 end as staff_seconds,
         0 as practitioner_seconds, case when die < 500 then second * 4 // 60 else 0 end as credited_minutes from patient_months""",
+    "patient_month_evidence": "select practice_id, patient_id, month, 'ccm' as program from patient_months",
     "patient_month_decisions": """select practice_id, patient_id, month,
         case when die >= 350 then 'not_claimable' when months_back = 0 or die < 30 then 'held' when months_back = 1 then 'claimable' else 'claimed' end
             as decision,

@@ -72,3 +72,14 @@ def months_status(house: House, practices: dict[str, Practice], month: date | No
             for packet in packets(house, row["practice_id"], row["month"], having="claims.837")
         ]
     return rows
+
+
+def not_taken_in(house: House) -> set[str]:
+    """Practices of which files landed and none could be accepted, by the published marts."""
+    with open_marts(house) as marts:
+        return {
+            practice_id
+            for (practice_id,) in marts.execute(
+                "select distinct practice_id from landed_files anti join practice_nights using (practice_id)"
+            ).fetchall()
+        }

@@ -68,6 +68,6 @@ def demo(
         for path in row["claim_files"]:
             out.print(f"  {house.root / path}")
     out.print(
-        f"\nLook further (with CCM_HOME={house.root}): `ccm status`, `ccm ui` for the asset graph, "
+        f"\nLook further (with CCM_HOME={house.root}): `ccm dashboard`, `ccm worklist`, `ccm status`, `ccm ui` for the asset graph, "
         f"any DuckDB client on {house.marts}, held.csv beside each claim file."
     )

@@ -192,8 +192,9 @@ def _published(house: House) -> tuple[int, int] | None:
 
 
 def _counts(of: dict[str, Any]) -> str:
+    up_to = f" up to {of['newest_night']}" if of["newest_night"] else ""  # there is none as long as no file could be accepted
     return (
-        f"{of['files']:,} files of {of['practices']:,} practices up to {of['newest_night']}, {of['rows_accepted']:,} rows accepted, "
+        f"{of['files']:,} files of {of['practices']:,} practices{up_to}, {of['rows_accepted']:,} rows accepted, "
         f"{of['rows_quarantined']:,} in quarantine, {of['rows_superseded']:,} superseded"
     )
 

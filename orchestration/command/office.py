@@ -18,7 +18,7 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Per practice and month: funnel, minutes, claimable, held, at stake, days to close."""
-    from orchestration.answer.status import months_status
+    from orchestration.answer.status import months_status, not_taken_in
     from orchestration.command.months import month_of, nobody_has
 
     house = house_of(home)
@@ -33,8 +33,13 @@ def status(
         for said in nobody_has(house, first_day, practices):
             out.print(said)
     if not month:
-        for practice_id in sorted(practices.keys() - {row["practice_id"] for row in rows}):
-            out.print(f"{practice_id}: no night has been taken in; land one and run `ccm nightly`")
+        missing = sorted(practices.keys() - {row["practice_id"] for row in rows})
+        rejected = not_taken_in(house) if missing else set()
+        for practice_id in missing:
+            if practice_id in rejected:
+                out.print(f"{practice_id}: nothing that landed could be taken in; `ccm nightly` says why")
+            else:
+                out.print(f"{practice_id}: no night has been taken in; land one and run `ccm nightly`")
 
 
 def print_status(rows: list[dict[str, Any]]) -> None:

@@ -72,6 +72,8 @@ def worklist(
             files += write_with_names(house, name, [item for item in items if item.practice_id == name])
         if as_json:
             print_json({"files": files})
+        elif not files:
+            out.print("Nothing to write: no item is asked for.")
         else:
             for path in files:
                 out.print(str(path))

@@ -56,9 +56,13 @@ def main() -> None:
     except HouseError as error:
         _friendly("Nothing is shown", str(error))
         return
-    made = {page.path: st.Page(_nothing, title=page.title, url_path=page.path, default=page is PAGES[0]) for page in PAGES}
-    chosen = st.navigation(list(made.values()))
-    page = next((page for page in PAGES if made[page.path] == chosen), PAGES[0])
+    # Streamlit shows the first page at `/` alone: under its own address it is a page more, in no list.
+    first, *others = PAGES
+    made = {page.path: st.Page(_nothing, title=page.title, url_path=page.path) for page in others}
+    at_root = st.Page(_nothing, title=first.title, url_path="", default=True)
+    addressed = st.Page(_nothing, title=first.title, url_path=first.path, visibility="hidden")
+    chosen = st.navigation([at_root, *made.values(), addressed])
+    page = next((page for page in others if made[page.path] == chosen), first)
     try:
         with open_marts(house) as marts:
             view = _view(house, marts, page)
@@ -129,8 +133,12 @@ def _nothing() -> None:
 
 def _view(house: House, marts: Marts, page: Page) -> View:
     nights = {row["practice_id"]: row["newest_night"] for row in marts.rows(queries.NIGHTS)}
-    if not nights:
-        raise HouseError(f"{house.marts}: no night is taken in yet; drop extracts into {house.landing} and run `ccm nightly`")
+    # Where files came and none could be taken in, the page that says why is the one to look at.
+    if not nights and page.path != "quality":
+        raise HouseError(
+            f"{house.marts}: no night is taken in yet; drop extracts into {house.landing} and run `ccm nightly`; "
+            "what came and was not accepted stands on the page Data quality"
+        )
     practice, month = None, None
     with st.sidebar:
         picked = st.selectbox("Practice", [ALL_PRACTICES, *nights], key="practice")
@@ -151,7 +159,8 @@ def _view(house: House, marts: Marts, page: Page) -> View:
             if page.months != "all":
                 st.session_state["month asked for"] = picked
         shown = [nights[practice]] if practice in nights else sorted(set(nights.values()))
-        as_of = f"As of night {look.day(shown[0])}" + (f" to {look.day(shown[-1])}" if len(shown) > 1 else "")
+        as_of = f"As of night {look.day(shown[0])}" if shown else "No night is taken in yet"
+        as_of += f" to {look.day(shown[-1])}" if len(shown) > 1 else ""
         st.caption(as_of)
         if practice is None and len(nights) > 1:
             with st.expander("Night of each practice"):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from orchestration.mapping.sql import ROWS_OF_A_LINE
+
 LONGEST_TABLE = 200  # rows of a page's table: a longer one is cut, and says so
 MOST_ROWS = LONGEST_TABLE + 1  # of a query: one more, by which it is seen to be cut
 
@@ -25,6 +27,7 @@ REQUIRED = frozenset(
         "enrollment_status",
         "landed_files",
         "patient_month_decisions",
+        "patient_month_evidence",
         "patient_month_minutes",
         "post_close_changes",
         "practice_nights",
@@ -199,6 +202,7 @@ FIRST_UNIT = Query(
     where track = 'ccm' and is_base and (effective_from is null or effective_from <= day) and (effective_to is null or effective_to >= day)
     """,
 )
+# The line is that of `ccm`: principal care begins at another, and advanced primary care asks for no minutes.
 MINUTES = Query(
     "minutes",
     f"""
@@ -206,7 +210,10 @@ MINUTES = Query(
         count(*) filter (where minutes.logged_seconds > 0) as with_time
     from patient_month_minutes as minutes
     inner join enrollment_status as status using (practice_id, patient_id, month)
-    where (status.state = 'enrolled' or minutes.logged_seconds > 0) and {_here("minutes")} and {_here("status")}
+    inner join patient_month_evidence as evidence using (practice_id, patient_id, month)
+    where
+        evidence.program = 'ccm' and (status.state = 'enrolled' or minutes.logged_seconds > 0)
+        and {_here("minutes")} and {_here("status")} and {_here("evidence")}
     group by all
     order by minutes_from
     """,
@@ -298,10 +305,13 @@ CLOSES = Query(
     where {_here("calendar", month=False)} order by calendar.practice_id, calendar.month
     """,
 )
+# Denied or turned back, or paid but for a line that was denied: what the work list asks for.
+_TO_BE_WORKED = "(status in ('denied', 'rejected') or (status = 'paid' and len(denial_codes) > 0))"
 CLAIMS = Query(
     "claims",
     f"""
-    select month, status, count(*) as claims, sum(billed_amount) as billed_amount, sum(paid_amount) as paid_amount
+    select month, status, count(*) as claims, sum(billed_amount) as billed_amount, sum(paid_amount) as paid_amount,
+        count(*) filter (where {_TO_BE_WORKED}) as to_be_worked
     from claims where {_here(month=False)} group by all order by month, status
     """,
 )
@@ -318,7 +328,7 @@ DENIED = Query(
     f"""
     select practice_id, month, patient_id, claim_id, status, billed_amount, paid_amount,
         array_to_string(list_concat(denial_codes, rejection_codes), ', ') as codes
-    from claims where status in ('denied', 'rejected') and {_here(month=False)} order by billed_amount desc, practice_id, claim_id limit {MOST_ROWS}
+    from claims where {_TO_BE_WORKED} and {_here(month=False)} order by billed_amount desc, practice_id, claim_id limit {MOST_ROWS}
     """,
 )
 CHANGES = Query(
@@ -341,7 +351,7 @@ UNDERPAID = Query(
     "underpaid",
     f"""
     select practice_id, month, patient_id, claim_id, line_id, procedure_code, expected_payment, paid_amount, difference_amount
-    from claim_line_payments where difference_amount < 0 and {_here(month=False)}
+    from claim_line_payments where status = 'paid' and difference_amount < 0 and {_here(month=False)}
     order by difference_amount, practice_id, claim_id, line_id limit {MOST_ROWS}
     """,
     frozenset({"claim_line_payments"}),
@@ -399,6 +409,20 @@ QUARANTINE = Query(
     from quarantine where line_number > 0 and {_here(month=False)} group by all order by rows desc, table_name, reason limit {MOST_ROWS}
     """,
 )
+# The newest first, by the file's own line (a mapping makes several rows of one). Rows of a file that failed as a whole stand with the file.
+QUARANTINED_ROWS = Query(
+    "quarantined_rows",
+    f"""
+    with failed as (
+        select practice_id, extract_date, table_name from landed_files
+        where {_here(month=False)} group by all having arg_max(outcome, version) = 'rejected'
+    )
+    select practice_id, extract_date, table_name, line_number % {ROWS_OF_A_LINE} as line_number, column_name, reason
+    from quarantine anti join failed using (practice_id, extract_date, table_name)
+    where line_number > 0 and {_here(month=False)}
+    order by extract_date desc, practice_id, table_name, line_number, column_name, reason limit {MOST_ROWS}
+    """,
+)
 HOLDS = Query(
     "holds",
     f"""
@@ -440,6 +464,7 @@ FAILED_FILES = Query(
         group by all
     )
     select failed.practice_id, failed.extract_date, failed.table_name, failed.rejected, failed.newest_outcome = 'accepted' as is_mended,
+        count(*) over () as failed_files,
         case when failed.newest_outcome = 'rejected' then reasons.reason end as reason
     from failed
     left join reasons

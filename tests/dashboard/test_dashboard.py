@@ -263,8 +263,10 @@ def test_the_minutes_of_a_month_lie_on_the_right_side_of_the_line(shown, home):
         f"""
         select count(*) filter (where credited_minutes >= 20) as reached, count(*) filter (where credited_minutes < 20) as below,
             count(*) filter (where logged_seconds = 0) as nothing
-        from patient_month_minutes inner join enrollment_status using (practice_id, patient_id, month)
-        where month = date '{MONTH}-01' and (state = 'enrolled' or logged_seconds > 0)
+        from patient_month_minutes
+        inner join enrollment_status using (practice_id, patient_id, month)
+        inner join patient_month_evidence using (practice_id, patient_id, month)
+        where program = 'ccm' and month = date '{MONTH}-01' and (state = 'enrolled' or logged_seconds > 0)
         """,
     )
     expect(shown.tile("20 minutes and more")).to_have_text(f"{wanted['reached']}")
@@ -410,6 +412,37 @@ def test_without_marts_that_it_can_show_the_page_says_what_to_run(shown, home, r
     expect(shown.page.get_by_text("this home is empty; run")).to_be_visible()
     expect(shown.page.get_by_text("ccm demo")).to_be_visible()
     assert "Traceback" not in shown.page.content()
+
+
+def test_the_first_page_has_an_address_as_the_others_have(shown):
+    for path, title in (("overview", "Overview"), ("worklist", "Work list")):
+        shown.page.goto(f"{shown.url}/{path}")
+        expect(shown.page.locator("h1")).to_have_text(title)
+        shown.settle()
+        assert shown.page.get_by_text("Page not found").count() == 0
+    # Streamlit looks for its server below the address first.
+    shown.faults[:] = [fault for fault in shown.faults if "404" not in fault]
+
+
+def test_of_a_home_whose_files_all_failed_the_page_data_quality_says_so(shown, replaceable):
+    with duckdb.connect(str(replaceable)) as con:
+        con.execute("delete from practice_nights")
+    shown.page.get_by_role("link", name="Work list", exact=True).click()
+    expect(shown.page.get_by_text("what came and was not accepted stands on the page Data quality")).to_be_visible()
+    shown.go("Data quality")
+    expect(shown.page.get_by_text("No night is taken in yet", exact=True)).to_be_visible()
+    until_equal(lambda: [row[:3] for row in shown.table(0)], [["2026-08-19", "bayview", "conditions"]])
+
+
+def test_payers_answers_are_shown_also_where_no_claim_went_out(shown, replaceable):
+    with duckdb.connect(str(replaceable)) as con:
+        con.execute("delete from claims")
+        [(check,)] = con.execute("select min(check_number) from remittances").fetchall()
+    shown.go("Claims and denials")
+    expect(shown.page.get_by_text("No claim went out yet")).to_be_visible()
+    expect(shown.page.get_by_text("Payments of the payers", exact=True)).to_be_visible()
+    expect(shown.page.get_by_text(check, exact=True)).to_be_visible()
+    assert shown.page.get_by_text("No payer has answered yet").count() == 0
 
 
 @pytest.mark.parametrize(("width", "left"), [pytest.param(1280, 0, marks=pytest.mark.long), (390, -300)])

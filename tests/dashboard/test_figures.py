@@ -208,3 +208,88 @@ def test_the_months_to_choose_from_are_those_of_the_practice_that_is_chosen(publ
     with open_marts(House(published)) as marts:
         assert marts.rows(queries.MONTHS)[0]["month"] == date(2026, 11, 1)
         assert marts.rows(queries.MONTHS, practice="highpines")[0]["month"] == date(2026, 10, 1)
+
+
+def asked(home: Path, query: queries.Query, **values) -> list[dict]:
+    with open_marts(House(home)) as marts:
+        return marts.rows(query, **values)
+
+
+def test_the_minutes_are_laid_beside_the_line_of_their_own_program_alone(published):
+    month = date(2026, 9, 1)
+    [wanted] = rows(
+        published,
+        """
+        select count(*) filter (where program = 'ccm') as n, count(*) filter (where program = 'pcm' and credited_minutes between 20 and 29) as short_of_30
+        from patient_month_minutes
+        inner join patient_month_evidence using (practice_id, patient_id, month)
+        inner join enrollment_status using (practice_id, patient_id, month)
+        where month = date '2026-09-01' and (state = 'enrolled' or logged_seconds > 0)
+        """,
+    )
+    assert wanted["short_of_30"]  # they reach no code, and the line of 20 minutes is none of theirs
+    assert sum(row["patients"] for row in asked(published, queries.MINUTES, month=month)) == wanted["n"]
+
+
+def test_the_claims_to_be_worked_are_those_of_the_work_list_those_of_which_a_line_was_denied_among_them(published):
+    listed = {
+        row["item_id"].partition(":")[2]
+        for row in rows(published, "select item_id from worklist where kind in ('denied_claim', 'rejected_claim')")
+    }
+    denied = asked(published, queries.DENIED)
+    assert {row["claim_id"] for row in denied} == listed
+    assert {row["status"] for row in denied} == {"denied", "paid", "rejected"}
+    assert sum(row["to_be_worked"] for row in asked(published, queries.CLAIMS)) == len(listed)
+
+
+def test_what_was_paid_too_little_was_paid_and_not_denied(published):
+    listed = {
+        row["item_id"].partition(":")[2] for row in rows(published, "select item_id from worklist where kind = 'underpaid_claim'")
+    }
+    assert {row["claim_id"] for row in asked(published, queries.UNDERPAID)} == listed
+
+
+def test_more_failed_files_than_a_page_shows_are_all_counted(published):
+    change(
+        published,
+        """
+        insert into landed_files by name
+        select 'hudson' as practice_id, -n as file_id, cast(date '2020-01-01' + cast(n as integer) as date) as extract_date, 'stays' as table_name,
+            1 as version, 'landed' as landed_path, 'rejected' as outcome, false as is_in_force from range(300) as t (n)
+        """,
+    )
+    failed = asked(published, queries.FAILED_FILES)
+    assert len(failed) == queries.MOST_ROWS
+    assert {row["failed_files"] for row in failed} == {301}
+
+
+def test_a_row_of_the_time_log_in_quarantine_is_named_with_its_line_and_rows_of_a_file_that_failed_are_not(published):
+    listed = {
+        (row["practice_id"], row["extract_date"], row["table_name"], row["line_number"])
+        for row in asked(published, queries.QUARANTINED_ROWS)
+    }
+    log = rows(
+        published, "select practice_id, extract_date, table_name, line_number from quarantine where table_name = 'time_entries'"
+    )
+    assert log and {tuple(row.values()) for row in log} <= listed
+    assert ("bayview", date(2026, 8, 19), "conditions") not in {row[:3] for row in listed}
+    change(published, "update quarantine set line_number = line_number + 1_000_000_000 where table_name = 'time_entries'")
+    again = asked(published, queries.QUARANTINED_ROWS)
+    assert {(row["practice_id"], row["extract_date"], row["table_name"], row["line_number"]) for row in again} == listed
+
+
+def test_the_status_says_of_a_practice_whose_files_were_all_rejected_that_they_came(published):
+    change(published, "delete from practice_nights where practice_id = 'hudson'")
+    change(published, "delete from enrollment_funnel where practice_id = 'hudson'")
+    ran = ccm("status", home=published)
+    assert ran.code == 0
+    assert "hudson: nothing that landed could be taken in; `ccm nightly` says why" in ran.out
+    assert "hudson: no night has been taken in" not in ran.out
+
+
+def test_names_are_written_of_no_list_without_items(published):
+    change(published, "delete from worklist where practice_id = 'hudson'")
+    ran = ccm("worklist", "--practice", "hudson", "--with-names", home=published)
+    assert ran.code == 0
+    assert ran.out == "Nothing to write: no item is asked for.\n"
+    assert "delete them" not in ran.err

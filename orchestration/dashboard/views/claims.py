@@ -24,14 +24,17 @@ def show(view: View) -> None:
     rows = view.frame(queries.CLAIMS)
     if rows.empty:
         st.info("No claim went out yet: `ccm close --month YYYY-MM --approved-by NAME` closes a month.")
+        _answers(view)
         return
-    counts = rows.groupby("status")["claims"].sum()
     look.tiles(
         {
             "Claims": (look.whole(rows["claims"].sum()), "One per patient-month."),
             "Billed": (look.money(rows["billed_amount"].sum()), "At the practice's own charges."),
             "Paid": (look.money(rows["paid_amount"].sum()), "By the payer so far."),
-            "Denied or rejected": (look.whole(counts.get("denied", 0) + counts.get("rejected", 0)), "To be worked."),
+            "Denied or rejected": (
+                look.whole(rows["to_be_worked"].sum()),
+                "To be worked; those that were paid but for a line that was denied among them.",
+            ),
         }
     )
     rows["label"] = rows["month"].dt.strftime("%Y-%m")
@@ -116,6 +119,7 @@ def show(view: View) -> None:
         empty="No claim would be another by what is known now.",
     )
     _payers(view)
+    _answers(view)
 
 
 def _payers(view: View) -> None:
@@ -167,6 +171,10 @@ def _payers(view: View) -> None:
             },
             empty="No claim waits.",
         )
+
+
+def _answers(view: View) -> None:
+    """What came in, whether it is of a claim of ours or not."""
     if view.marts.has(queries.NOT_POSTED):
         st.subheader("Answers that were not posted")
         look.table(

@@ -85,6 +85,9 @@ def _benchmark(view: View) -> None:
             "cost": ("Cost of a month", look.money),
         },
     )
+    st.caption(
+        "Waiting: eligible, enrolled neither here nor elsewhere, and not declined. Cost of a month: what they would bring in it at the base code."
+    )
 
 
 def _projection(view: View) -> None:

@@ -14,10 +14,13 @@ LAST, WIDTH = 90, 5
 
 def show(view: View) -> None:
     st.title("Minutes")
-    st.caption(f"{view.where}; credited minutes of patients who are enrolled or have logged time.")
+    st.caption(
+        f"{view.where}; credited minutes of patients who are enrolled or have logged time, in the program ccm alone: "
+        "principal care (pcm) begins at another line, and advanced primary care (apcm) asks for no minutes."
+    )
     rows = view.frame(queries.MINUTES)
     if rows.empty:
-        st.info("No patient is enrolled and nothing is logged.")
+        st.info("No patient of the program ccm is enrolled, and nothing is logged.")
         return
     line = int(view.frame(queries.FIRST_UNIT)["first_unit_minutes"].iloc[0])
     bins = pd.DataFrame({"minutes_from": range(0, LAST + 1, WIDTH)}).merge(rows, how="left").fillna(0).astype("int64")

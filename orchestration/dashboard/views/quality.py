@@ -31,7 +31,10 @@ def show(view: View) -> None:
             "Accepted": (look.whole(total["rows_accepted"]), "Taken in."),
             "In quarantine": (look.whole(total["rows_quarantined"]), "Break the contract; the reason is below."),
             "Superseded": (look.whole(total["rows_superseded"]), "Lost to another row of the same key in the same file."),
-            "Files that failed": (look.whole(len(failed)), "Rejected as a whole, landed again or not."),
+            "Files that failed": (
+                look.whole(failed["failed_files"].max() if len(failed) else 0),
+                "Rejected as a whole, landed again or not.",
+            ),
         },
         per_row=5,
     )
@@ -44,7 +47,7 @@ def show(view: View) -> None:
             "table_name": ("Table", look.name),
             "rejected": ("Times rejected", look.whole),
             "is_mended": ("Since then", _since),
-            "reason": ("What is wrong", look.text),
+            "reason": ("What is wrong", look.sentence),
         },
         empty="Every file could be taken in.",
     )
@@ -78,12 +81,25 @@ def show(view: View) -> None:
         {
             "table_name": ("Table", look.name),
             "column_name": ("Column", look.text),
-            "reason": ("What is wrong", look.text),
+            "reason": ("What is wrong", look.sentence),
             "rows": ("Rows", look.whole),
             "practices": ("Practices", look.whole),
             "last_night": ("Last night", look.day),
         },
         empty="No row is in quarantine.",
+    )
+    st.subheader("Which")
+    look.table(
+        view.frame(queries.QUARANTINED_ROWS),
+        {
+            "extract_date": ("Night", look.day),
+            "practice_id": ("Practice", look.name),
+            "table_name": ("Table", look.name),
+            "line_number": ("Line", look.whole),
+            "column_name": ("Column", look.text),
+            "reason": ("What is wrong", look.sentence),
+        },
+        empty="No single row is in quarantine.",
     )
     st.subheader("Rows by table")
     look.table(tables, {"table_name": ("Table", look.name), **COUNTS})
@@ -106,7 +122,7 @@ def _holds(view: View) -> None:
             "table_name": ("Table", look.name),
             "measure": ("What", look.name),
             "holds": ("Times", look.whole),
-            "explanation": ("What is wrong", look.text),
+            "explanation": ("What is wrong", look.sentence),
             "is_accepted": ("Since then", lambda accepted: "✔ accepted" if accepted else "✘ holds the close or a claim"),
         },
         empty="Nothing holds a close or a claim.",
@@ -119,7 +135,7 @@ def _holds(view: View) -> None:
             "practice_id": ("Practice", look.name),
             "table_name": ("Table", look.name),
             "measure": ("What", look.name),
-            "explanation": ("In numbers", look.text),
+            "explanation": ("In numbers", look.sentence),
         },
         empty="Every night was like those before.",
     )
