@@ -10,7 +10,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration.command.nights import LISTED_TWICE, _charged_below, _claimed_by_two, _claimed_twice, _listed_twice, _wrong_npis
+from orchestration.command.nights import (
+    LISTED_TWICE,
+    _charged_below,
+    _claimed_by_two,
+    _claimed_twice,
+    _counts,
+    _listed_twice,
+    _wrong_npis,
+)
 from orchestration.gate import verdicts
 from orchestration.house import DBT_PROJECT, House
 from tests.holds.clinic import FIRST_NIGHT, Clinic, configure
@@ -196,3 +204,8 @@ def test_a_panel_that_is_listed_twice_is_told_with_its_practices_and_is_no_faile
     (line,) = _listed_twice(house)
     assert line.startswith("alpha, beta: practices of other tax ids list most of the same Medicare numbers")
     assert verdicts.failed(house) == [] and not finding.stops("alpha")
+
+
+def test_a_home_of_which_nothing_could_be_taken_in_is_told_without_a_newest_night() -> None:
+    of = {"files": 12, "practices": 1, "newest_night": None, "rows_accepted": 0, "rows_quarantined": 1411, "rows_superseded": 0}
+    assert _counts(of) == "12 files of 1 practices, 0 rows accepted, 1,411 in quarantine, 0 superseded"

@@ -50,7 +50,7 @@ def show(view: View) -> None:
                 "status:N",
                 sort=seen,
                 title=None,
-                legend=alt.Legend(orient="top"),
+                legend=alt.Legend(orient="top", columns=3),
                 scale=alt.Scale(domain=seen, range=[STATUSES[s] for s in seen]),
             ),
             order=alt.Order("place:Q"),

@@ -20,11 +20,11 @@ def show(view: View) -> None:
     funnel["share"] = (funnel["patients"] / before).where(before > 0)
     funnel["name"] = funnel["stage"].map(look.words)
     funnel["label"] = [
-        f"{look.whole(row.patients)}" + (f"  ({row.share:.0%} of the stage before)" if not look.nothing(row.share) else "")
+        f"{look.whole(row.patients)}" + (f"  ({row.share:.0%})" if not look.nothing(row.share) else "")
         for row in funnel.itertuples()
     ]
     unit = "Patients" if view.month else "Patient-months"
-    look.chart(look.bars(funnel, "patients", unit, "name", "label"), height=360)
+    look.chart(look.bars(funnel, "patients", f"{unit} (of the stage before)", "name", "label"), height=360)
     look.table(
         funnel,
         {

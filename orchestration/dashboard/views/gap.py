@@ -25,7 +25,7 @@ def show(view: View) -> None:
     ]
     names, colours = zip(*KINDS.values(), strict=True)
     base = alt.Chart(frame).encode(y=alt.Y("label:N", sort=list(frame["label"]), title=None))
-    room = float(frame["end"].max() or 1) * 1.2
+    room = float(frame["end"].max() or 1) * 1.4  # the longest bar's figures have room on a telephone
     drawn = base.mark_bar(stroke="white", strokeWidth=1).encode(
         x=alt.X(
             "start:Q",
@@ -38,7 +38,7 @@ def show(view: View) -> None:
             "what:N",
             sort=list(names),
             title=None,
-            legend=alt.Legend(orient="top"),
+            legend=alt.Legend(orient="top", columns=2),
             scale=alt.Scale(domain=list(names), range=list(colours)),
         ),
         tooltip=[

@@ -59,7 +59,7 @@ def _by_member(rows: pd.DataFrame) -> None:
                 "age:N",
                 sort=list(AGES),
                 title="Age",
-                legend=alt.Legend(orient="top"),
+                legend=alt.Legend(orient="top", columns=2),
                 scale=alt.Scale(domain=list(AGES), range=list(AGES.values())),
             ),
             order=alt.Order("place:Q"),
