@@ -155,9 +155,6 @@ def make_marts(target: Path, patients: int, months: int) -> int:
             types = f", types = {{{dates}}}" if dates else ""
             con.execute(f"create table \"{seed.stem}\" as from read_csv('{seed}', header = true{types})")
         for mart, select in FILLED.items():
-            if mart not in contracts:  # a mart for the tools alone: nobody is promised its columns
-                con.execute(f'create table "{mart}" as {select.format(**values)}')
-                continue
             columns = ", ".join(f'"{column.name}" {column.type}' for column in contracts[mart].columns)
             con.execute(f'create table "{mart}" ({columns})')
             con.execute(f'insert into "{mart}" by name {select.format(**values)}')

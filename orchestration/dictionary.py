@@ -89,14 +89,6 @@ def _marts() -> Iterator[str]:
     contracts = mart_contracts()
     for mart in sorted(described):
         yield from ("", f"### {mart}", "")
-        if mart not in contracts:
-            yield _cell(described[mart]["description"])
-            yield ""
-            yield from _table(
-                ("column", "type", "meaning"),
-                ((f"`{c['name']}`", c.get("data_type", ""), c.get("description", "")) for c in described[mart].get("columns", ())),
-            )
-            continue
         contract = contracts[mart]
         yield f"{_cell(contract.description)} One row per {', '.join(f'`{name}`' for name in contract.grain)}."
         yield ""

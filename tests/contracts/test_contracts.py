@@ -54,7 +54,7 @@ GRAINS = {
     "undocumented_trend": "practice_id month scope member_id", "enrollment_states": "practice_id month state",
     "stage_durations": "practice_id stage_number", "revenue_waterfall": "practice_id month step_number",
     "enrollment_benchmark": "practice_id month", "revenue_table": "practice_id patients",
-    "capacity": "practice_id", "capacity_plan": "practice_id patient_id",
+    "capacity": "practice_id", "practice_nights": "practice_id", "capacity_plan": "practice_id patient_id",
     "call_log": "practice_id month member_id",
     "coverage_answers": "practice_id transaction_id position answer_patient",
     "extract_drift": "practice_id extract_date table_name measure column_name", "close_holds": "practice_id hold_id",
