@@ -538,8 +538,11 @@ from rvus inner join factors using (service_date) where not factors.qualifying_a
 """
 
 _CHANGED_LOCALITIES = """
-{%- from 'fees.sql' import newest_release, unit_amount with context -%}
-with codes_on as (select '99490' as procedure_code, days.service_date from days),
+{%- from 'fees.sql' import base_codes, newest_release, unit_amount with context -%}
+with codes_on as (
+    select base.procedure_code, days.service_date
+    from days inner join ({{ base_codes() }}) as base on days.service_date between base.effective_from and base.effective_to
+),
 participation_on as (select false as qualifying_apm_participant, days.service_date from days),
 localities_on as (
     select distinct known.mac, known.state, known.locality, days.service_date
@@ -565,6 +568,12 @@ def _changes(seeds: _Seeds, years: set[int]) -> tuple[list[AmountChange], list[L
         con.execute("create table days as select cast(service_date as date) as service_date from given_days")
         for schema, rows_of in (("before", seeds.before), ("after", seeds.rows)):
             con.execute(f"create schema {schema}")
+            for rule in ("rule_bands", "rule_programs"):
+                dates = ", ".join(f"cast({name} as date) as {name}" for name in ("effective_from", "effective_to"))
+                con.execute(
+                    f"create table {schema}.{rule} as select * replace ({dates}) from read_csv(?, header = true, all_varchar = true)",
+                    [str(seeds.folder / "rules" / f"{rule}.csv")],
+                )
             for seed in (RVUS, GPCIS, FACTORS):
                 con.register(
                     "given", pa.Table.from_pylist(rows_of[seed], schema=pa.schema([(c, pa.string()) for c in seeds.types[seed]]))

@@ -1,6 +1,10 @@
 -- Allowed amount per unit (rules.md A7): (work x GPCI + practice expense x GPCI + malpractice x GPCI) x conversion factor x the biller's share, rounded
 -- once. One row per practice, code, service date and share in use; amounts are null where no release covers the date.
-with wanted as (
+with base_codes as (
+    {{ base_codes() }}
+),
+
+wanted as (
     select distinct
         practice_id,
         procedure_code,
@@ -10,19 +14,21 @@ with wanted as (
     union
     -- The base code at every month's end is the yardstick of the revenue gap.
     select
-        practice_id,
-        '99490' as procedure_code,
-        {{ month_end('month') }} as service_date,
+        months.practice_id,
+        base.procedure_code,
+        {{ month_end('months.month') }} as service_date,
         1 as payment_share
-    from {{ ref('int_months') }}
+    from {{ ref('int_months') }} as months
+    inner join base_codes as base on {{ in_force('base', month_end('months.month')) }}
     union
     -- The base code in the months ahead, for what enrollment would bring.
     select
-        practice_id,
-        '99490' as procedure_code,
-        price_day as service_date,
+        ahead.practice_id,
+        base.procedure_code,
+        ahead.price_day as service_date,
         1 as payment_share
-    from {{ ref('int_months__ahead') }}
+    from {{ ref('int_months__ahead') }} as ahead
+    inner join base_codes as base on {{ in_force('base', 'ahead.price_day') }}
     union
     -- What the first unit of a program's staff track would bring where it is not reached yet.
     select
