@@ -14,6 +14,11 @@
     sha256({{ bare_number(member_id) }})
 {%- endmacro %}
 
+{#- A coverage of Medicare, whose member id is the beneficiary's Medicare number. -#}
+{% macro is_medicare(coverage_type) -%}
+    {{ coverage_type }} like 'medicare\_%' escape '\'
+{%- endmacro %}
+
 {#- A Medicare number, and not what stands in the place of one ("unknown", a plan's own): that would make one person of many. As
     orchestration/close/x12/codes.py has it; a test compares. -#}
 {% macro is_mbi(member_id) -%}

@@ -104,6 +104,21 @@
     (select limits.amount from {{ ref('rule_office_limits') }} as limits where limits.limit_name = '{{ name }}')
 {%- endmacro %}
 
+{#- Of int_time_segments: a note would bring it back (rules.md A6b). -#}
+{% macro is_undocumented() -%}
+    disposition = 'undocumented' and passes_days and seconds > 0
+{%- endmacro %}
+
+{#- Of int_time_segments: a word of the member would bring it back (rules.md A6b). -#}
+{% macro is_unresolved() -%}
+    disposition in ('staff_overlap', 'runaway_timer') and would_count and seconds > 0
+{%- endmacro %}
+
+{#- An appointment was a CCM contact that took place (rules.md A6b): its time is to be logged. -#}
+{% macro is_completed_contact(appointment) -%}
+    {{ appointment }}.status = 'completed' and {{ appointment }}.visit_type = 'ccm_call'
+{%- endmacro %}
+
 {#- Whether a claim of this service date comes too late on a night (rules.md A7, timely_filing). -#}
 {% macro is_filed_late(service_date, night) -%}
     {{ service_date }} + interval 1 year * cast({{ limit('timely_filing', service_date) }} as integer) < {{ night }}

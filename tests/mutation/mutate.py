@@ -228,7 +228,7 @@ def explanation(verdict: Verdict, bench: Bench) -> str:
     """Why a row reaches no mart: looked up in the seeds and the models' SQL; else who notices it all the same."""
     row = verdict.row
     if verdict.seed in ("rule_limits", "rule_office_limits") and not any(
-        f"'{row['limit_name']}'" in model.sql for model in bench.models
+        f"'{row['limit_name']}'" in node.sql for node in (*bench.models, *bench.tests)
     ):
         return NOT_READ
     elsewhere = NO_CASE_HERE.get(verdict.seed) or NO_CASE_HERE.get(str(row.get("limit_name")))

@@ -209,7 +209,10 @@ def told_by(con, check: str) -> list[str]:
     text = re.sub(r"\{\{ config\(.*?\) \}\}", "", text)
     text = re.sub(r"\{\{ ref\('(\w+)'\) \}\}", lambda found: f"{schemas.get(found[1], 'intermediate')}.{found[1]}", text)
     text = re.sub(r"\{\{ beneficiary_key\('([\w.]+)'\) \}\}", r"upper(\1)", text)
+    text = re.sub(r"\{\{ is_medicare\('([\w.]+)'\) \}\}", r"starts_with(\1, 'medicare_')", text)
     text = re.sub(r"\{\{ is_mbi\('([\w.]+)'\) \}\}", r"\1 ~ '1EG4TE5MK[0-9]{2}'", text)
+    limits = "(select amount from rules.rule_office_limits where limit_name = '{}')"
+    text = re.sub(r"\{\{ office_limit\('(\w+)'\) \}\}", lambda found: limits.format(found[1]), text)
     return [row[0] for row in con.execute(f"select distinct * from ({text}) order by all").fetchall()]
 
 
@@ -247,8 +250,16 @@ def test_a_panel_that_is_mostly_listed_under_another_tax_id_is_told_and_a_few_sh
             from shown cross join (values ('medicare_part_a'), ('medicare_part_b')) as kinds (kind)
             union all select practice_id, practice_id || number, 'commercial', 'ONE' from shown;
     """)  # fmt: skip
+    load_rules(con, "rule_office_limits")
     check = "no_panel_is_listed_under_other_tax_ids_as_well"
     assert told_by(con, check) == ["a", "b"]
+    # How much of a panel, and how long without a night, are rules.
+    con.execute("update rules.rule_office_limits set amount = 19 where limit_name = 'shared_panel'")
+    assert told_by(con, check) == ["a", "b", "c"]  # 5 of its 26
+    con.execute("update rules.rule_office_limits set amount = 50 where limit_name = 'shared_panel'")
+    con.execute("update rules.rule_office_limits set amount = 53 where limit_name = 'shared_panel_nights'")
+    assert told_by(con, check) == ["a", "b", "d", "old"]
+    con.execute("update rules.rule_office_limits set amount = 31 where limit_name = 'shared_panel_nights'")
     con.execute("update intermediate.int_patients__current set is_on_panel = false where practice_id = 'b' and patient_id > 'b3'")
     assert told_by(con, check) == ["a", "b"]  # 5 to 9 are still shared with c, 1 to 3 with b
     con.execute("update intermediate.int_patients__current set is_on_panel = false where practice_id = 'b'")

@@ -36,7 +36,7 @@ visit_nights as (
         min(appointments.extract_date) as completed_on
     from {{ ref('stg_appointments') }} as appointments
     semi join items on appointments.practice_id = items.practice_id and appointments.appointment_id = items.appointment_id
-    where appointments.status = 'completed' and appointments.visit_type = 'ccm_call'
+    where {{ is_completed_contact('appointments') }}
     group by appointments.practice_id, appointments.appointment_id
 ),
 

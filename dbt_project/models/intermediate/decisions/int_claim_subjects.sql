@@ -14,7 +14,7 @@ with members as (
         on
             codes.practice_id = coverages.practice_id
             and codes.patient_id = coverages.patient_id
-            and coverages.coverage_type like 'medicare\_%' escape '\'
+            and {{ is_medicare('coverages.coverage_type') }}
             and coverages.member_id is not null
     -- The MBI of the Part B coverage on the service date, else of another Medicare coverage.
     qualify row_number() over (

@@ -13,7 +13,7 @@ with appointments as (
         cast({{ local_time('appointments.scheduled_start', 'practices.time_zone') }} as date) as local_day
     from {{ ref('stg_appointments') }} as appointments
     inner join {{ ref('stg_practices') }} as practices on appointments.practice_id = practices.practice_id
-    where appointments.is_current and appointments.status = 'completed' and appointments.visit_type = 'ccm_call'
+    where appointments.is_current and {{ is_completed_contact('appointments') }}
 ),
 
 logged_calls as (

@@ -14,8 +14,8 @@ with segments as (
         is_beside,
         is_practitioner,
         disposition is null as is_actual,
-        disposition = 'undocumented' and passes_days and seconds > 0 as is_undocumented,
-        disposition in ('staff_overlap', 'runaway_timer') and would_count and seconds > 0 as is_unresolved
+        {{ is_undocumented() }} as is_undocumented,
+        {{ is_unresolved() }} as is_unresolved
     from {{ ref('int_time_segments') }}
     where patient_number is not null
 ),

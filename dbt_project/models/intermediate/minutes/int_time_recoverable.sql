@@ -32,7 +32,7 @@ select
     cast(sum(seconds) as bigint) as seconds,
     any_value(elapsed_seconds) as elapsed_seconds
 from segments
-where disposition = 'undocumented' and passes_days and seconds > 0
+where {{ is_undocumented() }}
 group by practice_id, month, patient_id, member_id, entry_id
 union all
 select
@@ -61,5 +61,5 @@ select
     cast(sum(seconds) as bigint) as seconds,
     any_value(elapsed_seconds) as elapsed_seconds
 from segments
-where disposition in ('staff_overlap', 'runaway_timer') and would_count and seconds > 0
+where {{ is_unresolved() }}
 group by practice_id, disposition, month, patient_id, member_id, entry_id

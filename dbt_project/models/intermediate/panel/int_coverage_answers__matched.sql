@@ -6,7 +6,7 @@ with members as (
         patient_id,
         {{ beneficiary_key('member_id') }} as beneficiary_key
     from {{ ref('int_coverages__current') }}
-    where coverage_type like 'medicare\_%' escape '\' and member_id is not null
+    where {{ is_medicare('coverage_type') }} and member_id is not null
 ),
 
 meant as (

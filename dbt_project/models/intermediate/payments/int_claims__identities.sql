@@ -36,5 +36,5 @@ inner join {{ ref('int_coverages__current') }} as coverages
     on
         claims.practice_id = coverages.practice_id
         and claims.patient_id = coverages.patient_id
-        and coverages.coverage_type like 'medicare\_%' escape '\'
+        and {{ is_medicare('coverages.coverage_type') }}
         and {{ is_mbi('coverages.member_id') }}

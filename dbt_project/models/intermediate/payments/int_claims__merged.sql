@@ -52,7 +52,7 @@ listing as (
     inner join {{ ref('stg_coverages') }} as coverages
         on wanted.practice_id = coverages.practice_id and wanted.patient_id = coverages.patient_id
     where
-        coverages.coverage_type like 'medicare\_%' escape '\'
+        {{ is_medicare('coverages.coverage_type') }}
         and coverages.member_id is not null
         and {{ beneficiary_key('coverages.member_id') }} = wanted.identity
 ),
