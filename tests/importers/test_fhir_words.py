@@ -194,6 +194,14 @@ Patient requested discontinuation of CCM
 Patient retracted CCM consent
 Patient doesnt want CCM
 No consent for CCM
+CCM denied
+CCM: denied
+CCM services denied
+CCM denied by patient
+Not enrolled in CCM
+Patient not enrolled in CCM
+Patient never enrolled in CCM
+Patient is not enrolled in the CCM program.
 """
 
 UNCLEAR = """
@@ -241,7 +249,10 @@ No objection to stopping CCM
 No objection to ending CCM
 CCM consent expired
 CCM services ended 3/1/2026
-Patient not enrolled in CCM
+CCM denied by Medicare
+CCM consent; CCM denied
+Not yet enrolled in CCM
+Not enrolled in CCM, consent obtained
 Patient not enrolled in CCM because seen elsewhere
 Not interested in CCM from another practice
 CCM consent not required
@@ -269,7 +280,6 @@ Patient wants out of CCM
 Patient asked to be removed from CCM
 Patient has decided against CCM
 Patient no longer enrolled in CCM
-Patient never enrolled in CCM
 Discharged from CCM
 CCM: No
 CCM terminated by practice
