@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import json
+import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -24,7 +25,7 @@ from orchestration.close.versions import DAMAGED
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.payers import eligibility, sent
 from orchestration.payers.inbox import ensure_tables
-from orchestration.practices import Practice
+from orchestration.practices import Practice, fee_state
 from orchestration.take_in import lake
 from orchestration.transform import identities
 from orchestration.transform.identities import Identity
@@ -75,6 +76,12 @@ CLAIM_LINES = pa.schema(
         ("tax_id", pa.string()),
         ("beneficiary_key", pa.string()),
         ("claimed_on", pa.date32()),
+        # The practice's settings that priced it; null where the packet's cannot be read.
+        ("place_of_service", pa.string()),
+        ("mac", pa.string()),
+        ("state", pa.string()),
+        ("locality", pa.string()),
+        ("qualifying_apm_participant", pa.bool_()),
         # What its patient-month could have been claimed as by what was known then, each as its codes in their order: `99439 x 1, 99490 x 1`.
         # As Parquet calls what is in a list: a table that was read gives the bytes of one that was made.
         ("alternatives", pa.list_(pa.field("element", pa.string()))),
@@ -293,6 +300,7 @@ def _claim_lines(packet: Path) -> list[dict[str, object]]:
     file = sent.sent_file(packet / "claims.837") if (packet / "claims.837").exists() else None
     subjects = {row["claim_id"]: row for row in pq.read_table(packet / "claim_subjects.parquet").to_pylist()}
     alternatives = _alternatives(packet / "decisions.parquet", manifest["outputs"].get("decisions.parquet"))
+    priced_by = _priced_by(packet)
     with (packet / "claims.csv").open(encoding="utf-8", newline="") as handle:
         return [
             {
@@ -316,10 +324,25 @@ def _claim_lines(packet: Path) -> list[dict[str, object]]:
                 # Tells one beneficiary from another, and who it is to nobody.
                 "beneficiary_key": eligibility.member_key(subjects[row["claim_id"]]["mbi"]),
                 "claimed_on": date.fromisoformat(manifest["newest_night"]),
+                **priced_by,
                 "alternatives": alternatives.get(row["patient_id"]),
             }
             for row in csv.DictReader(handle)
         ]
+
+
+def _priced_by(packet: Path) -> dict[str, object]:
+    """The settings of a packet's practice that pick its prices; none where they cannot be read: no claim rests on them."""
+    try:
+        with zipfile.ZipFile(packet / "inputs.zip") as archive:
+            settings = json.loads(archive.read("practice.json"))
+        return {
+            **{name: str(settings[name]) for name in ("place_of_service", "mac", "locality")},
+            "state": fee_state(settings),
+            "qualifying_apm_participant": bool(settings.get("qualifying_apm_participant")),
+        }
+    except versions.DAMAGED:
+        return {}
 
 
 def _alternatives(path: Path, sha256: str | None) -> dict[str, list[str]]:

@@ -265,3 +265,36 @@ def test_a_claim_that_became_claimable_before_the_years_fees_are_there_is_listed
     assert ccm("worklist", home=tmp_path).code == 0
     assert ccm("close", "--month", "2027-01", "--approved-by", "Ann Lee", home=tmp_path).code == 0
     assert held(tmp_path, "small", "held_after_v1.csv", "2027-01").keys() == {clinic.id(1), clinic.id(2)}
+
+
+@pytest.mark.long
+def test_what_a_claim_would_be_by_other_facts_is_priced_where_it_was_claimed_whatever_the_practice_moved_to_since(
+    tmp_path: Path,
+) -> None:
+    """A clinic moves into a hospital, and to another state: what comes to light of October was done where October was."""
+    clinics = {name: Clinic(name, number, patients=2) for number, name in enumerate(("stayed", "moved", "away"), 1)}
+    configure(tmp_path, clinics.values())
+    for clinic in clinics.values():
+        land(tmp_path, clinic, PANEL, [])
+        land(tmp_path, clinic, NEWEST, [entry(clinic, 1, "2026-10-13"), entry(clinic, 2, "2026-10-14", 45)])
+    assert ccm("nightly", home=tmp_path).code == 0
+    close(tmp_path)
+    content = yaml.safe_load((tmp_path / "practices.yaml").read_text())
+    of_name = {one["practice_id"]: one for one in content["practices"]}
+    of_name["moved"]["place_of_service"] = of_name["away"]["place_of_service"] = "22"
+    of_name["away"] |= {"mac": "14212", "locality": "01", "gpci_state": "MA"}
+    (tmp_path / "practices.yaml").write_text(yaml.safe_dump(content))
+    # One has a code more that was not on the claim, the other one less.
+    for clinic in clinics.values():
+        less = {**entry(clinic, 2, "2026-10-14", updated_at="2026-11-09T15:00:00Z")}
+        land(tmp_path, clinic, LATER, [{**entry(clinic, 1, "2026-10-20"), "entry_id": f"{clinic.id(1)}-U"}, less])
+    assert ccm("nightly", home=tmp_path).code == 0
+    changes = rows(
+        tmp_path,
+        "select practice_id, kind, codes_now, amount_now, amount_now - claimed_amount as owed from post_close_changes order by patient_id",
+    )
+    now = {name: [{**row, "practice_id": ""} for row in changes if row["practice_id"] == name] for name in clinics}
+    assert [(row["kind"], row["codes_now"]) for row in now["stayed"]] == [
+        ("reopen", ["99439 x 1", "99490 x 1"]), ("refund", ["99490 x 1"]),
+    ]  # fmt: skip
+    assert now["moved"] == now["stayed"] == now["away"]

@@ -59,7 +59,12 @@ TABLES = """
         scenario varchar, practice_id varchar, patient_id varchar, month date, track varchar, threshold_on date
     );
     create table intermediate.int_patient_months__basis as
-        select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, (cast(1 as bigint) << 31) - 1 as billable_days;
+        select 'p' as practice_id, 'x' as patient_id, date '2026-10-01' as month, (cast(1 as bigint) << 31) - 1 as billable_days,
+            cast(1 as decimal(5, 2)) as payment_share;
+    create table intermediate.int_prices__as_claimed (
+        practice_id varchar, place_of_service varchar, mac varchar, state varchar, locality varchar, qualifying_apm_participant boolean,
+        procedure_code varchar, service_date date, payment_share decimal(5, 2), unit_amount decimal(12, 2)
+    );
 """
 SERVICE_DATE, REACHED_ON, LISTED_ON = date(2026, 10, 31), date(2026, 10, 12), date(2026, 11, 10)
 Codes = Sequence[tuple[str, int]]

@@ -25,7 +25,12 @@ claimed as (
         max(service_date) as service_date,
         list_sort(list(procedure_code || ' x ' || units)) as codes,
         list(procedure_code) as procedure_codes,
-        any_value(alternatives) as alternatives
+        any_value(alternatives) as alternatives,
+        any_value(place_of_service) as place_of_service,
+        any_value(mac) as mac,
+        any_value(state) as state,
+        any_value(locality) as locality,
+        any_value(qualifying_apm_participant) as qualifying_apm_participant
     from {{ from_configuration('claim_lines') }}
     group by practice_id, claim_id
 ),
@@ -54,6 +59,12 @@ tracks as (
         len(list_filter(chosen.codes, lambda one: list_contains(claimed.procedure_codes, one.code))) > 0 as is_claimed, -- noqa: RF01
         claimed.alternatives,
         claimed.codes as claimed_codes,
+        claimed.place_of_service,
+        claimed.mac,
+        claimed.state,
+        claimed.locality,
+        claimed.qualifying_apm_participant,
+        coalesce(basis.payment_share, 1) as payment_share,
         -- The claimed day still may be the service date, whichever day the practice's policy would take: no other is asked for then.
         {{ has_day('basis.billable_days', 'claimed.service_date') }}
         and claimed.service_date >= coalesce(dated.threshold_on, claimed.service_date) as is_dated_well
@@ -81,13 +92,14 @@ stands as (
     qualify row_number() over (partition by practice_id, patient_id, month order by place) = 1
 ),
 
--- At the prices of the claim, for codes that it has: what a practice's place, fees or practitioner are by now makes no claim of then worth another sum.
+-- At the prices of the claim, for codes that it has, and of others at those of its place of service and locality: what a practice's place, fees or
+-- practitioner are by now makes no claim of then worth another sum.
 priced as (
     select
         stands.practice_id,
         stands.patient_id,
         stands.month,
-        sum(codes.units * coalesce(claimed_prices.unit_amount, codes.unit_amount)) as allowed_amount
+        sum(codes.units * coalesce(claimed_prices.unit_amount, as_claimed.unit_amount, codes.unit_amount)) as allowed_amount
     from stands
     inner join {{ ref('int_candidates__priced') }} as codes
         on
@@ -101,6 +113,17 @@ priced as (
             stands.practice_id = claimed_prices.practice_id
             and stands.claim_id = claimed_prices.claim_id
             and codes.procedure_code = claimed_prices.procedure_code
+    left join {{ ref('int_prices__as_claimed') }} as as_claimed
+        on
+            stands.practice_id = as_claimed.practice_id
+            and stands.place_of_service = as_claimed.place_of_service
+            and stands.mac = as_claimed.mac
+            and stands.state = as_claimed.state
+            and stands.locality = as_claimed.locality
+            and stands.qualifying_apm_participant = as_claimed.qualifying_apm_participant
+            and stands.service_date = as_claimed.service_date
+            and stands.payment_share = as_claimed.payment_share
+            and codes.procedure_code = as_claimed.procedure_code
     group by stands.practice_id, stands.patient_id, stands.month
 ),
 
