@@ -7,12 +7,14 @@ import json
 from datetime import date
 from decimal import Decimal
 
+import pyarrow as pa
 import pytest
 import yaml
 
 from orchestration.close.x12.writer import plain
 from orchestration.house import DBT_PROJECT, HouseError
 from orchestration.practices import FROZEN, Practice, fee_state, is_valid_npi, load_practices, next_month
+from orchestration.transform import configuration
 from orchestration.transform.configuration import Closes, configuration_tables
 
 GOOD = {
@@ -342,3 +344,10 @@ def test_npi_check_digits():
 
 def test_the_month_after_december_is_january():
     assert next_month(date(2026, 12, 15)) == date(2027, 1, 1)
+
+
+def test_a_column_that_no_setting_of_a_practice_is_called_is_an_error(tmp_path, monkeypatch):
+    practices = load_practices(written(tmp_path, GOOD))
+    monkeypatch.setattr(configuration, "PRACTICES", configuration.PRACTICES.append(pa.field("track_polcy", pa.string())))
+    with pytest.raises(AttributeError, match="track_polcy"):
+        configuration_tables(practices, "", Closes())

@@ -359,6 +359,16 @@ def _alternatives(path: Path, sha256: str | None) -> dict[str, list[str]]:
     }
 
 
+def _settings(practice: Practice) -> dict[str, object]:
+    """A row of PRACTICES. A column that no setting is called is an error: as a null it would be decided by."""
+    made = {
+        "state": practice.fee_state,
+        "close_first_day": practice.close.first_day,
+        "close_final_day": practice.close.final_day,
+    }
+    return {name: made[name] if name in made else getattr(practice, name) for name in PRACTICES.names}
+
+
 def configuration_tables(
     practices: Mapping[str, Practice],
     rules: str,
@@ -371,15 +381,7 @@ def configuration_tables(
     `made_in`: the manners of the closes that are made from them."""
     return {
         "practices": pa.Table.from_pylist(
-            [
-                {
-                    **{name: getattr(practice, name, None) for name in PRACTICES.names},
-                    "state": practice.fee_state,
-                    "close_first_day": practice.close.first_day,
-                    "close_final_day": practice.close.final_day,
-                }
-                for practice in practices.values()
-            ],
+            [_settings(practice) for practice in practices.values()],
             schema=PRACTICES,
         ),
         "identities": identities.table(practices, closed.identities.union(known_as)),
