@@ -169,6 +169,7 @@ PLACES_OF_SERVICE = frozenset(_PLACES.split())
 
 # In upper case.
 is_post_box = re.compile(r"\b(P\.? ?O\.? ?BOX|POST OFFICE BOX|LOCK ?BOX)\b").search
+is_procedure_code = re.compile(r"[0-9]{4}[0-9FTUM]|[A-Z][0-9]{4}").fullmatch
 
 
 def is_valid_npi(npi: str) -> bool:
@@ -473,7 +474,8 @@ class Practice(_Strict):
     @classmethod
     def _fees(cls, charges: dict[str, Decimal]) -> dict[str, Decimal]:
         for code, fee in charges.items():
-            if not re.fullmatch(r"[0-9A-Z][0-9]{4}", code):
+            # One that ends in a letter is sound on a claim and has no fee of a practice.
+            if not is_procedure_code(code) or code.endswith(("F", "T", "U", "M")):
                 raise ValueError(f"{code!r} is no procedure code")
             if fee > MOST_DOLLARS:
                 raise ValueError(f"{code}: a claim holds at most {MOST_DOLLARS} dollars")

@@ -39,7 +39,6 @@ is_mbi = re.compile(MBI).fullmatch
 
 ICD10CM = "[A-Z][0-9][0-9A-Z][0-9A-Z]{0,4}"
 is_icd10cm = re.compile(ICD10CM).fullmatch
-is_procedure_code = re.compile(r"[0-9]{4}[0-9FTUM]|[A-Z][0-9]{4}").fullmatch
 is_amount = re.compile(r"(?=\.?[0-9])[0-9]{0,8}(\.[0-9]{1,2})?").fullmatch
 is_day = re.compile(r"[0-9]{8}").fullmatch
 is_number = re.compile(r"[0-9]{1,9}").fullmatch

@@ -33,7 +33,7 @@ from orchestration.close.x12.reader import (
 )
 from orchestration.close.x12.sieve import sift
 from orchestration.close.x12.writer import GUIDE
-from orchestration.practices import PLACES_OF_SERVICE, is_post_box
+from orchestration.practices import PLACES_OF_SERVICE, is_post_box, is_procedure_code
 
 Owners = Iterable[str | None]
 WHOLE_FILE: Owners = (None,)
@@ -564,7 +564,7 @@ class _Scrubber:
         kind, code = (*sv1.at(1).split(self.file.component), "")[:2]
         if kind != "HC":
             self.fault(owner, sv1, "01-1", "procedure-code-kind", "must be HC (CPT and HCPCS codes)")
-        if not codes.is_procedure_code(code):
+        if not is_procedure_code(code):
             text = "is no CPT or HCPCS code: 5 characters, such as 99490 or G0556"
             self.fault(owner, sv1, "01-2", "procedure-code-form", text)
         elif code not in self.rules.codes:
