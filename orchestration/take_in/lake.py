@@ -1,4 +1,4 @@
-"""The lake: taking landed files in as one batch, its ledger, and what one practice may ask of it."""
+"""The lake: taking landed files in as one batch, and its ledger."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from orchestration import storage
 from orchestration.contracts import ExtractContract, extract_contracts, lake_columns, optional_tables
 from orchestration.engine import connect, ensure_key_fits, is_size, reading, written
-from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, sync_folder, write_private
+from orchestration.house import House, HouseError, clear_scratch, move_into_place, no_pattern, write_private
 from orchestration.mapping import choice, plain
 from orchestration.mapping import sql as mapping_sql
 from orchestration.mapping.choice import Choices, MappedTable
@@ -658,10 +658,9 @@ def _quarantine_table() -> str:
     return f"create table quarantined ({', '.join(f'{name} {kind}' for name, kind in (*_QUARANTINE, _ROW_KEY))})"
 
 
-def _copy(engine: duckdb.DuckDBPyConnection, query: str, path: Path, *, for_others: bool = False) -> None:
-    """Writes a Parquet file of the lake; what is `for_others` is never encrypted."""
-    more = "" if for_others else written()
-    engine.execute(f"copy ({query}) to {typed.literal(str(path))} (format parquet, compression zstd{more})")
+def _copy(engine: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
+    """Writes a Parquet file of the lake."""
+    engine.execute(f"copy ({query}) to {typed.literal(str(path))} (format parquet, compression zstd{written()})")
 
 
 def _source(path: Path) -> str:
@@ -1262,81 +1261,3 @@ def unknown_words(landed: LandedTable) -> list[dict[str, Any]]:
             engine.register("rows_of_one", pa.RecordBatchReader.from_batches(reader.scratch_schema(layout), batches))
             engine.execute(f"create table held as select {asked[0]} from rows_of_one")
             return [{"column": column, "word": word, "lines": lines} for column, word, lines in engine.execute(asked[1]).fetchall()]
-
-
-# --- one practice alone -----------------------------------------------------------------------------------------------
-
-
-def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int]:
-    """Writes all that the lake holds of one practice as `folder`/<table>.parquet, with its ledger and quarantine.
-
-    `folder` must not exist yet; it appears whole (0700). Gives rows per table. Raises HouseError.
-    """
-    counts: dict[str, int] = {}
-    scratch = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
-    if folder.exists():
-        raise HouseError(f"{folder}: exists already and is never overwritten; name a new folder")
-    with house.lock("lake"):
-        if _lacks_tables(house):
-            _add_tables(house)
-        batches = batch_numbers(house)
-        try:
-            scratch.mkdir(parents=True, mode=0o700)
-            with _engine(house.lake / f".give.{os.getpid()}.tmp", house) as engine:
-                for table in (*extract_contracts(), "files", "quarantine", _KEYS) if batches else ():
-                    path = scratch / f"{table}.parquet"
-                    # Not read_parquet's union_by_name: with encryption_config DuckDB 1.5.5 breaks off inside.
-                    wanted = f"where practice_id = {typed.literal(practice_id)}"
-                    each = [f"select * from {_read(storage.table(house, batch, table), table)} {wanted}" for batch in batches]
-                    _copy(engine, " union all by name ".join(each), path, for_others=True)
-                    counts[table] = pq.read_metadata(path).num_rows
-            move_into_place(scratch, folder)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-            shutil.rmtree(_spill(house.lake / f".give.{os.getpid()}.tmp"), ignore_errors=True)
-    return counts
-
-
-def forget_practice(house: House, practice_id: str) -> dict[str, int]:
-    """Deletes one practice's rows from the lake, ledger and quarantine included; gives rows deleted per table.
-
-    Only files that hold the practice are written anew, each replaced at once; after a crash run it again. Take
-    the practice out
-    of practices.yaml or of landing/ first, or the next night takes it in again.
-    """
-    counts: Counter[str] = Counter()
-    with house.lock("lake"):
-        clear_scratch(house.lake)
-        if _lacks_tables(house):
-            _add_tables(house)
-        with _engine(house.lake / f".forget.{os.getpid()}.tmp", house) as engine:
-            for batch in batch_numbers(house):
-                # the ledger goes last: while it names the practice, there may be something left to delete
-                for table in (*extract_contracts(), "quarantine", _KEYS, "files"):
-                    path = batch_folder(house, batch) / f"{table}.parquet"
-                    if house.lake_url is not None:
-                        path = house.lake / path.name
-                    source = _read(storage.table(house, batch, table), table)
-                    row = engine.execute(f"select count(*) from {source} where practice_id = ?", [practice_id]).fetchone()
-                    if not row or not row[0]:
-                        continue
-                    scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-                    try:
-                        _copy(
-                            engine,
-                            f"select * from {source} where practice_id <> {typed.literal(practice_id)}",
-                            scratch,
-                            for_others=table == "files",
-                        )
-                        scratch.chmod(0o600)
-                        _sync(scratch)
-                        if house.lake_url is None:
-                            scratch.replace(path)
-                        else:
-                            storage.replace(house, batch, scratch, path.name)
-                    finally:
-                        scratch.unlink(missing_ok=True)
-                    sync_folder(path.parent)
-                    counts[table] += row[0]
-        shutil.rmtree(_spill(house.lake / f".forget.{os.getpid()}.tmp"), ignore_errors=True)
-    return dict(counts)

@@ -15,8 +15,9 @@ import pytest
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError
 from orchestration.take_in import lake, reader, typed
-from orchestration.take_in.lake import forget_practice, give_practice, newest_files, pending
+from orchestration.take_in.lake import newest_files, pending
 from orchestration.take_in.landing import discover
+from tests.one_practice import forget_practice, give_practice
 
 from .conftest import CHICAGO, csv_of, on, row
 
