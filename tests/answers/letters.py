@@ -131,7 +131,7 @@ def taken_back(pay: Pay) -> Pay:
             (line_id, code, minus(charge), minus(paid), tuple((g, r, minus(a)) for g, r, a in adjustments), remarks)
             for line_id, code, charge, paid, adjustments, remarks in pay.lines
         ),
-        "22", tuple((g, r, minus(a)) for g, r, a in pay.adjustments), pay.remark, pay.number,
+        "22", tuple((g, r, minus(a)) for g, r, a in pay.adjustments), pay.remark, pay.number, filing=pay.filing,
     )  # fmt: skip
 
 

@@ -817,6 +817,13 @@ def test_medicare_is_first_whatever_its_file_says_a_claim_was_filed_with(office)
     assert office.statuses()[A] == "reopened"
 
 
+def test_what_medicaid_takes_back_is_its_own_though_its_payment_never_came(office):
+    theirs = replace(paid_in_full(A), filing="MC")
+    office.deliver(file("835", remittance(paid_in_full(A))))
+    office.deliver(file("835", of_a_medigap(remittance(taken_back(theirs), check="EFT7", on="20261110")), number=901))
+    assert (office.statuses()[A], office.claim(A)["reversals"]) == ("paid", 0)
+
+
 def test_a_next_payer_takes_back_its_own_and_medicare_its_own(office):
     mine = Pay(A, "170", "23.32", (), "2", (("OA", "23", "146.68"),))
     office.deliver(file("835", of_a_medigap(remittance(mine, check="EFT7"))))

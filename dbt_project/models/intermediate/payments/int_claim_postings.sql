@@ -1,6 +1,6 @@
 -- Every claim of every 835, exactly once: posted to our claim, a stranger's (unmatched), a repetition, or held with its remittance.
 -- `next_payer`: Medicare is only ever asked to pay first, so who answers as the second or third has our claim from Medicare and answers for itself;
--- what such a payer takes back is its own. So does Medicaid, and what is filed with another than Medicare where Medicare has decided, though it says "first".
+-- what such a payer takes back is its own, also where its payment never came. So does Medicaid, and what is filed with another than Medicare where Medicare has decided, though it says "first".
 with claims as (
     select
         payments.* exclude (filing_code),
@@ -21,6 +21,7 @@ with claims as (
                 then 'next_payer'
             else 'decision'
         end as kind,
+        coalesce(filings.pays = 'next', false) as is_filed_next,
         coalesce(statuses.is_denial, false) as is_denial,
         judged.outcome = 'posted' and judged.is_part and row_number() over (
             partition by judged.remittance_id, judged.outcome, payments.content_sha256, payments.occurrence
@@ -40,11 +41,11 @@ with claims as (
 )
 
 select
-    claims.* exclude (outcome, is_repeated, kind, payer_id),
+    claims.* exclude (outcome, is_repeated, kind, payer_id, is_filed_next),
     case
         when
             claims.kind = 'reversal'
-            and bool_or(claims.kind = 'next_payer') over (partition by claims.claim_id, claims.payer_id)
+            and (claims.is_filed_next or bool_or(claims.kind = 'next_payer') over (partition by claims.claim_id, claims.payer_id))
             and not bool_or(claims.kind = 'decision') over (partition by claims.claim_id, claims.payer_id)
             then 'next_payer'
         -- Who decided it as the first payer, and finds later that another pays first.
