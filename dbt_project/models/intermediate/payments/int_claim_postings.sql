@@ -1,6 +1,7 @@
 -- Every claim of every 835, exactly once: posted to our claim, a stranger's (unmatched), a repetition, or held with its remittance.
 -- `next_payer`: Medicare is only ever asked to pay first, so who answers as the second or third has our claim from Medicare and answers for itself;
--- what such a payer takes back is its own, also where its payment never came. So does Medicaid, and what is filed with another than Medicare where Medicare has decided, though it says "first".
+-- what such a payer takes back is its own, also where its payment never came. So does Medicaid, and what is filed with another than Medicare where Medicare
+-- has decided, though it says "first".
 with claims as (
     select
         payments.* exclude (filing_code),
