@@ -1,5 +1,5 @@
 {#-
-    Where Apache Spark needs other statements than DuckDB (docs/spark.md). Expressions need none: the models are written in DuckDB's words, and
+    Where Apache Spark needs other statements than DuckDB (docs/spark.md). Of expressions one does: the models are written in DuckDB's words, and
     orchestration/transform/spark/dialect.py says them in Spark's.
 -#}
 
@@ -25,6 +25,11 @@
 {#- Spark knows no union by name: the session has put the batches together (orchestration/transform/spark/session.py). -#}
 {% macro spark__ledger_rows() -%}
     select * from ledger
+{%- endmacro %}
+
+{#- Spark takes no subquery within a higher-order function, and joins a subquery by day without keeping the rows around it. -#}
+{% macro spark__is_above_limit(number, name, day, unit) -%}
+    coalesce({{ number }} > {{ limit(name, day) }} * {{ unit }}, false)
 {%- endmacro %}
 
 {#- A table in Spark, always whole. A contract is kept by casting to what it says; a column that it does not have is an error of the statement. -#}
