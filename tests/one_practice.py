@@ -56,8 +56,7 @@ def forget_practice(house: House, practice_id: str) -> dict[str, int]:
     """Deletes one practice's rows from the lake, ledger and quarantine included; gives rows deleted per table.
 
     Only files that hold the practice are written anew, each replaced at once; after a crash run it again. Take
-    the practice out
-    of practices.yaml or of landing/ first, or the next night takes it in again.
+    the practice out of practices.yaml or of landing/ first, or the next night takes it in again.
     """
     counts: Counter[str] = Counter()
     with house.lock("lake"):

@@ -20,6 +20,32 @@
     ) = 1
 {%- endmacro %}
 
+{#- Common tables of the fee schedule, each as of its day: rvus of the codes wanted, gpcis and factors of the places (with their service_date). -#}
+{% macro fees_on(wanted, places) -%}
+    codes_on as (select distinct procedure_code, service_date from {{ wanted }}),
+
+    localities_on as (select distinct mac, state, locality, service_date from {{ places }}),
+
+    participation_on as (select distinct qualifying_apm_participant, service_date from {{ places }}),
+
+    rvus as (
+        {{ newest_release('rule_rvus', 'codes_on', ['procedure_code']) }}
+    ),
+
+    gpcis as (
+        {{ newest_release('rule_gpcis', 'localities_on', ['mac', 'state', 'locality']) }}
+    ),
+
+    factors as (
+        {{ newest_release('rule_conversion_factors', 'participation_on', ['qualifying_apm_participant']) }}
+    )
+{%- endmacro %}
+
+{#- Of rvus: where the place of service is a facility's, its own practice expense. -#}
+{% macro practice_expense_rvu() -%}
+    case when facility.place_of_service is null then rvus.nonfacility_pe_rvu else rvus.facility_pe_rvu end
+{%- endmacro %}
+
 {#- The base code of the practice's care management, the yardstick of the revenue gap (rules.md A7), and the days on which it is that: the first code of
     CCM's staff track. -#}
 {% macro base_codes() -%}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from orchestration.house import PRACTICE_ID, House, HouseError
 
@@ -84,6 +85,13 @@ def _closed_as(manifest: str, inode: int, changed: int, size: int) -> str | None
         return f"{said['practice_id']}/{said['month']}/v{said['version']}"
     except DAMAGED:
         return None
+
+
+def practice_of(packet: Path) -> dict[str, Any]:
+    """The practice's settings that a packet froze, as they stand there. Raises one of DAMAGED."""
+    with zipfile.ZipFile(packet / "inputs.zip") as archive:
+        settings: dict[str, Any] = json.loads(archive.read("practice.json"))
+    return settings
 
 
 def why_lost(house: House, name: str) -> str:

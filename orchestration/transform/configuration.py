@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import zipfile
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -334,8 +333,7 @@ def _claim_lines(packet: Path) -> list[dict[str, object]]:
 def _priced_by(packet: Path) -> dict[str, object]:
     """The settings of a packet's practice that pick its prices; none where they cannot be read: no claim rests on them."""
     try:
-        with zipfile.ZipFile(packet / "inputs.zip") as archive:
-            settings = json.loads(archive.read("practice.json"))
+        settings = versions.practice_of(packet)
         return {
             **{name: str(settings[name]) for name in ("place_of_service", "mac", "locality")},
             "state": fee_state(settings),

@@ -6,8 +6,6 @@ one begins with what practices.yaml said the last time, and with what its packet
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +13,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.close.versions import DAMAGED
+from orchestration.close.versions import DAMAGED, practice_of
 from orchestration.house import House, HouseError
 from orchestration.practices import Practice
 
@@ -54,8 +52,7 @@ def recorded(house: House) -> set[Identity]:
 def frozen(packet: Path) -> set[Identity]:
     """What the practice of a packet was called when it was closed; nothing where that cannot be read: no claim rests on it."""
     try:
-        with zipfile.ZipFile(packet / "inputs.zip") as archive:
-            settings = json.loads(archive.read("practice.json"))
+        settings = practice_of(packet)
         return {Identity(packet.parents[1].name, str(settings["npi"]), str(settings["submitter_id"]))}
     except DAMAGED:
         return set()

@@ -65,23 +65,7 @@ places as (
     inner join {{ ref('stg_practices') }} as practices on wanted.practice_id = practices.practice_id
 ),
 
-codes_on as (select distinct procedure_code, service_date from wanted),
-
-localities_on as (select distinct mac, state, locality, service_date from places),
-
-participation_on as (select distinct qualifying_apm_participant, service_date from places),
-
-rvus as (
-    {{ newest_release('rule_rvus', 'codes_on', ['procedure_code']) }}
-),
-
-gpcis as (
-    {{ newest_release('rule_gpcis', 'localities_on', ['mac', 'state', 'locality']) }}
-),
-
-factors as (
-    {{ newest_release('rule_conversion_factors', 'participation_on', ['qualifying_apm_participant']) }}
-)
+{{ fees_on('wanted', 'places') }}
 
 select
     wanted.practice_id,
@@ -89,7 +73,7 @@ select
     wanted.service_date,
     wanted.payment_share,
     rvus.work_rvu,
-    case when facility.place_of_service is null then rvus.nonfacility_pe_rvu else rvus.facility_pe_rvu end as practice_expense_rvu,
+    {{ practice_expense_rvu() }} as practice_expense_rvu,
     rvus.malpractice_rvu,
     rvus.release as rvu_release,
     gpcis.work_gpci,

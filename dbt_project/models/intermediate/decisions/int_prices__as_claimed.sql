@@ -26,23 +26,7 @@ wanted as (
     inner join {{ ref('int_prices') }} as prices on places.practice_id = prices.practice_id
 ),
 
-codes_on as (select distinct procedure_code, service_date from wanted),
-
-localities_on as (select distinct mac, state, locality, service_date from wanted),
-
-participation_on as (select distinct qualifying_apm_participant, service_date from wanted),
-
-rvus as (
-    {{ newest_release('rule_rvus', 'codes_on', ['procedure_code']) }}
-),
-
-gpcis as (
-    {{ newest_release('rule_gpcis', 'localities_on', ['mac', 'state', 'locality']) }}
-),
-
-factors as (
-    {{ newest_release('rule_conversion_factors', 'participation_on', ['qualifying_apm_participant']) }}
-)
+{{ fees_on('wanted', 'wanted') }}
 
 select
     wanted.practice_id,
@@ -54,8 +38,7 @@ select
     wanted.procedure_code,
     wanted.service_date,
     wanted.payment_share,
-    {{ unit_amount('case when facility.place_of_service is null then rvus.nonfacility_pe_rvu else rvus.facility_pe_rvu end',
-                   'wanted.payment_share', 'gpcis') }} as unit_amount
+    {{ unit_amount(practice_expense_rvu(), 'wanted.payment_share', 'gpcis') }} as unit_amount
 from wanted
 left join {{ ref('rule_facility_places') }} as facility
     on wanted.place_of_service = facility.place_of_service and {{ in_force('facility', 'wanted.service_date') }}
