@@ -169,6 +169,7 @@ def test_part_b_that_a_whole_answer_leaves_out_is_denied_for_the_month_of_the_an
     assert facts(con) == [("part_b", 11, said.format("2013-03-01 on, none in another answer"))]
 
 
+@pytest.mark.long
 def test_a_coverage_that_is_inactive_without_an_insurance_type_is_no_part_b_from_its_day_on(tmp_path):
     for place, benefit in enumerate(("EB*6**30", "EB*7**30", "EB*8**30", "EB*6", "EB*7", "EB*8")):
         con = decided(tmp_path / str(place), Answer((Member(benefits=(f"{benefit}|DTP*291*D8*20261011",)),)))
@@ -186,6 +187,7 @@ def test_every_word_on_part_a_makes_an_answer_whole(tmp_path, benefit):
     assert days(con, MONTHS[2])["part_b_days"] == 0
 
 
+@pytest.mark.long
 def test_answers_of_one_day_all_stand_and_the_stricter_decides_whatever_came_first(tmp_path):
     in_a_plan = Member(benefits=(PART_A, "EB*1**30*MB|DTP*291*RD8*20130301-20261010", "EB*R**30*HN|DTP*290*D8*20261008"))
     in_none = Member(benefits=(PART_A, "EB*1**30*MB|DTP*291*D8*20261005"))

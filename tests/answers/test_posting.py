@@ -65,6 +65,7 @@ def test_a_999_turns_back_the_claims_of_the_transactions_that_it_names_and_no_ot
     assert {status for claim, status in office.statuses().items() if claim not in rejected} == {"submitted"}
 
 
+@pytest.mark.long
 def test_a_999_for_another_submitter_with_the_same_control_number_touches_only_that_submitters_claims(office):
     office.deliver(file("999", acknowledgment(7, {1: "R*5"}, "R"), submitter="SOUTH01"))
     assert office.statuses() == {A: "submitted", B: "submitted", C: "submitted", D: "rejected"}
@@ -208,6 +209,7 @@ def test_what_a_277_says_that_decides_nothing_is_shown_with_what_helps_unless_it
     assert all(cause in row["likely_cause"] and not row["is_rejection"] and row["amount"] == 0 for row in told)
 
 
+@pytest.mark.long
 def test_that_a_claim_which_was_taken_in_came_twice_is_shown_to_nobody_and_a_later_word_replaces_an_earlier(office):
     first = file("277", claim_statuses("0000000070001", [(A, "A2:20:PR", "WQ"), (B, "A4:35", "U")], on="20261006"), number=901)
     again = file("277", claim_statuses("0000000070001", [(A, "A3:78", "U"), (B, "A0:16", "WQ")], on="20261008"), number=902)
@@ -243,6 +245,7 @@ def test_the_newest_277ca_counts_whichever_came_first_and_comes_before_any_999(o
     assert office.statuses() == {A: "accepted", B: "rejected", C: "submitted", D: "submitted"}
 
 
+@pytest.mark.long
 def test_the_answer_to_a_file_that_was_sent_twice_turns_nothing_back(office):
     """B5: the same claim again is turned back as a duplicate. The payer has the first; sent once more it would be claimed twice."""
     office.deliver(file("999", acknowledgment(7, {1: "A", 2: "A"}, "A")))
@@ -272,6 +275,7 @@ def test_a_file_that_a_999_took_in_stays_in_whatever_became_of_its_second_sendin
     assert office.statuses() == {A: "submitted", B: "submitted", C: "rejected", D: "submitted"}
 
 
+@pytest.mark.long
 def test_a_batch_of_more_than_9999_transactions_is_known_by_its_whole_number(tmp_path):
     office = Office(tmp_path / "home", [Sent(A, transaction=1000), Sent(B, transaction=10001), Sent(C, transaction=10005)])
     office.deliver(file("277", claim_statuses("0000000071000", [], receiver="A8:21:41")))
@@ -627,6 +631,7 @@ def test_a_file_that_a_defect_of_ours_kept_from_being_read_in_part_posts_the_res
     assert [tuple(row.values()) for row in office.see(seen)] == [("posted", 1, 0, 1), ("posted", 1, 1, 0)]
 
 
+@pytest.mark.long
 def test_what_pays_nothing_under_a_number_of_another_day_decides_a_claim_again(office):
     """A payer that has no check to name writes 0 each time; what it offsets by an earlier overpayment is paid all the same."""
     office.deliver(file("835", remittance(denied(A), check="0", on="20261020")))
@@ -934,6 +939,7 @@ def test_a_reversal_that_leaves_a_dollar_leaves_the_decision(office):
     assert (office.claim(A)["status"], office.claim(A)["paid_amount"]) == ("paid", Decimal("1.00"))
 
 
+@pytest.mark.long
 def test_a_line_taken_back_but_for_a_cent_is_told_by_the_decision_that_names_it_next(office):
     line = part(taken_back(paid_in_full(A)), 0)
     short = [(*one[:3], "-51.84", *one[4:]) for one in line.lines]
@@ -944,6 +950,7 @@ def test_a_line_taken_back_but_for_a_cent_is_told_by_the_decision_that_names_it_
     assert_each_cent_is_accounted_for(office)
 
 
+@pytest.mark.long
 def test_a_reversal_that_comes_before_its_payment_ends_the_same(tmp_path):
     ends = []
     for place, order in enumerate(permutations((FIRST, BACK, AGAIN))):
@@ -1016,14 +1023,15 @@ DENIALS_TWICE = remittance(denied(C, number="3"), denied(D, number="4"), total="
 DENIED, PAID = ("denied", Decimal("0.00")), ("paid", Decimal("91.39"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("bodies", "of_c"),
     [
         ([BOTH, DENIALS], DENIED),
-        pytest.param([*MONEY, DENIALS], DENIED, marks=pytest.mark.long),
-        pytest.param([*MONEY, DENIALS_TWICE, DENIALS], DENIED, marks=pytest.mark.long),
+        ([*MONEY, DENIALS], DENIED),
+        ([*MONEY, DENIALS_TWICE, DENIALS], DENIED),
         ([BOTH, EVENED], PAID),
-        pytest.param([*MONEY, EVENED], PAID, marks=pytest.mark.long),
+        ([*MONEY, EVENED], PAID),
     ],
     ids=["two parts", "three parts", "denials twice", "evened out beside the whole", "evened out in three parts"],
 )
@@ -1064,6 +1072,7 @@ def assert_each_cent_is_accounted_for(office):
     )
 
 
+@pytest.mark.long
 def test_a_payment_that_comes_once_more_with_other_words_around_its_claims_is_repeated_and_one_that_says_more_is_not(office):
     told = remittance(paid_in_full(A), denied(B, "CO", "B20"))
     again = [
@@ -1080,6 +1089,7 @@ def test_a_payment_that_comes_once_more_with_other_words_around_its_claims_is_re
     assert (office.claim(A)["paid_amount"], office.claim(B)["denial_codes"]) == (Decimal("91.39"), ["CO-B20"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_a_reversal_and_the_decision_behind_it_may_come_in_two_parts_under_one_number_of_the_payer(office, order):
     office.deliver(file("835", remittance(paid_in_full(A), check="EFT0", on="20261013")))
@@ -1100,7 +1110,8 @@ def test_a_part_that_pays_nothing_waits_for_its_payment(office):
     assert (row["status"], row["held_amount"], row["out_of_balance_amount"]) == ("waiting", Decimal("182.78"), Decimal("91.39"))
 
 
-@pytest.mark.parametrize("money", [pytest.param([BOTH], marks=pytest.mark.long), MONEY], ids=["one file", "parts"])
+@pytest.mark.long
+@pytest.mark.parametrize("money", [[BOTH], MONEY], ids=["one file", "parts"])
 def test_a_part_that_decides_a_claim_of_its_payment_in_other_words_is_held_whichever_came_first(tmp_path, money):
     """It pays nothing, but its claim is not new: the same check with other contents."""
     files = [
@@ -1117,7 +1128,8 @@ def test_a_part_that_decides_a_claim_of_its_payment_in_other_words_is_held_which
         assert_each_cent_is_accounted_for(office)
 
 
-@pytest.mark.parametrize("money", [pytest.param([BOTH], marks=pytest.mark.long), MONEY], ids=["one file", "parts"])
+@pytest.mark.long
+@pytest.mark.parametrize("money", [[BOTH], MONEY], ids=["one file", "parts"])
 def test_what_comes_for_a_check_after_its_denials_takes_them_back_only_in_saying_them_too(tmp_path, money):
     office = Office(tmp_path / "home", SENT)
     for n, body in enumerate([*money, DENIALS]):
@@ -1158,6 +1170,7 @@ def test_a_part_behind_the_complete_ones_that_pays_something_stays_held(office):
     ]
 
 
+@pytest.mark.long
 def test_an_adjustment_that_each_part_repeats_is_one_whichever_part_comes_first(tmp_path):
     """The second part's claim less the adjustment is nothing, but the adjustment is the first part's."""
     small = Pay(C, "170", "10.00", number="3")
@@ -1186,6 +1199,7 @@ def test_a_claim_that_the_payer_split_has_each_line_told_by_the_part_that_names_
     assert [tuple(one.values()) for one in told] == [(paid.lines[1][0], "CO-119")]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_first", [True, False])
 def test_a_later_file_of_a_check_that_says_less_than_its_complete_parts_takes_nothing_back(office, is_first):
     parts = [file("835", remittance(paid_in_full(one), total="182.78"), number=900 + n) for n, one in enumerate((A, B))]

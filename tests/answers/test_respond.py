@@ -231,6 +231,7 @@ def test_a_payment_that_waits_is_told_by_a_check_and_by_a_notice_until_the_rest_
     assert len(received) == 1
 
 
+@pytest.mark.long
 def test_answers_before_the_first_night_are_taken_in_and_wait_for_it_and_what_cannot_be_read_is_told(next_night, tmp_path):
     home = House(tmp_path / "home").prepare()
     home.practices_yaml.write_bytes((next_night / "practices.yaml").read_bytes())

@@ -92,6 +92,7 @@ def test_other_claims_for_a_check_that_is_paid_wait_until_they_even_out(tmp_path
     assert {office.claim(one)["status"] for one in NEW[:2]} == {"paid"} and office.claim(BEFORE[3])["status"] == "reopened"
 
 
+@pytest.mark.long
 def test_a_part_that_comes_once_more_with_another_date_around_its_claims_is_repeated(tmp_path):
     office, posted = office_of(tmp_path), set()
     for number, part in enumerate((A, B)):
@@ -105,6 +106,7 @@ def test_a_part_that_comes_once_more_with_another_date_around_its_claims_is_repe
     ]
 
 
+@pytest.mark.long
 def test_a_whole_file_that_waits_behind_a_part_of_its_own_keeps_no_other_part_waiting(tmp_path):
     """Its part of 0 is a payment of 0 by itself; found by the property below."""
     parts = [[A, taken_back(Z), taken_back(W)], [C, taken_back(X)], [B, denied(BEFORE[0], number=W.number)]]
@@ -119,6 +121,7 @@ def test_a_whole_file_that_waits_behind_a_part_of_its_own_keeps_no_other_part_wa
     assert office.see("select sum(transactions_held) as held from answer_files")[0]["held"] == 0
 
 
+@pytest.mark.long
 def test_other_words_for_a_claim_of_a_part_do_not_pay_it_twice(tmp_path):
     office, posted = office_of(tmp_path), set()
     reworded = Pay(NEW[0], "170", "91.39", (), number=A.number)

@@ -331,6 +331,7 @@ def test_the_work_list_of_all_practices_fits_a_small_screen_and_its_download_say
     assert sorted((line["Practice"], line["Item"]) for line in lines) == [(row["practice_id"], row["item_id"]) for row in wanted]
 
 
+@pytest.mark.long
 def test_undocumented_time_claims_and_rows_are_those_of_the_marts(shown, home):
     shown.go("Undocumented time")
     [wanted] = rows(
@@ -414,6 +415,7 @@ def test_without_marts_that_it_can_show_the_page_says_what_to_run(shown, home, r
     assert "Traceback" not in shown.page.content()
 
 
+@pytest.mark.long
 def test_the_first_page_has_an_address_as_the_others_have(shown):
     for path, title in (("overview", "Overview"), ("worklist", "Work list")):
         shown.page.goto(f"{shown.url}/{path}")
@@ -445,7 +447,8 @@ def test_payers_answers_are_shown_also_where_no_claim_went_out(shown, replaceabl
     assert shown.page.get_by_text("No payer has answered yet").count() == 0
 
 
-@pytest.mark.parametrize(("width", "left"), [pytest.param(1280, 0, marks=pytest.mark.long), (390, -300)])
+@pytest.mark.long
+@pytest.mark.parametrize(("width", "left"), [(1280, 0), (390, -300)])
 def test_the_list_of_pages_stands_beside_them_on_a_wide_screen_and_out_of_the_way_on_a_narrow_one(browser, tmp_path, width, left):
     (tmp_path / "home").mkdir()
     with served(tmp_path / "home") as address:

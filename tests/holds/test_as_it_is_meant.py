@@ -59,9 +59,10 @@ def test_a_code_with_its_modifiers_is_the_code(decided):
     assert decided["1-P10"] == "ok", "of another word nobody knows what it means"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("taxonomy", "reason"),
-    [(" ", "no_initiating_visit"), pytest.param("207Q00000X", "ok", marks=pytest.mark.long)],
+    [(" ", "no_initiating_visit"), ("207Q00000X", "ok")],
     ids=["blank", "there"],
 )
 def test_two_of_whom_nobody_says_the_specialty_are_no_colleagues(tmp_path, taxonomy, reason):

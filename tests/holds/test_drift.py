@@ -283,6 +283,7 @@ def holds(con, practice):
     return rows(con, f"select * from marts.close_holds where practice_id = '{practice}' and not is_accepted order by all")
 
 
+@pytest.mark.long
 def test_the_right_team_or_log_lets_the_close_go_and_an_accepted_team_is_the_new_usual(tmp_path):
     home = tmp_path / "home"
     clinics = {clinic.practice_id: clinic for clinic in land(home, ("npi", "spreadsheet", "practitioners", "again"))}

@@ -16,6 +16,7 @@ OCTOBER = date(2026, 10, 1)
 CALENDAR = "select claimable, claimable_amount, held, held_amount from marts.close_calendar where practice_id = 'alpha' and month = '2026-10-01'"
 
 
+@pytest.mark.long
 def test_what_the_newest_close_kept_back_is_held_and_not_claimable_in_the_calendar(tmp_path, monkeypatch):
     configure(tmp_path, [Clinic("alpha", 1)])
     Clinic("alpha", 1).land(tmp_path)

@@ -40,9 +40,10 @@ def land_team(home, teams):
             write(home, "alpha", night, "care_team", teams[max(one for one in teams if one <= f"{night}")])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("gone_on", "reasons"),
-    [pytest.param("2026-10-06", ["ok", "ok"], marks=pytest.mark.long), ("2026-09-29", ["ok", "practitioner_not_eligible"])],
+    [("2026-10-06", ["ok", "ok"]), ("2026-09-29", ["ok", "practitioner_not_eligible"])],
     ids=["in October", "before October"],
 )
 def test_who_left_the_care_team_before_a_month_bills_none_of_it_now_and_from_the_packet(tmp_path, gone_on, reasons):

@@ -54,6 +54,7 @@ def test_a_models_number_is_that_of_what_it_says():
     assert rebuilt.number(sql) != rebuilt.number(sql.replace("<>", "="))
 
 
+@pytest.mark.long
 def test_a_packet_of_before_all_but_the_first_of_them_says_that_one_and_comes_out_as_it_was(tmp_path):
     home, clinic = tmp_path / "home", Clinic("alpha", 1)
     configure(home, [clinic])

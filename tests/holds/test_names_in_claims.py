@@ -42,17 +42,12 @@ def test_a_name_is_split_without_what_stands_around_it_and_a_packet_of_before_co
         assert made.is_same, [file for file, (then, new) in made.files.items() if then != new]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "manner", "before", "told"),
     [
         ("Jane Doe M D", Manner.SURE_NAMES, b"~NM1*82*1*D*JANE*", "the first name in full"),
-        pytest.param(
-            "Jane Doe 2nd",
-            Manner.PLAIN_NAMES,
-            b"~NM1*82*1*2ND*JANE*",
-            "an address or a number",
-            marks=pytest.mark.long,
-        ),
+        ("Jane Doe 2nd", Manner.PLAIN_NAMES, b"~NM1*82*1*2ND*JANE*", "an address or a number"),
     ],
     ids=["a degree in letters", "a number"],
 )

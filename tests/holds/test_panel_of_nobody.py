@@ -49,7 +49,8 @@ def no_good_rows(panel):
     return [{**row, "deceased_date": "09/15/2026"} if not n else {**row, "sex": "female"} for n, row in enumerate(panel)]
 
 
-@pytest.mark.parametrize("spoilt", [pytest.param(no_rows, marks=pytest.mark.long), no_good_rows])
+@pytest.mark.long
+@pytest.mark.parametrize("spoilt", [no_rows, no_good_rows])
 def test_a_month_does_not_close_on_a_panel_of_before_its_end_behind_which_nothing_good_came(home, spoilt):
     panel = Clinic("alpha", 1).panel()["patients"]
     for night in AFTER:

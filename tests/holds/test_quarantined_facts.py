@@ -158,6 +158,7 @@ def held_for_a_fact(files):
     return {row["patient_id"]: row["detail"] for row in table(files["held.csv"]) if row["reason"] == "quarantined_facts"}
 
 
+@pytest.mark.long
 def test_who_may_be_dead_waits_though_the_last_good_row_says_living(home, tmp_path):
     unsaid = {"deceased_date": "dead, date not said"}
     several = {**unsaid, "birth_date": "", "billing_practitioner_id": ""}  # of several faults the death is told

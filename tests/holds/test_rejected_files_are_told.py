@@ -50,6 +50,7 @@ def in_two_formats(home: Path, night: date, table: str, content: list[Row]) -> N
     path.with_name(f"{table}.csv.gz").write_bytes(gzip.compress(path.read_bytes()))
 
 
+@pytest.mark.long
 def test_a_rejected_file_is_told_until_a_later_panel_file_is_good_or_the_loss_of_a_log_is_accepted(tmp_path: Path) -> None:
     home, clinic = tmp_path / "home", Clinic("alpha", 1, patients=2)
     configure(home, [clinic])

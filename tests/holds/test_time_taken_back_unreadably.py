@@ -79,6 +79,7 @@ def claim_october(home, files):
     return packet
 
 
+@pytest.mark.long
 def test_a_row_that_may_take_back_time_that_stands_holds_the_claims_of_that_entrys_months_until_it_is_accepted_or_lands_good(
     home, tmp_path
 ):

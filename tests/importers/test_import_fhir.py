@@ -498,6 +498,7 @@ def test_an_appointment_that_is_only_proposed_again_is_cancelled(tmp_path):
     assert report.count("Appointment", "status proposed: not planned yet") == 1
 
 
+@pytest.mark.long
 def test_visits_become_appointments_only_where_the_export_has_none_of_its_own(tmp_path):
     visit = encounter("e1", "p1", "2026-09-02", type_=concept(CPT, "99213", "Office visit"))
     house, _ = run(tmp_path / "a", [visit])
@@ -811,6 +812,7 @@ def test_a_consent_that_tells_of_the_right_to_end_it_is_one(tmp_path):
     }
 
 
+@pytest.mark.long
 def test_words_that_say_neither_yes_nor_no_or_another_thing_than_the_provision_are_landed_to_be_quarantined(tmp_path):
     rows, report = worded(tmp_path / "said", UNSAID)
     assert {row["revoked_on"] for row in rows} == {"given or refused, not said"} and len(rows) == len(UNSAID)
@@ -990,6 +992,7 @@ def test_who_is_gone_from_the_first_export_on_has_never_been_here(tmp_path):
     assert report.count("Patient", "no longer active") == 1 and report.count("Coverage", "its patient is not landed") == 1
 
 
+@pytest.mark.long
 def test_a_death_is_landed_though_the_record_is_no_longer_active(tmp_path):
     newer = "2026-11-02T12:00:00Z"
     later = [
@@ -1230,6 +1233,7 @@ def test_memory_is_blamed_for_what_memory_does_alone(tmp_path, monkeypatch, erro
 FAR_DAYS = ["294247-01-10T04:00:54Z", "290309-12-22 (BC) 00:00:00Z"]
 
 
+@pytest.mark.long
 def test_a_day_of_no_year_of_ours_is_no_day_and_lands_all_the_rest(tmp_path):
     resources = [
         coverage("c", "p1"), coverage("over", "p1", status="cancelled"), consent("n", "p1", provision={"type": "permit", "period": {"end": "2026-01-01"}}),

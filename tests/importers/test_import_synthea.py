@@ -265,6 +265,7 @@ def test_a_home_with_landed_files_of_others_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in house.landing.iterdir()] == ["lakeside"]
 
 
+@pytest.mark.long
 def test_an_older_layout_gives_the_same_facts(tmp_path: Path, made: tuple[House, ImportReport]) -> None:
     house = House(tmp_path / "home")
     report = import_synthea(write_export(tmp_path / "old" / "csv", "old").parent, house, first_night=FIRST, last_night=LAST)

@@ -162,6 +162,7 @@ def test_the_shipped_mappings_leave_no_version_in_force_in_silence():
             assert rule.withdraw and not rule.keep, table
 
 
+@pytest.mark.long
 def test_an_entry_of_which_every_version_takes_back_is_none_and_one_that_takes_back_another_is_voided(tmp_path):
     clinic = Clinic("alpha", 1)
     configure(tmp_path, [clinic])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import House
 from orchestration.mapping.choice import choices
@@ -16,6 +18,7 @@ from .foreign import CHOSEN, write_homes
 WITHDRAWN = {"time_entries": "where activity <> 'WITHDRAWN'"}
 
 
+@pytest.mark.long
 def test_every_table_of_three_systems_exports_is_what_the_contracts_files_give(demo, tmp_path):
     found = []
     for root in write_homes(demo[0], tmp_path, "bayview", newest=4):

@@ -52,6 +52,7 @@ def test_every_dbt_test_passes_on_a_case_for_every_rule_row(house: House) -> Non
     assert [finding.check for finding in verdict.findings if not finding.passed] == []
 
 
+@pytest.mark.long
 def test_every_model_comes_out_of_the_bench_as_the_night_built_it(stand: Stand) -> None:
     assert stand.bench.control() == []
 
@@ -119,6 +120,7 @@ def test_a_rule_that_has_ended_decides_nothing_any_more(stand: Stand, seed: str)
         assert (decided(), ended.error) == (nothing, error)
 
 
+@pytest.mark.long
 def test_a_row_without_a_case_survives_and_is_reported(stand: Stand) -> None:
     """Planted: a conflict on a code that nobody bills, and a limit that no model asks for."""
     con = stand.bench.con

@@ -50,6 +50,7 @@ def test_a_rejected_claim_that_the_practices_own_system_lists_stays_on_the_work_
     assert "taken back" not in free["detail"]
 
 
+@pytest.mark.long
 def test_a_rejected_claim_of_which_nothing_may_be_billed_by_now_says_why_and_asks_whether_that_is_right(tmp_path):
     home, clinic = tmp_path / "home", Clinic("alpha", 1, patients=2)
     configure(home, [clinic])

@@ -126,6 +126,7 @@ def test_what_is_to_be_done_about_disk_and_time_zones_is_what_the_runbook_says_a
     assert unknown.state == "bad" and unknown.remedy in page and "pip install" not in unknown.remedy
 
 
+@pytest.mark.long
 def test_a_home_that_may_only_be_read_is_told_first_and_looked_at_all_the_same(house, monkeypatch):
     configure(house.root, [Clinic("alpha", 1)])
     for path in (house.warehouse, house.marts):

@@ -373,6 +373,7 @@ def test_a_command_on_a_snapshot_is_refused_and_leaves_it_whole(taken_in, tmp_pa
     assert backups.snapshot_around(taken_in.root) is None
 
 
+@pytest.mark.long
 def test_a_home_is_restored_onto_a_new_disk_of_its_own_and_nowhere_else(taken_in, tmp_path):
     made = backup(taken_in, tmp_path / "backups")
     disk = tmp_path / "mounts" / "disk"

@@ -171,6 +171,7 @@ class Search:
         )
 
 
+@pytest.mark.long
 def test_no_name_mbi_phone_or_note_of_a_patient_is_in_marts_state_or_output(demo):
     home, ran = demo
     markers: set[str] = set()

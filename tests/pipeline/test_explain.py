@@ -149,6 +149,7 @@ def test_what_the_payer_said_of_a_claim_is_told_live_and_apart_on_the_page_of_it
     assert "What the payer answered" in shown and f"<th>since</th><td>{said}" in shown and "13. Attestations" in shown
 
 
+@pytest.mark.long
 def test_what_changed_after_a_claim_went_out_is_told_live_and_with_its_packet(demo, tmp_path):
     home, _ = demo
     changes = {change["kind"]: change for change in rows(home, "from post_close_changes order by practice_id, patient_id, month")}

@@ -87,6 +87,7 @@ def test_from_when_on_changes_are_published_is_a_number_of_bytes(
     assert publish.changes_from() == publish.LARGE_UNLESS_SAID
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("has_key", [False, True])
 def test_no_two_processes_put_aside_to_one_folder_and_what_a_killed_one_left_is_swept(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_key: bool

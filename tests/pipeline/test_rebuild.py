@@ -132,6 +132,7 @@ def test_a_rebuild_from_other_rows_is_not_the_same(packet):
     assert {name for name, (then, now) in made.files.items() if then != now} >= {"minute_ledger.parquet", "manifest.json"}
 
 
+@pytest.mark.long
 def test_a_packet_of_when_these_rules_had_no_dates_comes_out_the_same_and_is_told(packet, tmp_path):
     def undate(files):
         def table(name):

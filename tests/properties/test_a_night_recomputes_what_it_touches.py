@@ -44,9 +44,9 @@ def test_after_late_and_corrected_nights_settings_and_claims_every_table_is_that
     clinics = population(5, 2)
     deliveries = deliveries_of(clinics)
     plan = in_parts(one_by_one(deliveries), sorted(one.night for one in deliveries)[len(deliveries) // 2])
-    found = compare(tmp_path, demo[0] / "marts.duckdb", clinics, plan, Random(5), nights=4, only_last=True)
+    found = compare(tmp_path, demo[0] / "marts.duckdb", clinics, plan, Random(5), nights=3, only_last=True)
     assert found.differences == []
-    assert found.nights == 3 and 0 < found.decided_again < found.patient_months
+    assert found.nights == 2 and 0 < found.decided_again < found.patient_months
 
 
 @pytest.mark.long

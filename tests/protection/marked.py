@@ -75,7 +75,7 @@ class Marked:
 # people write them. Nothing else in a home looks like one of these: the letters are six because three are met by chance in the bytes of numbers
 # (the moment in dbt's partial_parse.msgpack at which a model was read) and of what is compressed.
 MARKER = re.compile(
-    rb"zqxvjk|(?<![0-9a-z])(?:7qx-?7qx-?7qx\d\d|6299\d-?\d{4}|309\W{0,2}555\W?\d{4}|1931-\d\d-\d\d|1931(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
+    rb"zqxvjk(?:note)?|(?<![0-9a-z])(?:7qx-?7qx-?7qx\d\d|6299\d-?\d{4}|309\W{0,2}555\W?\d{4}|1931-\d\d-\d\d|1931(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
     rb"|\d\d?/\d\d?/1931|\d\d?-[a-z]{3}-1931|[a-z]{3,9} \d\d?, 1931)(?![0-9a-z])"
 )
 

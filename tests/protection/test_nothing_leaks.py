@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.house import PROJECT_ROOT
 from tests.protection.conftest import STEPS
-from tests.protection.marked import SAID_IN_NOTES, contents, found_in, markers_in
+from tests.protection.marked import SAID_IN_NOTES, found_in, markers_in
 from tests.protection.spoiled import SAID
 
 pytestmark = pytest.mark.xdist_group("protection")
@@ -48,20 +48,23 @@ def test_every_step_ended_as_it_should(scene):
             assert code in expected.get(step[0], (1,)), (step, scene.output(*step))
 
 
-def test_what_identifies_a_patient_stands_only_where_it_is_allowed(scene):
-    found = found_in(scene.home)
+@pytest.fixture(scope="module")
+def found(scene):
+    """What stands in each file of the home, looked through once."""
+    return found_in(scene.home)
+
+
+def test_what_identifies_a_patient_stands_only_where_it_is_allowed(found):
     outside = {name: hits for name, hits in found.items() if not any(fnmatch(name, pattern) for pattern in ALLOWED)}
     assert not outside
     # An allowance that nothing needs is taken away.
     assert not [pattern for pattern in ALLOWED if not any(fnmatch(name, pattern) for name in found)]
 
 
-def test_note_texts_never_go_past_taking_in(scene):
-    note = SAID_IN_NOTES.lower().encode()
-    assert any(note in content.lower() for path in scene.home.glob("landing/*/*/time_entries.csv") for content in contents(path))
-    for path in scene.home.rglob("*"):
-        if path.is_file() and not path.is_symlink() and path.relative_to(scene.home).parts[0] not in ("landing", "inbox"):
-            assert not any(note in content.lower() for content in contents(path)), path
+def test_note_texts_never_go_past_taking_in(found):
+    said = [name for name, hits in found.items() if any(SAID_IN_NOTES.lower() in hit for hit in hits)]
+    assert any(fnmatch(name, "landing/*/*/time_entries.csv") for name in said)
+    assert [name for name in said if not name.startswith(("landing/", "inbox/"))] == []
 
 
 def test_nothing_is_left_in_temporary_folders_the_users_home_or_where_a_command_was_started(scene):

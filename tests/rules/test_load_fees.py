@@ -261,6 +261,7 @@ def factors_of(loading) -> list[tuple[str, str, str]]:
     return [(row["conversion_factor"], row["effective_from"], row["release"]) for row in loading.additions[FACTORS]]
 
 
+@pytest.mark.long
 def test_a_factor_that_goes_back_to_an_earlier_one_of_its_year_needs_its_first_service_date_too(seeds, tmp_path):
     january = january_2027()
     april = replace(january, quarter="B", released="03/20/2027", factor="33.5000", qualifying_factor="33.8000")

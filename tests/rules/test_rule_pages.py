@@ -71,6 +71,7 @@ def test_conflicts_are_grouped_so_that_a_person_reads_each_rule_once():
     assert len(lines) < 30 < len(read_seed(SEEDS / "rules" / "rule_conflicts.csv"))
 
 
+@pytest.mark.long
 def test_a_changed_row_changes_its_page_and_the_log(seeds):
     before = make_pages(seeds)
     change(
@@ -135,6 +136,7 @@ def test_writing_leaves_other_peoples_pages_and_takes_away_its_own_old_ones(tmp_
     assert write_pages(folder) == []
 
 
+@pytest.mark.long
 def test_the_command_names_the_page_that_was_edited_by_hand(tmp_path):
     folder = tmp_path / "pages"
     made = ccm("rules", "document", "--out", str(folder), home=tmp_path)

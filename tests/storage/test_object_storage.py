@@ -256,6 +256,7 @@ def test_an_object_that_changes_while_it_is_read_is_left_to_the_next_night(bucke
     monkeypatch.undo()
 
 
+@pytest.mark.long
 def test_a_forgotten_practice_is_in_no_object(bucket, house):
     land(bucket)
     land(bucket, practice="hillside")
@@ -295,6 +296,7 @@ def restored(bucket, house, tmp_path):
     return backup(house, tmp_path / "backups").folder
 
 
+@pytest.mark.long
 def test_a_restored_home_writes_nothing_to_the_lake_of_the_home_that_it_was(bucket, house, restored, tmp_path):
     other = tmp_path / "copy"
     ran = ccm("restore", str(restored), home=other)
@@ -313,6 +315,7 @@ def test_a_restored_home_writes_nothing_to_the_lake_of_the_home_that_it_was(buck
     assert take_in(house, CHICAGO) is not None
 
 
+@pytest.mark.long
 def test_a_restored_home_goes_on_with_the_lake_when_told_to_take_it_over(bucket, house, restored, tmp_path):
     shutil.rmtree(house.root)
     ran = ccm("restore", str(restored), "--take-over-lake", home=house.root)

@@ -78,6 +78,7 @@ def test_duckdb_and_the_csv_module_read_clean_files_alike(files):
     assert fell_back == 0
 
 
+@pytest.mark.long
 @settings(max_examples=5, deadline=None)
 @given(
     bodies=st.lists(

@@ -92,6 +92,7 @@ def test_an_unknown_setting_or_a_bad_value_is_refused_by_name(setting, message):
     assert str(error.value).startswith("--practice-setting") and message in str(error.value)
 
 
+@pytest.mark.long
 def test_the_command_asks_what_is_other_and_takes_no_month_that_is_none(tmp_path):
     nothing = ccm("what-if", "--month", "2026-10", home=tmp_path)
     assert nothing.code == 1 and "say what is other than it is" in nothing.err
