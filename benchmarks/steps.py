@@ -16,10 +16,10 @@ import duckdb
 
 from orchestration import engine
 from orchestration.house import House
-from orchestration.take_in import lake
+from orchestration.take_in import scratch
 
 MEMORY = "6GB"
-MEMORY_SAID = {engine.MEMORY: MEMORY, lake.MEMORY: MEMORY}
+MEMORY_SAID = {engine.MEMORY: MEMORY, scratch.MEMORY: MEMORY}
 # Typed entries to the ledger and the minutes of the patient-months; what they need of the panel comes before.
 MINUTES = (
     "stg_clock_days", "stg_time_entries", "int_time_entries__cut", "int_time_entries__doubled", "int_staff_overlaps", "int_time_segments",

@@ -12,14 +12,22 @@ import pyarrow.parquet as pq
 
 from orchestration import storage
 from orchestration.contracts import extract_contracts
-from orchestration.house import House, HouseError, clear_scratch, move_into_place, sync_folder
+from orchestration.engine import connect, reading
+from orchestration.house import House, HouseError, clear_scratch, move_into_place
+from orchestration.sql import literal
 from orchestration.storage import batch_folder, batch_numbers
-from orchestration.take_in import lake, typed
+from orchestration.take_in.scratch import copy_to
+from orchestration.take_in.tables import KEYS, ensure_tables
 
 
 def _copy_open(engine: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     """What is not encrypted: what is for others, and the ledger."""
-    engine.execute(f"copy ({query}) to {typed.literal(str(path))} (format parquet, compression zstd)")
+    engine.execute(f"copy ({query}) to {literal(path)} (format parquet, compression zstd)")
+
+
+def _source(house: House, batch: int, table: str) -> str:
+    """A table of a batch to select from; the ledger is never encrypted."""
+    return f"read_parquet({literal(storage.table(house, batch, table))}{'' if table == 'files' else reading()})"
 
 
 def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int]:
@@ -31,24 +39,22 @@ def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     if folder.exists():
         raise HouseError(f"{folder}: exists already and is never overwritten; name a new folder")
+    ensure_tables(house)
     with house.lock("lake"):
-        if lake._lacks_tables(house):
-            lake._add_tables(house)
         batches = batch_numbers(house)
         try:
             scratch.mkdir(parents=True, mode=0o700)
-            with lake._engine(house.lake / f".give.{os.getpid()}.tmp", house) as engine:
-                for table in (*extract_contracts(), "files", "quarantine", lake._KEYS) if batches else ():
+            with connect(house) as engine:
+                for table in (*extract_contracts(), "files", "quarantine", KEYS) if batches else ():
                     path = scratch / f"{table}.parquet"
                     # Not read_parquet's union_by_name: with encryption_config DuckDB 1.5.5 breaks off inside.
-                    wanted = f"where practice_id = {typed.literal(practice_id)}"
-                    each = [f"select * from {lake._read(storage.table(house, batch, table), table)} {wanted}" for batch in batches]
+                    wanted = f"where practice_id = {literal(practice_id)}"
+                    each = [f"select * from {_source(house, batch, table)} {wanted}" for batch in batches]
                     _copy_open(engine, " union all by name ".join(each), path)
                     counts[table] = pq.read_metadata(path).num_rows
             move_into_place(scratch, folder)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
-            shutil.rmtree(lake._spill(house.lake / f".give.{os.getpid()}.tmp"), ignore_errors=True)
     return counts
 
 
@@ -59,34 +65,30 @@ def forget_practice(house: House, practice_id: str) -> dict[str, int]:
     the practice out of practices.yaml or of landing/ first, or the next night takes it in again.
     """
     counts: Counter[str] = Counter()
+    ensure_tables(house)
     with house.lock("lake"):
         clear_scratch(house.lake)
-        if lake._lacks_tables(house):
-            lake._add_tables(house)
-        with lake._engine(house.lake / f".forget.{os.getpid()}.tmp", house) as engine:
+        with connect(house) as engine:
             for batch in batch_numbers(house):
                 # the ledger goes last: while it names the practice, there may be something left to delete
-                for table in (*extract_contracts(), "quarantine", lake._KEYS, "files"):
+                for table in (*extract_contracts(), "quarantine", KEYS, "files"):
                     path = batch_folder(house, batch) / f"{table}.parquet"
                     if house.lake_url is not None:
                         path = house.lake / path.name
-                    source = lake._read(storage.table(house, batch, table), table)
+                    source = _source(house, batch, table)
                     row = engine.execute(f"select count(*) from {source} where practice_id = ?", [practice_id]).fetchone()
                     if not row or not row[0]:
                         continue
                     scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
                     try:
-                        copy = _copy_open if table == "files" else lake._copy
-                        copy(engine, f"select * from {source} where practice_id <> {typed.literal(practice_id)}", scratch)
+                        copy = _copy_open if table == "files" else copy_to
+                        copy(engine, f"select * from {source} where practice_id <> {literal(practice_id)}", scratch)
                         scratch.chmod(0o600)
-                        lake._sync(scratch)
                         if house.lake_url is None:
                             scratch.replace(path)
                         else:
                             storage.replace(house, batch, scratch, path.name)
                     finally:
                         scratch.unlink(missing_ok=True)
-                    sync_folder(path.parent)
                     counts[table] += row[0]
-        shutil.rmtree(lake._spill(house.lake / f".forget.{os.getpid()}.tmp"), ignore_errors=True)
     return dict(counts)

@@ -22,8 +22,8 @@ from orchestration.practices import is_valid_npi
 
 if TYPE_CHECKING:
     from orchestration.mapping.choice import MappedTable
-    from orchestration.take_in.lake import FileRecord
     from orchestration.take_in.landing import LandedTable
+    from orchestration.take_in.ledger import FileRecord
 
 LINES_SHOWN = 10
 _NIGHT = date(2000, 1, 1)  # a checked file is of no night; nothing depends on it

@@ -168,8 +168,8 @@ def _first_rows(batch: Path, contract: ExtractContract) -> list[dict[str, Any]]:
 
 
 def _unknown_words(one: MappedTable, file: Path, night: date) -> list[dict[str, Any]]:
-    from orchestration.take_in.lake import unknown_words
     from orchestration.take_in.landing import lone
+    from orchestration.take_in.unknown_words import unknown_words
 
     landed = lone(file.resolve(), one.contract.table, "tried", night, one)
     return unknown_words(landed)[:WORDS_SHOWN] if landed else []

@@ -70,7 +70,7 @@ def nightly(
     """Takes in every landed night that is new or changed, rebuilds, runs the checks, publishes the marts."""
     from orchestration.close.versions import why_lost
     from orchestration.storage import batch_numbers
-    from orchestration.take_in.lake import taken_in_besides
+    from orchestration.take_in.ledger import taken_in_besides
 
     house = house_of(home).prepare()
     practices = load_practices(house.practices_yaml)
@@ -145,7 +145,7 @@ def backfill(
     """Takes in years of landed nights: one run for each month, then one night that rebuilds, checks and publishes. Stopped, the same command goes on."""
     from orchestration.command.running import Pipeline, months_to_do
     from orchestration.deliver.fetch import deliver
-    from orchestration.take_in.lake import files_and_rows
+    from orchestration.take_in.ledger import files_and_rows
 
     house = house_of(home).prepare()
     practices = load_practices(house.practices_yaml)
@@ -296,8 +296,8 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     from orchestration.gate import verdicts
     from orchestration.mapping.choice import choices
     from orchestration.operate.drops import is_ahead
-    from orchestration.take_in.lake import stays_by_another_clock
     from orchestration.take_in.landing import discover, of_nobody
+    from orchestration.take_in.pending import stays_by_another_clock
     from orchestration.transform import standing
     from orchestration.transform.configuration import packets_lost
 

@@ -121,8 +121,8 @@ class Work:
 def months_to_do(house: House, practices: Mapping[str, Practice], up_to: date | None) -> dict[date, date]:
     """The months that have a landed night that is new or changed: first day -> the newest of these nights, ascending."""
     from orchestration.mapping.choice import choices
-    from orchestration.take_in.lake import pending
     from orchestration.take_in.landing import discover
+    from orchestration.take_in.pending import pending
 
     months: dict[date, date] = {}
     landed = discover(house, practices, up_to, mapped=choices(house, practices))
@@ -135,8 +135,9 @@ def months_to_do(house: House, practices: Mapping[str, Practice], up_to: date | 
 def work_to_do(house: House, practices: Mapping[str, Practice], up_to: date | None) -> Work | None:
     """What a nightly run would take in; None when nothing up to this night has landed and nothing was ever taken in."""
     from orchestration.mapping.choice import choices
-    from orchestration.take_in.lake import nights_taken_in, pending
     from orchestration.take_in.landing import discover
+    from orchestration.take_in.ledger import nights_taken_in
+    from orchestration.take_in.pending import pending
 
     landed = discover(house, practices, up_to, mapped=choices(house, practices))
     if not landed:

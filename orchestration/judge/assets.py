@@ -80,7 +80,7 @@ def still(finding: Finding, standing: Mapping[int, str]) -> Finding | None:
 def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     """Judges the batches that nobody has judged yet. Failures stand until their file is landed again, and are told of every night."""
     from orchestration.judge.expectations import judge_batch
-    from orchestration.take_in.lake import in_force
+    from orchestration.take_in.ledger import in_force
 
     house = House.from_environment()
     lake = verdicts.ledgers(house)

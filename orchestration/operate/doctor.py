@@ -27,7 +27,8 @@ from orchestration.mapping.choice import choices
 from orchestration.operate.drops import HABITS_BACK, due_night, gaps, is_ahead
 from orchestration.practices import Practice, load_practices
 from orchestration.storage import batch_numbers, not_ours
-from orchestration.take_in.lake import RESTORE_BATCHES, accepted_nights, damage, few, ledger, told_damaged, unreadable
+from orchestration.take_in.damage import RESTORE_BATCHES, damage, few, told_damaged, unreadable
+from orchestration.take_in.ledger import accepted_nights, ledger
 
 NIGHTS_BACK = 35
 LEAST_FREE_BYTES = 2 * 1024**3

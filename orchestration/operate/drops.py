@@ -16,8 +16,9 @@ from orchestration.house import House
 from orchestration.mapping.choice import choices
 from orchestration.practices import Practice
 from orchestration.storage import Prefix, StorageError, listed
-from orchestration.take_in.lake import accepted_files, newest_accepted, pending
 from orchestration.take_in.landing import COMPLETE, LandedTable, discover
+from orchestration.take_in.ledger import accepted_files, newest_accepted
+from orchestration.take_in.pending import pending
 
 # A sensor looks at the newest nights; what is older and changed is taken in by the nightly schedule.
 DAYS_BACK = 7

@@ -16,8 +16,8 @@ from orchestration.mapping.choice import choices
 from orchestration.operate.backup import snapshots_of
 from orchestration.operate.instance import opened
 from orchestration.practices import load_practices
-from orchestration.take_in.lake import newest_files
 from orchestration.take_in.landing import discover
+from orchestration.take_in.ledger import newest_files
 from orchestration.take_in.reader import digest
 
 LEAST_RUN_DAYS, LEAST_LANDING_DAYS, LEAST_BACKUPS = 7, 40, 1

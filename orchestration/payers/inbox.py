@@ -25,7 +25,7 @@ from orchestration.payers.errors import NotReadableError
 from orchestration.payers.guides import read_by_guide
 from orchestration.payers.postings import SCHEMAS, rows_of
 from orchestration.storage import missing_between
-from orchestration.take_in.lake import ledger_rows
+from orchestration.take_in.ledger import ledger_rows
 
 FILES_A_BATCH = 999_999
 FILE_IDS_A_BATCH = FILES_A_BATCH + 1  # file_id = batch x 1,000,000 + place

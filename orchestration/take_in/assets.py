@@ -16,7 +16,8 @@ from orchestration.practices import load_practices
 from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
 from orchestration.subsets import as_it_stands
-from orchestration.take_in.lake import held, take_in
+from orchestration.take_in.lake import take_in
+from orchestration.take_in.ledger import held
 
 
 class Nights(dg.DailyPartitionsDefinition):

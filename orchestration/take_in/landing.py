@@ -52,6 +52,10 @@ class LandedTable:
     def key(self) -> tuple[str, date, str]:
         return self.practice_id, self.extract_date, self.table
 
+    @property
+    def mapping_sha256(self) -> str | None:
+        return self.mapped.loaded.sha256 if self.mapped else None
+
     def is_as_it_was(self) -> bool:
         """Whether disk still holds what was discovered: a drop may go on while its file is being read."""
         if self.objects:

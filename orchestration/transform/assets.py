@@ -18,7 +18,7 @@ from orchestration.house import DATA_CONTRACTS, DBT_PROJECT, PROJECT_ROOT, House
 from orchestration.runbook import check_spec
 from orchestration.signposts import DICTIONARY, Group, links, owned_by, speaks_of
 from orchestration.subsets import as_it_stands, asked_for
-from orchestration.take_in.lake import told_damaged, unreadable
+from orchestration.take_in.damage import told_damaged, unreadable
 from orchestration.transform import dbt, standing
 from orchestration.transform.columns import Lineage, Table, lineage_of, tables_of, told_of
 from orchestration.transform.state import build_inputs, build_parts, is_built, is_up_to_date

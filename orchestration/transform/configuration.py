@@ -22,10 +22,9 @@ from orchestration.close import acceptances, manners, proposals, versions
 from orchestration.close.manners import EVERY_MANNER, Manner
 from orchestration.close.versions import DAMAGED
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
-from orchestration.payers import eligibility, sent
-from orchestration.payers.inbox import ensure_tables
+from orchestration.payers import eligibility, inbox, sent
 from orchestration.practices import Practice, fee_state
-from orchestration.take_in import lake
+from orchestration.take_in.tables import ensure_tables
 from orchestration.transform import identities
 from orchestration.transform.identities import Identity
 from orchestration.transform.office import office_tables
@@ -404,8 +403,8 @@ def write_configuration(house: House, practices: Mapping[str, Practice]) -> str:
     """Writes lake/configuration/*.parquet and gives the fingerprint of what decisions rest on (SHA-256 over their content).
 
     Sees to it that the payers' answers have their tables, too, also before the first of them came."""
+    inbox.ensure_tables(house)
     ensure_tables(house)
-    lake.ensure_tables(house)
     fingerprint, files, closed = _configuration(house, practices)
     for name, content in files.items():
         _write_if_changed(house.lake / "configuration" / f"{name}.parquet", content)

@@ -18,7 +18,7 @@ from orchestration.house import House, HouseError
 from orchestration.payers import inbox
 from orchestration.practices import Practice
 from orchestration.storage import batch_numbers
-from orchestration.take_in import lake
+from orchestration.take_in.tables import ensure_tables
 from orchestration.transform import dbt
 from orchestration.transform.configuration import write_configuration
 
@@ -34,7 +34,7 @@ def scratch_home(house: House) -> Iterator[House]:
     if not batch_numbers(house):
         raise HouseError(f"{house.lake_url or house.lake}: nothing is taken in yet; run `ccm nightly` first")
     # The real home's batches get what they lack here, since through a link nothing is written.
-    lake.ensure_tables(house)
+    ensure_tables(house)
     inbox.ensure_tables(house)
     with house.lock("what-if"):
         root = house.state / "what-if"

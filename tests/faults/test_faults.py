@@ -25,7 +25,8 @@ from orchestration.gate import verdicts
 from orchestration.gate.gate import rule_on
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
-from orchestration.take_in.lake import ledger, take_in
+from orchestration.take_in.lake import take_in
+from orchestration.take_in.ledger import ledger
 from orchestration.transform import dbt
 from orchestration.transform.assets import rebuild_claims, rebuild_everything
 from orchestration.transform.dbt import build_models

@@ -31,7 +31,9 @@ from rich.table import Table
 
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import House
-from orchestration.take_in.lake import FileRecord, batch_folder, newest_files, take_in
+from orchestration.storage import batch_folder
+from orchestration.take_in.lake import take_in
+from orchestration.take_in.ledger import FileRecord, newest_files
 from tests.hostile.drafts import MARKER, TABLES, Draft, good_draft
 from tests.hostile.mutations import MUTATIONS
 from tests.hostile.second_reader import Expected, Unsaid, expected_of, unreadable

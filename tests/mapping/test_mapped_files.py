@@ -18,8 +18,9 @@ from jinja2 import Environment, FileSystemLoader
 
 from orchestration.house import HouseError
 from orchestration.mapping import choice
-from orchestration.take_in import lake, reader
+from orchestration.take_in import reader
 from orchestration.take_in.landing import discover
+from orchestration.take_in.pending import pending, stays_by_another_clock
 from tests.take_in.conftest import CHICAGO, csv_of, row
 
 from .conftest import MappedHome, shipped
@@ -515,7 +516,7 @@ def test_a_night_that_is_read_again_for_its_time_zone_is_read_by_the_mapping_tha
     }  # fmt: skip
     assert attempts(called) == [(2, "calls", [15])]
     assert called.take_in(NEW_YORK, mapped=chosen) is None
-    assert lake.stays_by_another_clock(called.house, NEW_YORK) == []
+    assert stays_by_another_clock(called.house, NEW_YORK) == []
 
 
 def test_a_night_read_by_no_mapping_is_read_so_again_for_its_time_zone(called):
@@ -542,15 +543,15 @@ def test_a_night_whose_mapping_is_gone_stays_as_it_was_read_and_is_told_until_it
     chosen = called.chosen(outreach="calls")
     assert [one.table_name for one in called.take_in(NEW_YORK, mapped=chosen).files] == ["stays"]
     assert attempts(called) == [(1, "calls", [16])]
-    assert lake.pending(called.house, discover(called.house, NEW_YORK, mapped=chosen), NEW_YORK) == []
-    [said] = lake.stays_by_another_clock(called.house, NEW_YORK)
+    assert pending(called.house, discover(called.house, NEW_YORK, mapped=chosen), NEW_YORK) == []
+    [said] = stays_by_another_clock(called.house, NEW_YORK)
     assert (
         said.startswith("landing/lakeside: 1 files up to 2026-02-01 stay as they were read in America/Chicago")
         and kept.name in said
     )
     os.utime(called.house.landing / "lakeside" / "2026-02-01" / "calls_20260201.csv", (1, 1))
     called.take_in(NEW_YORK, mapped=chosen)
-    assert attempts(called) == [(2, "calls", [None])] and lake.stays_by_another_clock(called.house, NEW_YORK) == []
+    assert attempts(called) == [(2, "calls", [None])] and stays_by_another_clock(called.house, NEW_YORK) == []
 
 
 def test_of_a_night_behind_a_link_it_is_not_told_that_its_mapping_is_gone(called, tmp_path):
@@ -559,7 +560,7 @@ def test_of_a_night_behind_a_link_it_is_not_told_that_its_mapping_is_gone(called
     folder = called.house.landing / "lakeside"
     folder.rename(tmp_path / "elsewhere")
     folder.symlink_to(tmp_path / "elsewhere")
-    assert lake.stays_by_another_clock(called.house, NEW_YORK) == []
+    assert stays_by_another_clock(called.house, NEW_YORK) == []
 
 
 def test_an_end_is_a_start_and_the_length_in_another_column(home):
@@ -678,7 +679,7 @@ def test_duckdb_and_the_csv_module_read_a_mapped_file_alike(tmp_path_factory, li
             return made
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(lake.reader, "scan", judged)
+            patch.setattr(reader, "scan", judged)
             plans(home, "".join(quoted), head=HEAD.replace("\n", end))
         found.append((ledger(home), home.ask("select * from {care_plans}"), reasons(home)))
     assert found[0] == found[1]

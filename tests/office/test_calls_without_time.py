@@ -16,7 +16,7 @@ from orchestration.house import DATA_CONTRACTS, House
 from orchestration.judge import assets
 from orchestration.judge.expectations import UNDOCUMENTED, judge_open_months
 from orchestration.rules.seeds import SEEDS
-from orchestration.take_in import lake
+from orchestration.take_in.tables import ensure_tables
 from orchestration.transform import compiled
 from tests.answers.letters import NORTH
 from tests.answers.office import load_rules
@@ -164,7 +164,7 @@ def test_a_home_of_before_there_was_the_extract_reads_on_and_takes_it_in(tmp_pat
     home.take_in()
     for batch in home.batches():
         (home.house.lake / "batches" / f"{batch:06d}" / "calls.parquet").unlink()
-    lake.ensure_tables(House(home.house.root))
+    ensure_tables(House(home.house.root))
     assert home.ask("select count(*) from {calls}") == [(0,)]
     assert [len(list(path.iterdir())) for path in sorted((home.house.lake / "batches").iterdir())] == [16, 16]
     for batch in home.batches():

@@ -13,7 +13,7 @@ from orchestration.operate.instance import prepare_environment
 from orchestration.practices import load_practices
 from orchestration.storage import batch_numbers
 from orchestration.take_in.assets import take_in_assets
-from orchestration.take_in.lake import ledger
+from orchestration.take_in.ledger import ledger
 from tests.properties.strategies import write_home
 
 TIME_ENTRIES = dg.AssetKey(["lake", "time_entries"])

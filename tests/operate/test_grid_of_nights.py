@@ -12,7 +12,7 @@ from orchestration.contracts import extract_contracts
 from orchestration.house import House
 from orchestration.operate.instance import prepare_environment
 from orchestration.take_in.assets import LEDGERS, take_in_assets
-from orchestration.take_in.lake import ledger
+from orchestration.take_in.ledger import ledger
 from tests.holds.clinic import NEWEST_NIGHT, Clinic, configure, nights, path_of, write
 
 FIRST, LAST = NEWEST_NIGHT - timedelta(days=2), NEWEST_NIGHT - timedelta(days=1)

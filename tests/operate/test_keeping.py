@@ -25,8 +25,9 @@ from orchestration.operate.living_runs import is_locked
 from orchestration.operate.tidy import tidy
 from orchestration.payers.inbox import ensure_tables
 from orchestration.practices import load_practices
-from orchestration.take_in.lake import pending, take_in
+from orchestration.take_in.lake import take_in
 from orchestration.take_in.landing import discover
+from orchestration.take_in.pending import pending
 from orchestration.transform.configuration import read_closes, write_configuration
 from orchestration.transform.state import build_inputs, present_inputs
 from tests.faults import harness

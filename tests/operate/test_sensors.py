@@ -22,7 +22,8 @@ from orchestration.practices import load_practices
 from orchestration.schedules.jobs import nightly_job
 from orchestration.storage import batch_folder
 from orchestration.take_in.assets import take_in_assets
-from orchestration.take_in.lake import _LEDGER, take_in
+from orchestration.take_in.lake import take_in
+from orchestration.take_in.ledger import SCHEMA
 from tests.properties.strategies import write_home
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -377,7 +378,7 @@ def taken_in(house, came, rejected=None):
     folder = batch_folder(house, 1)
     folder.mkdir(parents=True, exist_ok=True)
     pq.write_table(
-        pa.Table.from_pylist([{**dict.fromkeys(_LEDGER.names), **row} for row in rows], schema=_LEDGER), folder / "files.parquet"
+        pa.Table.from_pylist([{**dict.fromkeys(SCHEMA.names), **row} for row in rows], schema=SCHEMA), folder / "files.parquet"
     )
 
 

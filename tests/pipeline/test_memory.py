@@ -18,7 +18,7 @@ from orchestration import engine
 from orchestration.answer import publish
 from orchestration.house import DBT_PROJECT, House, HouseError, sweep
 from orchestration.operate.instance import prepare_environment
-from orchestration.take_in import lake
+from orchestration.take_in import lake, scratch
 from orchestration.transform import dbt, standing
 from tests.holds.clinic import Clinic, configure
 from tests.pipeline.homes import ccm
@@ -71,7 +71,7 @@ def test_what_is_no_size_is_named_with_what_to_write(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("said", ["-1GB", "none"])
 def test_files_are_taken_in_with_no_memory_that_is_no_size(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str) -> None:
-    monkeypatch.setenv(lake.MEMORY, said)
+    monkeypatch.setenv(scratch.MEMORY, said)
     with pytest.raises(HouseError, match=rf"CCM_TAKE_IN_MEMORY='{said}'.*1GB"):
         lake.take_in(House(tmp_path).prepare(), {})
 

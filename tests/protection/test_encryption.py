@@ -12,7 +12,8 @@ from orchestration import engine
 from orchestration.answer.publish import publish
 from orchestration.answer.worklist import people
 from orchestration.house import House, HouseError
-from orchestration.take_in.lake import ledger, take_in
+from orchestration.take_in.lake import take_in
+from orchestration.take_in.ledger import ledger
 from tests.one_practice import forget_practice, give_practice
 from tests.pipeline.homes import ccm
 from tests.protection.marked import Marked

@@ -19,8 +19,9 @@ from orchestration.operate.backup import backup, restore, snapshots
 from orchestration.operate.doctor import examine
 from orchestration.operate.drops import drops
 from orchestration.practices import load_practices
-from orchestration.take_in.lake import ledger, take_in
+from orchestration.take_in.lake import take_in
 from orchestration.take_in.landing import discover
+from orchestration.take_in.ledger import ledger
 from tests.one_practice import forget_practice, give_practice
 from tests.pipeline.homes import ccm, copy
 from tests.pipeline.homes import rows as published_rows

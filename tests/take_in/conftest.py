@@ -11,7 +11,8 @@ import pytest
 
 from orchestration.contracts import extract_contracts
 from orchestration.house import House
-from orchestration.take_in.lake import batch_numbers, take_in
+from orchestration.storage import batch_numbers
+from orchestration.take_in.lake import take_in
 
 NIGHT = "2026-02-01"
 CHICAGO = {"lakeside": "America/Chicago"}

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from orchestration.contracts import extract_contracts
-from orchestration.take_in import lake
+from orchestration.take_in.batch import Batch
 from orchestration.take_in.zones import FIRST_DAY, LAST_DAY
 
 from .conftest import GOOD, Home, csv_of, row
@@ -49,9 +49,9 @@ def result(files: list[bytes], slowly: bool) -> tuple[list, int]:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         home = Home(Path(folder))
         if slowly:
-            patch.setattr(lake._Batch, "_judge_alike", lambda *_: set())
-        one = lake._Batch._stage_one
-        patch.setattr(lake._Batch, "_stage_one", lambda self, *rest: (calls.append(1), one(self, *rest))[1])
+            patch.setattr(Batch, "_judge_alike", lambda *_: set())
+        one = Batch._stage_one
+        patch.setattr(Batch, "_stage_one", lambda self, *rest: (calls.append(1), one(self, *rest))[1])
         for night, text in enumerate(files, 1):
             home.land("time_entries", text, night=f"2026-02-{night:02}")
         home.take_in()

@@ -14,9 +14,12 @@ import pytest
 
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError
-from orchestration.take_in import lake, reader, typed
-from orchestration.take_in.lake import newest_files, pending
+from orchestration.take_in import lake, ledger, reader, typed
+from orchestration.take_in.batch import Batch
 from orchestration.take_in.landing import discover
+from orchestration.take_in.ledger import newest_files
+from orchestration.take_in.pending import pending
+from orchestration.take_in.tables import ensure_tables
 from tests.one_practice import forget_practice, give_practice
 
 from .conftest import CHICAGO, csv_of, on, row
@@ -63,7 +66,7 @@ def test_many_nights_and_practices_make_one_batch_with_one_file_per_table(home):
 def test_the_lake_has_the_rows_by_file_and_line_however_the_files_were_read(home, monkeypatch, says):
     """Files of two headers are read apart, one that is packed or quoted oddly after them; rows that are written as they lie are looked at."""
     if says == "that they lie in order":
-        monkeypatch.setattr(lake._Batch, "_lies_in_order", lambda self: True)
+        monkeypatch.setattr(Batch, "_lies_in_order", lambda self: True)
     turned = "\n".join(",".join(reversed(line.split(","))) for line in plans(*"abc").splitlines()) + "\n"
     for night, (content, form) in enumerate(
         [(plans(*"abc"), "csv"), (turned, "csv"), (plans(*"abc"), "csv"), (plans(*"abc"), "csv.gz"), (plans("a", 'b"', "c"), "csv"), (turned, "csv")], 1
@@ -103,23 +106,23 @@ def test_the_ledger_is_asked_of_nights_and_says_of_them_what_the_whole_of_it_doe
     home.land("care_plans", "no header of ours\n", night="2026-02-07")
     home.land("stays", csv_of("stays", [row("stays")]), night="2026-02-03")
     home.take_in(TWO)
-    whole = lake.ledger(home.house)
+    whole = ledger.ledger(home.house)
     for day in (1, 3, 4, 8):
         since = on(f"2026-02-0{day}")
-        assert lake.ledger(home.house, since) == [record for record in whole if record.extract_date >= since]
-    assert lake.newest_accepted(home.house) == {
+        assert ledger.ledger(home.house, since) == [record for record in whole if record.extract_date >= since]
+    assert ledger.newest_accepted(home.house) == {
         ("lakeside", "care_plans"): on("2026-02-05"), ("hilltop", "care_plans"): on("2026-02-05"), ("lakeside", "stays"): on("2026-02-03"),
     }  # fmt: skip
     newest = {record.file_id for record in newest_files(home.house)}
     every = {record.file_id for record in whole}
-    assert len(every - newest) == 1 and lake.in_force(home.house, every).keys() == newest
-    assert lake.in_force(home.house, every - newest) == {} == lake.in_force(home.house, set())
-    assert lake.files_and_rows(home.house) == (len(whole), sum(record.rows_received for record in whole))
+    assert len(every - newest) == 1 and ledger.in_force(home.house, every).keys() == newest
+    assert ledger.in_force(home.house, every - newest) == {} == ledger.in_force(home.house, set())
+    assert ledger.files_and_rows(home.house) == (len(whole), sum(record.rows_received for record in whole))
     (home.house.lake / "batches" / "000001" / "files.parquet").write_bytes(b"spoiled")
     for asked in (
-        lambda: lake.ledger(home.house, on("2026-02-05")),
-        lambda: lake.newest_accepted(home.house),
-        lambda: lake.in_force(home.house, every),
+        lambda: ledger.ledger(home.house, on("2026-02-05")),
+        lambda: ledger.newest_accepted(home.house),
+        lambda: ledger.in_force(home.house, every),
     ):
         with pytest.raises(HouseError, match="restore this batch"):
             asked()
@@ -132,8 +135,8 @@ def test_old_nights_of_the_ledger_are_not_read_for_what_lands_now(home, monkeypa
     for day in (1, 2):
         (home.house.landing / "lakeside" / f"2026-02-0{day}" / "care_plans.csv").unlink()
     made = []
-    record = lake.FileRecord
-    monkeypatch.setattr(lake, "FileRecord", lambda **row: made.append(row["extract_date"].day) or record(**row))
+    record = ledger.FileRecord
+    monkeypatch.setattr(ledger, "FileRecord", lambda **row: made.append(row["extract_date"].day) or record(**row))
     assert home.take_in() is None
     assert made == [3]
 
@@ -238,7 +241,7 @@ def test_a_crash_leaves_nothing_to_see_and_the_next_run_takes_all_in(home, monke
 def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(home, monkeypatch):
     path = home.land("care_plans", plans("a"))
     home.land("stays", csv_of("stays", [row("stays")]))
-    scan = lake.reader.scan
+    scan = reader.scan
 
     def slow_drop(landed, contract):
         found = scan(landed, contract)
@@ -246,7 +249,7 @@ def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(home, monke
             path.write_text(plans("a", "b"))
         return found
 
-    monkeypatch.setattr(lake.reader, "scan", slow_drop)
+    monkeypatch.setattr(reader, "scan", slow_drop)
     report = home.take_in()
     assert [f.table_name for f in report.files] == ["stays"] and "changed while" in report.notes[0]
     assert home.ask("select * from {care_plans}") == []
@@ -455,7 +458,7 @@ def test_a_row_in_quarantine_keeps_the_key_of_a_change_where_it_can_be_read_and_
 
     for batch in home.batches():  # a lake of before they were kept
         (home.house.lake / "batches" / f"{batch:06d}" / "quarantine_keys.parquet").unlink()
-    lake.ensure_tables(home.house)
+    ensure_tables(home.house)
     assert home.ask("select * from {quarantine_keys}") == []
     home.land("time_entries", cut_off.replace("bad", "worse"))
     home.take_in(TWO)

@@ -25,8 +25,8 @@ from orchestration.importers.fhir.extracts import EXTRACTS, judge, lacking, unma
 from orchestration.importers.fhir.report import FhirReport, Resource
 from orchestration.practices import Practice, load_practices
 from orchestration.sql import literal
-from orchestration.take_in.lake import MEMORY, MEMORY_UNLESS_SAID
 from orchestration.take_in.landing import FIRST_NIGHT, LAST_NIGHT
+from orchestration.take_in.scratch import MEMORY, MEMORY_UNLESS_SAID
 
 _THREADS = 4  # each holds twice the longest line besides DuckDB's own memory
 _SCRATCH = ".fhir.{}.tmp"
