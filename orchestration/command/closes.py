@@ -14,6 +14,7 @@ from orchestration.blanks import stated
 from orchestration.command.common import REFUSED, Home, Json, app, err, house_of, out, print_json
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError
+from orchestration.money import in_dollars
 from orchestration.practices import Practice, load_practices
 
 _RECORDED = "recorded in approval.json"
@@ -166,14 +167,14 @@ def _print_one(row: dict[str, Any]) -> None:
         # A first version is written without a claim as well, a further one is not.
         is_new = row["version"] == 1 or totals["claims"]
         said = (
-            f"proposed v{row['version']}, {totals['claims']} claims, ${totals['allowed_amount']} allowed"
+            f"proposed v{row['version']}, {totals['claims']} claims, {in_dollars(totals['allowed_amount'])} allowed"
             if is_new
             else "nothing new to close"
         )
         out.print(f"{row['practice_id']} {row['month']}: {said}, {totals['held']} held")
         for patient_id, why in row["held"].items():
             detail = f" ({why['detail']})" if why["detail"] else ""
-            out.print(f"   held {patient_id}: {why['reason']}{detail}, ${why['dollars_at_stake']} at stake")
+            out.print(f"   held {patient_id}: {why['reason']}{detail}, {in_dollars(why['dollars_at_stake'])} at stake")
         for what, patients in row["changes"].items():
             out.print(f"   {what} since the proposal before: {', '.join(patients)}")
         out.print(f"   {row['proposal']}")
@@ -188,7 +189,7 @@ def _print_one(row: dict[str, Any]) -> None:
     else:
         out.print(
             f"{row['practice_id']} {row['month']}: closed v{row['version']}, {row['claims']} claims, "
-            f"${row['allowed_amount']:,.2f} allowed, {row['held']} held",
+            f"{in_dollars(row['allowed_amount'])} allowed, {row['held']} held",
             style="green",
         )
         out.print(f"   {row['claim_file'] or row['packet']}")

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
 from orchestration.house import House, HouseError, sweep
+from orchestration.money import in_dollars
 from orchestration.practices import Practice, load_practices
 
 if TYPE_CHECKING:
@@ -224,7 +225,8 @@ def _charged_below(marts: duckdb.DuckDBPyConnection) -> list[str]:
         """
     ).fetchall()
     return [
-        f"{practice_id} {code}: ${fee:.2f} where up to ${allowed:.2f} is allowed, ${lost:,.2f} given away in months that have yet to be claimed"
+        f"{practice_id} {code}: {in_dollars(fee)} where up to {in_dollars(allowed)} is allowed, {in_dollars(lost)} given away in months "
+        "that have yet to be claimed"
         for practice_id, code, fee, allowed, lost in rows
     ]
 
