@@ -96,15 +96,34 @@ def run_close(
                 "newest_claim_file": None if one.version else _newest(pipeline.house, one.practice_id, month),
             }
         )
-    for row in rows:
-        # Of a first version without one claim; a further one is not made without.
-        if row.get("version") == 1 and not row.get("totals", row)["claims"]:
-            with open_warehouse(pipeline.house) as warehouse:
-                row["unclaimed"] = _unclaimed(warehouse, row["practice_id"], month)
+    if result.success and (silent := [row for row in rows if _is_silent(row)]):
+        with open_warehouse(pipeline.house) as warehouse:
+            unpriced = _unpriced(warehouse, month)
+            for row in silent:
+                if row["practice_id"] in unpriced:
+                    row["unpriced"] = unpriced[row["practice_id"]]
+                elif row["version"] == 1:
+                    row["unclaimed"] = _unclaimed(warehouse, row["practice_id"], month)
     rows.sort(key=lambda row: row["practice_id"])
     if not result.success:
         raise Unfinished(result.errors, rows, [one.folder for one in in_folders(pipeline.house, month=month) if one not in before])
     return rows, any(row["outcome"] == "refused" for row in rows)
+
+
+def _is_silent(row: dict[str, Any]) -> bool:
+    """A close that sends no claim and of which one may ask why: the first version, or one that has nothing new and holds something."""
+    return row["outcome"] != "refused" and not row.get("totals", row)["claims"] and bool(row["version"] == 1 or row["held"])
+
+
+def _unpriced(warehouse: duckdb.DuckDBPyConnection, month: date) -> dict[str, int]:
+    """practice_id -> patients whose claim is due and has a code without a price."""
+    return dict(
+        warehouse.execute(
+            "select practice_id, count(distinct patient_id) from marts.claimable_codes "
+            "where month = ? and decision = 'claimable' and allowed_amount is null group by practice_id",
+            [month],
+        ).fetchall()
+    )
 
 
 def _unclaimed(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, int]:
@@ -149,6 +168,12 @@ def _newest(house: House, practice_id: str, month: date) -> Path | None:
 def print_close(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         _print_one(row)
+        if waits := row.get("unpriced"):
+            out.print(
+                f"   {waits} claims wait for a price: the fee schedule that is loaded has none of {row['month']} (`ccm explain` says what lacks). Load CMS's "
+                "files with `ccm rules load-fees FILE... --write` (docs/how-to/rule-year.md), then `ccm nightly`, and close again",
+                style="yellow",
+            )
         if left := row.get("unclaimed"):
             why = ", ".join(f"{reason} {patients}" for reason, patients in left.items())
             out.print(
