@@ -296,6 +296,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     from orchestration.deliver.fetch import faults
     from orchestration.engine import open_marts
     from orchestration.gate import verdicts
+    from orchestration.judge.expectations import months_judged
     from orchestration.mapping.choice import choices
     from orchestration.operate.drops import is_ahead
     from orchestration.take_in.lake import stays_by_another_clock
@@ -336,8 +337,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         wrong_npis = _wrong_npis(marts)
         cheap, twice = _charged_below(marts), [*_claimed_twice(marts), *_claimed_by_two(marts)]
         hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
-    months = verdicts.load(house, "great_expectations_months")
-    overdue = [f.detail for f in (months.findings if months else ()) if not f.passed and f.severity == "error"]
+    overdue = [f.detail for f in months_judged(house) if not f.passed and f.severity == "error"]
     again = standing.last(house)
     return {
         "files": rows[0],

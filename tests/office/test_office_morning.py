@@ -259,7 +259,16 @@ def test_undocumented_time_is_a_warning_first_and_overdue_from_five_business_day
         return day
 
     wanted: dict[str, set[str]] = {}
-    for row in rows(office, "select practice_id, month, kind from undocumented_time"):
+    # Of a month that closed, what no claim went out for and would bring something.
+    for row in rows(
+        office,
+        """
+        select practice_id, month, kind from undocumented_time
+        inner join patient_month_decisions using (practice_id, patient_id, month)
+        inner join close_calendar using (practice_id, month)
+        qualify close_version is null or (decision <> 'claimed' and sum(dollars_at_stake) over (partition by practice_id, patient_id, month) <> 0)
+        """,
+    ):
         practice, month = practices[row["practice_id"]], row["month"]
         night = newest[row["practice_id"]]
         if night < next_month(month) + timedelta(days=practice.close.final_day - 1):
