@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestration.house import House, HouseError
+from orchestration.money import in_dollars
 from orchestration.practices import NoticeSettings, Practice, SmtpSettings, WebhookSettings, load_notices
 
 LOG = logging.getLogger(__name__)
@@ -145,7 +146,7 @@ def tell_of_closes(house: House, practices: Mapping[str, Practice], month: date,
             continue
         lines = [f"{practices[name].name}, {month:%Y-%m}: {state}."]
         if "claims" in said:
-            lines.append(f"{said['claims']} claims, ${said['allowed']} allowed, {said['held']} held for documentation.")
+            lines.append(f"{said['claims']} claims, {in_dollars(said['allowed'])} allowed, {said['held']} held for documentation.")
         if state.startswith("proposed"):
             lines += [
                 f"See it: {said['proposal']}",

@@ -54,9 +54,17 @@ def test_what_a_file_holds_of_claims_is_not_read_as_what_its_payment_holds(tmp_p
     assert "$46.19 of claims held with their payment" in " ".join(capsys.readouterr().out.split())
 
 
+NO_CODES = (
+    "create schema marts; "
+    "create table marts.claimable_codes (practice_id text, patient_id text, month date, decision text, allowed_amount decimal(12, 2))"
+)
+
+
 @pytest.mark.parametrize(("version", "said"), [(None, "let nothing go, so nothing of it is recorded"), (2, None)])
-def test_a_waiver_that_lets_nothing_go_is_said_to_be_recorded_nowhere(tmp_path, capsys, version, said):
-    none = Decimal("0.00")
+def test_a_waiver_that_lets_nothing_go_is_said_to_be_recorded_nowhere(tmp_path, capsys, monkeypatch, version, said):
+    none, warehouse = Decimal("0.00"), duckdb.connect()
+    warehouse.execute(NO_CODES)
+    monkeypatch.setattr(closes, "open_warehouse", lambda _: nullcontext(warehouse))
     outcome = Closed("north", date(2026, 10, 1), version, Path("v2"), 0, none, none, 3, None, Path("held.csv"))
     pipeline = SimpleNamespace(
         house=House(tmp_path), month_end=lambda *_: SimpleNamespace(success=True, outcomes={"north": outcome})
@@ -74,7 +82,7 @@ def test_a_first_close_without_a_claim_says_how_many_patients_have_the_minutes_o
     tmp_path, capsys, monkeypatch
 ):
     warehouse = duckdb.connect()
-    load(warehouse.execute("create schema rules; create schema marts"), "rules", SEEDS / "rules" / "rule_programs.csv")
+    load(warehouse.execute(f"create schema rules; {NO_CODES}"), "rules", SEEDS / "rules" / "rule_programs.csv")
     load(warehouse, "rules", SEEDS / "rules" / "rule_bands.csv")
     warehouse.execute(
         """
@@ -102,6 +110,32 @@ def test_a_first_close_without_a_claim_says_how_many_patients_have_the_minutes_o
     said = "no claim at all, though 3 patients have the minutes of a first code: practitioner_not_eligible 2, no_consent 1"
     assert said in told(claims=0)
     assert "no claim at all" not in told(claims=1) + told(claims=0, version=None)
+
+
+@pytest.mark.parametrize("version", [1, None], ids=["the first close", "a close with nothing new"])
+def test_a_close_of_a_month_without_fees_names_them_and_how_they_are_loaded(tmp_path, capsys, monkeypatch, version):
+    warehouse = duckdb.connect()
+    warehouse.execute(NO_CODES)
+    warehouse.execute(
+        """
+        insert into marts.claimable_codes values
+            ('north', 'A', '2027-01-01', 'claimable', null), ('north', 'A', '2027-01-01', 'claimable', null),
+            ('north', 'B', '2027-01-01', 'claimable', null), ('north', 'C', '2027-01-01', 'held', null),
+            ('north', 'D', '2027-02-01', 'claimable', null), ('south', 'A', '2027-01-01', 'claimable', null)
+        """
+    )
+    monkeypatch.setattr(closes, "open_warehouse", lambda _: nullcontext(warehouse))
+    none, month = Decimal("0.00"), date(2027, 1, 1)
+    outcome = Closed("north", month, version, Path("v1"), 0, none, none, 3, None, Path("held.csv"))
+    pipeline = SimpleNamespace(
+        house=House(tmp_path), month_end=lambda *_: SimpleNamespace(success=True, outcomes={"north": outcome})
+    )
+    rows, _ = closes.run_close(pipeline, {"north": None}, month, "Ann Lee", None, None)
+    closes.print_close(rows)
+    told = " ".join(capsys.readouterr().out.split())
+    assert rows[0]["unpriced"] == 2 and "unclaimed" not in rows[0]
+    assert "2 claims wait for a price: the fee schedule that is loaded has none of 2027-01" in told
+    assert "`ccm rules load-fees FILE... --write`" in told and "no claim at all" not in told
 
 
 def test_what_came_before_is_not_called_no_x12(tmp_path, capsys):

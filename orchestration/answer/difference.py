@@ -94,7 +94,7 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
             causes = [*entries.get(patient_id, ()), *silent]
         # What no row of the patient explains was done by the passing of nights, a rule, a setting or another patient's row.
         if not causes and not (states and _is_same_work(one, other)):
-            elsewhere = [*rules.rules, *fees, *settings]
+            elsewhere = [*rules.rules, *fees, *settings] or list(rules.ended)
             if nights[0] == nights[1] or not _waited(one, other):
                 causes = elsewhere or _elsewhere(nights)
             else:
@@ -107,7 +107,7 @@ def compare(before: Source, after: Source, practice_id: str, month: date) -> Dif
         owed = [row["change"] for row in (one, other) if row["change"]]
         changes.append(Change(patient_id, one, other, tuple(dict.fromkeys([*causes, *states, *owed]))))
     return Difference(
-        practice_id, month, before.name, after.name, tuple(changes), len(claimed), (*rules.rules, *rules.fees_of(codes)), settings, nights,
+        practice_id, month, before.name, after.name, tuple(changes), len(claimed), (*rules.rules, *rules.ended, *rules.fees_of(codes)), settings, nights,
         _totals(old.values(), new.values()),
     )  # fmt: skip
 

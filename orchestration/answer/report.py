@@ -22,6 +22,7 @@ from orchestration.close.versions import DAMAGED, MANIFEST, packets
 from orchestration.dashboard import queries
 from orchestration.dashboard.marts import Marts, open_marts
 from orchestration.house import House, HouseError, write_private
+from orchestration.money import in_dollars
 
 # The picture, in units of its view box.
 LABELS, PLOT, ROW = 170, 430, 26
@@ -154,8 +155,8 @@ def _page(night: dict[str, Any], month: date, facts: _Facts, *, waiting: list[di
 
 
 def money(value: Decimal | int | None) -> str:
-    """$1,234.56; a minus sign before the dollar, nothing for null."""
-    return "" if value is None else f"{'−' if value < 0 else ''}${abs(value):,.2f}"
+    """Nothing for null."""
+    return "" if value is None else in_dollars(value)
 
 
 def _drawn(bar: Bar, place: int, whole: Any) -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Rule rows that hold for a month in one of two states of it and not in the other: the rows that can have done a change of it.
 
 A row that begins behind the month did nothing in it, nor did what becomes of a row behind it. One that ended before it may have judged a visit or a
-condition of then; a fee has to hold in the month, be of the practice's own locality and participation, and be the newest release (rules.md A7).
+condition of then: it is told of the month once, and of a patient only where nothing else is. A fee has to hold in the month, be of the practice's own
+locality and participation, and be the newest release (rules.md A7).
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -32,9 +33,10 @@ ROWS_TOLD = 20
 
 @dataclass(frozen=True)
 class DifferingRules:
-    """Sentences, one a row. `fees`: each with its procedure code, '' where it is of every code."""
+    """Sentences, one a row. `ended`: of rows that ended before the month. `fees`: each with its procedure code, '' where it is of every code."""
 
     rules: tuple[str, ...]
+    ended: tuple[str, ...]
     fees: tuple[tuple[str, str], ...]
 
     def fees_of(self, codes: Iterable[str]) -> list[str]:
@@ -46,6 +48,7 @@ class DifferingRules:
 def differing_rules(before: Source, after: Source, month: date) -> DifferingRules:
     """What only one side has that holds in the month (its first day), by the columns that both sides know."""
     rules: list[str] = []
+    ended: list[str] = []
     fees: list[tuple[str, str]] = []
     old_columns, new_columns = _columns(before), _columns(after)
     for table in sorted((old_columns.keys() | new_columns.keys()) - _LEDGERS):
@@ -54,15 +57,48 @@ def differing_rules(before: Source, after: Source, month: date) -> DifferingRule
             continue
         names = sorted((old_columns[table] & new_columns[table]) - _WORDS)
         old, new = (dict(_holding(source, table, names, month)) for source in (before, after))
-        for mark, rows, others in (("without", old, new), ("with", new, old)):
-            only = [rows[what] for what in sorted(rows.keys() - others.keys())]
-            if table in _FEES:
-                fees += [(row.get("procedure_code", ""), _said(mark, table, row)) for row in only]
-                continue
-            rules += [_said(mark, table, row) for row in only[:ROWS_TOLD]]
-            if len(only) > ROWS_TOLD:
-                rules.append(f"rules: {mark} {len(only) - ROWS_TOLD} further rows of {table}")
-    return DifferingRules(tuple(rules), tuple(fees))
+        gone, come = ({what: one[what] for what in sorted(one.keys() - other.keys())} for one, other in ((old, new), (new, old)))
+        if table in _FEES:
+            for mark, rows in (("without", gone), ("with", come)):
+                fees += [(row.get("procedure_code", ""), _said(mark, table, row)) for row in rows.values()]
+            continue
+        for mark, sentences in _sentences(table, gone, come, month).items():
+            for is_over, into in ((False, rules), (True, ended)):
+                own = [said for had_ended, said in sentences if had_ended is is_over]
+                into += own[:ROWS_TOLD]
+                if len(own) > ROWS_TOLD:
+                    into.append(f"rules: {mark} {len(own) - ROWS_TOLD} further rows of {table}")
+    return DifferingRules(tuple(rules), tuple(ended), tuple(fees))
+
+
+def _sentences(table: str, gone: dict[str, Row], come: dict[str, Row], month: date) -> dict[str, list[tuple[bool, str]]]:
+    """By what became of the rows: each with whether it had ended before the month, and its sentence. One that only ends on another day is one row."""
+    moved = []
+    for then, now in _with_another_end(gone, come):
+        one, other = gone.pop(then), come.pop(now)
+        ends = " -> ".join(str(row["effective_to"] or "none") for row in (one, other))
+        had_ended = _has_ended(one, month) and _has_ended(other, month)
+        moved.append((had_ended, f"rules: {_named(table, _beginning(one))}: effective_to {ends}"))
+    only = {
+        mark: [(_has_ended(row, month), _said(mark, table, row)) for row in rows.values()]
+        for mark, rows in (("without", gone), ("with", come))
+    }
+    return {"another end of": moved, **only}
+
+
+def _has_ended(row: Row, month: date) -> bool:
+    return (row.get("effective_to") or date.max) < month
+
+
+def _beginning(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name != "effective_to"}
+
+
+def _with_another_end(gone: Mapping[str, Row], come: Mapping[str, Row]) -> list[tuple[str, str]]:
+    """The same row on both sides but for the day on which it ends: by what it says on either."""
+    then = {json.dumps(_beginning(row), default=str, sort_keys=True): what for what, row in gone.items()}
+    keys = {what: json.dumps(_beginning(row), default=str, sort_keys=True) for what, row in come.items()}
+    return [(then.pop(key), what) for what, key in keys.items() if key in then]
 
 
 def _columns(source: Source) -> dict[str, set[str]]:
@@ -75,7 +111,11 @@ def _columns(source: Source) -> dict[str, set[str]]:
 
 
 def _said(mark: str, table: str, row: Row) -> str:
-    return f"rules: {mark} {table} ({', '.join(f'{name} {value}' for name, value in row.items() if value is not None)})"
+    return f"rules: {mark} {_named(table, row)}"
+
+
+def _named(table: str, row: Row) -> str:
+    return f"{table} ({', '.join(f'{name} {value}' for name, value in row.items() if value is not None)})"
 
 
 def _holding(source: Source, table: str, names: list[str], month: date) -> Iterator[tuple[str, Row]]:

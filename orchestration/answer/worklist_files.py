@@ -27,6 +27,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from orchestration.answer.worklist import Capacity, Item, Person, capacities, kinds, newest_nights, open_marts, people, work_items
 from orchestration.house import House, HouseError, write_private
+from orchestration.money import in_dollars
 
 MONEY, DAY, MONTH, WHOLE, TENTH = '"$"#,##0.00', "yyyy-mm-dd", "yyyy-mm", "#,##0", "#,##0.0"
 # A spreadsheet takes text that begins so for a formula.
@@ -147,7 +148,7 @@ def _put(sheet: Worksheet, looks: _Looks, row: int, column: int, value: Any, num
     elif isinstance(value, date):
         fault = sheet.write_datetime(row, column, value, looks(num_format=number_format, **look))
     else:
-        fault = sheet.write_number(row, column, float(value), looks(num_format=number_format, **look))
+        fault = sheet.write_number(row, column, value, looks(num_format=number_format, **look))
     if fault:  # XlsxWriter leaves out what a sheet has no room for, and only says so here
         raise HouseError(f"row {row + 1} of a work list: a workbook has no room for it; read the mart `worklist` instead")
 
@@ -179,7 +180,7 @@ def _shown_width(value: Any, number_format: str | None) -> int:
     if value is None:
         return 0
     if number_format == MONEY:
-        return len(f"${value:,.2f}")
+        return len(in_dollars(value))
     if number_format == MONTH:
         return 7
     return len(str(value))

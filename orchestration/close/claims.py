@@ -94,6 +94,8 @@ UNSURE = (
 NOT_PLAIN = (
     "the billing practitioner's name has an address or a number in it: write it in care_team as 'Last, First' and nothing else"
 )
+UNPRICED = "no fee schedule release covers its service date"
+LOAD_FEES = ": load CMS's files of that year (ccm rules load-fees FILE... --write; docs/how-to/rule-year.md), then ccm nightly, and close again"
 
 
 def claim_id(practice_id: str, patient_id: str, month: date, attempt: int) -> str:
@@ -112,7 +114,8 @@ def draft(
 ) -> Draft:
     """The claims of one practice-month that are due now, by patient id. With a waiver what is held goes out on its credited minutes.
     DEATHS: a claim has the date on which its patient died. NAMES: a practitioner's name is split without brackets and dashes, and a claim with none is
-    held. SURE_NAMES: so is one of whose practitioner it cannot be told what the last name is. PLAIN_NAMES: or whose name has what is no name's."""
+    held. SURE_NAMES: so is one of whose practitioner it cannot be told what the last name is. PLAIN_NAMES: or whose name has what is no name's.
+    NEXT_STEPS: what is held says what to do next, with the command."""
     key = [practice.practice_id, month]
     decisions = _table(
         warehouse,
@@ -167,7 +170,8 @@ def draft(
         patient_id = decision["patient_id"]
         own = sorted(by_patient.get(patient_id, []), key=lambda c: (c["procedure_code"] not in bases, c["procedure_code"]))
         if decision["decision"] == "held" and not (waived and own and decision["reason"] != "month_open"):
-            held.append(Held(patient_id, month, decision["reason"], _detail(decision["reason"]), Decimal(decision["stake"])))
+            detail = _detail(decision["reason"], f"--practice {practice.practice_id} --month {month:%Y-%m}", bool(own), manners)
+            held.append(Held(patient_id, month, decision["reason"], detail, Decimal(decision["stake"])))
             continue
         if patient_id in hidden:
             # No waiver and no final day lets it go: the claim may be one that must not be made.
@@ -179,7 +183,7 @@ def draft(
                 f"{practice.practice_id} {month:%Y-%m}: {patient_id} is claimable but has no code; run `ccm nightly --full`"
             )
         if any(code["allowed_amount"] is None for code in own):
-            held.append(Held(patient_id, month, "claim_error", "no fee schedule release covers its service date", Decimal(0)))
+            held.append(Held(patient_id, month, "claim_error", with_step(UNPRICED, LOAD_FEES, manners), Decimal(0)))
             continue
         identifier = claim_id(practice.practice_id, patient_id, month, decision["earlier_claims"] + 1)
         lines += _lines(identifier, month, own)
@@ -235,11 +239,30 @@ def _quarantined_facts(warehouse: duckdb.DuckDBPyConnection, practice_id: str, m
     }
 
 
-def _detail(reason: str) -> str:
-    return {
-        "undocumented_time": "with its undocumented time credited the claim would differ: document it, or waive it",
-        "unresolved_time": "overlapping or runaway time would change the claim: say whose it is or when the timer should have stopped",
-    }.get(reason, reason)
+def with_step(fault: str, step: str, manners: Collection[Manner]) -> str:
+    """What is wrong, and what to do about it; closes of before the manner said the first alone."""
+    return f"{fault}{step}" if Manner.NEXT_STEPS in manners else fault
+
+
+# Why a decision is held: what is wrong, and what closes of before NEXT_STEPS said besides.
+_HELD = {
+    "undocumented_time": ("with its undocumented time credited the claim would differ: document it", ", or waive it"),
+    "unresolved_time": (
+        "overlapping or runaway time would change the claim: say whose it is or when the timer should have stopped",
+        "",
+    ),
+}
+
+
+def _detail(reason: str, of_month: str, is_claimable: bool, manners: Collection[Manner]) -> str:
+    """Why a decision is held, as a sentence. `of_month`: the options that name practice and month; `is_claimable`: whether a waiver would let anything go."""
+    if reason not in _HELD:
+        return reason
+    fault, besides = _HELD[reason]
+    if Manner.NEXT_STEPS not in manners:
+        return fault + besides
+    waive = f", or let it go as it stands: ccm close {of_month} --approved-by NAME --waive REASON" if is_claimable else ""
+    return f"{fault} (ccm worklist {of_month} says what and whose) and close again after the night that brings it{waive}"
 
 
 def _lines(identifier: str, month: date, codes: Sequence[dict[str, Any]]) -> list[Line]:

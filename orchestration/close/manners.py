@@ -23,6 +23,7 @@ class Manner(Enum):
     SURE_NAMES = "of practitioners alone are in the claims (NM1*82)"
     PLAIN_NAMES = "of practitioners have no address and no number (NM1*82)"
     TAXONOMIES = "of blanks make nobody a colleague"  # before, two such were of one specialty
+    NEXT_STEPS = "stand beside what is held (held.csv)"
 
 
 EVERY_MANNER = frozenset(Manner)

@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from orchestration.close import transitions
-from orchestration.close.claims import Draft, Held, Line, draft
+from orchestration.close.claims import Draft, Held, Line, draft, with_step
 from orchestration.close.control_numbers import allocate
 from orchestration.close.freeze import file_numbers, freeze, numbered, parquet
 from orchestration.close.held_months import holds_month
@@ -201,11 +201,20 @@ def drafted(warehouse: duckdb.DuckDBPyConnection, ground: Ground) -> Draft:
         for line in due.lines
         if line.patient_id in ground.claimed_elsewhere
     }
-    return due.without({claim_id: _duplicate(first) for claim_id, first in elsewhere.items()})
+    return due.without({claim_id: _duplicate(first, ground.manners) for claim_id, first in elsewhere.items()})
 
 
-def _duplicate(first: str) -> str:
-    return f"the same beneficiary's month is claimed as {first}: a second claim would be a same-period duplicate"
+# Behind what is wrong (NEXT_STEPS).
+_ONE_PERSON_OR_TWO = (
+    ". If it is one person, merge the charts in the EHR, and nothing more is due; if one of the Medicare numbers is wrong, correct it there, and close again "
+    "after the night that brings it (docs/runbook/close.md)"
+)
+_CORRECT_IT = ". Correct it in the system that the extracts come from, or in practices.yaml where it is the practice's own; then ccm nightly, and close again"
+
+
+def _duplicate(first: str, manners: Collection[Manner]) -> str:
+    fault = f"the same beneficiary's month is claimed as {first}: a second claim would be a same-period duplicate"
+    return with_step(fault, _ONE_PERSON_OR_TWO, manners)
 
 
 def _twice(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> dict[str, str]:
@@ -222,7 +231,7 @@ def _twice(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -> 
         if first == claim_id:
             seen.update(dict.fromkeys(keys, claim_id))
         else:
-            found[claim_id] = _duplicate(f"{practice_id} {first}")
+            found[claim_id] = _duplicate(f"{practice_id} {first}", ground.manners)
     return found
 
 
@@ -256,7 +265,7 @@ def composing(
     """`compose` in steps, as `closing` has them."""
     practice, month = ground.practice, ground.month
     newest_night, due = scrubbed(warehouse, ground, due)
-    due, control_number, claim_file = yield from _claims(practice, newest_night, due, next_number, judging, of_warehouse(warehouse))
+    due, control_number, claim_file = yield from _claims(ground, newest_night, due, next_number, judging, of_warehouse(warehouse))
     files: dict[str, bytes] = {"inputs.zip": ground.inputs}
     if claim_file is not None:
         files["claims.837"] = claim_file
@@ -414,30 +423,30 @@ def scrubbed(warehouse: duckdb.DuckDBPyConnection, ground: Ground, due: Draft) -
     if len(due.claims):
         # A stand-in number: the real one is asked for when it is known that something goes out.
         faults = scrub(write_837p(_claim_file(ground.practice, due.claims, newest_night, 1)), of_warehouse(warehouse))
-        due = due.without(_by_claim([fault for fault in faults if fault.rule != "duplicate-patient-month"]))
+        due = due.without(_by_claim([fault for fault in faults if fault.rule != "duplicate-patient-month"], ground.manners))
         due = due.without(_twice(warehouse, ground, due))
     return newest_night, due
 
 
 def _claims(
-    practice: Practice, newest_night: date, due: Draft, next_number: Callable[[], int], judging: Judging, rules: ClaimRules
+    ground: Ground, newest_night: date, due: Draft, next_number: Callable[[], int], judging: Judging, rules: ClaimRules
 ) -> Generator[None, None, tuple[Draft, int | None, bytes | None]]:
     """The claim file of what the scrub passed, once pyx12 has accepted it; what pyx12 faults is held too."""
     if not len(due.claims):
         return due, None, None
     number = next_number()
     while len(due.claims):
-        content = write_837p(_claim_file(practice, due.claims, newest_night, number))
+        content = write_837p(_claim_file(ground.practice, due.claims, newest_night, number))
         faults_of = judging(content, rules)
         yield
         faults = faults_of()
         if not faults:
             return due, number, content
-        due = due.without(_by_claim(faults))
+        due = due.without(_by_claim(faults, ground.manners))
     return due, number, None
 
 
-def _by_claim(faults: Sequence[Any]) -> dict[str, str]:
+def _by_claim(faults: Sequence[Any], manners: Collection[Manner]) -> dict[str, str]:
     general = [fault for fault in faults if fault.claim_id is None]
     if general:
         raise HouseError(
@@ -447,7 +456,7 @@ def _by_claim(faults: Sequence[Any]) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for fault in faults:
         found.setdefault(fault.claim_id, []).append(fault.message)
-    return {claim_id: "; ".join(messages) for claim_id, messages in found.items()}
+    return {claim_id: with_step("; ".join(messages), _CORRECT_IT, manners) for claim_id, messages in found.items()}
 
 
 def _csv(kind: type[Line] | type[Held], rows: Sequence[Line] | Sequence[Held]) -> bytes:

@@ -8,6 +8,7 @@ from typing import Any
 from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
 from orchestration.gate import verdicts
 from orchestration.house import House, HouseError, sweep
+from orchestration.money import in_dollars
 from orchestration.practices import load_practices
 
 
@@ -127,9 +128,9 @@ def print_answers(house: House, files: list[dict[str, Any]], totals: dict[str, A
             "" if file["outcome"] == "repeated" and not file.get("kinds") else f" ({kinds})"
         )
         if file.get("claims_amount") or file.get("repeated_amount"):
-            line += f", ${file['posted_amount']:,.2f} posted"
-            line += f", ${file['unmatched_amount']:,.2f} of strangers" if file["claims_unmatched"] else ""
-            line += f", ${file['held_amount']:,.2f} of claims held with their payment" if file["held_amount"] else ""
+            line += f", {in_dollars(file['posted_amount'])} posted"
+            line += f", {in_dollars(file['unmatched_amount'])} of strangers" if file["claims_unmatched"] else ""
+            line += f", {in_dollars(file['held_amount'])} of claims held with their payment" if file["held_amount"] else ""
         if "members_answered" in file:
             line += f", coverage of {file['members_answered']} patients"
             line += f", {file['members_unmatched']} members unknown" if file["members_unmatched"] else ""
@@ -140,9 +141,9 @@ def print_answers(house: House, files: list[dict[str, Any]], totals: dict[str, A
         stand = ", ".join(f"{row['claims']} {status}" for status, row in totals["claims"].items())
         out.print(f"Claims: {stand}.")
         out.print(
-            f"Remittances: {totals['remittances']}, ${totals['total_amount']:,.2f} = ${totals['posted_amount']:,.2f} posted "
-            f"+ ${totals['unmatched_amount']:,.2f} of strangers + ${totals['provider_adjustment_amount']:,.2f} provider adjustments "
-            f"+ ${totals['held_amount']:,.2f} held."
+            f"Remittances: {totals['remittances']}, {in_dollars(totals['total_amount'])} = {in_dollars(totals['posted_amount'])} posted "
+            f"+ {in_dollars(totals['unmatched_amount'])} of strangers + {in_dollars(totals['provider_adjustment_amount'])} provider adjustments "
+            f"+ {in_dollars(totals['held_amount'])} held."
         )
     for line in verdicts.failed(house):
         out.print(f"Check failed {line}", style="red")

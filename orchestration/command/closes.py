@@ -14,6 +14,7 @@ from orchestration.blanks import stated
 from orchestration.command.common import REFUSED, Home, Json, app, err, house_of, out, print_json
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError
+from orchestration.money import in_dollars
 from orchestration.practices import Practice, load_practices
 
 _RECORDED = "recorded in approval.json"
@@ -95,15 +96,34 @@ def run_close(
                 "newest_claim_file": None if one.version else _newest(pipeline.house, one.practice_id, month),
             }
         )
-    for row in rows:
-        # Of a first version without one claim; a further one is not made without.
-        if row.get("version") == 1 and not row.get("totals", row)["claims"]:
-            with open_warehouse(pipeline.house) as warehouse:
-                row["unclaimed"] = _unclaimed(warehouse, row["practice_id"], month)
+    if result.success and (silent := [row for row in rows if _is_silent(row)]):
+        with open_warehouse(pipeline.house) as warehouse:
+            unpriced = _unpriced(warehouse, month)
+            for row in silent:
+                if row["practice_id"] in unpriced:
+                    row["unpriced"] = unpriced[row["practice_id"]]
+                elif row["version"] == 1:
+                    row["unclaimed"] = _unclaimed(warehouse, row["practice_id"], month)
     rows.sort(key=lambda row: row["practice_id"])
     if not result.success:
         raise Unfinished(result.errors, rows, [one.folder for one in in_folders(pipeline.house, month=month) if one not in before])
     return rows, any(row["outcome"] == "refused" for row in rows)
+
+
+def _is_silent(row: dict[str, Any]) -> bool:
+    """A close that sends no claim and of which one may ask why: the first version, or one that has nothing new and holds something."""
+    return row["outcome"] != "refused" and not row.get("totals", row)["claims"] and bool(row["version"] == 1 or row["held"])
+
+
+def _unpriced(warehouse: duckdb.DuckDBPyConnection, month: date) -> dict[str, int]:
+    """practice_id -> patients whose claim is due and has a code without a price."""
+    return dict(
+        warehouse.execute(
+            "select practice_id, count(distinct patient_id) from marts.claimable_codes "
+            "where month = ? and decision = 'claimable' and allowed_amount is null group by practice_id",
+            [month],
+        ).fetchall()
+    )
 
 
 def _unclaimed(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, int]:
@@ -148,6 +168,12 @@ def _newest(house: House, practice_id: str, month: date) -> Path | None:
 def print_close(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         _print_one(row)
+        if waits := row.get("unpriced"):
+            out.print(
+                f"   {waits} claims wait for a price: the fee schedule that is loaded has none of {row['month']} (`ccm explain` says what lacks). Load CMS's "
+                "files with `ccm rules load-fees FILE... --write` (docs/how-to/rule-year.md), then `ccm nightly`, and close again",
+                style="yellow",
+            )
         if left := row.get("unclaimed"):
             why = ", ".join(f"{reason} {patients}" for reason, patients in left.items())
             out.print(
@@ -166,14 +192,14 @@ def _print_one(row: dict[str, Any]) -> None:
         # A first version is written without a claim as well, a further one is not.
         is_new = row["version"] == 1 or totals["claims"]
         said = (
-            f"proposed v{row['version']}, {totals['claims']} claims, ${totals['allowed_amount']} allowed"
+            f"proposed v{row['version']}, {totals['claims']} claims, {in_dollars(totals['allowed_amount'])} allowed"
             if is_new
             else "nothing new to close"
         )
         out.print(f"{row['practice_id']} {row['month']}: {said}, {totals['held']} held")
         for patient_id, why in row["held"].items():
             detail = f" ({why['detail']})" if why["detail"] else ""
-            out.print(f"   held {patient_id}: {why['reason']}{detail}, ${why['dollars_at_stake']} at stake")
+            out.print(f"   held {patient_id}: {why['reason']}{detail}, {in_dollars(why['dollars_at_stake'])} at stake")
         for what, patients in row["changes"].items():
             out.print(f"   {what} since the proposal before: {', '.join(patients)}")
         out.print(f"   {row['proposal']}")
@@ -188,7 +214,7 @@ def _print_one(row: dict[str, Any]) -> None:
     else:
         out.print(
             f"{row['practice_id']} {row['month']}: closed v{row['version']}, {row['claims']} claims, "
-            f"${row['allowed_amount']:,.2f} allowed, {row['held']} held",
+            f"{in_dollars(row['allowed_amount'])} allowed, {row['held']} held",
             style="green",
         )
         out.print(f"   {row['claim_file'] or row['packet']}")

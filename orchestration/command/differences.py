@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from orchestration.answer.explain import Source, of_marts, of_packet
 from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
 from orchestration.command.months import month_of
 from orchestration.house import House, HouseError
+from orchestration.money import in_dollars
 from orchestration.practices import load_practices
 
 
@@ -115,7 +117,7 @@ def _print(difference: Difference) -> None:
         style="bold",
     )
     for name, (one, other) in difference.totals.items():
-        out.print(f"  {name}: {one:,} -> {other:,} ({other - one:+,})")
+        out.print(f"  {name}: {_amount(one)} -> {_amount(other)} ({_amount(other - one, signed=True)})")
     for said in (*difference.rules, *difference.settings):
         out.print(f"  {said}", style="yellow")
     for change in difference.changes:
@@ -123,7 +125,7 @@ def _print(difference: Difference) -> None:
         out.print(
             f"  {change.patient_id}: {_decided(one)} -> {_decided(other)}, "
             f"{one['credited_seconds'] // 60} -> {other['credited_seconds'] // 60} minutes, "
-            f"{', '.join(one['codes']) or 'no code'} -> {', '.join(other['codes']) or 'no code'}, {change.dollars:+.2f} dollars"
+            f"{', '.join(one['codes']) or 'no code'} -> {', '.join(other['codes']) or 'no code'}, {in_dollars(change.dollars, signed=True)}"
             + (
                 f", claim {one['claim_id'] or 'none'} -> {other['claim_id'] or 'none'}"
                 if one["claim_id"] != other["claim_id"]
@@ -132,6 +134,13 @@ def _print(difference: Difference) -> None:
         )
         for cause in change.causes:
             out.print(f"      {cause}")
+
+
+def _amount(value: int | Decimal, *, signed: bool = False) -> str:
+    """A count, or dollars."""
+    if isinstance(value, Decimal):
+        return in_dollars(value, signed=signed)
+    return f"{value:+,}" if signed else f"{value:,}"
 
 
 def _decided(row: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
 from orchestration.house import House, HouseError, sweep
+from orchestration.money import in_dollars
 from orchestration.practices import Practice, load_practices
 
 if TYPE_CHECKING:
@@ -224,7 +225,8 @@ def _charged_below(marts: duckdb.DuckDBPyConnection) -> list[str]:
         """
     ).fetchall()
     return [
-        f"{practice_id} {code}: ${fee:.2f} where up to ${allowed:.2f} is allowed, ${lost:,.2f} given away in months that have yet to be claimed"
+        f"{practice_id} {code}: {in_dollars(fee)} where up to {in_dollars(allowed)} is allowed, {in_dollars(lost)} given away in months "
+        "that have yet to be claimed"
         for practice_id, code, fee, allowed, lost in rows
     ]
 
@@ -294,6 +296,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     from orchestration.deliver.fetch import faults
     from orchestration.engine import open_marts
     from orchestration.gate import verdicts
+    from orchestration.judge.expectations import months_judged
     from orchestration.mapping.choice import choices
     from orchestration.operate.drops import is_ahead
     from orchestration.take_in.landing import discover, of_nobody
@@ -334,8 +337,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
         wrong_npis = _wrong_npis(marts)
         cheap, twice = _charged_below(marts), [*_claimed_twice(marts), *_claimed_by_two(marts)]
         hidden = marts.execute("select count(*) from close_holds where holds_what = 'claim' and not is_accepted").fetchall()[0][0]
-    months = verdicts.load(house, "great_expectations_months")
-    overdue = [f.detail for f in (months.findings if months else ()) if not f.passed and f.severity == "error"]
+    overdue = [f.detail for f in months_judged(house) if not f.passed and f.severity == "error"]
     again = standing.last(house)
     return {
         "files": rows[0],

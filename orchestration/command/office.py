@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from orchestration.command.common import Home, Json, Screen, app, house_of, out, print_json
+from orchestration.money import in_dollars
 from orchestration.practices import load_practices
 
 
@@ -58,11 +59,11 @@ def print_status(rows: list[dict[str, Any]]) -> None:
             str(funnel["consented"]),
             str(funnel["active"]),
             f"{int(row['credited_minutes'] or 0):,}",
-            f"${row['claimable_amount']:,.2f}",
-            f"${row['claimed_amount']:,.2f}",
-            f"{row['held']} / ${row['held_amount']:,.2f}",
-            f"${row['at_stake_amount']:,.2f}",
-            f"${row['not_captured_amount']:,.2f}",
+            in_dollars(row["claimable_amount"]),
+            in_dollars(row["claimed_amount"]),
+            f"{row['held']} / {in_dollars(row['held_amount'])}",
+            in_dollars(row["at_stake_amount"]),
+            in_dollars(row["not_captured_amount"]),
             "closed v" + str(row["close_version"]) if row["close_version"] else f"{row['days_to_close']} days",
         )
     Screen(width=max(out.width, 150)).print(table)

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from orchestration.command.common import App, Json, Screen, app, day_of, err, out, print_json
 from orchestration.house import HouseError
+from orchestration.money import price
 
 if TYPE_CHECKING:
     from orchestration.rules.fee_seeds import Loading
@@ -76,10 +77,6 @@ def load_fees(
         )
 
 
-def _dollars(amount: object) -> str:
-    return "no price" if amount is None else f"${amount:,.2f}"
-
-
 def _print_loading(loading: Loading) -> None:
     for file in loading.files:
         released = f", released {file['released_on']}" if file["released_on"] else ""
@@ -98,9 +95,7 @@ def _print_loading(loading: Loading) -> None:
         for name in ("code", "service dates from", "paid", "now", "then"):
             table.add_column(name, justify="right" if name in ("now", "then") else "left", no_wrap=True)
         for change in loading.amounts:
-            table.add_row(
-                change.procedure_code, str(change.service_date), change.amount, _dollars(change.before), _dollars(change.after)
-            )
+            table.add_row(change.procedure_code, str(change.service_date), change.amount, price(change.before), price(change.after))
         Screen(width=max(out.width, 100)).print(table)
     for lack in loading.lacks:
         out.print(lack, style="yellow")
@@ -109,7 +104,7 @@ def _print_loading(loading: Loading) -> None:
         out.print(f"99490 changes in {len({(c.mac, c.state, c.locality) for c in loading.localities}):,} localities, such as:")
         for c in some:
             out.print(
-                f"  MAC {c.mac} {c.state} {c.locality} from {c.service_date}: {_dollars(c.before)} -> {_dollars(c.after)}",
+                f"  MAC {c.mac} {c.state} {c.locality} from {c.service_date}: {price(c.before)} -> {price(c.after)}",
             )
         if len(loading.localities) > len(some):
             out.print("  ... all of them with --json")

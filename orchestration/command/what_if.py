@@ -9,6 +9,7 @@ from rich.table import Table
 
 from orchestration.command.common import Home, Json, app, day_of, err, house_of, out, print_json
 from orchestration.house import HouseError
+from orchestration.money import in_dollars, price
 
 
 @app.command("what-if")
@@ -64,18 +65,18 @@ def _print_practice(found: dict[str, Any]) -> None:
     dollars = found["dollars"]
     out.print(
         f"{found['practice_id']}: {found['differing']:,} of {found['patient_months']:,} patient-months differ, "
-        f"${dollars['before']:,.2f} -> ${dollars['after']:,.2f} ({dollars['difference']:+,.2f})",
+        f"{in_dollars(dollars['before'])} -> {in_dollars(dollars['after'])} ({in_dollars(dollars['difference'], signed=True)})",
     )
     if not found["differing"]:
         return
     kinds = ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in found["differing_in"].items() if count)
     out.print(f"  They differ in: {kinds}")
     _table("By decision", ["decision", "patients", "dollars"], [
-        [row["decision"], _change(row["patients_before"], row["patients_after"]), _change(f"${row['dollars_before']:,.2f}", f"${row['dollars_after']:,.2f}")]
+        [row["decision"], _change(row["patients_before"], row["patients_after"]), _change(in_dollars(row["dollars_before"]), in_dollars(row["dollars_after"]))]
         for row in found["decisions"]
     ])  # fmt: skip
     _table("By code", ["code", "units", "dollars"], [
-        [row["procedure_code"], _change(row["units_before"], row["units_after"]), _change(f"${row['dollars_before']:,.2f}", f"${row['dollars_after']:,.2f}")]
+        [row["procedure_code"], _change(row["units_before"], row["units_after"]), _change(in_dollars(row["dollars_before"]), in_dollars(row["dollars_after"]))]
         for row in found["codes"]
     ])  # fmt: skip
     _table("Who moves most", ["patient", "decision", "codes", "amount"], [
@@ -83,14 +84,10 @@ def _print_practice(found: dict[str, Any]) -> None:
             row["patient_id"],
             _change(f"{row['decision_before']} ({row['reason_before']})", f"{row['decision_after']} ({row['reason_after']})"),
             _change(row["codes_before"] or "none", row["codes_after"] or "none"),
-            _change(_dollars(row["amount_before"]), _dollars(row["amount_after"])),
+            _change(price(row["amount_before"]), price(row["amount_after"])),
         ]
         for row in found["movers"]
     ])  # fmt: skip
-
-
-def _dollars(amount: object) -> str:
-    return "no price" if amount is None else f"${amount:,.2f}"
 
 
 def _table(title: str, header: list[str], rows: list[list[str]]) -> None:

@@ -11,6 +11,7 @@ from orchestration.answer.explain.text import lines
 from orchestration.answer.why import ClaimLine, find_line, lines_of_entry
 from orchestration.command.common import Home, Json, app, house_of, out, print_json
 from orchestration.house import House, HouseError
+from orchestration.money import in_dollars
 from orchestration.practices import load_practices
 
 
@@ -45,8 +46,8 @@ def why(
         for one in own:
             line = one.line
             out.print(
-                f"{line['line_id']}: {line['procedure_code']} x {line['units']} on {line['service_date']}, ${line['charge_amount']} charged, "
-                f"${line['allowed_amount']} allowed; claim {line['claim_id']}, {one.practice_id} {one.month:%Y-%m} v{one.version}",
+                f"{line['line_id']}: {line['procedure_code']} x {line['units']} on {line['service_date']}, {in_dollars(line['charge_amount'])} charged, "
+                f"{in_dollars(line['allowed_amount'])} allowed; claim {line['claim_id']}, {one.practice_id} {one.month:%Y-%m} v{one.version}",
                 style="bold",
             )
         for answer in answers:

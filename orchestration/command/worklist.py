@@ -12,6 +12,7 @@ from rich.table import Table
 
 from orchestration.command.common import App, Home, Json, Screen, app, day_of, err, house_of, out, print_json
 from orchestration.house import House, HouseError
+from orchestration.money import in_dollars
 
 worklists = App(invoke_without_command=True, help="What someone should do next, with its worth; `dismiss` puts an item off.")
 app.add_typer(worklists, name="worklist")
@@ -110,7 +111,7 @@ def _print(items: list[Any], nights: dict[str, date]) -> None:
         table.add_column(name, justify="right" if name in ("worth", "min") else "left", no_wrap=name not in ("what to do", "item"))
     for item in items[:SHOWN]:
         table.add_row(
-            f"${item.dollars_at_stake:,.2f}",
+            in_dollars(item.dollars_at_stake),
             f"{item.due_on}",
             f"{item.last_day}",
             item.practice_id,
@@ -123,7 +124,7 @@ def _print(items: list[Any], nights: dict[str, date]) -> None:
     Screen(width=max(out.width, 180)).print(table)
     total = sum((item.dollars_at_stake for item in items), start=0)
     more = f"; the first {SHOWN} are shown, --json has them all" if len(items) > SHOWN else ""
-    out.print(f"{len(items)} items, ${total:,.2f}{more}.")
+    out.print(f"{len(items)} items, {in_dollars(total)}{more}.")
 
 
 @worklists.command("dismiss")

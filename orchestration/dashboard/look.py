@@ -12,6 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from orchestration.dashboard import queries
+from orchestration.money import in_dollars
 
 BLUE, ORANGE, GREEN, VERMILLION, SKY, PURPLE, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#767676"
 INK = "#1a1a1a"
@@ -69,13 +70,12 @@ def nothing(value: Any) -> bool:
 
 
 def money(value: Any) -> str:
-    """$1,234.56; a minus sign before the dollar."""
-    return "" if nothing(value) else f"{'−' if value < 0 else ''}${abs(value):,.2f}"
+    return "" if nothing(value) else in_dollars(value)
 
 
 def dollars(value: Any) -> str:
     """Whole dollars, for labels in pictures."""
-    return "" if nothing(value) else f"{'−' if value < 0 else ''}${abs(value):,.0f}"
+    return "" if nothing(value) else in_dollars(value, cents=False)
 
 
 def whole(value: Any) -> str:

@@ -20,11 +20,13 @@ REQUIRED = frozenset(
         "claim_denials",
         "claims",
         "close_calendar",
+        "close_holds",
         "enrollment_benchmark",
         "enrollment_funnel",
         "enrollment_projection",
         "enrollment_states",
         "enrollment_status",
+        "extract_drift",
         "landed_files",
         "patient_month_decisions",
         "patient_month_evidence",
@@ -430,7 +432,6 @@ HOLDS = Query(
         bool_and(is_accepted) as is_accepted
     from close_holds where {_here(month=False)} group by all order by is_accepted, extract_date desc, practice_id, table_name, measure limit {MOST_ROWS}
     """,
-    frozenset({"close_holds"}),
 )
 DRIFT = Query(
     "drift",
@@ -439,9 +440,9 @@ DRIFT = Query(
     from extract_drift where measure <> 'rejected_file' and {_here(month=False)}
     order by extract_date desc, is_harmful desc, practice_id, table_name, measure, column_name limit {MOST_ROWS}
     """,
-    frozenset({"extract_drift"}),
 )
-# Every version counts: a night that was landed again is no longer missing, but it did fail.
+# Every version counts: a night that was landed again is no longer missing, but it did fail. What still stands rejected is what holds the close: a panel file
+# does until a later one takes its place.
 FAILED_FILES = Query(
     "failed_files",
     f"""
@@ -456,6 +457,10 @@ FAILED_FILES = Query(
             on files.practice_id = rejected.practice_id and files.extract_date = rejected.extract_date and files.table_name = rejected.table_name
         group by all
     ),
+    standing as (
+        select practice_id, extract_date, table_name, bool_and(is_accepted) as is_accepted
+        from close_holds where kind = 'rejected_file' and {_here(month=False)} group by all
+    ),
     reasons as (
         select lines.practice_id, lines.extract_date, lines.table_name, arg_min(lines.reason, lines.line_number) as reason
         from quarantine as lines
@@ -463,13 +468,20 @@ FAILED_FILES = Query(
             on failed.practice_id = lines.practice_id and failed.extract_date = lines.extract_date and failed.table_name = lines.table_name
         group by all
     )
-    select failed.practice_id, failed.extract_date, failed.table_name, failed.rejected, failed.newest_outcome = 'accepted' as is_mended,
-        count(*) over () as failed_files,
+    select failed.practice_id, failed.extract_date, failed.table_name, failed.rejected, count(*) over () as failed_files,
+        case
+            when failed.newest_outcome = 'accepted' then 'landed_again'
+            when standing.practice_id is null then 'replaced'
+            when standing.is_accepted then 'accepted'
+            else 'stands'
+        end as since_then,
         case when failed.newest_outcome = 'rejected' then reasons.reason end as reason
     from failed
     left join reasons
         on failed.practice_id = reasons.practice_id and failed.extract_date = reasons.extract_date and failed.table_name = reasons.table_name
-    order by is_mended, failed.extract_date desc, failed.practice_id, failed.table_name limit {MOST_ROWS}
+    left join standing
+        on failed.practice_id = standing.practice_id and failed.extract_date = standing.extract_date and failed.table_name = standing.table_name
+    order by since_then <> 'stands', failed.extract_date desc, failed.practice_id, failed.table_name limit {MOST_ROWS}
     """,
 )
 

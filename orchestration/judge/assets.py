@@ -118,19 +118,12 @@ def judge_extracts(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
 def judge_open_months(context: dg.AssetCheckExecutionContext) -> Iterator[Any]:
     """Undocumented time in the months that may still close, while there is time to mend it: a warning from the first day, red from five business
     days before the close may begin, for the practices at fault by name. It refuses no close: what the time would change is held."""
-    from orchestration.judge.expectations import judge_open_months as judge
+    from orchestration.judge.expectations import months_judged
 
     house = House.from_environment()
-    build = verdicts.load(house, "dbt")
-    before = verdicts.load(house, "great_expectations_months")
-    if not house.warehouse.exists() or build is None:
+    if not house.warehouse.exists() or verdicts.load(house, "dbt") is None:
         return
-    if before and before.inputs == build.inputs:
-        findings = list(before.findings)
-    else:
-        with house.lock("warehouse"):
-            findings = judge(house)
-        verdicts.save(house, "great_expectations_months", build.inputs, findings)
+    findings = months_judged(house)
     yield from asked_for(
         context,
         [

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,8 +20,10 @@ import pandas as pd
 from orchestration import storage
 from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.engine import connect, open_warehouse, reading
+from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
 from orchestration.house import DBT_PROJECT, House
+from orchestration.money import in_dollars
 from orchestration.sql import literal
 
 if TYPE_CHECKING:
@@ -134,22 +136,29 @@ MONTH_RULES = [Rule(kind, 0, "warn", f"{text} in a month that may still close") 
 TOLD = 20
 
 
+def months_judged(house: House) -> list[Finding]:
+    """`judge_open_months` of the last build, asked once for each: a close changes what may still be documented, as a night does."""
+    build, before = verdicts.load(house, "dbt"), verdicts.load(house, "great_expectations_months")
+    if build is None or not house.warehouse.exists() or (before and before.inputs == build.inputs):
+        return list(before.findings) if before else []
+    with house.lock("warehouse"):
+        findings = judge_open_months(house)
+    verdicts.save(house, "great_expectations_months", build.inputs, findings)
+    return findings
+
+
 def judge_open_months(house: House) -> list[Finding]:
-    """Undocumented time of every practice's months that are still open (before close.final_day of the following month).
+    """Undocumented time that a close can still take, of every practice's months before close.final_day of the following month. Of a month that closed it is
+    what no claim went out for and would bring something: the next version takes it. What was claimed is no close's any more.
 
     An item is overdue from five business days before the month may close (int_months__close); until then it is worth a warning.
     """
-    counts = ", ".join(
-        f"count(*) filter (where items.kind = '{kind}' and {'' if overdue else 'not '}months.is_overdue) as {kind}{overdue}"
-        for overdue in ("", "__overdue")
-        for kind in UNDOCUMENTED
-    )
-    texts = ", ".join(
+    sums = ", ".join(
         f"""
-        months.practice_id || ' ' || strftime(months.month, '%Y-%m') || ': ' || count(*) filter (where items.kind = '{kind}') || ' items, '
-        || coalesce(sum(items.minutes) filter (where items.kind = '{kind}'), 0) || ' minutes, $'
-        || cast(coalesce(sum(items.dollars_at_stake) filter (where items.kind = '{kind}'), 0) as decimal(12, 2))
-        || ', due ' || months.due_on as {kind}__told
+        count(*) filter (where items.kind = '{kind}' and not months.is_overdue) as {kind},
+        count(*) filter (where items.kind = '{kind}' and months.is_overdue) as {kind}__overdue,
+        cast(coalesce(sum(items.minutes) filter (where items.kind = '{kind}'), 0) as bigint) as {kind}__minutes,
+        coalesce(sum(items.dollars_at_stake) filter (where items.kind = '{kind}'), 0) as {kind}__dollars
         """
         for kind in UNDOCUMENTED
     )
@@ -158,19 +167,45 @@ def judge_open_months(house: House) -> list[Finding]:
             f"""
             with months as (
                 select
-                    practice_id, month, close_opens_on - 1 as due_on,
-                    coalesce(newest_night >= overdue_from, false) as is_overdue
-                from intermediate.int_months__close
-                where is_open
+                    months.practice_id, months.month, calendar.close_version,
+                    case when calendar.close_version is null then months.close_opens_on else months.close_ends_on end - 1 as due_on,
+                    coalesce(months.newest_night >= months.overdue_from, false) as is_overdue
+                from intermediate.int_months__close as months
+                left join marts.close_calendar as calendar on months.practice_id = calendar.practice_id and months.month = calendar.month
+                where months.is_open
+            ),
+            items as (
+                select
+                    items.*, decisions.decision = 'claimed' as is_claimed,
+                    sum(items.dollars_at_stake) over (partition by items.practice_id, items.patient_id, items.month) as stake
+                from marts.undocumented_time as items
+                inner join marts.patient_month_decisions as decisions
+                    on items.practice_id = decisions.practice_id and items.patient_id = decisions.patient_id and items.month = decisions.month
             )
-            select months.practice_id, months.month, {counts}, {texts}
+            select months.practice_id, months.month, months.close_version, months.due_on, {sums}
             from months
-            left join marts.undocumented_time as items on months.practice_id = items.practice_id and months.month = items.month
-            group by months.practice_id, months.month, months.due_on, months.is_overdue
+            left join items
+                on
+                    months.practice_id = items.practice_id and months.month = items.month
+                    and (months.close_version is null or (items.stake <> 0 and not items.is_claimed))
+            group by months.practice_id, months.month, months.close_version, months.due_on, months.is_overdue
             order by months.practice_id, months.month
             """
         ).df()
-    return validate("months_open_to_mending", "marts/undocumented_time", frame, MONTH_RULES) if not frame.empty else []
+    if frame.empty:
+        return []
+    for kind in UNDOCUMENTED:
+        frame[f"{kind}__told"] = [_told_of(row, kind) for row in frame.to_dict("records")]
+    return validate("months_open_to_mending", "marts/undocumented_time", frame, MONTH_RULES)
+
+
+def _told_of(row: Mapping[Any, Any], kind: str) -> str:
+    """A practice-month's items of a kind, in a sentence."""
+    closed = "" if pd.isna(row["close_version"]) else f", of what v{row['close_version']:.0f} did not claim"
+    return (
+        f"{row['practice_id']} {row['month']:%Y-%m}{closed}: {row[kind] + row[f'{kind}__overdue']} items, {row[f'{kind}__minutes']} minutes, "
+        f"{in_dollars(row[f'{kind}__dollars'])}, due {row['due_on']:%Y-%m-%d}"
+    )
 
 
 def validate(name: str, asset: str, frame: pd.DataFrame, rules: Sequence[Rule]) -> list[Finding]:

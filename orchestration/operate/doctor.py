@@ -28,7 +28,7 @@ from orchestration.operate.drops import HABITS_BACK, due_night, gaps, is_ahead
 from orchestration.practices import Practice, load_practices
 from orchestration.storage import batch_numbers, not_ours
 from orchestration.take_in.damage import RESTORE_BATCHES, damage, few, told_damaged, unreadable
-from orchestration.take_in.ledger import accepted_nights, ledger
+from orchestration.take_in.ledger import accepted_nights, ledger, nights_that_came
 
 NIGHTS_BACK = 35
 LEAST_FREE_BYTES = 2 * 1024**3
@@ -37,6 +37,9 @@ INBOX_IS_OLD = timedelta(hours=2)  # a failed run was tried again for the last t
 DAEMON_IS_SILENT = timedelta(minutes=5)
 
 MEND = "mend that first, then ask again"
+LAND_AGAIN = (
+    "`ccm nightly` says what is wrong with each, `ccm check FILE` whether a mended one is right; land it again, then `ccm nightly`"
+)
 TIME_ZONE_DATA = "`make setup` (the package `tzdata`), or the system's own"
 
 State = Literal["ok", "warning", "bad"]
@@ -282,7 +285,7 @@ def _inbox(house: House, now: datetime) -> Iterator[Diagnosis]:
 
 
 def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iterator[Diagnosis]:
-    accepted = accepted_nights(house)
+    accepted, came = accepted_nights(house), nights_that_came(house)
     lacking: dict[str, dict[date, list[str]]] = {}
     for gap in gaps(house, (now - timedelta(days=NIGHTS_BACK) - HABITS_BACK).date()):
         lacking.setdefault(gap.practice_id, {}).setdefault(gap.night, []).append(gap.what)
@@ -294,6 +297,10 @@ def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iter
                 "nights", "warning", f"{name}: landing/{name} is a link, nothing in it is taken in", "make it a folder, or mount there what it leads to"
             )  # fmt: skip
         nights = accepted.get(name)
+        if not nights and name in came:
+            failed = [night.isoformat() for night in sorted(came[name], reverse=True)]
+            yield Diagnosis("nights", "warning", f"{name}: every file that landed was rejected, of {few(failed)}", LAND_AGAIN)
+            continue
         if not nights:
             yield Diagnosis(
                 "nights", "warning", f"{name}: no night has been taken in", f"land it in {house.landing / name}/YYYY-MM-DD/"
@@ -310,10 +317,18 @@ def _nights(house: House, practices: dict[str, Practice], now: datetime) -> Iter
         days = [
             due - timedelta(days=number) for number in range((due - first).days + 1)
         ]  # the newest first: those can still be asked for
+        if failed := [day.isoformat() for day in days if day in came[name] - nights]:
+            wanting.append(name)
+            yield Diagnosis(
+                "nights",
+                "warning",
+                f"{name}: of {len(failed)} of the last {len(days)} nights every file was rejected: {few(failed)}",
+                LAND_AGAIN,
+            )
         missing = [
             day.isoformat()
             for day in days
-            if day not in nights and (practice.operations.nights == "every_day" or day.weekday() < 5)
+            if day not in came[name] and (practice.operations.nights == "every_day" or day.weekday() < 5)
         ]
         if missing:
             wanting.append(name)

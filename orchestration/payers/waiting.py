@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from orchestration.engine import open_marts
 from orchestration.house import House
+from orchestration.money import in_dollars
 from orchestration.notices import Notice, tell
 from orchestration.payers.inbox import FILE_IDS_A_BATCH, ledger
 from orchestration.practices import Practice
@@ -67,7 +68,7 @@ def tell_of_waiting(house: House, practices: Mapping[str, Practice], found: Wait
         lines.append(f"{found.unread} files of inbox/ could not be read, in whole or in part: ask who sent them for them again.")
     if found.held:
         lines.append(
-            f"{found.held} files with ${found.held_amount:,.2f} wait: what they pay does not add up, or another file says otherwise."
+            f"{found.held} files with {in_dollars(found.held_amount)} wait: what they pay does not add up, or another file says otherwise."
         )
     lines.append("Which and why: the dashboard's page Claims and denials.")
     tell(house, practices, Notice("answers_wait", found.practice_ids, "answers of payers were not posted", tuple(lines)))

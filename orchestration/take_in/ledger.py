@@ -134,6 +134,16 @@ def accepted_nights(house: House) -> dict[str, set[date]]:
     return found
 
 
+def nights_that_came(house: House) -> dict[str, set[date]]:
+    """The nights of which a practice has a file in the lake's ledgers, accepted or rejected. Raises HouseError when a batch is damaged."""
+    found: dict[str, set[date]] = {}
+    for folder in _ledger_folders(house):
+        table = _ledger_table(folder, ["practice_id", "extract_date"])
+        for row in table.group_by(["practice_id", "extract_date"]).aggregate([]).to_pylist():
+            found.setdefault(row["practice_id"], set()).add(row["extract_date"])
+    return found
+
+
 def accepted_files(house: House, since: date | None = None) -> pa.Table:
     """practice_id, table_name, extract_date of every accepted version of a file, or of those of nights from `since` on. Raises HouseError when a batch is
     damaged."""

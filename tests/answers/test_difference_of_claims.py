@@ -264,6 +264,23 @@ def test_a_price_that_came_is_told_by_the_rows_of_the_practice_and_the_code_alon
     assert "with rule_rvus" in values and "procedure_code 99490" in values
 
 
+def test_a_rule_row_that_ends_is_told_once_and_one_that_had_ended_is_no_cause_beside_another(home: Home) -> None:
+    first = with_rules(home.state("claimable", "ok", "2026-10-04", version=1))
+    live = with_rules(home.state("not_claimable", "below_threshold", "2026-10-04"), cap_until="2026-08-31")
+    live.connection.execute(
+        "insert into rule_caps values ('99490', 2, '2026-09-01', null, 'x'), ('G0506', 1, '2017-01-01', '2025-12-31', 'x')"
+    )
+    new = "rules: with rule_caps (effective_from 2026-09-01, max_units 2, procedure_code 99490)"
+    moved = "rules: rule_caps (effective_from 2019-01-01, max_units 1, procedure_code 99490): effective_to none -> 2026-08-31"
+    ended = "rules: with rule_caps (effective_from 2017-01-01, effective_to 2025-12-31, max_units 1, procedure_code G0506)"
+    assert causes(first, live) == (moved, new)
+    assert compare(first, live, "p", MONTH).rules == (moved, new, ended)
+    # Where it is all there is, it is what did it.
+    live.connection.execute("update rule_caps set effective_to = null where procedure_code = '99490' and max_units = 1")
+    live.connection.execute("delete from rule_caps where max_units = 2")
+    assert causes(first, live) == (ended,)
+
+
 def test_a_release_that_changes_no_figure_of_the_month_or_prices_nothing_of_it_is_not_told(home: Home) -> None:
     first = with_rules(home.state("claimable", "ok", "2026-10-04", version=1), OF_2026)
     older, newer, october = (("RVU26B", *OF_2026[1:]), ("RVU26D", *OF_2026[1:]), ("RVU26D", "2026-10-01", "2026-12-31"))

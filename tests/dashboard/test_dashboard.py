@@ -192,7 +192,7 @@ def until_equal(read: Callable[[], object], wanted: object) -> None:
 
 
 def money(value) -> str:
-    return f"{'−' if value < 0 else ''}${abs(value):,.2f}"
+    return f"{'-' if value < 0 else ''}${abs(value):,.2f}"
 
 
 def test_every_page_opens_without_an_error_or_a_request_to_anywhere_else(shown, home):

@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import duckdb
 import pandas as pd
@@ -19,8 +20,8 @@ import yaml
 from orchestration.command.closes import print_close
 from orchestration.command.common import out
 from orchestration.dashboard import look, queries
-from orchestration.dashboard.marts import open_marts
-from orchestration.dashboard.views import closes
+from orchestration.dashboard.marts import View, open_marts
+from orchestration.dashboard.views import closes, quality
 from orchestration.house import House
 from tests.pipeline.homes import ccm, copy, rows
 
@@ -261,6 +262,46 @@ def test_more_failed_files_than_a_page_shows_are_all_counted(published):
     failed = asked(published, queries.FAILED_FILES)
     assert len(failed) == queries.MOST_ROWS
     assert {row["failed_files"] for row in failed} == {301}
+
+
+def test_what_became_of_a_file_that_failed_is_what_the_hold_of_the_close_says(published):
+    def since() -> str:
+        failed = {
+            (row["practice_id"], row["extract_date"], row["table_name"]): row for row in asked(published, queries.FAILED_FILES)
+        }
+        return quality.SINCE[failed["bayview", date(2026, 8, 19), "conditions"]["since_then"]]
+
+    key = "practice_id = 'bayview' and table_name = 'conditions' and extract_date = '2026-08-19'"
+    [night] = rows(
+        published, "select max(extract_date) as newest from landed_files where table_name = 'conditions' and outcome = 'accepted'"
+    )
+    assert night["newest"] > date(2026, 8, 19) and since() == "✔ a later file took its place"
+    change(
+        published,
+        "insert into close_holds by name select 'bayview' as practice_id, 'h' as hold_id, 'rejected_file' as kind, 'conditions' as table_name, "
+        "date '2026-08-19' as extract_date, false as is_accepted",
+    )
+    assert since() == "✘ nothing took its place: it holds the close"
+    assert asked(published, queries.FAILED_FILES)[0]["since_then"] == "stands"
+    change(published, f"update close_holds set is_accepted = true where kind = 'rejected_file' and {key}")
+    assert since() == "✔ its loss was accepted"
+    change(
+        published,
+        f"insert into landed_files by name select * replace (9 as version, 'accepted' as outcome) from landed_files where {key} limit 1",
+    )
+    assert since() == "✔ landed again"
+
+
+def test_what_is_claimable_or_held_since_a_close_stands_with_its_dollars(demo, monkeypatch):
+    shown: list[tuple[pd.DataFrame, dict]] = []
+    monkeypatch.setattr(closes, "st", MagicMock())
+    monkeypatch.setattr(look, "table", lambda frame, columns, **_: shown.append((frame, columns)))
+    with open_marts(House(demo[0])) as marts:
+        closes.show(View(House(demo[0]), marts, None, None))
+    _, (frame, columns) = shown
+    for count, amount in (("claimable", "claimable_amount"), ("held", "held_amount")):
+        assert list(columns).index(amount) == list(columns).index(count) + 1 and columns[amount][1] is look.money
+        assert (frame.loc[frame[count] > 0, amount] > 0).all()
 
 
 def test_a_row_of_the_time_log_in_quarantine_is_named_with_its_line_and_rows_of_a_file_that_failed_are_not(published):

@@ -95,12 +95,12 @@ def test_the_report_of_a_night_has_the_figures_of_the_marts(home, reports):
             """,
         )
         assert f"Eligible {wanted['eligible']} patients" in said
-        assert f"At stake {'−' if wanted['stake'] < 0 else ''}${abs(wanted['stake']):,.2f}" in said
+        assert f"At stake {'-' if wanted['stake'] < 0 else ''}${abs(wanted['stake']):,.2f}" in said
         assert f"eligible Eligible patients at the base code {wanted['eligible']} ${wanted['gap']:,.2f}" in said
         for row in rows(
             home, f"select cause, patients, dollars from revenue_gap where {where} and patients > 0 and cause <> 'captured'"
         ):
-            assert f"{row['cause'].replace('_', ' ')} −${row['dollars']:,.2f} ({row['patients']})" in said
+            assert f"{row['cause'].replace('_', ' ')} -${row['dollars']:,.2f} ({row['patients']})" in said
         [item] = rows(
             home,
             f"""

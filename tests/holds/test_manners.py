@@ -13,7 +13,7 @@ from orchestration.transform.compiled import in_order, run
 
 from . import rebuilt
 from .bench import build
-from .clinic import NEWEST_NIGHT, Clinic, configure, write
+from .clinic import FIRST_NIGHT, NEWEST_NIGHT, Clinic, configure, mbi, nights, write
 from .test_as_it_is_meant import service
 from .test_quarantined_facts import MODELS, close, put_packet, table
 
@@ -29,6 +29,7 @@ SAID = {
     "sure_names": "of practitioners alone are in the claims (NM1*82)",
     "plain_names": "of practitioners have no address and no number (NM1*82)",
     "taxonomies": "of blanks make nobody a colleague",
+    "next_steps": "stand beside what is held (held.csv)",
 }
 
 
@@ -81,6 +82,69 @@ def test_a_packet_of_before_a_blank_taxonomy_made_nobody_a_colleague_comes_out_w
         with build(home, MODELS, manners) as con:
             files = close(home, con, manners=manners)
         assert {row["patient_id"] for row in table(files["claims.csv"])} == claimed
+        made = rebuild(put_packet(files, tmp_path / name))
+        assert made.is_same, (name, [file for file, (then, now) in made.files.items() if then != now])
+
+
+def held_home(home, clinic):
+    """Of five patients one waits for notes, one has a timer that nobody stopped, one has the number of another and one no street."""
+    configure(home, [clinic])
+
+    def log(rows):
+        for row in rows:
+            day = row["started_at"][:10]
+            if row["patient_id"] == clinic.id(1) and day > "2026-10-06":
+                yield {**row, "note_id": ""}
+            elif row["patient_id"] == clinic.id(4):
+                stopped = {"member_id": clinic.md, "started_at": f"{day}T13:00:00Z", "ended_at": f"{day}T21:00:00Z"}
+                yield from [row] if day == "2026-10-01" else [{**row, **stopped}] if day == "2026-10-08" else []
+            else:
+                yield row
+
+    spoil = {
+        "time_entries": lambda rows: list(log(rows)),
+        "coverages": lambda rows: [{**row, "member_id": mbi(102)} if row["patient_id"] == clinic.id(3) else row for row in rows],
+        "patients": lambda rows: [{**row, "address_line1": ""} if row["patient_id"] == clinic.id(5) else row for row in rows],
+    }
+    for night in nights(FIRST_NIGHT, NEWEST_NIGHT):
+        clinic.land_night(home, night, spoil)
+
+
+def test_what_is_held_says_what_to_do_next_and_a_packet_of_before_comes_out_without_it(tmp_path):
+    home, clinic = tmp_path / "home", Clinic("alpha", 1, patients=5)
+    held_home(home, clinic)
+    before_it = EVERY_MANNER - {Manner.NEXT_STEPS}
+    with build(home, MODELS) as con:
+        packets = {"now": close(home, con), "before": close(home, con, manners=before_it)}
+        con.execute("delete from rules.rule_conversion_factors")
+        run(con, home, in_order(MODELS))
+        unpriced = {"now": close(home, con), "before": close(home, con, manners=before_it)}
+    told = {name: {row["patient_id"]: row for row in table(files["held.csv"])} for name, files in packets.items()}
+    (claimed,) = {row["claim_id"] for row in table(packets["now"]["claims.csv"])}
+    details = {clinic.id(number): told["before"].pop(clinic.id(number))["detail"] for number in (1, 3, 4)}
+    assert list(details.values()) == [
+        "with its undocumented time credited the claim would differ: document it, or waive it",
+        f"the same beneficiary's month is claimed as alpha {claimed}: a second claim would be a same-period duplicate",
+        "overlapping or runaway time would change the claim: say whose it is or when the timer should have stopped",
+    ]
+    details |= {patient: row["detail"] for patient, row in told["before"].items()}
+    of_month = "--practice alpha --month 2026-10"
+    steps = {
+        clinic.id(1): f"ccm close {of_month} --approved-by NAME --waive REASON", clinic.id(3): "docs/runbook/close.md",
+        clinic.id(4): f"ccm worklist {of_month}", clinic.id(5): "then ccm nightly, and close again",
+    }  # fmt: skip
+    assert details.keys() == told["now"].keys() == steps.keys()
+    for patient, detail in details.items():
+        now, fault = told["now"][patient]["detail"], detail.removesuffix(", or waive it")
+        assert now.startswith(fault) and steps[patient] in now.removeprefix(fault)
+    # Without a code there is nothing that a waiver would let go.
+    assert "waive" not in told["now"][clinic.id(4)]["detail"]
+    (now,), (before,) = (
+        {row["detail"] for row in table(files["held.csv"]) if "fee" in row["detail"]} for files in unpriced.values()
+    )
+    assert before == "no fee schedule release covers its service date" and now.startswith(before)
+    assert "ccm rules load-fees FILE... --write" in now
+    for name, files in packets.items():
         made = rebuild(put_packet(files, tmp_path / name))
         assert made.is_same, (name, [file for file, (then, now) in made.files.items() if then != now])
 

@@ -11,10 +11,11 @@ import pytest
 import yaml
 
 from orchestration.contracts import extract_contracts, optional_tables
+from orchestration.gate import verdicts
 from orchestration.gate.gate import _by_completeness, _seen
 from orchestration.house import DATA_CONTRACTS, House
 from orchestration.judge import assets
-from orchestration.judge.expectations import UNDOCUMENTED, judge_open_months
+from orchestration.judge.expectations import UNDOCUMENTED, judge_open_months, months_judged
 from orchestration.rules.seeds import SEEDS
 from orchestration.take_in.tables import ensure_tables
 from orchestration.transform import compiled
@@ -205,22 +206,62 @@ def test_every_kind_of_undocumented_time_has_its_check_in_the_months_that_may_st
     assert set(assets._MONTH_CHECK_OF.values()) == set(assets.MONTH_CHECKS)
 
 
+def months_of(house: House, newest_night: str, *items: tuple[str, str, str], version: int | None = None) -> None:
+    """The north's October as a build leaves it: `items`: patient, decision, worth; each is a call of 12 minutes."""
+    house.warehouse.unlink(missing_ok=True)
+    with duckdb.connect(str(house.warehouse)) as con:
+        con.execute("create schema intermediate; create schema marts")
+        con.execute(
+            "create table intermediate.int_months__close as select 'north' as practice_id, date '2026-10-01' as month, true as is_open, "
+            "date '2026-11-03' as close_opens_on, date '2026-11-25' as close_ends_on, $1::date as newest_night, date '2026-10-27' as overdue_from",
+            [newest_night],
+        )
+        con.execute(
+            "create table marts.close_calendar as select 'north' as practice_id, date '2026-10-01' as month, ?::integer as close_version",
+            [version],
+        )
+        con.execute(
+            "create table marts.undocumented_time (practice_id text, month date, patient_id text, kind text, minutes bigint, "
+            "dollars_at_stake decimal(12, 2))"
+        )
+        con.execute("create table marts.patient_month_decisions (practice_id text, month date, patient_id text, decision text)")
+        for patient_id, decision, worth in items:
+            con.execute(
+                "insert into marts.undocumented_time values ('north', '2026-10-01', ?, 'call_without_time', 12, ?)",
+                [patient_id, worth],
+            )
+            con.execute("insert into marts.patient_month_decisions values ('north', '2026-10-01', ?, ?)", [patient_id, decision])
+
+
 @pytest.mark.parametrize(
     ("newest_night", "at_fault"), [("2026-10-20", "call_without_time"), ("2026-10-28", "call_without_time__overdue")]
 )
 def test_a_call_that_nobody_logged_is_told_by_the_night_and_red_once_the_close_is_near(tmp_path, newest_night, at_fault):
     house = House(tmp_path)
-    with duckdb.connect(str(house.warehouse)) as con:
-        con.execute("create schema intermediate; create schema marts")
-        con.execute(
-            "create table intermediate.int_months__close as select 'north' as practice_id, date '2026-10-01' as month, true as is_open, "
-            "date '2026-11-03' as close_opens_on, $1::date as newest_night, date '2026-10-27' as overdue_from",
-            [newest_night],
-        )
-        con.execute(
-            "create table marts.undocumented_time as select 'north' as practice_id, date '2026-10-01' as month, 'call_without_time' as kind, "
-            "12 as minutes, 49.17 as dollars_at_stake"
-        )
+    months_of(house, newest_night, ("A", "held", "49.17"), ("B", "not_claimable", "0"))
     failed = {one.check: one for one in judge_open_months(house) if not one.passed}
     assert failed.keys() == {at_fault} and failed[at_fault].practice_ids == ("north",)
-    assert "north 2026-10: 1 items, 12 minutes, $49.17, due 2026-11-02" in failed[at_fault].detail
+    assert "north 2026-10: 2 items, 24 minutes, $49.17, due 2026-11-02" in failed[at_fault].detail
+
+
+def test_of_a_month_that_closed_only_what_the_next_version_would_take_is_still_to_be_documented(tmp_path):
+    house = House(tmp_path)
+    claimed, worthless = ("A", "claimed", "49.17"), ("B", "not_claimable", "0")
+    months_of(house, "2026-11-06", claimed, worthless, ("C", "held", "-3.10"), version=2)
+    [failed] = [one for one in judge_open_months(house) if not one.passed]
+    assert failed.detail.endswith("north 2026-10, of what v2 did not claim: 1 items, 12 minutes, -$3.10, due 2026-11-24")
+    months_of(house, "2026-11-06", claimed, worthless, version=2)
+    assert all(one.passed for one in judge_open_months(house))
+
+
+def test_a_close_behind_the_night_is_heeded_when_it_is_asked_what_is_still_to_be_documented(tmp_path):
+    house = House(tmp_path).prepare()
+    assert months_judged(house) == []
+    told = []
+    for inputs, version in (("a night", None), ("the same night", 1)):
+        months_of(house, "2026-11-06", ("A", "claimed" if version else "claimable", "49.17"), version=version)
+        verdicts.save(house, "dbt", inputs, [])
+        told.append([one.check for one in months_judged(house) if not one.passed])
+    assert told == [["call_without_time__overdue"], []]
+    months_of(house, "2026-11-06", ("A", "held", "49.17"))
+    assert all(one.passed for one in months_judged(house)), "the same build is not judged twice"

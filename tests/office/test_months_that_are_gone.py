@@ -60,7 +60,7 @@ GONE = "kona 2025-09: closed v1, and no extract speaks of it now; `ccm diff --mo
 
 def test_the_work_list_shows_what_a_month_asks_for_that_no_extract_speaks_of(house, says):
     printed = says("worklist")
-    assert "refund_due:C1" in printed and "1 items, $-63.54" in printed and "has this month" not in printed
+    assert "refund_due:C1" in printed and "1 items, -$63.54" in printed and "has this month" not in printed
 
 
 def test_of_a_month_that_was_closed_it_is_said_and_of_another_that_there_is_none(house, says):

@@ -116,6 +116,14 @@ def test_what_a_sheet_has_no_room_for_is_an_error_and_not_left_out():
             _put(sheet, looks, 1_048_576, 0, value, number_format)
 
 
+@pytest.mark.parametrize("worth", ["100.00", "-22.70", "9999999999.99"])
+def test_a_cell_of_money_has_the_very_decimal(worth):
+    content = xlsx([replace(ITEM, dollars_at_stake=Decimal(worth))], GROUPS, None, NIGHT)
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        assert f"<v>{worth}</v>" in parts.read("xl/worksheets/sheet1.xml").decode()
+    assert table(load_workbook(io.BytesIO(content))["All"])[0]["Worth"] == float(worth)
+
+
 def test_the_same_items_give_the_same_bytes_and_the_only_date_is_the_night():
     one, two = (xlsx([ITEM, CLAIM], GROUPS, TEAM, NIGHT) for _ in range(2))
     assert one == two

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfoNotFoundError
 
 import duckdb
@@ -20,6 +20,8 @@ from orchestration.operate import doctor
 from orchestration.operate.instance import opened, prepare_environment
 from orchestration.operate.tidy import tidy
 from orchestration.payers.inbox import take_in_answers
+from orchestration.practices import load_practices
+from orchestration.take_in.lake import take_in
 from tests.faults.harness import ccm, heed_permissions
 from tests.holds.clinic import Clinic, configure
 
@@ -80,6 +82,25 @@ def test_a_practice_folder_that_is_a_link_is_told(house):
         "alpha: no night has been taken in",
         "beta: no night has been taken in",
     ]
+
+
+def test_nights_of_which_every_file_was_rejected_have_come_and_are_told_with_what_to_do(house):
+    configure(house.root, [Clinic("alpha", 1), Clinic("beta", 2)])
+    nights = {"alpha": ("2026-11-03", "2026-11-04"), "beta": ("2026-11-04",)}
+    for name, landed in nights.items():
+        for night in landed:
+            folder = house.landing / name / night
+            folder.mkdir(parents=True)
+            (folder / "patients.csv").write_text("no column of ours\n1\n")
+    Clinic("beta", 2).land_night(house.root, date(2026, 11, 3))
+    practices = load_practices(house.practices_yaml)
+    take_in(house, {name: practice.time_zone for name, practice in practices.items()})
+    found = [one for one in doctor._nights(house, practices, datetime(2026, 11, 5, 15, tzinfo=UTC)) if "rejected" in one.said]
+    assert [one.said for one in found] == [
+        "alpha: every file that landed was rejected, of 2026-11-04, 2026-11-03",
+        "beta: of 1 of the last 2 nights every file was rejected: 2026-11-04",
+    ]
+    assert all(one.state == "warning" and "`ccm nightly`" in one.remedy and "`ccm check FILE`" in one.remedy for one in found)
 
 
 def test_answers_that_nobody_posted_are_told_once_every_try_is_over(house):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
+
+from orchestration.money import price
 
 HEADING = "bold"
 
@@ -13,10 +14,6 @@ def clock(seconds: int) -> str:
     """'1:05:09', or '25:00' below an hour."""
     hours, rest = divmod(seconds, 3600)
     return f"{hours}:{rest // 60:02d}:{rest % 60:02d}" if hours else f"{rest // 60}:{rest % 60:02d}"
-
-
-def dollars(amount: Decimal | None) -> str:
-    return "no price" if amount is None else f"${amount:,.2f}"
 
 
 def lines(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -29,13 +26,13 @@ def lines(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
     kept = story["kept_back"]
     if kept:
         yield "red", f"The rules let it through [{gate['citation']}]; the close kept it back: {kept['reason']}, {kept['detail']}"
-        yield "", f"  {dollars(kept['dollars_at_stake'])} at stake. Mend it; the next close judges it anew."
+        yield "", f"  {price(kept['dollars_at_stake'])} at stake. Mend it; the next close judges it anew."
     else:
         yield "", f"{gate['meaning']} [{gate['citation']}]. {gate['remedy']}".rstrip()
     if story["decided_now"]:
         style = "" if story["decided_now"]["decision"] == "claimable" else "red"
         yield style, f"turned back unprocessed since: {anew(story)}"
-    worth = f"{dollars(story['allowed_amount'])} allowed" + (f" on track {story['track']}" if story["track"] else "")
+    worth = f"{price(story['allowed_amount'])} allowed" + (f" on track {story['track']}" if story["track"] else "")
     yield (
         "",
         f"{worth}; program {story['program']}; facts as of {story['facts_as_of']}; read from {story['source']}; {story['rules_version']}",
@@ -100,7 +97,7 @@ def changed(change: dict[str, Any]) -> str:
     if is_moved:
         claimed, now = f"{claimed} on {change['claimed_service_date']}", f"{now} on {change['service_date_now']}"
     difference = change["amount_now"] - change["claimed_amount"]
-    owed = f"{change['kind']}{' of ' + dollars(abs(difference)) if difference else ''}"
+    owed = f"{change['kind']}{' of ' + price(abs(difference)) if difference else ''}"
     because = f" ({', '.join(change['reasons'])})" if change["reasons"] else ""
     return f"{claimed} claimed, {now} may be{because}; {owed}, found on {change['found_on']}, due by {change['due_on']}"
 
@@ -125,7 +122,7 @@ def said_of(answer: dict[str, Any]) -> str:
         claim += f"{answer['answered_on']}"
     said = ", ".join([claim, *codes]) + remarks
     nothing = "; turned back unprocessed, it claims nothing" if answer["status"] == "rejected" else ""
-    return f"{said}; {dollars(answer['paid_amount'])} paid of {dollars(answer['billed_amount'])}{nothing}"
+    return f"{said}; {price(answer['paid_amount'])} paid of {price(answer['billed_amount'])}{nothing}"
 
 
 def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -234,12 +231,12 @@ def _minutes(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for item in story["undocumented"]:
         yield (
             "yellow",
-            f"  to mend by {item['due_on']}: {item['kind']} {item['subject']}, {item['minutes']} minutes, {dollars(item['dollars_at_stake'])} at stake",
+            f"  to mend by {item['due_on']}: {item['kind']} {item['subject']}, {item['minutes']} minutes, {price(item['dollars_at_stake'])} at stake",
         )
     for item in story["unresolved"]:
         yield (
             "yellow",
-            f"  to resolve by {item['last_day']}: {item['item_id']}, {dollars(item['dollars_at_stake'])} at most: {item['detail']}",
+            f"  to resolve by {item['last_day']}: {item['item_id']}, {price(item['dollars_at_stake'])} at most: {item['detail']}",
         )
     if story["next_unit"]:
         missing = story["next_unit"]
@@ -262,13 +259,13 @@ def _money(story: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield (
             ("green" if track["is_chosen"] else ""),
             (
-                f"  {track['track']}: {track['minutes']} minutes, service date {track['service_date']}, {dollars(track['allowed_amount'])} "
-                f"(national {dollars(track['national_amount'])}), {chosen}: {track['why']} [{track['citation']}]"
+                f"  {track['track']}: {track['minutes']} minutes, service date {track['service_date']}, {price(track['allowed_amount'])} "
+                f"(national {price(track['national_amount'])}), {chosen}: {track['why']} [{track['citation']}]"
             ),
         )
         for code in track["codes"]:
             capped = f" (cap {code['cap']})" if code["is_capped"] else ""
             yield (
                 "",
-                f"      {code['code']} x {code['units']}{capped} = {dollars(code['allowed_amount'])}   {code['arithmetic']}   [{code['citation']}]",
+                f"      {code['code']} x {code['units']}{capped} = {price(code['allowed_amount'])}   {code['arithmetic']}   [{code['citation']}]",
             )

@@ -75,7 +75,9 @@ def show(view: View) -> None:
             "claimed_amount": ("Allowed", look.money),
             "rejected": ("Rejected", look.whole),
             "claimable": ("Claimable since", look.whole),
+            "claimable_amount": ("Allowed", look.money),
             "held": ("Held", look.whole),
+            "held_amount": ("Allowed", look.money),
         },
         empty="No month is closed yet.",
     )

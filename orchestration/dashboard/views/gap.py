@@ -21,7 +21,7 @@ def show(view: View) -> None:
     frame = pd.DataFrame([vars(bar) for bar in bars])
     frame["what"] = frame["kind"].map(lambda kind: KINDS[kind][0])
     frame["text"] = [
-        f"{'−' if row.kind == 'loss' else ''}{look.dollars(row.dollars)} · {row.patients:,}" for row in frame.itertuples()
+        f"{look.dollars(-row.dollars if row.kind == 'loss' else row.dollars)} · {row.patients:,}" for row in frame.itertuples()
     ]
     names, colours = zip(*KINDS.values(), strict=True)
     base = alt.Chart(frame).encode(y=alt.Y("label:N", sort=list(frame["label"]), title=None))

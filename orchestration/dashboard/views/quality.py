@@ -15,6 +15,13 @@ COUNTS = {
     "rows_quarantined": ("In quarantine", look.whole),
     "rows_superseded": ("Superseded", look.whole),
 }
+# What became of a file that failed.
+SINCE = {
+    "landed_again": "✔ landed again",
+    "replaced": "✔ a later file took its place",
+    "accepted": "✔ its loss was accepted",
+    "stands": "✘ nothing took its place: it holds the close",
+}
 
 
 def show(view: View) -> None:
@@ -46,7 +53,7 @@ def show(view: View) -> None:
             "practice_id": ("Practice", look.name),
             "table_name": ("Table", look.name),
             "rejected": ("Times rejected", look.whole),
-            "is_mended": ("Since then", _since),
+            "since_then": ("Since then", _since),
             "reason": ("What is wrong", look.sentence),
         },
         empty="Every file could be taken in.",
@@ -75,7 +82,7 @@ def show(view: View) -> None:
         )
     else:
         st.info("No row is in quarantine.")
-    st.subheader("Why")
+    st.subheader("Rows in quarantine by reason")
     look.table(
         view.frame(queries.QUARANTINE),
         {
@@ -88,7 +95,7 @@ def show(view: View) -> None:
         },
         empty="No row is in quarantine.",
     )
-    st.subheader("Which")
+    st.subheader("Rows in quarantine one by one")
     look.table(
         view.frame(queries.QUARANTINED_ROWS),
         {
@@ -111,8 +118,6 @@ def show(view: View) -> None:
 
 def _holds(view: View) -> None:
     """What waits before a close, and what else was out of the ordinary."""
-    if not (view.marts.has(queries.HOLDS) and view.marts.has(queries.DRIFT)):
-        return
     st.subheader("Waits to be mended or accepted")
     look.table(
         view.frame(queries.HOLDS),
@@ -141,5 +146,5 @@ def _holds(view: View) -> None:
     )
 
 
-def _since(mended: bool) -> str:
-    return "✔ landed again" if mended else "✘ never landed again"
+def _since(what: str) -> str:
+    return SINCE[what]
