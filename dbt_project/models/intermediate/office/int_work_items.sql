@@ -88,7 +88,7 @@ found as (
     select practice_id, patient_id, month, 'near_threshold', patient_id as subject_id, null, minutes_to_first_unit, unit_amount, null
     from {{ ref('int_patient_months__short') }}
     where
-        program = 'ccm'
+        program = {{ chronic_care() }}
         and credited_seconds >= {{ limit('near_threshold_from', month_end('month')) }} * 60
         and credited_seconds < {{ limit('near_threshold_to', month_end('month')) }} * 60
     union all
