@@ -84,6 +84,8 @@ def test_a_first_close_without_a_claim_says_how_many_patients_have_the_minutes_o
     warehouse = duckdb.connect()
     load(warehouse.execute(f"create schema rules; {NO_CODES}"), "rules", SEEDS / "rules" / "rule_programs.csv")
     load(warehouse, "rules", SEEDS / "rules" / "rule_bands.csv")
+    # What goes beside a base code earns nothing by itself, however few its minutes.
+    warehouse.execute("update rules.rule_bands set first_unit_minutes = 10 where procedure_code = '99439'")
     warehouse.execute(
         """
         create table marts.patient_month_minutes as select 'north' as practice_id, patient_id, month, credited_minutes
@@ -110,6 +112,13 @@ def test_a_first_close_without_a_claim_says_how_many_patients_have_the_minutes_o
     said = "no claim at all, though 3 patients have the minutes of a first code: practitioner_not_eligible 2, no_consent 1"
     assert said in told(claims=0)
     assert "no claim at all" not in told(claims=1) + told(claims=0, version=None)
+
+    def taken(_: House) -> None:
+        raise HouseError("warehouse.duckdb: cannot be opened; another command may hold it")
+
+    # It stands whoever has the warehouse open by now.
+    monkeypatch.setattr(closes, "open_warehouse", taken)
+    assert "closed v1, 0 claims" in told(claims=0)
 
 
 @pytest.mark.parametrize("version", [1, None], ids=["the first close", "a close with nothing new"])

@@ -46,18 +46,6 @@
     case when facility.place_of_service is null then rvus.nonfacility_pe_rvu else rvus.facility_pe_rvu end
 {%- endmacro %}
 
-{#- The base code of the practice's care management, the yardstick of the revenue gap (rules.md A7), and the days on which it is that: the first code of
-    CCM's staff track. -#}
-{% macro base_codes() -%}
-    select
-        bands.procedure_code,
-        greatest(programs.effective_from, bands.effective_from) as effective_from,
-        least(coalesce(programs.effective_to, date '9999-12-31'), coalesce(bands.effective_to, date '9999-12-31')) as effective_to
-    from {{ ref('rule_programs') }} as programs
-    inner join {{ ref('rule_bands') }} as bands on programs.program = bands.program and programs.staff_track = bands.track and bands.is_base
-    where programs.program = 'ccm'
-{%- endmacro %}
-
 {#- Dollars of one unit, rounded half up once and last. Without indices: the national amount. All arguments are DECIMAL. -#}
 {% macro unit_amount(practice_expense, share='1', gpcis=none) -%}
     {%- set indices = [gpcis ~ '.work_gpci', gpcis ~ '.pe_gpci', gpcis ~ '.malpractice_gpci'] if gpcis else ['1', '1', '1'] -%}

@@ -82,27 +82,6 @@
     (select max(limits.amount) from {{ ref('rule_limits') }} as limits where limits.limit_name = '{{ name }}' and {{ in_force('limits', day) }})
 {%- endmacro %}
 
-{#- Whether a number is above so many units of a limit on a day. A row at a time, and only of those above the least that was ever in force: a subquery for
-    each day would keep all rows of the query to find them again, half of what judging 14 million entries took. -#}
-{% macro is_above_limit(number, name, day, unit=1) -%}
-    {{ adapter.dispatch('is_above_limit', 'ccm')(number, name, day, unit) }}
-{%- endmacro %}
-
-{% macro default__is_above_limit(number, name, day, unit) -%}
-    case
-        when {{ number }} > (select min(limits.amount) from {{ ref('rule_limits') }} as limits where limits.limit_name = '{{ name }}') * {{ unit }}
-            then len(list_filter(
-                (
-                    select list({'amount': limits.amount, 'effective_from': limits.effective_from, 'effective_to': limits.effective_to})
-                    from {{ ref('rule_limits') }} as limits
-                    where limits.limit_name = '{{ name }}'
-                ),
-                lambda one: {{ in_force('one', day) }} and {{ number }} > one.amount * {{ unit }}
-            )) > 0
-        else false
-    end
-{%- endmacro %}
-
 {#- A number of the office's lists and plans by name (rule_office_limits). -#}
 {% macro office_limit(name) -%}
     (select limits.amount from {{ ref('rule_office_limits') }} as limits where limits.limit_name = '{{ name }}')

@@ -4,21 +4,35 @@
 with days as (
     {{ days_of_change('rule_bands') }}
     union
+    {{ days_of_change('rule_programs') }}
+    union
     {{ days_of_change('rule_limits') }}
+),
+
+first_codes as (
+    {{ first_codes() }}
 ),
 
 said as (
     select
         days.changed_on,
+        first_codes.procedure_code,
+        first_codes.first_unit_minutes,
+        'near_threshold_to' as limit_name
+    from days
+    inner join first_codes on first_codes.program = {{ chronic_care() }} and {{ in_force('first_codes', 'days.changed_on') }}
+    union all
+    select
+        days.changed_on,
         bands.procedure_code,
         bands.first_unit_minutes,
-        case when bands.requires_complex_mdm then 'complex_first_unit' else 'near_threshold_to' end as limit_name
+        'complex_first_unit' as limit_name
     from days
     inner join {{ ref('rule_bands') }} as bands
         on
-            bands.program = 'ccm'
+            bands.program = {{ chronic_care() }}
             and bands.is_base
-            and (bands.track = 'ccm' or bands.requires_complex_mdm)
+            and bands.requires_complex_mdm
             and {{ in_force('bands', 'days.changed_on') }}
 )
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from orchestration.answer.explain.source import Row, Source
+from orchestration.macros import project_macros
 from orchestration.practices import fee_state, next_month
-from orchestration.rules.fee_seeds import fee_macros
 
 # Columns of a rule row that explain it, and tables of nothing else; they decide nothing.
 _WORDS = {"citation", "meaning", "remedy", "evidence", "confidence", "name", "description"}
@@ -158,5 +158,5 @@ def _pricing(source: Source, table: str, listed: str, first: date, last: date) -
         "qualifying_apm_participant": practice.get("qualifying_apm_participant", False),
     }
     own = {name: settings[name] for name in key if name in settings}
-    query = fee_macros().from_string(_PRICING).render(table=table, listed=listed, key=key, own=own)
+    query = project_macros().from_string(_PRICING).render(table=table, listed=listed, key=key, own=own)
     return source.rows(query, [first, last, *own.values()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from orchestration.blanks import stated
 from orchestration.command.common import REFUSED, Home, Json, app, err, house_of, out, print_json
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError
+from orchestration.macros import project_macros
 from orchestration.money import in_dollars
 from orchestration.practices import Practice, load_practices
 
@@ -96,8 +98,9 @@ def run_close(
                 "newest_claim_file": None if one.version else _newest(pipeline.house, one.practice_id, month),
             }
         )
-    if result.success and (silent := [row for row in rows if _is_silent(row)]):
-        with open_warehouse(pipeline.house) as warehouse:
+    if silent := [row for row in rows if _is_silent(row)]:
+        # Where the warehouse is another command's by now, or was not finished, what the close came to is told all the same.
+        with suppress(HouseError, duckdb.Error), open_warehouse(pipeline.house) as warehouse:
             unpriced = _unpriced(warehouse, month)
             for row in silent:
                 if row["practice_id"] in unpriced:
@@ -126,35 +129,25 @@ def _unpriced(warehouse: duckdb.DuckDBPyConnection, month: date) -> dict[str, in
     )
 
 
+_UNCLAIMED = """
+{%- from 'programs.sql' import first_codes with context -%}
+select decisions.reason, count(*)
+from marts.patient_month_decisions as decisions
+inner join marts.patient_month_minutes as minutes using (practice_id, patient_id, month)
+inner join marts.patient_month_evidence as evidence using (practice_id, patient_id, month)
+inner join ({{ first_codes() }}) as first_codes
+    on evidence.program = first_codes.program and last_day($month) between first_codes.effective_from and first_codes.effective_to
+where
+    decisions.practice_id = $practice and decisions.month = $month and decisions.decision = 'not_claimable'
+    and minutes.credited_minutes >= first_codes.first_unit_minutes
+group by decisions.reason order by count(*) desc, decisions.reason
+"""
+
+
 def _unclaimed(warehouse: duckdb.DuckDBPyConnection, practice_id: str, month: date) -> dict[str, int]:
     """reason -> patients who have the minutes of their program's first code and of whom nothing is claimed for that reason; the most frequent first."""
-    return dict(
-        warehouse.execute(
-            """
-            with first_codes as (
-                select programs.program, min(bands.first_unit_minutes) as minutes
-                from rules.rule_programs as programs
-                inner join rules.rule_bands as bands on programs.program = bands.program and programs.staff_track = bands.track
-                where
-                    programs.needs_minutes
-                    and last_day($month) between programs.effective_from and coalesce(programs.effective_to, date '9999-12-31')
-                    and last_day($month) between bands.effective_from and coalesce(bands.effective_to, date '9999-12-31')
-                group by programs.program
-            )
-
-            select decisions.reason, count(*)
-            from marts.patient_month_decisions as decisions
-            inner join marts.patient_month_minutes as minutes using (practice_id, patient_id, month)
-            inner join marts.patient_month_evidence as evidence using (practice_id, patient_id, month)
-            inner join first_codes on evidence.program = first_codes.program
-            where
-                decisions.practice_id = $practice and decisions.month = $month and decisions.decision = 'not_claimable'
-                and minutes.credited_minutes >= first_codes.minutes
-            group by decisions.reason order by count(*) desc, decisions.reason
-            """,
-            {"practice": practice_id, "month": month},
-        ).fetchall()
-    )
+    query = project_macros("rules").from_string(_UNCLAIMED).render()
+    return dict(warehouse.execute(query, {"practice": practice_id, "month": month}).fetchall())
 
 
 def _newest(house: House, practice_id: str, month: date) -> Path | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from orchestration.macros import project_macros
 from orchestration.mapping.sql import ROWS_OF_A_LINE
 
 LONGEST_TABLE = 200  # rows of a page's table: a longer one is cut, and says so
@@ -41,6 +42,7 @@ REQUIRED = frozenset(
         "rule_bands",
         "rule_decision_reasons",
         "rule_gap_causes",
+        "rule_programs",
         "rule_waterfall_steps",
         "rule_worklist_kinds",
         "stage_durations",
@@ -70,6 +72,15 @@ def _here(alias: str = "", *, month: bool = True) -> str:
     dot = f"{alias}." if alias else ""
     by_month = f" and ($month::date is null or {dot}month = $month::date)" if month else ""
     return f"($practice::varchar is null or {dot}practice_id = $practice::varchar){by_month}"
+
+
+def _said(macro: str) -> str:
+    """What a macro of the dbt project's programs.sql says."""
+    return (
+        project_macros()
+        .from_string(f"{{%- import 'programs.sql' as programs with context -%}}{{{{ programs.{macro}() }}}}")
+        .render()
+    )
 
 
 NIGHTS = Query(
@@ -197,11 +208,11 @@ GAP = Query(
 # --- minutes
 FIRST_UNIT = Query(
     "first_unit",
-    """
+    f"""
     select min(first_unit_minutes) as first_unit_minutes
-    from rule_bands
+    from ({_said("first_codes")}) as first_codes
     cross join (select last_day(coalesce($month::date, max(newest_night))) as day from practice_nights)
-    where track = 'ccm' and is_base and (effective_from is null or effective_from <= day) and (effective_to is null or effective_to >= day)
+    where program = {_said("chronic_care")} and day between effective_from and effective_to
     """,
 )
 # The line is that of `ccm`: principal care begins at another, and advanced primary care asks for no minutes.
@@ -214,7 +225,7 @@ MINUTES = Query(
     inner join enrollment_status as status using (practice_id, patient_id, month)
     inner join patient_month_evidence as evidence using (practice_id, patient_id, month)
     where
-        evidence.program = 'ccm' and (status.state = 'enrolled' or minutes.logged_seconds > 0)
+        evidence.program = {_said("chronic_care")} and (status.state = 'enrolled' or minutes.logged_seconds > 0)
         and {_here("minutes")} and {_here("status")} and {_here("evidence")}
     group by all
     order by minutes_from
@@ -307,8 +318,13 @@ CLOSES = Query(
     where {_here("calendar", month=False)} order by calendar.practice_id, calendar.month
     """,
 )
-# Denied or turned back, or paid but for a line that was denied: what the work list asks for.
-_TO_BE_WORKED = "(status in ('denied', 'rejected') or (status = 'paid' and len(denial_codes) > 0))"
+# Denied or turned back, or paid but for a line that was denied: whether that took anything away, and can still be asked for, the work list says.
+_TO_BE_WORKED = """
+    (
+        status in ('denied', 'rejected')
+        or (status = 'paid' and (practice_id, patient_id, month) in (select (practice_id, patient_id, month) from worklist where kind = 'denied_claim'))
+    )
+"""
 CLAIMS = Query(
     "claims",
     f"""

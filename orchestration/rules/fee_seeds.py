@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-import jinja2
 import pyarrow as pa
 import yaml
 
-from orchestration.house import DBT_PROJECT, HouseError
+from orchestration.house import HouseError
+from orchestration.macros import project_macros
 from orchestration.rules.fee_files import IndexFile, ValueFile, read_fee_file
 from orchestration.rules.seeds import SEEDS, Row, codes_of_rules, read_seed, seed_text
 
@@ -511,14 +511,6 @@ def _add_file(
     _add(existing, loading, FILES, [{**row, **_dated(first_day, _citation(path, release))}])
 
 
-def fee_macros(schema: str | None = None) -> jinja2.Environment:
-    """For queries with the fee macros of the dbt project, ref() naming the tables of a schema or, without one, those in sight. The arithmetic has one place,
-    and this is not it."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(DBT_PROJECT / "macros"), autoescape=False)  # SQL, not HTML
-    environment.globals["ref"] = lambda name: f"{schema}.{name}" if schema else name
-    return environment
-
-
 _CHANGED_AMOUNTS = """
 {%- from 'fees.sql' import newest_release, unit_amount with context -%}
 with codes_on as (select distinct codes.procedure_code, days.service_date from codes cross join days),
@@ -538,7 +530,8 @@ from rvus inner join factors using (service_date) where not factors.qualifying_a
 """
 
 _CHANGED_LOCALITIES = """
-{%- from 'fees.sql' import base_codes, newest_release, unit_amount with context -%}
+{%- from 'fees.sql' import newest_release, unit_amount with context -%}
+{%- from 'programs.sql' import base_codes with context -%}
 with codes_on as (
     select base.procedure_code, days.service_date
     from days inner join ({{ base_codes() }}) as base on days.service_date between base.effective_from and base.effective_to
@@ -583,7 +576,7 @@ def _changes(seeds: _Seeds, years: set[int]) -> tuple[list[AmountChange], list[L
                 con.unregister("given")
 
         def compared(query: str, key: str) -> list[tuple[Any, ...]]:
-            before, after = (fee_macros(schema).from_string(query).render() for schema in ("before", "after"))
+            before, after = (project_macros(schema).from_string(query).render() for schema in ("before", "after"))
             return con.execute(
                 f"select {key}, before.dollars, after.dollars from ({before}) as before full join ({after}) as after using ({key}) "
                 f"where before.dollars is distinct from after.dollars order by {key}"

@@ -119,9 +119,16 @@ def discover(
                     continue
                 for table, form in tables:
                     found.setdefault(table, []).append((form, entry))
-            for table, entries in sorted(found.items()):
-                if (one := _landed(practice_id, night, table, entries, _mapping(chosen, table))) is not None:
-                    landed.append(one)
+            try:
+                of_night = [
+                    _landed(practice_id, night, table, entries, _mapping(chosen, table)) for table, entries in sorted(found.items())
+                ]
+            except OSError as error:  # a folder that may be listed and not entered (chmod -R 644)
+                said.append(
+                    f"landing/{practice_id}/{night}: cannot be entered ({error.strerror}), nothing in it is taken in; let this user enter it (chmod u+x)"
+                )
+                continue
+            landed += [one for one in of_night if one is not None]
     return landed
 
 

@@ -119,6 +119,7 @@ def in_home(model: Model, home: Path) -> str:
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
     """The schemas and settings of the warehouse (dbt_project/profiles.yml)."""
     con.execute("set TimeZone = 'UTC'")
+    con.execute("set disabled_optimizers = 'common_subplan'")
     # The compiled SQL names the database that dbt knows.
     con.execute("attach ':memory:' as warehouse")
     con.execute("use warehouse")

@@ -241,6 +241,10 @@ def test_the_claims_to_be_worked_are_those_of_the_work_list_those_of_which_a_lin
     assert {row["claim_id"] for row in denied} == listed
     assert {row["status"] for row in denied} == {"denied", "paid", "rejected"}
     assert sum(row["to_be_worked"] for row in asked(published, queries.CLAIMS)) == len(listed)
+    # Paid in full, for all that was said against one of its lines: the work list asks for nothing of it.
+    in_full = "select min(claim_id) from claims where status = 'paid' and len(denial_codes) = 0"
+    change(published, f"update claims set denial_codes = ['CO-97'] where claim_id = ({in_full})")
+    assert {row["claim_id"] for row in asked(published, queries.DENIED)} == listed
 
 
 def test_what_was_paid_too_little_was_paid_and_not_denied(published):

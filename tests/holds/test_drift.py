@@ -304,6 +304,40 @@ def test_the_right_team_or_log_lets_the_close_go_and_an_accepted_team_is_the_new
     assert rows(build(home), "from marts.close_holds") == []
 
 
+def test_a_team_of_which_a_row_could_not_be_read_for_a_night_makes_nobody_the_new_usual(tmp_path):
+    home = tmp_path / "home"
+    clinic = Clinic("left", 1)
+    configure(home, [clinic])
+
+    def land_later(days: int, panel: list[dict[str, str]], torn: bytes = b"") -> None:
+        night = NEWEST_NIGHT + timedelta(days=days)
+        write(home, "left", night, "patients", panel)
+        write(home, "left", night, "care_team", clinic.panel()["care_team"])
+        path = path_of(home, "left", night, "care_team")
+        path.write_bytes(path.read_bytes() + torn)
+
+    # A third of the panel has had a practitioner whom the care team never had.
+    strangers = [
+        {**row, "billing_practitioner_id": "elsewhere"} if n % 3 == 0 else row for n, row in enumerate(clinic.panel()["patients"])
+    ]
+    for day in range(3):
+        land_later(day, strangers, b"torn\n" if day == 1 else b"")
+    with build(home) as con:
+        assert [(f["measure"], f["extract_date"]) for f in findings(con, "left")] == [
+            ("rows_of_nobody", NEWEST_NIGHT + timedelta(days=1))
+        ]
+        assert holds(con, "left") == []  # the row is mended
+    # Who cannot be read is not gone: that night is measured by the nights before, and so is the one on which they are.
+    land_later(3, clinic.panel()["patients"])
+    land_later(4, [{**row, "billing_practitioner_id": "elsewhere"} for row in clinic.panel()["patients"]], b"torn\n")
+    land_later(5, [{**row, "billing_practitioner_id": "elsewhere"} for row in clinic.panel()["patients"]])
+    with build(home) as con:
+        found = {
+            (f["extract_date"] - NEWEST_NIGHT).days: f["usual"] for f in findings(con, "left") if f["measure"] == "who_may_bill"
+        }
+    assert found == {5: 1.0}
+
+
 @pytest.mark.long
 def test_an_acceptance_holds_for_its_content_and_is_the_new_usual_and_other_content_waits_again(tmp_path):
     home = tmp_path / "home"

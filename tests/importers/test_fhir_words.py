@@ -95,6 +95,9 @@ CCM consent obtained; patient declined to sign up for patient portal
 CCM consent; does not want to be called at work
 CCM consent still active, not withdrawn or revoked
 CCM consent; completed enrollment process
+CCM consent required elements reviewed; patient agrees
+CCM consent form reviewed and signed, patient has no needs at present
+CCM consent; form sent to PCP
 CCM consent - exercises daily, stopped smoking
 CCM consent. Revocation date: none
 Patient is not enrolled in Chronic Care Management (CCM) with another provider. Chronic Care Management (CCM) consent obtained.
@@ -297,6 +300,34 @@ Patient backed out of CCM
 Patient changed her mind about CCM
 CCM suspended
 CCM consent missing
+CCM consent ☐ yes ☒ no
+CCM: [ ] yes [x] no
+Patient won't be enrolling in CCM
+CCM consent - verbal: no
+CCM verbal consent obtained - No
+CCM consent - none
+CCM consent status: Inactive
+CCM consent required
+CCM consent incomplete
+CCM consent superseded
+CCM consent form mailed
+CCM consent form sent to patient
+CCM consent form given to patient to review
+Needs CCM consent
+Missing CCM consent
+Patient unreachable for CCM consent
+w/o CCM consent
+CCM not at this time
+CCM: not now
+CCM: no thanks
+No thank you - CCM
+Patient took back consent for CCM
+Patient changed mind about CCM
+Patient dropped CCM
+Remove CCM
+CCM hold
+CCM consent - do not bill
+CCM consent?
 """
 
 # A communication's reason to what is landed as its outcome; None where it is not used.

@@ -234,6 +234,25 @@ def test_a_month_claimed_under_two_tax_ids_is_told_as_long_as_both_claims_wait_o
     assert told_by(con, "no_month_of_a_beneficiary_is_claimed_under_two_tax_ids") == []
 
 
+def test_of_three_tax_ids_two_that_still_claim_a_month_are_told_of_each_other_whatever_became_of_the_third(con, tmp_path):
+    under_tax_ids(tmp_path, {"a": "1", "b": "2", "c": "3"})
+    for practice, patient in (("b", "other"), ("c", "third")):
+        con.execute(
+            "insert into intermediate.int_coverages__current values (?, ?, 'medicare_part_b', '1EG4TE5MK72')", [practice, patient]
+        )
+    # b and c have another number in common, by which a is no third.
+    con.execute("insert into intermediate.int_coverages__current values ('b', 'other', 'medicare_part_a', '1EG4TE5MK74')")
+    for settled, told in (("A1", {"b B1", "c C1"}), ("B1", {"a A1", "c C1"}), ("C1", {"a A1", "b B1"})):
+        con.execute(
+            "update intermediate.int_claims__history set status = case when claim_id = ? then 'denied' else 'paid' end", [settled]
+        )
+        audited(con, tmp_path)
+        found = con.execute("select practice_id || ' ' || claim_id, detail from marts.claim_audit where is_unsettled").fetchall()
+        assert set(found) == {(one, other) for one in told for other in told - {one}}
+        practices = sorted(claim[0] for claim in told)
+        assert told_by(con, "no_month_of_a_beneficiary_is_claimed_under_two_tax_ids") == practices
+
+
 def test_a_panel_that_is_mostly_listed_under_another_tax_id_is_told_and_a_few_shared_patients_are_not(con):
     con.execute("""
         create table staging.stg_practices as select * from (values

@@ -49,9 +49,10 @@ def test_the_dashboard_draws_the_line_where_the_months_last_day_has_it(month, ne
     con.execute(
         f"""
         create table practice_nights as select date '{newest_night}' as newest_night;
-        create table rule_bands as select * from (values
-            ('ccm', true, 20, date '2015-01-01', date '2027-01-14'), ('ccm', true, 15, date '2027-01-15', null)
-        ) as bands (track, is_base, first_unit_minutes, effective_from, effective_to);
+        create table rule_programs as select 'ccm' as program, 'ccm' as staff_track, date '0001-01-01' as effective_from, null::date as effective_to;
+        create table rule_bands as select 'ccm' as program, * from (values
+            ('ccm', '99490', true, 20, date '2015-01-01', date '2027-01-14'), ('ccm', '99490', true, 15, date '2027-01-15', null)
+        ) as bands (track, procedure_code, is_base, first_unit_minutes, effective_from, effective_to);
         """
     )
     assert con.execute(FIRST_UNIT.sql, {"month": month}).fetchall() == [(15,)]

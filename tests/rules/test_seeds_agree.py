@@ -10,7 +10,7 @@ import yaml
 from orchestration.house import DBT_PROJECT
 from orchestration.rules.seeds import SEEDS
 
-MACROS = "".join((DBT_PROJECT / "macros" / name).read_text(encoding="utf-8") for name in ("time.sql", "earned.sql"))
+MACROS = "".join((DBT_PROJECT / "macros" / name).read_text(encoding="utf-8") for name in ("time.sql", "earned.sql", "programs.sql"))
 CAPS, CONFLICTS, TRACKS, LIMITS, GAPS, TWICE = TESTS = (
     "every_code_has_its_cap_as_long_as_it_is_earned",
     "every_code_bars_what_the_codes_of_its_program_bar",

@@ -240,10 +240,12 @@ class Office:
             yield "missing_initiating_visit", eligible and self.has_documented_consent(patient_id, month)
         if any(not row["documented"] for row in enrollment.in_force):
             yield "undocumented_consent", verdict.reason == "consent_undocumented"
-        if enrollment.consent and enrollment.consent["billing_practitioner_id"] not in (
-            None,
-            self.judge.practitioner_of(patient_id),
-        ):
+        practitioner = self.judge.practitioner_of(patient_id)
+        renewed = any(
+            row["documented"] and row["program"] == enrollment.program and row["billing_practitioner_id"] == practitioner
+            for row in enrollment.in_force
+        )
+        if enrollment.consent and enrollment.consent["billing_practitioner_id"] not in (None, practitioner) and not renewed:
             yield "consent_renewal", passes
         yield from self._outreach(patient_id, month, eligible)
         # Of a row of the log that nobody could read: tests/holds/test_quarantined_time.py, test_time_taken_back_unreadably.py.

@@ -168,6 +168,8 @@ def test_whoever_left_the_panel_has_no_stage(tmp_path: Path) -> None:
     assert (row["stage"], row["stage_since"], row["stalled_reason"], row["state"]) == (None, None, None, "ineligible")
 
 
+RENEWED = Chart().consent("2026-08-05", billing_practitioner_id="MD2").consent("2026-10-20", billing_practitioner_id="DR1").visit()
+RENEWED.plan("2026-08-20")
 ON_THE_LIST = [
     ("eligible_not_contacted", Chart()),
     ("stalled_outreach", Chart().call("2026-09-23", "left_message")),
@@ -200,6 +202,7 @@ NOT_ON_THE_LIST = [
     ("care_plan_review_due", Chart().enrolled().plan("2025-10-01", last_reviewed_on="2025-11-20")),
     ("care_plan_copy_missing", Chart().enrolled().plan("2026-08-20", copy_given_on="2026-08-20")),
     ("consent_renewal", Chart().enrolled().plan("2026-08-20")),
+    ("consent_renewal", RENEWED),
 ]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -20,6 +22,7 @@ from orchestration.take_in.landing import discover
 from orchestration.take_in.ledger import newest_files
 from orchestration.take_in.pending import pending
 from orchestration.take_in.tables import ensure_tables
+from tests.faults.harness import heed_permissions
 from tests.one_practice import forget_practice, give_practice
 
 from .conftest import CHICAGO, csv_of, on, row
@@ -198,6 +201,33 @@ def test_a_folder_that_cannot_be_listed_is_named_and_the_others_go_on(home):
         *(f"landing/lakeside/2026-02-0{day}" for day in (2, 3, 4)),
     ]
     assert "cannot be listed" in report.notes[0]
+
+
+def test_a_night_that_may_be_listed_and_not_entered_is_named_and_the_others_go_on(home):
+    for night in ("2026-02-01", "2026-02-02"):
+        home.land("care_plans", plans("a"), night=night)
+    shut = home.path("care_plans").parent
+    shut.chmod(0o600)
+    found = """
+import sys
+from pathlib import Path
+from orchestration.house import House
+from orchestration.take_in.landing import discover
+notes = []
+landed = discover(House(Path(sys.argv[1])), ["lakeside"], notes=notes)
+print(*(one.extract_date for one in landed), *notes)
+"""
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-c", found, str(home.house.root)],
+            preexec_fn=heed_permissions,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        shut.chmod(0o700)
+    assert ran.stdout.startswith("2026-02-02 landing/lakeside/2026-02-01: cannot be entered (Permission denied)"), ran.stderr
 
 
 def test_a_practice_folder_that_is_a_link_is_left_alone_and_named_wherever_it_leads(home):

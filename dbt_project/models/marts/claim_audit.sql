@@ -53,25 +53,31 @@ duplicates as (
         same_beneficiary as (partition by tax_id, beneficiary_key, month order by practice_id, close_version, claim_id)
 ),
 
--- Of each month of a beneficiary that was claimed under several tax ids, the first claim of the first of them and of the last.
+-- Of each month of a beneficiary that was claimed under several tax ids, a claim of two of them; under those first that have one that waits or is paid: whoever
+-- has another is told of that.
 under_tax_ids as (
     select
         identity,
         month,
-        min(tax_id) as first_tax_id,
-        min_by(claim, tax_id) as first_claim,
-        max_by(claim, tax_id) as last_claim,
-        min_by(waits_or_is_paid, tax_id) as first_waits_or_is_paid,
-        max_by(waits_or_is_paid, tax_id) as last_waits_or_is_paid
+        min(tax_id) filter (where place = 1) as first_tax_id,
+        min(claim) filter (where place = 1) as first_claim,
+        min(claim) filter (where place = 2) as second_claim,
+        bool_or(waits_or_is_paid) filter (where place = 1) as first_waits_or_is_paid,
+        bool_or(waits_or_is_paid) filter (where place = 2) as second_waits_or_is_paid
     from (
         select
-            identity,
-            month,
-            tax_id,
-            coalesce(min(practice_id || ' ' || claim_id) filter (where waits_or_is_paid), min(practice_id || ' ' || claim_id)) as claim,
-            bool_or(waits_or_is_paid) as waits_or_is_paid
-        from {{ ref('int_claims__identities') }}
-        group by identity, month, tax_id
+            *,
+            row_number() over (partition by identity, month order by waits_or_is_paid desc, tax_id) as place
+        from (
+            select
+                identity,
+                month,
+                tax_id,
+                coalesce(min(practice_id || ' ' || claim_id) filter (where waits_or_is_paid), min(practice_id || ' ' || claim_id)) as claim,
+                bool_or(waits_or_is_paid) as waits_or_is_paid
+            from {{ ref('int_claims__identities') }}
+            group by identity, month, tax_id
+        )
     ) as of_tax_ids
     group by identity, month
     having count(*) > 1
@@ -112,21 +118,29 @@ found as (
     union all
     -- Medicare pays the month to one of them. Which, no close can know: each is told of the other.
     select
-        claims.practice_id,
+        practice_id,
         'other_tax_id_duplicate',
-        claims.patient_id,
-        claims.month,
-        claims.claim_id,
+        patient_id,
+        month,
+        claim_id,
         '',
-        min(case when claims.tax_id = others.first_tax_id then others.last_claim else others.first_claim end),
-        any_value(claims.billed_amount),
-        bool_or(
+        coalesce(min(other_claim) filter (where is_unsettled), min(other_claim)),
+        any_value(billed_amount),
+        bool_or(is_unsettled)
+    from (
+        select
+            claims.practice_id,
+            claims.patient_id,
+            claims.month,
+            claims.claim_id,
+            claims.billed_amount,
+            case when claims.tax_id = others.first_tax_id then others.second_claim else others.first_claim end as other_claim,
             claims.waits_or_is_paid
-            and case when claims.tax_id = others.first_tax_id then others.last_waits_or_is_paid else others.first_waits_or_is_paid end
-        )
-    from {{ ref('int_claims__identities') }} as claims
-    inner join under_tax_ids as others on claims.identity = others.identity and claims.month = others.month
-    group by claims.practice_id, claims.patient_id, claims.month, claims.claim_id
+            and case when claims.tax_id = others.first_tax_id then others.second_waits_or_is_paid else others.first_waits_or_is_paid end as is_unsettled
+        from {{ ref('int_claims__identities') }} as claims
+        inner join under_tax_ids as others on claims.identity = others.identity and claims.month = others.month
+    ) as of_numbers
+    group by practice_id, patient_id, month, claim_id
     union all
     select
         practice_id,

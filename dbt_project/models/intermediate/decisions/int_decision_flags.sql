@@ -69,7 +69,7 @@ flags as (
     from basis
     inner join minutes using (practice_id, patient_id, month)
     where
-        basis.program = 'ccm'
+        basis.program = {{ chronic_care() }}
         and minutes.credited_seconds >= {{ limit('near_threshold_from', 'basis.month_end') }} * 60
         and minutes.credited_seconds < {{ limit('near_threshold_to', 'basis.month_end') }} * 60
     union all
@@ -81,7 +81,7 @@ flags as (
     from basis
     inner join minutes using (practice_id, patient_id, month)
     where
-        basis.program = 'ccm'
+        basis.program = {{ chronic_care() }}
         and basis.has_complex_mdm
         and minutes.credited_seconds < {{ limit('complex_first_unit', 'basis.month_end') }} * 60
     union all

@@ -4,6 +4,10 @@ with base_codes as (
     {{ base_codes() }}
 ),
 
+first_codes as (
+    {{ first_codes() }}
+),
+
 wanted as (
     select distinct
         practice_id,
@@ -33,7 +37,7 @@ wanted as (
     -- What the first unit of a program's staff track would bring where it is not reached yet.
     select
         months.practice_id,
-        bands.procedure_code,
+        first_codes.procedure_code,
         {{ month_end('months.month') }} as service_date,
         shares.payment_share
     from {{ ref('int_months') }} as months
@@ -43,13 +47,7 @@ wanted as (
             coalesce(payment_share, 1) as payment_share
         from {{ ref('int_patient_months__basis') }}
     ) as shares on months.practice_id = shares.practice_id
-    inner join {{ ref('rule_programs') }} as programs on {{ in_force('programs', month_end('months.month')) }}
-    inner join {{ ref('rule_bands') }} as bands
-        on
-            programs.program = bands.program
-            and programs.staff_track = bands.track
-            and bands.is_base
-            and {{ in_force('bands', month_end('months.month')) }}
+    inner join first_codes on {{ in_force('first_codes', month_end('months.month')) }}
 ),
 
 places as (

@@ -6,12 +6,14 @@ with nights as (
 ),
 
 -- Of snapshots: how many rows, and what share of the panel's patients have a billing practitioner who may bill, which the panel and the care team say together.
+-- known: what later nights are compared with. Who may be a row in quarantine is taken for one who may bill on that night, and is nobody's usual.
 counted as (
     select
         practice_id, table_name, extract_date, is_snapshot, newest_file_night,
         'rows' as measure,
         table_name as series,
         rows_present as counted,
+        rows_present as known,
         cast(null as double) as basis,
         sha256 as content
     from nights
@@ -22,6 +24,7 @@ counted as (
         'who_may_bill' as measure,
         'patients and care_team' as series,
         patients_who_may_be_billed / patients as counted,
+        patients_known_to_be_billed / patients as known,
         patients as basis,
         content
     from {{ ref('int_extract_nights__practitioners') }}
@@ -53,7 +56,7 @@ snapshot_eras as (
 snapshots_before as (
     select
         *,
-        max(counted) over (
+        max(known) over (
             partition by practice_id, series, measure, era order by extract_date
             range between interval {{ var('drift_nights') }} day preceding and interval 1 day preceding
         ) as most

@@ -1,6 +1,6 @@
 -- On each night with a panel or a care team file in force: the patients of the panel that stands by then, and those whose billing practitioner may bill by the
--- care team that does: is in it with a credential that bills and a valid NPI, or is not in it, but may be a row of it that is in quarantine. table_name: the
--- file that came, the care team's where both did; content: of both that stand.
+-- care team that does: is in it with a credential that bills and a valid NPI (is known to), or is not in it, but may be a row of it that is in quarantine.
+-- table_name: the file that came, the care team's where both did; content: of both that stand.
 with landed as (
     select
         practice_id,
@@ -71,6 +71,7 @@ select
     files.newest_file_night,
     files.content,
     sum(practitioners.patients) as patients,
+    coalesce(sum(practitioners.patients) filter (where billers.has_valid_npi), 0) as patients_known_to_be_billed,
     coalesce(sum(practitioners.patients) filter (
         where case
             when billers.member_id is not null then billers.has_valid_npi

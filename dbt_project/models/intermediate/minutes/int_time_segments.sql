@@ -63,7 +63,7 @@ judged as (
             false
         ) as is_inactive,
         case
-            when pieces.program <> coalesce(months.program, 'ccm') then 'other_program'
+            when pieces.program <> coalesce(months.program, {{ default_program() }}) then 'other_program'
             when coalesce(credentials.role, 'not_counted') = 'not_counted' then 'nonclinical_staff'
             when coalesce({{ has_day('excluded.days', 'pieces.local_day') }}, false) then 'non_countable_activity'
             when pieces.face_to_face then 'face_to_face'

@@ -27,7 +27,6 @@ with steps as (
         basis.has_care_plan,
         basis.last_revoked_on,
         programs.needs_minutes,
-        programs.staff_track,
         eligibility.reason not in ('left_panel', 'deceased') as is_panel,
         eligibility.reason not in ('left_panel', 'deceased', 'no_part_b', 'medicare_advantage') as is_medicare_part_b,
         eligibility.is_eligible,

@@ -17,7 +17,7 @@ with elsewhere as (
     -- The codes of CCM are those that another practice's billing of bars ours for.
     inner join {{ ref('rule_conflicts') }} as conflicts
         on
-            conflicts.program = 'ccm'
+            conflicts.program = {{ chronic_care() }}
             and conflicts.finding = 'other_practitioner_billed'
             and services.procedure_code = conflicts.procedure_code
             and {{ in_force('conflicts', 'services.service_date') }}

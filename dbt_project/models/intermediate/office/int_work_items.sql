@@ -88,7 +88,7 @@ found as (
     select practice_id, patient_id, month, 'near_threshold', patient_id as subject_id, null, minutes_to_first_unit, unit_amount, null
     from {{ ref('int_patient_months__short') }}
     where
-        program = 'ccm'
+        program = {{ chronic_care() }}
         and credited_seconds >= {{ limit('near_threshold_from', month_end('month')) }} * 60
         and credited_seconds < {{ limit('near_threshold_to', month_end('month')) }} * 60
     union all
@@ -100,9 +100,28 @@ found as (
     from stages
     where is_eligible and is_consent_in_force and not is_consent_documented
     union all
-    select practice_id, patient_id, month, 'consent_renewal', patient_id as subject_id, null, null, null, strftime(consented_on, '%Y-%m-%d')
+    select
+        stages.practice_id,
+        stages.patient_id,
+        stages.month,
+        'consent_renewal' as kind,
+        stages.patient_id as subject_id,
+        null as member_id,
+        null as minutes,
+        null as dollars,
+        strftime(stages.consented_on, '%Y-%m-%d') as fact
     from stages
-    where is_newest_month and is_eligible and has_documented_consent and is_consent_of_another
+    -- Once a new one is documented nothing is to be done, though the older one is the month's as long as it is in force (rules.md A2).
+    anti join {{ ref('int_consents__current') }} as renewed
+        on
+            stages.practice_id = renewed.practice_id
+            and stages.patient_id = renewed.patient_id
+            and stages.program = renewed.program
+            and stages.billing_practitioner_id = renewed.billing_practitioner_id
+            and renewed.documented
+            and renewed.consented_on <= stages.as_of
+            and coalesce(renewed.revoked_on >= stages.month, true)
+    where stages.is_newest_month and stages.is_eligible and stages.has_documented_consent and stages.is_consent_of_another
     union all
     select practice_id, patient_id, month, 'missing_initiating_visit', patient_id as subject_id, null, null, null, strftime(consented_on, '%Y-%m-%d')
     from stages

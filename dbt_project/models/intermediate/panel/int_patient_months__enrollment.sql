@@ -76,7 +76,7 @@ select
     months.practice_id,
     months.patient_id,
     months.month,
-    coalesce(chosen.program, 'ccm') as program,
+    coalesce(chosen.program, {{ default_program() }}) as program,
     chosen.consent_id,
     chosen.consented_on,
     chosen.documented as is_consent_documented,
