@@ -38,6 +38,7 @@ WANTED = (
     "int_claims__denials",
     "int_claims__doubled",
     "int_claims__lines_denied",
+    "int_lines__noticed",
 )
 
 

@@ -15,7 +15,7 @@ from orchestration.answer.explain.story import _answers_since, _decided_now, ans
 from orchestration.answer.explain.text import _answer, anew
 from orchestration.house import House
 from orchestration.rules.seeds import SEEDS
-from tests.answers.letters import Sent, acknowledgment, claim_statuses, denied, file, paid_in_full, remittance
+from tests.answers.letters import Pay, Sent, acknowledgment, claim_statuses, denied, file, paid_in_full, remittance
 from tests.answers.office import Office
 
 OLD, NEW, KEY = "CCM2609A", "CCM2609B", ["north", "P1", date(2026, 9, 1)]
@@ -55,6 +55,28 @@ def test_a_story_says_what_the_payer_said_of_every_claim_of_the_patient_month(of
 def test_a_paid_claim_is_told_with_its_dollars_and_one_that_nobody_answered_with_nothing(office):
     office.deliver(file("835", remittance(paid_in_full(OLD))))
     assert told(live(office, "claim_history", "claim_denials")).endswith("$91.39 paid of $170.00")
+
+
+def test_a_claim_that_went_to_the_deductible_is_told_with_what_the_patient_owes_and_why_nothing_was_paid(office):
+    lines = (
+        (f"{OLD}01", "99490", "95", "0", (("CO", "45", "28.87"), ("PR", "1", "66.13")), ()),
+        (
+            f"{OLD}02",
+            "99439",
+            "75",
+            "23.86",
+            (("CO", "45", "24.56"), ("PR", "1", "20"), ("PR", "2", "6.09"), ("CO", "253", ".49")),
+            (),
+        ),
+    )
+    office.deliver(file("835", remittance(Pay(OLD, "170", "23.86", lines))))
+    assert told(live(office, "claim_history", "claim_line_payments")).endswith(
+        "$23.86 paid of $170.00; $92.22 left to the patient or their next payer, $86.13 of it the deductible"
+    )
+    office.deliver(file("835", remittance(paid_in_full(NEW), check="EFT2"), number=901))
+    assert told(live(office, "claim_history", "claim_line_payments")).endswith(
+        "$91.39 paid of $170.00; $23.32 left to the patient or their next payer"
+    )
 
 
 def test_what_decides_nothing_is_told_with_what_helps_and_the_day_of_a_claim_is_that_on_which_it_went_out(office):

@@ -822,10 +822,47 @@ def test_medicare_is_first_whatever_its_file_says_a_claim_was_filed_with(office)
     assert office.statuses()[A] == "reopened"
 
 
-def test_what_medicaid_takes_back_is_its_own_though_its_payment_never_came(office):
-    theirs = replace(paid_in_full(A), filing="MC")
+@pytest.mark.parametrize("is_first", [True, False])
+@pytest.mark.parametrize(
+    ("pay", "paid"),
+    [
+        (Pay(A, "170", "23.32", (), "1", (("OA", "23", "146.68"),), filing="MC"), "23.32"),
+        (Pay(A, "170", "23.32", (), "2", (("CO", "45", "146.68"),), filing="MC"), "23.32"),
+        (replace(denied(A, "CO", "45", status="1"), filing="MC"), "0.00"),
+        (Pay(A, "170", "23.32", (), "1", (("OA", "23", "146.68"),), filing="CI"), "23.32"),
+        (Pay(A, "170", "23.32", (), "2", (("CO", "45", "146.68"),), filing="CI"), "23.32"),
+    ],
+    ids=["Medicaid first", "Medicaid second", "Medicaid pays nothing", "another that names Medicare's payment", "another second"],
+)
+def test_payers_whose_payments_come_under_one_payer_id_are_told_apart_by_what_the_claim_was_filed_with(office, pay, paid, is_first):
+    """Who passes them on, or a state that pays for both, has one id for all."""
+    files = [
+        file("835", remittance(replace(paid_in_full(A), status="19"))),
+        file("835", remittance(pay, check="EFT7", on="20261103"), number=901),
+    ]
+    for one in files if is_first else reversed(files):
+        office.deliver(one)
+    claim = office.claim(A)
+    assert (claim["status"], claim["paid_amount"], claim["denial_codes"]) == ("paid", Decimal("91.39"), [])
+    assert office.see(f"select other_payers_amount from claims where claim_id = '{A}'") == [{"other_payers_amount": Decimal(paid)}]
+    back = [replace(taken_back(pay), number="8"), paid_in_full(B, number="2")]
+    office.deliver(file("835", remittance(*back, check="EFT8", on="20261110"), number=902))
+    assert (office.claim(A)["status"], office.claim(A)["paid_amount"], office.claim(A)["reversals"]) == (
+        "paid",
+        Decimal("91.39"),
+        0,
+    )
+    assert office.see(f"select other_payers_amount from claims where claim_id = '{A}'") == [{"other_payers_amount": Decimal(0)}]
+    own = [taken_back(paid_in_full(A)), paid_in_full(C, number="3")]
+    office.deliver(file("835", remittance(*own, check="EFT9", on="20261112"), number=903))
+    assert (office.claim(A)["status"], office.claim(A)["reversals"]) == ("reopened", 1)
+
+
+@pytest.mark.parametrize("filing", ["MC", "CI"])
+def test_what_another_payer_takes_back_is_its_own_though_its_payment_never_came(office, filing):
+    theirs = replace(taken_back(paid_in_full(A)), filing=filing)
     office.deliver(file("835", remittance(paid_in_full(A))))
-    office.deliver(file("835", of_a_medigap(remittance(taken_back(theirs), check="EFT7", on="20261110")), number=901))
+    office.deliver(file("835", of_a_medigap(remittance(theirs, check="EFT7", on="20261110")), number=901))
     assert (office.statuses()[A], office.claim(A)["reversals"]) == ("paid", 0)
 
 
@@ -937,6 +974,54 @@ def test_a_reversal_that_leaves_a_dollar_leaves_the_decision(office):
     back = replace(taken_back(paid_in_full(A)), paid="-90.39", number="3")
     office.deliver(FIRST, file("835", remittance(back, paid_in_full(B, number="4"), check="EFT3", on="20261101"), number=902))
     assert (office.claim(A)["status"], office.claim(A)["paid_amount"]) == ("paid", Decimal("1.00"))
+
+
+NOTICED = f"select line_id, noticed_on from int_lines__noticed where claim_id = '{A}' order by line_id"
+
+
+def test_a_line_that_is_taken_back_or_denied_for_itself_is_noticed_on_that_day_and_the_others_on_theirs(office):
+    def noticed() -> list[str]:
+        return [f"{row['noticed_on']}" for row in office.see(NOTICED)]
+
+    office.deliver(FIRST)
+    assert noticed() == ["2026-10-20", "2026-10-20"]
+    back = [part(taken_back(paid_in_full(A)), 0), paid_in_full(B, number="4")]
+    office.deliver(file("835", remittance(*back, check="EFT3", on="20271201"), number=902))
+    assert noticed() == ["2027-12-01", "2026-10-20"]
+    office.deliver(file("835", remittance(part(denied(A, number="5"), 0), check="EFT4", on="20271210"), number=903))
+    assert noticed() == ["2027-12-10", "2026-10-20"]
+    # That it has the claim already says nothing new of it.
+    office.deliver(file("835", remittance(denied(A, "OA", "18", number="6"), check="EFT5", on="20280110"), number=904))
+    assert noticed() == ["2027-12-10", "2026-10-20"]
+
+
+def test_a_claim_denied_again_in_other_words_is_noticed_by_the_first_and_a_corrected_one_by_its_correction(office):
+    office.deliver(
+        file("835", remittance(denied(A))), file("835", remittance(denied(A, reason="50"), check="EFT2", on="20261101"), number=901)
+    )
+    assert {row["noticed_on"] for row in office.see(NOTICED)} == {date(2026, 10, 20)}
+    office.deliver(file("835", remittance(paid_in_full(B), check="EFT6"), number=902))
+    back = [taken_back(paid_in_full(B)), denied(B, number="5")]
+    office.deliver(file("835", remittance(*back, check="EFT7", on="20270301"), number=903))
+    assert {row["noticed_on"] for row in office.see(NOTICED.replace(A, B))} == {date(2027, 3, 1)}
+
+
+def test_money_is_held_since_the_day_on_which_it_came_until_all_of_it_is_taken_back(office):
+    def held() -> str:
+        return str(office.see(f"select held_since from int_claims__answered where claim_id = '{A}'")[0]["held_since"])
+
+    office.deliver(file("835", remittance(denied(A), check="EFT0", on="20261005"), number=900))
+    assert held() == "2026-10-05"
+    office.deliver(FIRST)
+    assert held() == "2026-10-20"
+    office.deliver(file("835", remittance(denied(A, "OA", "18", number="6"), check="EFT5", on="20270110"), number=904))
+    corrected = [taken_back(paid_in_full(A)), Pay(A, "170", "51.85", ADD_ON_DENIED, number="3"), paid_in_full(B, number="4")]
+    office.deliver(file("835", remittance(*corrected, check="EFT6", on="20270201"), number=905))
+    assert (held(), office.claim(A)["paid_amount"]) == ("2026-10-20", Decimal("51.85"))
+    back = [taken_back(Pay(A, "170", "51.85", ADD_ON_DENIED, number="3")), paid_in_full(C, number="7")]
+    office.deliver(file("835", remittance(*back, check="EFT7", on="20270301"), number=906))
+    office.deliver(file("835", remittance(paid_in_full(A, number="8"), check="EFT8", on="20270401"), number=907))
+    assert (held(), office.claim(A)["paid_amount"]) == ("2027-04-01", Decimal("91.39"))
 
 
 @pytest.mark.long

@@ -29,9 +29,12 @@ TABLES = """
     );
     create table intermediate.int_claim_lines__sent (claim_id varchar, line_id varchar, service_date date);
     create table intermediate.int_claims__answered (claim_id varchar, determined_on date);
-    create table intermediate.int_claims__standing (claim_id varchar, payment_on date);
+    create table intermediate.int_claims__standing (claim_id varchar, payment_on date, paid_amount decimal(12, 2));
+    create table intermediate.int_lines__noticed (claim_id varchar, line_id varchar, noticed_on date);
     create table intermediate.int_claims__unclear (practice_id varchar, claim_id varchar, status_on date, open_codes varchar[]);
-    create table intermediate.int_claim_postings (claim_id varchar, kind varchar, posting varchar, payment_on date, paid_amount decimal(12, 2));
+    create table intermediate.int_claim_postings (
+        practice_id varchar default 'p', claim_id varchar, kind varchar, posting varchar, payment_on date, paid_amount decimal(12, 2)
+    );
     create table intermediate.int_claims__denials (practice_id varchar, claim_id varchar, cause varchar, fix varchar, is_appealable boolean);
     create table marts.claims (
         practice_id varchar, patient_id varchar, month date, claim_id varchar, status varchar, submitted_on date, answered_on date
@@ -89,7 +92,15 @@ class Desk:
             )
         if status in ("paid", "denied"):
             self.con.execute("insert into intermediate.int_claims__answered values (?, date '2026-11-20')", [claim_id])
-            self.con.execute("insert into intermediate.int_claims__standing values (?, date '2026-11-20')", [claim_id])
+            self.con.execute(
+                "insert into intermediate.int_claims__standing values (?, date '2026-11-20', ?)", [claim_id, sum(paid.values())]
+            )
+            self.posted(claim_id, "decision", date(2026, 11, 20), sum(paid.values(), Decimal(0)))
+            self.con.execute(
+                "insert into intermediate.int_lines__noticed select claim_id, line_id, date '2026-11-20' "
+                "from marts.claim_line_payments where claim_id = ?",
+                [claim_id],
+            )
         else:
             self.con.execute("insert into marts.claim_aging values (?, ?, ?, ?, ?, date '2026-11-05', 116, 89.37)", [*of, status])
         if denied:
@@ -97,6 +108,12 @@ class Desk:
             self.con.execute(
                 "insert into intermediate.int_work_items values (?, ?, ?, 'denied_claim', ?, ?, 'CO-151')", [*of, worth]
             )
+
+    def posted(self, claim_id: str, kind: str, on: date, paid: Decimal) -> None:
+        self.con.execute(
+            "insert into intermediate.int_claim_postings (claim_id, kind, posting, payment_on, paid_amount) values (?, ?, 'posted', ?, ?)",
+            [claim_id, kind, on, paid],
+        )
 
     def name_as_added(self, amount: str, others: str = "0") -> None:
         """So much of the base code's payment is beside the fee schedule, and adjustments of other reasons come to `others`."""
@@ -121,9 +138,8 @@ class Desk:
             "create or replace table intermediate.int_post_close_changes as "
             "select practice_id, patient_id, month, claimed_codes, reasons from marts.post_close_changes"
         )
-        compiled.run(
-            self.con, self.home, [compiled.models()[name] for name in ("int_post_close_changes__evidence", "int_claims__unsettled")]
-        )
+        models = ("int_post_close_changes__evidence", "int_claims__paid_by_day", "int_claims__unsettled")
+        compiled.run(self.con, self.home, [compiled.models()[name] for name in models])
         return dict(
             self.con.execute("select kind, dollars from intermediate.int_claims__unsettled where claim_id <> 'O'").fetchall()
         )
@@ -264,13 +280,9 @@ def test_a_claim_that_the_payer_took_back_is_told_at_once_with_what_it_had_paid_
     desk, paid_before, now, dollars
 ):
     desk.claim("reopened", {})
-    desk.con.execute(
-        "insert into intermediate.int_claims__answered values ('C', date '2026-11-20');"
-        "insert into intermediate.int_claim_postings values ('C', 'decision', 'posted', date '2026-11-20', 89.38)"
-    )
-    desk.con.execute(
-        "insert into intermediate.int_claim_postings values ('C', 'reversal', 'posted', date '2027-02-20', ?)", [-paid_before]
-    )
+    desk.con.execute("insert into intermediate.int_claims__answered values ('C', date '2026-11-20')")
+    desk.posted("C", "decision", date(2026, 11, 20), paid_before)
+    desk.posted("C", "reversal", date(2027, 2, 20), -paid_before)
     if now:
         desk.change("refund", ["99490 x 1"], now)
     assert desk.asks() == {"taken_back_claim": dollars}
@@ -279,6 +291,26 @@ def test_a_claim_that_the_payer_took_back_is_told_at_once_with_what_it_had_paid_
         f"2027-02-20 (${paid_before})" if paid_before else "2027-02-20", date(2027, 3, 23), date(2027, 11, 20),
         "appeal by 2027-06-25, reopening by 2027-11-20",
     )  # fmt: skip
+
+
+def test_what_the_payer_took_back_line_by_line_is_all_asked_for(desk):
+    desk.claim("reopened", {})
+    desk.con.execute("insert into intermediate.int_claims__answered values ('C', date '2026-11-20')")
+    desk.posted("C", "decision", date(2026, 11, 20), sum(WHOLE.values(), Decimal(0)))
+    for day, amount in ((12, WHOLE["99490"]), (20, WHOLE["99439"])):
+        desk.posted("C", "reversal", date(2027, 2, day), -amount)
+    assert desk.asks() == {"taken_back_claim": sum(WHOLE.values(), Decimal(0))}
+
+
+@pytest.mark.parametrize("kind", ["denied_claim", "underpaid_claim"])
+def test_a_line_that_was_taken_back_or_denied_after_a_year_can_be_appealed_from_that_day_on(desk, kind):
+    desk.claim("paid", LESS, denied=("99439",) if kind == "denied_claim" else ())
+    desk.con.execute("update staging.stg_practices set newest_night = date '2028-01-05'")
+    desk.con.execute("update intermediate.int_months__close set newest_night = date '2028-01-05'")
+    desk.con.execute("update intermediate.int_lines__noticed set noticed_on = date '2027-12-10' where line_id = 'C02'")
+    assert desk.asks() == {kind: ADD_ON if kind == "denied_claim" else paid_of(ADD_ON)}
+    (told,) = desk.con.execute("select last_day, ways from intermediate.int_claims__unsettled").fetchall()
+    assert told == (date(2028, 4, 13), "appeal by 2028-04-13")
 
 
 def test_a_claim_that_the_payer_has_already_or_cannot_find_is_told_from_that_day_on_and_once(desk):
@@ -387,9 +419,22 @@ def test_a_reopening_is_asked_for_until_what_it_brings_is_paid(desk):
 
 def test_a_claim_paid_on_two_checks_is_paid_too_much_and_due_sixty_days_from_the_last(desk):
     desk.claim("paid", {code: 2 * amount for code, amount in WHOLE.items()})
-    desk.con.execute("insert into intermediate.int_claims__standing values ('C', date '2027-01-10')")
-    assert desk.asks() == {"overpaid_claim": -sum(WHOLE.values(), Decimal(0))}
-    assert desk.con.execute("select due_on from intermediate.int_claims__unsettled").fetchone() == (date(2027, 3, 11),)
+    twice = 2 * sum(WHOLE.values(), Decimal(0))
+    desk.con.execute("update intermediate.int_claim_postings set paid_amount = ?", [twice / 2])
+    desk.con.execute("insert into intermediate.int_claims__standing values ('C', date '2027-01-10', ?)", [twice / 2])
+    desk.posted("C", "decision", date(2027, 1, 10), twice / 2)
+    assert desk.asks() == {"overpaid_claim": -twice / 2}
+    told = "select fact, due_on, last_day from intermediate.int_claims__unsettled"
+    since = ("2027-01-10", date(2027, 3, 11), date(2027, 3, 11))
+    assert desk.con.execute(told).fetchone() == since
+    # That the payer has the claim already, or adds a cent, gives nobody more days.
+    desk.con.execute(
+        "insert into intermediate.int_claims__standing values ('C', date '2027-02-15', 0), ('C', date '2027-02-20', 0.01)"
+    )
+    desk.posted("C", "decision", date(2027, 2, 15), Decimal(0))
+    desk.posted("C", "decision", date(2027, 2, 20), Decimal("0.01"))
+    desk.asks()
+    assert desk.con.execute(told).fetchone() == ("2027-02-20", *since[1:])
 
 
 @pytest.mark.parametrize(("named", "too_much"), [("4.28", None), ("1.00", "3.20"), ("0.00", "4.20")])

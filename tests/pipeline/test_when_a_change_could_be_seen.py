@@ -14,6 +14,7 @@ from tests.holds.bench import load
 TABLES = """
     create table staging.stg_practices as select 'p' as practice_id, date '2027-03-01' as newest_night;
     create table intermediate.int_claims__history (practice_id varchar, patient_id varchar, month date, claim_id varchar, status varchar, answered_on date);
+    create table intermediate.int_claims__answered (claim_id varchar, held_since date);
     create table intermediate.int_coverage_answers__matched (
         practice_id varchar, patient_id varchar, transaction_id varchar, subscriber_position integer, meaning varchar, is_covered boolean, starts_on date,
         ends_on date, answered_on date
@@ -352,6 +353,16 @@ def dates(con, home, reasons: list[str], codes: tuple[str, ...] = ("99490 x 1",)
     )
     compiled.run(con, home, MODELS)
     return dict(con.execute("select month, found_on from intermediate.int_post_close_changes__found").fetchall())
+
+
+def test_a_month_that_was_paid_twice_tells_since_the_day_by_which_both_were_held_whatever_was_answered_since(con, tmp_path):
+    con.execute("delete from staging.stg_time_entries")
+    con.execute(
+        "insert into intermediate.int_claims__history values "
+        "('p', 'x', '2026-10-01', 'C', 'paid', '2027-02-01'), ('p', 'x', '2026-10-01', 'FIRST', 'paid', '2027-02-01');"
+        "insert into intermediate.int_claims__answered values ('C', '2026-11-20'), ('FIRST', '2026-11-25')"
+    )
+    assert found(con, tmp_path, []) == date(2026, 11, 25)
 
 
 @pytest.mark.parametrize(

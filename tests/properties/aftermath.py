@@ -27,7 +27,7 @@ import pyarrow.parquet
 
 from orchestration.house import House
 from orchestration.payers.inbox import take_in_answers
-from orchestration.practices import load_practices
+from orchestration.practices import fee_state, load_practices
 from orchestration.rules import seeds
 from orchestration.take_in.lake import take_in
 from orchestration.transform import compiled
@@ -43,6 +43,7 @@ from tests.second_opinion.landing import Landing
 from tests.second_opinion.prices import Reference, to_cents
 
 MARTS = ("post_close_changes", "worklist")
+PRICED_BY = ("place_of_service", "mac", "locality")  # of a practice's settings, as claim lines have them
 CHANGES, ITEMS = "from post_close_changes", "from worklist where kind in ('refund_due', 'reopening_due')"
 Row = dict[str, Any]
 
@@ -180,6 +181,8 @@ def lines_of(claims: list[Claim]) -> list[Row]:
             "status": "submitted", "procedure_code": code, "units": units, "service_date": claim.service_date, "charge_amount": charge(claim, code),
             "allowed_amount": claim.amounts[code], "submitter_id": SUBMITTER, "control_number": 1, "transaction_number": 1, "tax_id": claim.practice_id,
             "beneficiary_key": claim.claim_id, "claimed_on": claim.closed_on, "alternatives": [", ".join(texts(one)) for one in claim.alternatives],
+            **{name: claim.settings[name] for name in PRICED_BY}, "state": fee_state(claim.settings),
+            "qualifying_apm_participant": claim.settings.get("qualifying_apm_participant", False),
         }
         for claim in claims
         for code, units in claim.codes.items()
@@ -258,6 +261,10 @@ def claims_of_packets(home: Path) -> list[Claim]:
             of[0]["service_date"],
             tuple({one.split(" x ")[0]: int(one.split(" x ")[1]) for one in track.split(", ")} for track in of[0]["alternatives"]),
             of[0]["claimed_on"],
+            {
+                **{name: of[0][name] for name in (*PRICED_BY, "qualifying_apm_participant")},
+                "address": {"state": of[0]["state"]},
+            },
         )
         for claim_id, of in lines.items()
     ]

@@ -22,8 +22,8 @@ Codes = dict[str, int]
 @dataclass(frozen=True)
 class Claim:
     """A claim that went out: units and allowed dollars of each code. `alternatives`: the codes of each track that qualified when it was closed, the claimed
-    one among them. `closed_on`: the newest night that its close knew. `answer`: `paid`, `denied` or `rejected` (turned back unprocessed), with the day,
-    what was paid, and what of the allowed amount the payer left to the patient's deductible."""
+    one among them. `closed_on`: the newest night that its close knew. `settings`: the practice as it was then. `answer`: `paid`, `denied` or `rejected` (turned
+    back unprocessed), with the day, what was paid, and what of the allowed amount the payer left to the patient's deductible."""
 
     practice_id: str
     patient_id: str
@@ -34,6 +34,7 @@ class Claim:
     service_date: date
     alternatives: tuple[Codes, ...]
     closed_on: date
+    settings: Row
     answer: str | None = None
     answered_on: date | None = None
     paid: Decimal = Decimal(0)
@@ -96,6 +97,7 @@ def claims_of(judge: Judge, month: date, but: Iterable[tuple[str, date]] = ()) -
             chosen.service_date,
             tuple(dict(one.codes) for one in found),
             judge.newest_night,
+            judge.practice,
         )
 
 
@@ -196,12 +198,16 @@ class Aftermath:
         same = [one for one in found if dict(one.codes) == claim.codes]
         return same[0] if same and dict(chosen.codes) in claim.alternatives else chosen
 
-    @staticmethod
-    def _amount(claim: Claim, now: Candidate) -> Decimal:
-        """What the claim has keeps its price."""
+    def _amount(self, claim: Claim, now: Candidate) -> Decimal:
+        """What the claim has keeps its price. Another code has that of the place of service, the locality and the participation that the claim went out with,
+        for whoever bills by now."""
+        credential = self.judge.credential(self.judge.practitioner_of(claim.patient_id))
         total = Decimal(0)
         for code, units in now.codes:
-            unit = claim.amounts[code] / claim.codes[code] if code in claim.codes else now.unit_allowed[code]
+            if code in claim.codes:
+                unit: Decimal | None = claim.amounts[code] / claim.codes[code]
+            else:
+                unit = self.judge.reference.unit_allowed(claim.settings, credential, code, now.service_date)
             total += (unit or Decimal(0)) * units
         return total
 

@@ -66,7 +66,7 @@ class Reference:
         self, practice: dict[str, Any], credential: str | None, code: str, day: date, national: bool = False
     ) -> Decimal | None:
         """Allowed amount of one unit; None when no release covers the day."""
-        settings = ("mac", "locality", "place_of_service", "qualifying_apm_participant")
+        settings = ("mac", "locality", "gpci_state", "place_of_service", "qualifying_apm_participant")
         key = (*(practice.get(name) for name in settings), practice["address"]["state"], credential, code, day, national)
         if key not in self._price:
             self._price[key] = self._unit_allowed(practice, credential, code, day, national)

@@ -3,12 +3,15 @@
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from . import rules
+from .aftermath import Aftermath, Claim
 from .calendars import by_day, instant, next_month, one_year_after
-from .judge import day_reached, is_npi, minutes_to_next_unit, split_dollars
+from .judge import Candidate, day_reached, is_npi, minutes_to_next_unit, split_dollars
 from .landing import read_file
 from .prices import Reference
 from .releases import seeds_up_to
@@ -82,6 +85,24 @@ def test_a_practice_across_the_border_of_its_localitys_state_has_the_prices_of_t
         for number, one in enumerate((suburb, district))
     ]
     assert amounts[0] == amounts[1] is not None
+
+
+def test_a_code_that_a_claim_had_not_has_the_price_of_the_place_where_the_claim_went_out() -> None:
+    reference = Reference(SEEDS)
+    moved: Any = SimpleNamespace(
+        reference=reference,
+        practice={**NATIONAL, "place_of_service": "19"},
+        practitioner_of=lambda _: "DR",
+        credential=lambda _: "NP",
+    )
+    base, add_on = ("99490", 1), ("99439", 2)
+    paid = {"99490": Decimal("70.00")}
+    claim = Claim("any", "P", OCTOBER.replace(day=1), "C", dict([base]), paid, OCTOBER, (), OCTOBER, NATIONAL)
+    units = {code: reference.unit_allowed(moved.practice, "NP", code, OCTOBER) for code, _ in (base, add_on)}
+    now = Candidate("ccm", 60, [base, add_on], False, OCTOBER, units, units)
+    there = reference.unit_allowed(NATIONAL, "NP", "99439", OCTOBER)
+    assert there and there != units["99439"]
+    assert Aftermath(moved, [claim])._amount(claim, now) == Decimal("70.00") + 2 * there
 
 
 def test_conditions_count_by_group() -> None:

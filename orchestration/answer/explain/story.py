@@ -608,6 +608,21 @@ _TOLD_OF_A_CLAIM = (
 )  # fmt: skip
 
 
+NOTHING_LEFT: Row = {"patient_amount": None, "deductible_amount": None}  # a packet, or marts of an earlier release, do not say it
+
+
+def left_to_the_patient(source: Source, practice_id: str, claim_id: str) -> Row:
+    """Dollars of a claim that its payer left to the patient or the next payer, and what of these is the deductible; none where nothing stands of it."""
+    found = source.one(
+        """
+        select sum(patient_amount) as patient_amount, sum(deductible_amount) as deductible_amount
+        from claim_line_payments where practice_id = ? and claim_id = ?
+        """,
+        [practice_id, claim_id],
+    )
+    return found or NOTHING_LEFT
+
+
 def answers(source: Source, key: list[Any]) -> list[Row]:
     """What payers said of each claim of the patient-month that went out; of the one that stands also the likely causes and what helps. Of a packet: of
     the claims before it, as it was known then."""
@@ -626,6 +641,7 @@ def answers(source: Source, key: list[Any]) -> list[Row]:
         key,
     )
     for claim in told:
+        claim.update(left_to_the_patient(source, key[0], claim["claim_id"]) if "claim_line_payments" in tables else NOTHING_LEFT)
         claim["causes"] = (
             source.rows(
                 """

@@ -122,7 +122,10 @@ def said_of(answer: dict[str, Any]) -> str:
         claim += f"{answer['answered_on']}"
     said = ", ".join([claim, *codes]) + remarks
     nothing = "; turned back unprocessed, it claims nothing" if answer["status"] == "rejected" else ""
-    return f"{said}; {price(answer['paid_amount'])} paid of {price(answer['billed_amount'])}{nothing}"
+    own, deductible = answer.get("patient_amount"), answer.get("deductible_amount")
+    left = f"; {price(own)} left to the patient or their next payer" if own else ""
+    left += f", {price(deductible)} of it the deductible" if left and deductible else ""
+    return f"{said}; {price(answer['paid_amount'])} paid of {price(answer['billed_amount'])}{left}{nothing}"
 
 
 def _gates(story: dict[str, Any]) -> Iterator[tuple[str, str]]:

@@ -30,15 +30,15 @@ known as (
     group by practice_id, patient_id, month, table_name, said_of
 ),
 
--- A month that was paid twice: the day by which both were.
+-- A month that was paid twice: the day by which both were, whatever the payer has said of either since.
 paid_twice as (
     select
         changes.practice_id,
         changes.patient_id,
         changes.month,
-        greatest(others.answered_on, standing.answered_on) as extract_date
+        greatest(answered.held_since, standing.held_since) as extract_date
     from changes
-    inner join {{ ref('int_claims__history') }} as standing on changes.claim_id = standing.claim_id
+    inner join {{ ref('int_claims__answered') }} as standing on changes.claim_id = standing.claim_id
     inner join {{ ref('int_claims__history') }} as others
         on
             changes.practice_id = others.practice_id
@@ -46,6 +46,7 @@ paid_twice as (
             and changes.month = others.month
             and changes.claim_id <> others.claim_id
             and others.status = 'paid'
+    inner join {{ ref('int_claims__answered') }} as answered on others.claim_id = answered.claim_id
 ),
 
 news as (

@@ -18,10 +18,26 @@ totals as (
     from {{ ref('int_claim_postings') }}
     where posting = 'posted' and kind <> 'next_payer'
     group by practice_id, claim_id
+),
+
+-- Since when money of it has been held, without a day between on which it was all taken back: what is said of the claim later holds no more of it.
+held as (
+    select
+        claim_id,
+        min(case when coalesce(payment_on > last_without_on, true) then payment_on end) as held_since
+    from (
+        select
+            claim_id,
+            payment_on,
+            max(case when paid_amount < {{ office_limit('underpaid') }} then payment_on end) over (partition by claim_id) as last_without_on
+        from {{ ref('int_claims__paid_by_day') }}
+    )
+    group by claim_id
 )
 
 select
     totals.*,
+    coalesce(held.held_since, standing.payment_on) as held_since,
     standing.check_number,
     standing.payment_on as paid_on,
     coalesce(standing.is_denial, false) as is_denial,
@@ -29,4 +45,5 @@ select
     standing.claim_id is not null as has_standing_decision
 from totals
 left join standing on totals.claim_id = standing.claim_id
+left join held on totals.claim_id = held.claim_id
 where totals.decisions + totals.reversals > 0

@@ -17,13 +17,12 @@ with lines as (
     group by payments.practice_id, payments.patient_id, payments.month, payments.claim_id
 ),
 
--- When the payer decided what stands.
+-- When the payer decided first, and when it last decided to pay.
 noticed as (
     select
         answered.claim_id,
         answered.determined_on,
-        min(standing.payment_on) as noticed_on,
-        max(standing.payment_on) as last_paid_on
+        max(case when standing.paid_amount > 0 then standing.payment_on end) as last_paid_on
     from {{ ref('int_claims__answered') }} as answered
     inner join {{ ref('int_claims__standing') }} as standing on answered.claim_id = standing.claim_id
     group by answered.claim_id, answered.determined_on
@@ -69,16 +68,36 @@ claims as (
             and claims.claim_id = changes.claim_id
 ),
 
--- Until when a decision can be put right: an appeal goes by the day on which its notice is taken to have come, a reopening by the first decision's day.
--- What was paid too much is owed back from the day of the payment on.
+-- What was paid too much is owed back from the day of the payment on that made it too much, whatever the payer has said since.
+too_much as (
+    select
+        claim_id,
+        min(case when coalesce(payment_on > last_owed_on, true) then payment_on end) as since_on
+    from (
+        select
+            days.claim_id,
+            days.payment_on,
+            max(case when days.paid_amount - claims.may_be_paid < {{ office_limit('underpaid') }} then days.payment_on end)
+                over (partition by days.claim_id) as last_owed_on
+        from {{ ref('int_claims__paid_by_day') }} as days
+        inner join claims on days.claim_id = claims.claim_id
+    )
+    group by claim_id
+),
+
 decided as (
     select
         claim_id,
         last_paid_on,
         {{ reopened_by('determined_on') }} as reopened_by,
-        noticed_on + cast({{ limit('notice_receipt', 'noticed_on') }} + {{ limit('appeal', 'noticed_on') }} as integer) as appealed_by,
-        last_paid_on + cast({{ limit('refund', 'last_paid_on') }} as integer) as paid_back_by
-    from noticed
+        too_much_on + cast({{ limit('refund', 'too_much_on') }} as integer) as paid_back_by
+    from (
+        select
+            noticed.*,
+            coalesce(too_much.since_on, noticed.last_paid_on) as too_much_on
+        from noticed
+        left join too_much on noticed.claim_id = too_much.claim_id
+    )
 ),
 
 -- Rows in quarantine of the tables that a change may come from: what made the month billable may be the very row that could not be read. (A stay that
@@ -175,14 +194,38 @@ disputed as (
     having -sum(lines.difference_amount + greatest(lines.other_amount + lines.added_amount, 0)) >= {{ office_limit('underpaid') }}
 ),
 
+-- Until when these can be put right: an appeal goes by the day on which the notice of a line is taken to have come, a reopening by the first decision's day.
+-- Of lines with several notices the first that can still be appealed says the day, else the last.
+appealed as (
+    select
+        lines.kind,
+        lines.claim_id,
+        coalesce(min(case when lines.appealed_by >= practices.newest_night then lines.appealed_by end), max(lines.appealed_by)) as appealed_by
+    from (
+        select
+            payments.practice_id,
+            payments.claim_id,
+            case when claims.status = 'denied' or len(payments.denial_codes) > 0 then 'denied_claim' else 'underpaid_claim' end as kind,
+            notices.noticed_on
+            + cast({{ limit('notice_receipt', 'notices.noticed_on') }} + {{ limit('appeal', 'notices.noticed_on') }} as integer) as appealed_by
+        from {{ ref('claim_line_payments') }} as payments
+        inner join claims on payments.practice_id = claims.practice_id and payments.claim_id = claims.claim_id
+        inner join {{ ref('int_lines__noticed') }} as notices on payments.claim_id = notices.claim_id and payments.line_id = notices.line_id
+        where claims.status = 'denied' or len(payments.denial_codes) > 0 or payments.difference_amount < 0
+    ) as lines
+    inner join {{ ref('stg_practices') }} as practices on lines.practice_id = practices.practice_id
+    group by lines.kind, lines.claim_id
+),
+
 dated_disputes as (
     select
         disputed.*,
         cast(months.close_opens_on - 1 as date) as due_on,
         decided.reopened_by,
-        case when disputed.is_appealable then decided.appealed_by end as appealed_by,
+        case when disputed.is_appealable then appealed.appealed_by end as appealed_by,
         months.newest_night
     from disputed
+    left join appealed on disputed.kind = appealed.kind and disputed.claim_id = appealed.claim_id
     inner join {{ ref('int_months__close') }} as months on disputed.practice_id = months.practice_id and disputed.month = months.month
     inner join decided on disputed.claim_id = decided.claim_id
     -- It was denied rightly.
@@ -228,12 +271,14 @@ waiting as (
     where aging.status <> 'reopened'
 ),
 
--- The newest day on which the payer took decisions back, what it had paid by them, and after how many days it is asked for another.
+-- The newest day on which the payer took decisions back, what it had paid by those, what it had ever paid, as it may have taken that back day by day, and
+-- after how many days it is asked for another.
 taken_back as (
     select
         reversals.claim_id,
         reversals.taken_back_on,
         reversals.paid_before,
+        max(paid.paid_amount) as paid_at_most,
         min(buckets.days_from) as days
     from (
         select
@@ -247,6 +292,7 @@ taken_back as (
     ) as reversals
     inner join {{ ref('rule_aging_buckets') }} as buckets
         on buckets.asks_for_work and {{ in_force('buckets', 'reversals.taken_back_on') }}
+    left join {{ ref('int_claims__paid_by_day') }} as paid on reversals.claim_id = paid.claim_id
     where reversals.place = 1
     group by reversals.claim_id, reversals.taken_back_on, reversals.paid_before
 ),
@@ -259,7 +305,7 @@ reopened as (
         claims.month,
         claims.claim_id,
         cast(taken_back.taken_back_on + cast(taken_back.days as integer) as date) as due_on,
-        case when taken_back.paid_before > 0 then least(taken_back.paid_before, claims.may_be_paid) else claims.may_be_paid end as dollars,
+        case when taken_back.paid_at_most > 0 then least(taken_back.paid_at_most, claims.may_be_paid) else claims.may_be_paid end as dollars,
         strftime(taken_back.taken_back_on, '%Y-%m-%d')
         || case when taken_back.paid_before > 0 then ' ($' || cast(taken_back.paid_before as varchar) || ')' else '' end as fact,
         {{ reopened_by('coalesce(answered.determined_on, taken_back.taken_back_on)') }} as reopened_by,

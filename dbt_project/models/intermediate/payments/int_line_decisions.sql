@@ -1,6 +1,7 @@
 -- What each decision that stands says to each line of its claim. `is_told`: the decision that the line is told by; those behind it only say whether
--- anything of the claim was ever processed. A line that the first decision of its claim does not name is told by the next one that does: the payer may
--- have split the claim. So is a line of which what it paid was taken back alone, but for a payer's rounding, where another decision names it.
+-- anything of the claim was ever processed. `stands`: what it says of the line does, by name or, where no decision names the line, as of the claim. A line
+-- that the first decision of its claim does not name is told by the next one that does: the payer may have split the claim. So is a line of which what it
+-- paid was taken back alone, but for a payer's rounding, where another decision names it.
 with paid as (
     select
         claim_id,
@@ -15,14 +16,8 @@ named as (
     select
         standing.claim_id,
         entries.line_id,
-        coalesce(
-            min(
-                case
-                    when entries.paid_amount <= 0 or paid.amount >= least(entries.paid_amount, {{ office_limit('underpaid') }}) then standing.place
-                end
-            ),
-            min(standing.place)
-        ) as place
+        standing.place,
+        coalesce(entries.paid_amount <= 0 or paid.amount >= least(entries.paid_amount, {{ office_limit('underpaid') }}), false) as stands
     from {{ ref('int_claims__standing') }} as standing
     inner join (
         select
@@ -40,7 +35,15 @@ named as (
             and standing.transaction_id = entries.transaction_id
             and standing.claim_position = entries.claim_position
     left join paid on entries.claim_id = paid.claim_id and entries.line_id = paid.line_id
-    group by standing.claim_id, entries.line_id
+),
+
+told as (
+    select
+        claim_id,
+        line_id,
+        coalesce(min(case when stands then place end), min(place)) as place
+    from named
+    group by claim_id, line_id
 ),
 
 lines as (
@@ -52,10 +55,12 @@ lines as (
         standing.claim_position,
         standing.payment_on as paid_on,
         standing.paid_amount as standing_paid_amount,
-        standing.place = coalesce(named.place, 1) as is_told
+        standing.place = coalesce(told.place, 1) as is_told,
+        coalesce(named.stands, told.claim_id is null) as stands
     from {{ ref('int_claims__standing') }} as standing
     inner join {{ ref('int_claim_lines__sent') }} as sent on standing.claim_id = sent.claim_id
-    left join named on sent.claim_id = named.claim_id and sent.line_id = named.line_id
+    left join told on sent.claim_id = told.claim_id and sent.line_id = told.line_id
+    left join named on sent.claim_id = named.claim_id and sent.line_id = named.line_id and standing.place = named.place
 ),
 
 -- What is said of a line, and what is said of its claim or of a line that nobody can name. That nothing was processed (MA130) is said of the claim,
