@@ -454,7 +454,7 @@ def test_the_doctor_names_the_nights_that_came_in_part_and_does_not_count_a_nigh
     taken_in(house, came, rejected={(other, "patients"): [15], (name, "patients"): [12]})
     assert [(one.state, one.said) for one in doctor._nights(house, practices, NOON)] == [
         ("warning", f"{name}: 1 of the last 21 nights came without what usually comes: 2026-11-15 (patients, time_log)"),
-        ("warning", f"{other}: 1 of the last 21 nights did not come: 2026-11-18"),
+        ("warning", f"{other}: of 1 of the last 21 nights every file was rejected: 2026-11-18"),
     ]
 
 

@@ -14,9 +14,10 @@ from orchestration.answer.difference import _where
 from orchestration.answer.explain import of_marts, of_packet, tell
 from orchestration.answer.explain.page import page as printed_page
 from orchestration.answer.explain.source import claimed_in
-from orchestration.answer.explain.text import changed, dollars, lines
+from orchestration.answer.explain.text import changed, lines
 from orchestration.house import House
 from orchestration.mapping.sql import ROWS_OF_A_LINE
+from orchestration.money import price
 from tests.pipeline.homes import ccm, copy, rows
 
 pytestmark = pytest.mark.xdist_group("explain")
@@ -155,7 +156,7 @@ def test_what_changed_after_a_claim_went_out_is_told_live_and_with_its_packet(de
     changes = {change["kind"]: change for change in rows(home, "from post_close_changes order by practice_id, patient_id, month")}
     assert set(changes) == {"reopen", "refund"}
     for kind, change in changes.items():
-        owed = f"{kind} of {dollars(abs(change['amount_now'] - change['claimed_amount']))}"
+        owed = f"{kind} of {price(abs(change['amount_now'] - change['claimed_amount']))}"
         page = tmp_path / f"{kind}.html"
         for how in (("--html", str(page)), ("--live",)):
             (told,) = [line for line in explain(home, change, *how).splitlines() if line.startswith("changed since:")]

@@ -19,6 +19,7 @@ from claim_samples import assert_both_accept, claim, claim_file, line, many_clai
 from reference_writer import claim_table
 from test_x12_scrub import GOOD, MATRIX, ONE, PHI
 
+from orchestration.close.manners import EVERY_MANNER
 from orchestration.close.packet import _by_claim, _claim_file
 from orchestration.close.x12.claim_rules import of_rows, of_this_release
 from orchestration.close.x12.scrub import scrub
@@ -133,10 +134,10 @@ def test_ccm_scrub_and_the_close_catch_each_of_the_thirty_and_hold_that_claim_or
     assert not any(secret in fault["message"].upper() for fault in faults for secret in PHI)
     if held is None:
         with pytest.raises(HouseError, match="belong to no single claim") as refused:
-            _by_claim(judge(change(GOOD)))
+            _by_claim(judge(change(GOOD)), EVERY_MANNER)
         assert field in str(refused.value)
     else:
-        by_claim = _by_claim(judge(change(GOOD)))
+        by_claim = _by_claim(judge(change(GOOD)), EVERY_MANNER)
         assert set(by_claim) == {held} and field in by_claim[held]
 
 
