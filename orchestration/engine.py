@@ -24,7 +24,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration import storage
+from orchestration import lake_batches, storage
 from orchestration.house import House, HouseError
 from orchestration.sql import literal
 
@@ -305,8 +305,8 @@ def reading() -> str:
 def ensure_key_fits(house: House) -> None:
     """Raises HouseError when the home was begun with another key, or without one, or is encrypted and no key is set."""
     secret = key()
-    first = storage.table(house, 0, "patients")
-    begun = storage.first_bytes(house, 0, "patients", 4)
+    first = lake_batches.table(house, 0, "patients")
+    begun = lake_batches.first_bytes(house, 0, "patients", 4)
     if begun is None:
         return  # no night has been taken in: the first decides
     if (begun == b"PARE") != (secret is not None):

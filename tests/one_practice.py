@@ -10,12 +10,12 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 
-from orchestration import storage
+from orchestration import lake_batches
 from orchestration.contracts import extract_contracts
 from orchestration.engine import connect, reading
 from orchestration.house import House, HouseError, clear_scratch, move_into_place
+from orchestration.lake_batches import batch_folder, batch_numbers
 from orchestration.sql import literal
-from orchestration.storage import batch_folder, batch_numbers
 from orchestration.take_in.scratch import copy_to
 from orchestration.take_in.tables import KEYS, ensure_tables
 
@@ -27,7 +27,7 @@ def _copy_open(engine: duckdb.DuckDBPyConnection, query: str, path: Path) -> Non
 
 def _source(house: House, batch: int, table: str) -> str:
     """A table of a batch to select from; the ledger is never encrypted."""
-    return f"read_parquet({literal(storage.table(house, batch, table))}{'' if table == 'files' else reading()})"
+    return f"read_parquet({literal(lake_batches.table(house, batch, table))}{'' if table == 'files' else reading()})"
 
 
 def give_practice(house: House, practice_id: str, folder: Path) -> dict[str, int]:
@@ -87,7 +87,7 @@ def forget_practice(house: House, practice_id: str) -> dict[str, int]:
                         if house.lake_url is None:
                             scratch.replace(path)
                         else:
-                            storage.replace(house, batch, scratch, path.name)
+                            lake_batches.replace(house, batch, scratch, path.name)
                     finally:
                         scratch.unlink(missing_ok=True)
                     counts[table] += row[0]

@@ -8,7 +8,7 @@
     {%- if table != 'files' %}{{ env_var("CCM_READING", "") }}{% endif -%}
 {%- endmacro %}
 
-{#- The files of one table of the lake: of all batches on disk, or of those in object storage that have a ledger (orchestration/storage.py). -#}
+{#- The files of one table of the lake: of all batches on disk, or of those in object storage that have a ledger (orchestration/lake_batches.py). -#}
 {% macro batches_of(table) -%}
     {%- set prefix = env_var("CCM_LAKE_PREFIX", "") -%}
     {%- if not prefix -%}

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import duckdb
 
-from orchestration import engine, storage
+from orchestration import engine, lake_batches
 from orchestration.house import House, HouseError
 
 
@@ -168,7 +168,7 @@ def capacities(house: House, practice_ids: Sequence[str]) -> dict[str, Capacity]
 
 def people(house: House, practice_id: str, patient_ids: Sequence[str]) -> dict[str, Person]:
     """Names and phone numbers by patient id, from the newest accepted panel rows in the lake. They stand in no mart and no staging table."""
-    numbers = storage.batch_numbers(house)
+    numbers = lake_batches.batch_numbers(house)
     if not numbers:
         return {}
     with engine.connect(house) as con:
@@ -179,7 +179,7 @@ def people(house: House, practice_id: str, patient_ids: Sequence[str]) -> dict[s
             where practice_id = ? and list_contains(?, patient_id)
             qualify row_number() over (partition by patient_id order by extract_date desc, file_id desc, line_number desc) = 1
             """,
-            [[storage.table(house, batch, "patients") for batch in numbers], practice_id, list(patient_ids)],
+            [[lake_batches.table(house, batch, "patients") for batch in numbers], practice_id, list(patient_ids)],
         ).fetchall()
     return {
         patient_id: Person(f"{last}, {' '.join(part for part in (first, middle) if part)}", phone or "")

@@ -18,8 +18,8 @@ def run_respond(house: House, pipeline: Any = None) -> tuple[Any, list[dict[str,
     With nothing new in inbox/ and the marts up to date there is nothing to run.
     """
     from orchestration.command.running import Pipeline
+    from orchestration.lake_batches import batch_numbers
     from orchestration.payers.inbox import ensure_tables, ledger, pending
-    from orchestration.storage import batch_numbers
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     load_practices(house.practices_yaml)

@@ -117,7 +117,7 @@ def judge_files(
 
     `mapped`: how each of them is read, where they are another system's; `look` is given the batch's folder while it is there.
     """
-    from orchestration.storage import batch_folder
+    from orchestration.lake_batches import batch_folder
     from orchestration.take_in.lake import take_in_files
 
     if time_zone not in available_timezones():

@@ -46,9 +46,9 @@ def restore(
     as_json: Json = False,
 ) -> None:
     """Makes a home from a snapshot, once every hash is proved. Then `ccm nightly` makes the warehouse again."""
+    from orchestration.lake_owner import not_ours
     from orchestration.operate.backup import restore as make
     from orchestration.operate.backup import verify
-    from orchestration.storage import not_ours
 
     place = snapshot.expanduser().resolve()
     with err.status("Proving every file's hash ..."):

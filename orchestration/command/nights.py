@@ -29,7 +29,7 @@ def run_nightly(house: House, practices: dict[str, Practice], up_to: date | None
     from orchestration.command.running import Pipeline, work_to_do
     from orchestration.deliver.fetch import deliver
     from orchestration.engine import opens
-    from orchestration.storage import batch_numbers
+    from orchestration.lake_batches import batch_numbers
     from orchestration.transform.state import build_inputs, is_judged, is_up_to_date
 
     with house.lock("run"):
@@ -70,7 +70,7 @@ def nightly(
 ) -> None:
     """Takes in every landed night that is new or changed, rebuilds, runs the checks, publishes the marts."""
     from orchestration.close.versions import why_lost
-    from orchestration.storage import batch_numbers
+    from orchestration.lake_batches import batch_numbers
     from orchestration.take_in.ledger import taken_in_besides
 
     house = house_of(home).prepare()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from orchestration.house import House, write_private
-from orchestration.storage import LEDGER, batch_numbers, ledger_folder
+from orchestration.lake_batches import LEDGER, batch_numbers, ledger_folder
 
 Source = Literal["great_expectations", "great_expectations_months", "dbt"]
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import duckdb
 import pandas as pd
 
-from orchestration import storage
+from orchestration import lake_batches
 from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.engine import connect, open_warehouse, reading
 from orchestration.gate import verdicts
@@ -106,7 +106,7 @@ def profile(house: House, contract: ExtractContract, batch: int, con: duckdb.Duc
         where files.table_name = ? and files.outcome = 'accepted'
         order by files.practice_id, files.extract_date
         """,
-        [storage.table(house, batch, contract.table), storage.table(house, batch, "files"), contract.table],
+        [lake_batches.table(house, batch, contract.table), lake_batches.table(house, batch, "files"), contract.table],
     ).df()
     return frame.fillna(0)
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from orchestration.discretion import refused_by_the_system
 from orchestration.house import LANDING, LOST_AND_FOUND, RESTORING, House, HouseError, clear_dead, sync_folder, write_private
-from orchestration.storage import mark_restored
+from orchestration.lake_owner import mark_restored
 
 # While these are held nothing of the home changes but what lands. In the order in which everybody takes them: a build that holds the warehouse may have to
 # give the lake or the answers a table that came with a release.

@@ -23,10 +23,11 @@ from orchestration.close.x12.claim_rules import of_this_release
 from orchestration.discretion import Refused, defect
 from orchestration.engine import Damaged, is_damage, open_database
 from orchestration.house import LOST_AND_FOUND, PROJECT_ROOT, House, HouseError
+from orchestration.lake_batches import batch_numbers
+from orchestration.lake_owner import not_ours
 from orchestration.mapping.choice import choices
 from orchestration.operate.drops import HABITS_BACK, due_night, gaps, is_ahead
 from orchestration.practices import Practice, load_practices
-from orchestration.storage import batch_numbers, not_ours
 from orchestration.take_in.damage import RESTORE_BATCHES, damage, few, told_damaged, unreadable
 from orchestration.take_in.ledger import accepted_nights, ledger, nights_that_came
 

@@ -9,12 +9,12 @@ import dagster as dg
 from orchestration.answer.publish import publish
 from orchestration.discretion import discreet
 from orchestration.house import House
+from orchestration.lake_batches import batch_numbers
 from orchestration.payers.inbox import take_in_answers, tells_of_coverage
 from orchestration.payers.waiting import tell_of_waiting, waiting
 from orchestration.practices import load_practices
 from orchestration.runbook import check_spec
 from orchestration.signposts import Group, links, owned_by, speaks_of
-from orchestration.storage import batch_numbers
 from orchestration.transform.assets import WAREHOUSE_POOL, not_built, rebuild_answered, rebuild_everything
 from orchestration.transform.state import build_inputs, is_up_to_date, new_answer_batches
 

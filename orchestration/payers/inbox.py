@@ -20,11 +20,11 @@ import pyarrow.parquet as pq
 from orchestration import discretion
 from orchestration.close.x12.reader import NotX12Error
 from orchestration.house import House, HouseError, clear_scratch, move_into_place, write_private
+from orchestration.lake_batches import missing_between
 from orchestration.payers.envelopes import Transaction, take_apart
 from orchestration.payers.errors import NotReadableError
 from orchestration.payers.guides import read_by_guide
 from orchestration.payers.postings import SCHEMAS, rows_of
-from orchestration.storage import missing_between
 from orchestration.take_in.ledger import ledger_rows
 
 FILES_A_BATCH = 999_999

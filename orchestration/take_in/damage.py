@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import duckdb
 
-from orchestration import storage
+from orchestration import lake_batches
 from orchestration.contracts import extract_contracts
 from orchestration.engine import connect, ensure_key_fits, reading
 from orchestration.house import House, HouseError
-from orchestration.storage import batch_numbers
+from orchestration.lake_batches import batch_numbers
 from orchestration.take_in.tables import later_tables
 
 RESTORE_BATCHES = "restore them from the newest backup (`ccm restore` into a new folder, copy lake/batches)"
@@ -19,9 +19,9 @@ MOST_NAMED = 5
 
 def damage(house: House) -> str | None:
     """What the lake has lost: batches between others, or files of a batch. None when it is whole."""
-    there = storage.contents(house)
-    numbers = [number for number in sorted(there) if storage.LEDGER in there[number] or house.lake_url is None]
-    if gaps := storage.missing_between(numbers):
+    there = lake_batches.contents(house)
+    numbers = [number for number in sorted(there) if lake_batches.LEDGER in there[number] or house.lake_url is None]
+    if gaps := lake_batches.missing_between(numbers):
         return f"batches missing: {few(gaps)}"
     # what a batch of before an optional table lacks is given to it
     names = {f"{table}.parquet" for table in (*extract_contracts(), "files", "quarantine") if table not in later_tables()}
@@ -47,13 +47,14 @@ def unreadable(house: House) -> list[str]:
     ensure_key_fits(house)  # without its key a sound file cannot be read either
     found = []
     with connect(house) as con:
-        for number, names in sorted(storage.contents(house).items()):
+        for number, names in sorted(lake_batches.contents(house).items()):
             for name in sorted(name.removesuffix(".parquet") for name in names if name.endswith(".parquet")):
                 # The files' ledger is never encrypted.
                 options = "" if name == "files" else reading()
                 try:
                     con.execute(
-                        f"select bit_xor(hash(rows)) from read_parquet(?{options}) as rows", [storage.table(house, number, name)]
+                        f"select bit_xor(hash(rows)) from read_parquet(?{options}) as rows",
+                        [lake_batches.table(house, number, name)],
                     ).fetchall()
                 except duckdb.Error:
                     found.append(f"{number:06d}/{name}.parquet")

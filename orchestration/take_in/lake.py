@@ -12,13 +12,13 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import storage
+from orchestration import lake_batches
 from orchestration.contracts import extract_contracts
 from orchestration.engine import ensure_key_fits
 from orchestration.house import House, clear_scratch, move_into_place
+from orchestration.lake_batches import batch_folder, batch_numbers
 from orchestration.mapping import choice
 from orchestration.mapping.choice import Choices
-from orchestration.storage import batch_folder, batch_numbers
 from orchestration.take_in.batch import FILES_A_BATCH, Batch, Progress
 from orchestration.take_in.damage import ensure_whole
 from orchestration.take_in.landing import LandedTable, discover, spool
@@ -66,7 +66,7 @@ def take_in(
     with house.lock("lake"):
         clear_scratch(house.lake)
         shutil.rmtree(spool(house), ignore_errors=True)
-        storage.sweep(house)
+        lake_batches.sweep(house)
         ensure_whole(house)
         if not batch_numbers(house):
             with scratch_folder(house, 0) as scratch, scratch_engine(scratch) as engine:
@@ -152,13 +152,13 @@ def _finish(
         wanted = f"where {ROW_KEY[0]} is not null" if table == KEYS else ""
         names = ", ".join(name for name, _ in columns)
         copy_to(engine, f"select {names} from quarantined {wanted} order by file_id, line_number", scratch / f"{table}.parquet")
-    write_ledger(records, scratch / storage.LEDGER)
+    write_ledger(records, scratch / lake_batches.LEDGER)
     for path in scratch.iterdir():
         _sync(path)
     if house.lake_url is None:
         move_into_place(scratch, batch_folder(house, batch))
     else:
-        storage.publish(house, scratch, batch)
+        lake_batches.publish(house, scratch, batch)
 
 
 def _sync(path: Path) -> None:

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from orchestration import storage
+from orchestration import lake_batches
 from orchestration.house import House, HouseError
-from orchestration.storage import batch_numbers
+from orchestration.lake_batches import batch_numbers
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def write_ledger(records: Sequence[FileRecord], path: Path) -> None:
 
 
 def _ledger_folders(house: House) -> list[Path]:
-    return [storage.ledger_folder(house, batch) for batch in batch_numbers(house)]
+    return [lake_batches.ledger_folder(house, batch) for batch in batch_numbers(house)]
 
 
 def ledger_rows(folders: Iterable[Path], since: date | None = None) -> Iterator[dict[str, Any]]:
@@ -200,7 +200,7 @@ def files_and_rows(house: House) -> tuple[int, int]:
 
 def taken_in_besides(house: House, batches: Set[int]) -> dict[str, Any]:
     """What the lake's batches hold besides these: files, practices, newest night, and their rows. Raises HouseError when one is damaged."""
-    files = list(ledger_rows(storage.ledger_folder(house, batch) for batch in batch_numbers(house) if batch not in batches))
+    files = list(ledger_rows(lake_batches.ledger_folder(house, batch) for batch in batch_numbers(house) if batch not in batches))
     return {
         "files": len(files),
         "practices": len({file["practice_id"] for file in files}),

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from orchestration import storage
+from orchestration import lake_batches
 from orchestration.contracts import ExtractContract, extract_contracts, lake_columns, optional_tables
 from orchestration.house import House, write_private
-from orchestration.storage import batch_folder, batch_numbers
+from orchestration.lake_batches import batch_folder, batch_numbers
 from orchestration.take_in import typed
 from orchestration.take_in.scratch import copy_to, scratch_engine, scratch_folder
 
@@ -54,12 +54,12 @@ def ensure_tables(house: House) -> None:
 
 def lacks_tables(house: House) -> bool:
     """Whether batches lack tables. The first batch is completed last: whether it is complete says so of all."""
-    return bool(batch_numbers(house)) and any(storage.first_bytes(house, 0, table, 1) is None for table in later_tables())
+    return bool(batch_numbers(house)) and any(lake_batches.first_bytes(house, 0, table, 1) is None for table in later_tables())
 
 
 def add_tables(house: House) -> None:
     """`ensure_tables` for who holds the lock already."""
-    held = storage.contents(house)
+    held = lake_batches.contents(house)
     with scratch_folder(house, 0) as scratch, scratch_engine(scratch) as engine:
         for table, nothing in sorted(later_tables().items()):
             path = scratch / f"{table}.parquet"
@@ -70,4 +70,4 @@ def add_tables(house: House) -> None:
                 if house.lake_url is None:
                     write_private(batch_folder(house, batch) / path.name, path.read_bytes())
                 else:
-                    storage.replace(house, batch, path)
+                    lake_batches.replace(house, batch, path)

@@ -21,7 +21,7 @@ import duckdb
 from orchestration.discretion import told
 from orchestration.engine import MEMORY, Damaged, discard, is_damage, is_on, memory, reading, refused
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
-from orchestration.storage import batch_numbers
+from orchestration.lake_batches import batch_numbers
 from orchestration.transform import standing
 from orchestration.transform.rendered import Rendered, not_again
 

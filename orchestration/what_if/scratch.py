@@ -15,9 +15,9 @@ from pathlib import Path
 
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError
+from orchestration.lake_batches import batch_numbers
 from orchestration.payers import inbox
 from orchestration.practices import Practice
-from orchestration.storage import batch_numbers
 from orchestration.take_in.tables import ensure_tables
 from orchestration.transform import dbt
 from orchestration.transform.configuration import write_configuration

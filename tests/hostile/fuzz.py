@@ -31,7 +31,7 @@ from rich.table import Table
 
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import House
-from orchestration.storage import batch_folder
+from orchestration.lake_batches import batch_folder
 from orchestration.take_in.lake import take_in
 from orchestration.take_in.ledger import FileRecord, newest_files
 from tests.hostile.drafts import MARKER, TABLES, Draft, good_draft

@@ -9,9 +9,9 @@ import pytest
 
 from orchestration.command.running import months_to_do
 from orchestration.house import House
+from orchestration.lake_batches import batch_numbers
 from orchestration.operate.instance import prepare_environment
 from orchestration.practices import load_practices
-from orchestration.storage import batch_numbers
 from orchestration.take_in.assets import take_in_assets
 from orchestration.take_in.ledger import ledger
 from tests.properties.strategies import write_home

@@ -16,11 +16,11 @@ from dagster._core.test_utils import create_run_for_test
 from orchestration.close.calendar import CLOSES, key_of, register
 from orchestration.command.nights import _came_in_part
 from orchestration.house import House
+from orchestration.lake_batches import batch_folder
 from orchestration.operate import doctor, sensors
 from orchestration.operate.drops import due_night, gaps, late_extracts
 from orchestration.practices import load_practices
 from orchestration.schedules.jobs import nightly_job
-from orchestration.storage import batch_folder
 from orchestration.take_in.assets import take_in_assets
 from orchestration.take_in.lake import take_in
 from orchestration.take_in.ledger import SCHEMA

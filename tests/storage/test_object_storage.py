@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from jinja2 import Environment, FileSystemLoader
 
-from orchestration import storage
+from orchestration import lake_batches, lake_owner, storage
 from orchestration.contracts import extract_contracts
 from orchestration.engine import connect
 from orchestration.house import DBT_PROJECT, PROJECT_ROOT, House, HouseError
@@ -48,7 +48,7 @@ def test_a_night_in_object_storage_publishes_what_a_lake_on_disk_holds_and_keeps
     assert [(one.file_name, one.sha256, one.outcome, one.rows_accepted) for one in ledger(seen)] == on_disk
     with connect(seen) as con:
         for table in ("patients", "time_entries", "quarantine"):
-            rows = [con.execute("from read_parquet(?)", [storage.table(house, 1, table)]).fetchall() for house in (disk, seen)]
+            rows = [con.execute("from read_parquet(?)", [lake_batches.table(house, 1, table)]).fetchall() for house in (disk, seen)]
             assert rows[0] == rows[1], table
     published = (
         "select (select sum(rows_accepted) from row_accounting) as n, (select count(*) from patient_month_decisions) as months"
@@ -122,10 +122,10 @@ def test_a_writer_killed_before_the_ledger_leaves_nothing_that_counts_and_the_ne
             take_in(house, CHICAGO)
     left = bucket.names("clinic/lake/batches/000002/")
     assert left and not any(name.endswith("files.parquet") for name in left)
-    assert storage.batch_numbers(house) == [0, 1] and len(ledger(house)) == 1
+    assert lake_batches.batch_numbers(house) == [0, 1] and len(ledger(house)) == 1
     bucket.put("clinic/lake/batches/000007/patients.parquet", b"left by a writer of old")
     report = take_in(house, CHICAGO)
-    assert report.batch == 2 and storage.batch_numbers(house) == [0, 1, 2]
+    assert report.batch == 2 and lake_batches.batch_numbers(house) == [0, 1, 2]
     assert not bucket.names("clinic/lake/batches/000007/")
 
 
@@ -253,7 +253,7 @@ def test_an_object_that_changes_while_it_is_read_is_left_to_the_next_night(bucke
     listing = discover(house, CHICAGO)
     land(bucket, text="2,2026-02-01\n")
     monkeypatch.setattr("orchestration.take_in.lake.discover", lambda *given, **more: listing)
-    assert take_in(house, CHICAGO) is None and storage.batch_numbers(house) == [0]
+    assert take_in(house, CHICAGO) is None and lake_batches.batch_numbers(house) == [0]
     monkeypatch.undo()
 
 
@@ -306,7 +306,11 @@ def test_a_restored_home_writes_nothing_to_the_lake_of_the_home_that_it_was(buck
     bucket.put("clinic/lake/batches/000002/patients.parquet", b"production is half way through")
     land(bucket, night="2026-02-02")
     before = {name: bucket.get(name) for name in bucket.names("clinic/lake/")}
-    for write in (lambda: take_in(copied, CHICAGO), lambda: forget_practice(copied, "lakeside"), lambda: storage.sweep(copied)):
+    for write in (
+        lambda: take_in(copied, CHICAGO),
+        lambda: forget_practice(copied, "lakeside"),
+        lambda: lake_batches.sweep(copied),
+    ):
         with pytest.raises(HouseError, match="is the lake of the home that this one was restored from"):
             write()
     assert {name: bucket.get(name) for name in bucket.names("clinic/lake/")} == before
@@ -328,7 +332,7 @@ def test_a_restored_home_goes_on_with_the_lake_when_told_to_take_it_over(bucket,
     restore(backup(house, tmp_path / "later").folder, copied)
     again = House.at(tmp_path / "again")
     restore(backup(copied, tmp_path / "latest").folder, again, takes_over_lake=True)
-    assert storage.not_ours(copied) and storage.not_ours(again) is None
+    assert lake_owner.not_ours(copied) and lake_owner.not_ours(again) is None
 
 
 def test_a_copy_has_a_lake_of_its_own_as_the_page_says(bucket, house, restored, tmp_path, monkeypatch):
@@ -344,7 +348,7 @@ def test_a_copy_has_a_lake_of_its_own_as_the_page_says(bucket, house, restored, 
     own = House.at(copied.root)
     land(bucket, night="2026-02-02")
     assert [one.extract_date for one in take_in(own, CHICAGO).files] == [date(2026, 2, 2)]
-    assert storage.batch_numbers(own) == [0, 1, 2] and bucket.names("clinic/lake/") == before
+    assert lake_batches.batch_numbers(own) == [0, 1, 2] and bucket.names("clinic/lake/") == before
 
 
 @pytest.mark.long

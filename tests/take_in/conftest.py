@@ -11,7 +11,7 @@ import pytest
 
 from orchestration.contracts import extract_contracts
 from orchestration.house import House
-from orchestration.storage import batch_numbers
+from orchestration.lake_batches import batch_numbers
 from orchestration.take_in.lake import take_in
 
 NIGHT = "2026-02-01"

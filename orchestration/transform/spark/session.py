@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from orchestration.engine import is_on
 from orchestration.house import House, HouseError
-from orchestration.storage import batch_numbers
+from orchestration.lake_batches import batch_numbers
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
