@@ -199,7 +199,7 @@ def night(house: House, *, is_whole: bool = False) -> dict[str, Any]:
     from orchestration.practices import load_practices
     from orchestration.take_in.lake import take_in
     from orchestration.transform import dbt, standing
-    from orchestration.transform.assets import rebuild_everything
+    from orchestration.transform.rebuild import rebuild_everything
     from orchestration.transform.state import build_inputs
 
     dbt.ensure_manifest(house)

@@ -53,8 +53,8 @@ def dismiss(
     from orchestration.answer.publish import publish
     from orchestration.answer.report import write_reports
     from orchestration.answer.worklist_files import write_worklists
-    from orchestration.transform.assets import not_built, rebuild
     from orchestration.transform.office import dismissals_path, unreadable_dismissals
+    from orchestration.transform.rebuild import not_built, rebuild
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     records = [

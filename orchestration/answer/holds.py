@@ -127,7 +127,7 @@ def record_acceptance(house: House, wanted: Wanted, by: str | None, reason: str 
         )
     # Costs seconds to import: only once there is something to do.
     from orchestration.answer.publish import publish
-    from orchestration.transform.assets import not_built, rebuild
+    from orchestration.transform.rebuild import not_built, rebuild
     from orchestration.transform.state import build_inputs, is_up_to_date
 
     with house.lock("warehouse"):

@@ -30,8 +30,9 @@ from orchestration.notices import tell_of_closes
 from orchestration.practices import Practice, load_practices
 from orchestration.runbook import check_spec
 from orchestration.signposts import Group, links, owned_by, speaks_of
-from orchestration.transform.assets import WAREHOUSE_POOL, not_built, rebuild_claims
+from orchestration.transform.assets import WAREHOUSE_POOL
 from orchestration.transform.office import HELD, held_rows
+from orchestration.transform.rebuild import not_built, rebuild_claims
 from orchestration.transform.state import build_inputs, is_built
 
 GATE = dg.AssetKey(["gate", "rulings"])

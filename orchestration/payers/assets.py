@@ -15,7 +15,8 @@ from orchestration.payers.waiting import tell_of_waiting, waiting
 from orchestration.practices import load_practices
 from orchestration.runbook import check_spec
 from orchestration.signposts import Group, links, owned_by, speaks_of
-from orchestration.transform.assets import WAREHOUSE_POOL, not_built, rebuild_answered, rebuild_everything
+from orchestration.transform.assets import WAREHOUSE_POOL
+from orchestration.transform.rebuild import not_built, rebuild_answered, rebuild_everything
 from orchestration.transform.state import build_inputs, is_up_to_date, new_answer_batches
 
 _TABLES = {

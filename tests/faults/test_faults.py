@@ -28,8 +28,8 @@ from orchestration.practices import load_practices
 from orchestration.take_in.lake import take_in
 from orchestration.take_in.ledger import ledger
 from orchestration.transform import dbt
-from orchestration.transform.assets import rebuild_claims, rebuild_everything
 from orchestration.transform.dbt import build_models
+from orchestration.transform.rebuild import rebuild_claims, rebuild_everything
 from orchestration.transform.state import build_inputs, is_judged, is_up_to_date
 from tests.faults import harness
 from tests.pipeline.homes import CCM, ccm, copy, rows

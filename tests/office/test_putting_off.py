@@ -13,7 +13,7 @@ from orchestration.answer.worklist import work_items
 from orchestration.command import main
 from orchestration.dashboard import queries
 from orchestration.house import House
-from orchestration.transform import assets, state
+from orchestration.transform import rebuild, state
 
 MONTH, NIGHT = date(2026, 10, 1), date(2026, 10, 27)
 
@@ -47,8 +47,8 @@ def house(tmp_path, monkeypatch):
             marts.execute("insert into worklist values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
     monkeypatch.setattr(state, "build_inputs", lambda house: "as published")
     monkeypatch.setattr(state, "is_up_to_date", lambda house, inputs: True)
-    monkeypatch.setattr(assets, "rebuild", lambda *given: None)
-    monkeypatch.setattr(assets, "not_built", lambda results: [])
+    monkeypatch.setattr(rebuild, "rebuild", lambda *given: None)
+    monkeypatch.setattr(rebuild, "not_built", lambda results: [])
     monkeypatch.setattr(publish, "publish", lambda house: None)
     return house
 

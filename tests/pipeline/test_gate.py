@@ -17,7 +17,7 @@ from orchestration.house import House
 from orchestration.judge.assets import judged_before, still
 from orchestration.practices import Practice, load_practices
 from orchestration.transform import dbt
-from orchestration.transform.assets import findings_of
+from orchestration.transform.rebuild import findings_of
 from tests.pipeline.homes import ccm, copy
 
 pytestmark = pytest.mark.xdist_group("gate")

@@ -16,7 +16,7 @@ from orchestration.answer import publish as publication
 from orchestration.engine import open_warehouse
 from orchestration.house import House, write_private
 from orchestration.take_in.lake import take_in
-from orchestration.transform import assets, compiled, dbt, standing
+from orchestration.transform import compiled, dbt, rebuild, standing
 from orchestration.transform.state import build_inputs
 from tests.holds.clinic import FIRST_NIGHT, Clinic, Spoil, configure, nights
 from tests.pipeline.homes import Ran, copy
@@ -445,8 +445,8 @@ def test_what_a_night_has_for_itself_alone_is_read_on_such_nights_and_by_the_sam
                 readers.add(name.split(".")[-1])
     assert tests == dbt.OF_TONIGHT
     # Nothing of it is built for a close, an answer, an acceptance or a dismissal: then every row is wanted.
-    sources = [name for name in manifest["sources"] if name.startswith(assets.ANSWERS)]
-    for roots in (assets.AFTER_A_CLOSE, sources, ["source.ccm.configuration.acceptances"], ["model.ccm.worklist"]):
+    sources = [name for name in manifest["sources"] if name.startswith(rebuild.ANSWERS)]
+    for roots in (rebuild.AFTER_A_CLOSE, sources, ["source.ccm.configuration.acceptances"], ["model.ccm.worklist"]):
         below = set(dbt.hanging_on(manifest, roots))
         assert below and not below & readers, below & readers
 
