@@ -15,7 +15,8 @@ from orchestration.close.x12.writer import plain
 from orchestration.house import DBT_PROJECT, HouseError
 from orchestration.practices import FROZEN, Practice, fee_state, is_valid_npi, load_practices, next_month
 from orchestration.transform import configuration
-from orchestration.transform.configuration import Closes, configuration_tables
+from orchestration.transform.closes import Closes
+from orchestration.transform.configuration import configuration_tables
 
 GOOD = {
     "practice_id": "lakeside",

@@ -18,7 +18,7 @@ from orchestration.close.transitions import read, record_closes
 from orchestration.close.versions import copied_from, in_folders, months, nobodys_folders, packets, versions
 from orchestration.house import House, HouseError
 from orchestration.operate.doctor import examine
-from orchestration.transform.configuration import read_closes
+from orchestration.transform.closes import read_closes
 from orchestration.transform.office import held_rows
 from tests.holds.clinic import Clinic, configure
 

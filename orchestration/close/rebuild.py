@@ -28,7 +28,8 @@ from orchestration.house import HouseError, write_private
 from orchestration.practices import FROZEN, Practice
 from orchestration.sql import literal
 from orchestration.transform import compiled
-from orchestration.transform.configuration import Closes, configuration_tables
+from orchestration.transform.closes import Closes
+from orchestration.transform.configuration import configuration_tables
 
 # What a packet's files are read from; their parents come with them.
 _NEEDED = (

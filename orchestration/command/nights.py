@@ -302,7 +302,7 @@ def _night_summary(house: House, practices: dict[str, Practice], up_to: date | N
     from orchestration.take_in.landing import discover, of_nobody
     from orchestration.take_in.pending import stays_by_another_clock
     from orchestration.transform import standing
-    from orchestration.transform.configuration import packets_lost
+    from orchestration.transform.closes import packets_lost
 
     left_alone = of_nobody(house, practices)
     discover(house, practices, up_to, left_alone, mapped=choices(house, practices))

@@ -19,7 +19,7 @@ from orchestration.engine import open_warehouse
 from orchestration.gate import verdicts
 from orchestration.house import House
 from orchestration.practices import Practice, load_practices, next_month
-from orchestration.transform.configuration import packets_lost
+from orchestration.transform.closes import packets_lost
 
 
 @dataclass(frozen=True)

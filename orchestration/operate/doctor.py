@@ -399,7 +399,7 @@ def _closes(house: House, practices: dict[str, Practice]) -> Iterator[Diagnosis]
     from orchestration.close import proposals
     from orchestration.close.transitions import unlike_the_record
     from orchestration.close.versions import DAMAGED, MANIFEST, copied_from, in_folders, nobodys_folders
-    from orchestration.transform.configuration import packets_lost
+    from orchestration.transform.closes import packets_lost
 
     wrong, packets = [], 0
     copies: dict[str, str] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,14 @@ Row = dict[str, str]
 def seed_files(folder: Path = SEEDS) -> list[Path]:
     """Every seed below a folder, by name."""
     return sorted(folder.rglob("*.csv"), key=lambda path: path.name)
+
+
+def rules_version() -> str:
+    """Names the rule seeds by their content: 'rules-' and the first 16 hex digits of a SHA-256 over names and bytes."""
+    digest = hashlib.sha256()
+    for path in seed_files():
+        digest.update(f"{path.name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return f"rules-{digest.hexdigest()[:16]}"
 
 
 def read_seed(path: Path) -> list[Row]:

@@ -20,7 +20,7 @@ import duckdb
 from orchestration.engine import LEFT_IN_LOG, MERGED, is_worth_merging, open_warehouse
 from orchestration.gate import verdicts
 from orchestration.house import House
-from orchestration.transform.configuration import rules_version
+from orchestration.rules.seeds import rules_version
 
 _MARK = "nights.finished"
 SETS = "touched"  # the schema of the sets of keys and of the rows made for them

@@ -18,7 +18,9 @@ from orchestration.house import DBT_PROJECT, House
 from orchestration.payers.inbox import Taken, ensure_tables, take_in_answers
 from orchestration.practices import Practice
 from orchestration.transform import compiled, identities
-from orchestration.transform.configuration import CLAIM_LINES, Closes, configuration_tables
+from orchestration.transform.claim_lines import CLAIM_LINES
+from orchestration.transform.closes import Closes
+from orchestration.transform.configuration import configuration_tables
 from tests.answers.letters import NORTH, SOUTH, Sent
 
 # Whatever the payers say, these hold.

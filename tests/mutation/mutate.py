@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from orchestration.house import DBT_PROJECT, PROJECT_ROOT, House
-from orchestration.transform.configuration import rules_version
+from orchestration.rules.seeds import rules_version
 from tests.mutation.bench import Bench, Row
 from tests.mutation.every_rule_home import NO_CASE_HERE, RULE_CASES, groups_of, read_seed, write_figure_home, write_rule_home
 from tests.mutation.judges import (

@@ -28,7 +28,8 @@ from orchestration.practices import load_practices
 from orchestration.take_in.lake import take_in
 from orchestration.take_in.landing import discover
 from orchestration.take_in.pending import pending
-from orchestration.transform.configuration import read_closes, write_configuration
+from orchestration.transform.closes import read_closes
+from orchestration.transform.configuration import write_configuration
 from orchestration.transform.state import build_inputs, present_inputs
 from tests.faults import harness
 from tests.pipeline.homes import ccm, copy

@@ -19,7 +19,8 @@ from orchestration.house import DBT_PROJECT, House
 from orchestration.payers.eligibility import member_key
 from orchestration.practices import load_practices
 from orchestration.transform import compiled, dbt
-from orchestration.transform.configuration import CLAIM_LINES, write_configuration
+from orchestration.transform.claim_lines import CLAIM_LINES
+from orchestration.transform.configuration import write_configuration
 from orchestration.transform.rebuild import findings_of
 from tests.answers.office import load_rules
 from tests.pipeline.homes import ccm, copy, rows

@@ -13,7 +13,7 @@ import pytest
 from orchestration.gate.gate import rule_on_all
 from orchestration.house import House
 from orchestration.practices import load_practices
-from orchestration.transform import configuration
+from orchestration.transform import claim_lines, closes, configuration
 from tests.pipeline.homes import DATABASES, copy
 
 pytestmark = pytest.mark.xdist_group("close_states")
@@ -27,8 +27,8 @@ def house(demo, tmp_path):
 @pytest.fixture
 def read(monkeypatch):
     """The packets whose lines are read."""
-    names, lines = [], configuration._claim_lines
-    monkeypatch.setattr(configuration, "_claim_lines", lambda packet: names.append("/".join(packet.parts[-3:])) or lines(packet))
+    names, lines = [], claim_lines.lines_of
+    monkeypatch.setattr(claim_lines, "lines_of", lambda packet: names.append("/".join(packet.parts[-3:])) or lines(packet))
     return names
 
 
@@ -54,7 +54,7 @@ def test_what_was_read_close_by_close_is_what_all_packets_say(house, read):
     assert anew(house) == as_left
     assert sorted(read) == packets(house)
     lines = pq.read_table(house.lake / "configuration" / "claim_lines.parquet")
-    assert len(lines) > 100 and lines.schema.equals(configuration.CLAIM_LINES)
+    assert len(lines) > 100 and lines.schema.equals(claim_lines.CLAIM_LINES)
 
 
 @pytest.mark.long
@@ -89,12 +89,12 @@ def test_a_packet_that_is_gone_with_all_that_its_practice_closed_is_missed_until
     whole = written(house)
     own = [name for name in packets(house) if name.startswith("hudson/")]
     aside = (house.closes / "hudson").rename(tmp_path / "aside")
-    assert written(house) != whole and configuration.packets_lost(house) == own
+    assert written(house) != whole and closes.packets_lost(house) == own
     (house.lake / "configuration" / "claim_lines.parquet").unlink()  # read again from all that is left
     written(house)
-    assert configuration.packets_lost(house) == own
+    assert closes.packets_lost(house) == own
     aside.rename(house.closes / "hudson")
-    assert written(house) == whole and configuration.packets_lost(house) == []
+    assert written(house) == whole and closes.packets_lost(house) == []
 
 
 @pytest.mark.parametrize("spoil", ["lines", pytest.param("record", marks=pytest.mark.long), "code"])
@@ -102,7 +102,7 @@ def test_a_record_that_does_not_fit_its_file_is_none(house, read, spoil):
     whole = written(house)
     file, record = house.lake / "configuration" / "claim_lines.parquet", house.state / "claim_lines.json"
     if spoil == "lines":
-        pq.write_table(pa.Table.from_pylist([], schema=configuration.CLAIM_LINES), file)
+        pq.write_table(pa.Table.from_pylist([], schema=claim_lines.CLAIM_LINES), file)
     elif spoil == "record":
         record.write_text("{")
     else:
@@ -128,10 +128,10 @@ def test_where_everything_is_read_again_what_was_read_of_a_damaged_packet_stands
     (house.closes / damaged / "claims.csv").write_bytes(b"")
     aside = (house.closes / gone).rename(tmp_path / "aside")
     written(house)
-    assert lines_of(house) == lines - {gone} and configuration.packets_lost(house) == [gone]
+    assert lines_of(house) == lines - {gone} and closes.packets_lost(house) == [gone]
     aside.rename(house.closes / gone)
     written(house)
-    assert lines_of(house) == lines and configuration.packets_lost(house) == []
+    assert lines_of(house) == lines and closes.packets_lost(house) == []
 
 
 def lines_of(house):
@@ -155,14 +155,14 @@ def test_a_damaged_packet_of_which_nothing_is_known_is_lost_and_stops_nobody_els
     (house.state / "claim_lines.json").unlink()  # as behind an upgrade
     for _ in range(2):
         written(house)
-        assert configuration.packets_lost(house) == [packet] and lines_of(house) == lines - {packet}
+        assert closes.packets_lost(house) == [packet] and lines_of(house) == lines - {packet}
     practices = load_practices(house.practices_yaml)
     rulings = rule_on_all(house, list(practices.values()), date(2026, 11, 1), "of other inputs")
     refused = {one.practice_id for one in rulings if any(f"closes/{packet} is gone, damaged" in text for text in one.refusals)}
     assert refused == {"hudson"} and len(rulings) == 4
     read.clear()
     file.write_bytes(before)
-    assert written(house) == whole and configuration.packets_lost(house) == [] and read == [packet]
+    assert written(house) == whole and closes.packets_lost(house) == [] and read == [packet]
 
 
 @pytest.mark.long
@@ -175,12 +175,12 @@ def test_a_copy_of_a_practices_closes_doubles_nothing_and_is_forgotten_once_it_i
     # As a release of before left it, which read the copies.
     copies = {name.replace("hudson", "hudson-old"): sha256 for name, sha256 in own.items()}
     record.write_text(json.dumps({**known, "code": "of that release", "packets": {**known["packets"], **copies}}))
-    assert written(house) == whole and configuration.packets_lost(house) == sorted(copies)
+    assert written(house) == whole and closes.packets_lost(house) == sorted(copies)
     practices = load_practices(house.practices_yaml)
     rulings = rule_on_all(house, list(practices.values()), date(2026, 11, 1), "of other inputs")
     assert not any("hudson-old" in text for one in rulings for text in one.refusals)
     shutil.rmtree(copy)
-    assert written(house) == whole and configuration.packets_lost(house) == []
+    assert written(house) == whole and closes.packets_lost(house) == []
 
 
 @pytest.mark.long
@@ -188,13 +188,13 @@ def test_a_copy_beside_a_practices_packets_refuses_it_until_it_is_away_and_nobod
     whole = written(house)
     shutil.copytree(house.closes / "prairie/2026-09/v1", house.closes / "hudson/2026-09/v9")
     for _ in range(2):
-        assert written(house) == whole and configuration.packets_lost(house) == ["hudson/2026-09/v9"]
+        assert written(house) == whole and closes.packets_lost(house) == ["hudson/2026-09/v9"]
     practices = load_practices(house.practices_yaml)
     rulings = rule_on_all(house, list(practices.values()), date(2026, 11, 1), "of other inputs")
     said = "closes/hudson/2026-09/v9 is a copy of prairie/2026-09/v1, as its manifest says; move it out of closes/"
     assert {one.practice_id for one in rulings if any(said in text for text in one.refusals)} == {"hudson"}
     shutil.rmtree(house.closes / "hudson/2026-09/v9")
-    assert configuration.packets_lost(house) == []  # the gate is right again before the next night
+    assert closes.packets_lost(house) == []  # the gate is right again before the next night
     assert written(house) == whole
 
 
@@ -203,14 +203,14 @@ def test_of_a_packet_in_whose_place_a_copy_lies_what_was_read_stands_and_its_abs
     whole, name = written(house), "hudson/2026-09/v1"
     aside = (house.closes / name).rename(tmp_path / "aside")
     shutil.copytree(house.closes / "prairie/2026-09/v1", house.closes / name)
-    assert written(house)[1] == whole[1] and configuration.packets_lost(house) == [name]
+    assert written(house)[1] == whole[1] and closes.packets_lost(house) == [name]
     shutil.rmtree(house.closes / packets(house)[0])  # so that everything is read again
     written(house)
-    assert name in lines_of(house) and name in configuration.packets_lost(house)
+    assert name in lines_of(house) and name in closes.packets_lost(house)
     shutil.rmtree(house.closes / name)
-    assert name in configuration.packets_lost(house)
+    assert name in closes.packets_lost(house)
     written(house)
-    assert name not in lines_of(house) and name in configuration.packets_lost(house)
+    assert name not in lines_of(house) and name in closes.packets_lost(house)
     aside.rename(house.closes / name)
     written(house)
-    assert name in lines_of(house) and name not in configuration.packets_lost(house)
+    assert name in lines_of(house) and name not in closes.packets_lost(house)

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.transform import compiled, configuration
-from orchestration.transform.configuration import CLAIM_LINES
+from orchestration.transform import claim_lines, compiled
+from orchestration.transform.claim_lines import CLAIM_LINES
 
 STAFF, STAFF_LESS, COMPLEX, COMPLEX_MORE = (
     (("99490", 1), ("99439", 2)), (("99490", 1), ("99439", 1)), (("99487", 1),), (("99487", 1), ("99489", 1)),
@@ -359,5 +359,5 @@ def test_what_a_claim_could_have_been_is_read_from_its_packet_and_of_a_damaged_f
     rows = [{"patient_id": "x", "alternatives": json.dumps(tracks)}, {"patient_id": "y", "alternatives": None}]
     pq.write_table(pa.Table.from_pylist(rows), path)
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    assert configuration._alternatives(path, sha256) == {"x": ["99439 x 2, 99490 x 1", "99487 x 1"]}
-    assert configuration._alternatives(path, "another") == configuration._alternatives(tmp_path / "gone", sha256) == {}
+    assert claim_lines._alternatives(path, sha256) == {"x": ["99439 x 2, 99490 x 1", "99487 x 1"]}
+    assert claim_lines._alternatives(path, "another") == claim_lines._alternatives(tmp_path / "gone", sha256) == {}

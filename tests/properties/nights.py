@@ -27,7 +27,9 @@ from orchestration.house import House, write_private
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import take_in
 from orchestration.transform import compiled
-from orchestration.transform.configuration import CLAIM_LINES, CLOSES, _parquet, write_configuration
+from orchestration.transform.claim_lines import CLAIM_LINES
+from orchestration.transform.closes import CLOSES
+from orchestration.transform.configuration import _parquet, write_configuration
 from tests.holds.bench import load_settings
 from tests.properties.colleagues import clinic_of_colleagues
 from tests.properties.orders import Plan, deliveries_of, drawn_plan, loaded_seeds
