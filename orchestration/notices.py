@@ -20,7 +20,8 @@ from typing import Any, Protocol
 
 from orchestration.house import House, HouseError
 from orchestration.money import in_dollars
-from orchestration.practices import NoticeSettings, Practice, SmtpSettings, WebhookSettings, load_notices
+from orchestration.practices import Practice, load_notices
+from orchestration.settings.operations import NoticeSettings, SmtpSettings, WebhookSettings
 
 LOG = logging.getLogger(__name__)
 SECONDS = 20

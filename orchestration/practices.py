@@ -7,180 +7,25 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
-from posixpath import normpath
 from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from orchestration.code_forms import PLACES_OF_SERVICE, is_post_box, is_procedure_code, is_valid_npi
 from orchestration.contracts import extract_contracts
 from orchestration.house import DBT_PROJECT, HouseError
-from orchestration.mapping.forms import file_form
-from orchestration.mapping.lines import no_key_twice
-
-
-def _quoted(value: Any) -> Any:
-    """YAML reads an unquoted 06102 as a number and loses its leading zero, so numbers are refused where text is meant."""
-    if isinstance(value, str):
-        return value
-    raise ValueError('must be quoted text, like "06102": YAML reads unquoted digits as a number')
-
-
-# libyaml where PyYAML was built with it (its wheels are): ten times as fast, the same safe types.
-_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-@dataclass(frozen=True)
-class Odd:
-    """What YAML takes for a number and is not digits alone: 010 is 8 to it, 1:30 is 90. No setting is read from such."""
-
-    text: str
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-class SettingsLoader(_BASE):
-    """Leaves what looks like a date and is none (2026-02-30) as the text it is, and what looks like a number and is no plain one as `Odd`: the model
-    refuses it, and knows practice and key.
-
-    Raises HouseError with the line where a key stands twice: what stood there first would be gone without a word.
-    """
-
-    def get_single_node(self) -> yaml.Node | None:
-        node: yaml.Node | None = super().get_single_node()
-        rest = [node] if node is not None else []
-        seen: set[int] = set()  # an alias is the node that it names
-        while rest:
-            one = rest.pop()
-            if id(one) in seen or isinstance(one, yaml.ScalarNode):
-                continue
-            seen.add(id(one))
-            if isinstance(one, yaml.MappingNode):
-                no_key_twice(one, _twice)
-                rest += reversed([part for pair in one.value for part in pair])
-            else:
-                rest += reversed(one.value)
-        return node
-
-
-def _twice(line: int, what: str) -> HouseError:
-    return HouseError(f"line {line}: {what}")
-
-
-def _or_text(construct: Any) -> Any:
-    def constructed(loader: Any, node: yaml.ScalarNode) -> Any:
-        try:
-            return construct(loader, node)
-        except (ValueError, ArithmeticError, LookupError, AttributeError):
-            return node.value
-
-    return constructed
-
-
-# One digit behind zeros is the same to whoever reads it.
-_is_whole = re.compile(r"[-+]?(0*[0-9]|[1-9][0-9]*)", re.ASCII).fullmatch
-_is_decimal = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", re.ASCII).fullmatch
-_NOT_PLAIN = "is no plain number: write decimal digits alone, such as 20 or, of dollars, 95.50 (010, 1_000, 1:30 and yes are other numbers to YAML)"
-
-
-def _if_plain(is_plain: Any, construct: Any) -> Any:
-    return lambda loader, node: construct(loader, node) if is_plain(node.value) else Odd(node.value)
-
-
-for _kind, _is_plain in {"timestamp": None, "bool": None, "int": _is_whole, "float": _is_decimal}.items():
-    _construct = _or_text(getattr(yaml.constructor.SafeConstructor, f"construct_yaml_{_kind}"))
-    SettingsLoader.add_constructor(
-        f"tag:yaml.org,2002:{_kind}", _if_plain(_is_plain, _construct) if _is_plain is not None else _construct
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (bool, float, Odd)) or (isinstance(value, str) and not _is_whole(value.strip())):
-        raise ValueError(_NOT_PLAIN)
-    return value
-
-
-Whole = Annotated[int, BeforeValidator(_plain)]
-
-
-def _visible(value: str) -> str:
-    if not any(character.isprintable() and not character.isspace() for character in value):
-        raise ValueError("is blank")
-    return value
-
-
-Text = Annotated[str, BeforeValidator(_quoted), AfterValidator(_visible)]
-
+from orchestration.settings.kinds import State, Strict, Text, Whole, Written, digits, identifier, number_of, quoted
+from orchestration.settings.operations import Delivery, NoticeSettings, Operations
+from orchestration.settings.plain_yaml import NOT_PLAIN, Odd, SettingsLoader, is_decimal
 
 # Of a frozen configuration: what was taken when its packet was made is taken, whatever has been judged since.
 FROZEN = {"frozen": True}
-
-
-def _writable(value: str, info: ValidationInfo) -> str:
-    """A text of which a claim file can hold something."""
-    if not info.context and not re.search("[A-Za-z0-9]", value):
-        from orchestration.close.x12.writer import plain
-
-        if not re.search("[A-Z0-9]", plain(value)):
-            raise ValueError("has no letter from A to Z and no digit: a claim file can hold no others; write it in these")
-    return value
-
-
-Written = Annotated[Text, AfterValidator(_writable)]
-
-
-def _digits(length: int) -> Any:
-    return Annotated[str, BeforeValidator(_quoted), Field(pattern=rf"^[0-9]{{{length}}}$")]
-
-
-def _number(length: int) -> Any:
-    """Digits that are the number of something."""
-
-    def meant(value: str, info: ValidationInfo) -> str:
-        if not info.context and not value.strip("0"):
-            raise ValueError("is all zeros; write the real one")
-        return value
-
-    return Annotated[_digits(length), AfterValidator(meant)]
-
-
-# CMS place of service code set.
-_PLACES = """01 02 03 04 05 06 07 08 09 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 31 32 33 34 41 42 49 50 51 52
-    53 54 55 56 57 58 60 61 62 65 66 71 72 81 99"""
-PLACES_OF_SERVICE = frozenset(_PLACES.split())
-
-# In upper case.
-is_post_box = re.compile(r"\b(P\.? ?O\.? ?BOX|POST OFFICE BOX|LOCK ?BOX)\b").search
-is_procedure_code = re.compile(r"[0-9]{4}[0-9FTUM]|[A-Z][0-9]{4}").fullmatch
-
-
-def is_valid_npi(npi: str) -> bool:
-    """The check digit of an NPI: Luhn over the digits behind the constant prefix 80840 (45 CFR 162.406)."""
-    if not re.fullmatch(r"[12][0-9]{9}", npi):
-        return False
-    total = 24  # what the prefix 80840 contributes
-    for place, digit in enumerate(reversed(npi)):
-        value = int(digit) * (2 if place % 2 else 1)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
 
 
 @cache
@@ -195,18 +40,11 @@ def _time_zones() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-State = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z]{2}$")]
-
-
-class Address(_Strict):
+class Address(Strict):
     line1: Written
     city: Written
     state: State
-    postal_code: _number(9)  # type: ignore[valid-type]
+    postal_code: number_of(9)  # type: ignore[valid-type]
 
     @field_validator("line1")
     @classmethod
@@ -216,34 +54,17 @@ class Address(_Strict):
         return line1
 
 
-# X12's basic set less the claim file's delimiters; of spaces only single ones between the rest, since the file keeps no others.
-_WRITABLE = re.compile(r"""[A-Za-z0-9!"&'()+,\-./;?=]+(?: [A-Za-z0-9!"&'()+,\-./;?=]+)*""").fullmatch
-
-
-def _identifier(longest: int) -> Any:
-    """An id as the claim file can hold it. Letters may be small, they are written large."""
-
-    def held(value: str) -> str:
-        if not (2 <= len(value) <= longest and _WRITABLE(value)):
-            raise ValueError(
-                f"must be 2 to {longest} characters that a claim file can hold: letters A to Z, digits, single spaces and !\"&'()+,-./;?="
-            )
-        return value
-
-    return Annotated[str, BeforeValidator(_quoted), AfterValidator(held)]
-
-
-class Receiver(_Strict):
-    id: _identifier(15)  # type: ignore[valid-type]  # ISA08
+class Receiver(Strict):
+    id: identifier(15)  # type: ignore[valid-type]  # ISA08
     name: Written
 
 
-class Payer(_Strict):
-    id: _identifier(80)  # type: ignore[valid-type]  # NM109
+class Payer(Strict):
+    id: identifier(80)  # type: ignore[valid-type]  # NM109
     name: Written
 
 
-class Close(_Strict):
+class Close(Strict):
     """Days of the following month, local time: when a month may first close, and from when on nothing is held."""
 
     first_day: Whole = Field(default=3, ge=1, le=28)
@@ -258,10 +79,10 @@ class Close(_Strict):
 
 
 # Interchange id qualifiers of the 837P guide (ISA05, ISA07).
-Qualifier = Annotated[Literal["01", "14", "20", "27", "28", "29", "30", "33", "ZZ"], BeforeValidator(_quoted)]
+Qualifier = Annotated[Literal["01", "14", "20", "27", "28", "29", "30", "33", "ZZ"], BeforeValidator(quoted)]
 
 
-class ClaimFileSettings(_Strict):
+class ClaimFileSettings(Strict):
     """How the receiver wants claim files wrapped. The defaults are the safe ones: a test file that most receivers take."""
 
     usage_indicator: Literal["T", "P"] = "T"
@@ -272,43 +93,6 @@ class ClaimFileSettings(_Strict):
     claims_per_transaction: Whole = Field(default=5_000, ge=1, le=5_000)
 
 
-MailAddress = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[^@\s,;<>]+@[^@\s,;<>]+$")]
-
-
-class Operations(_Strict):
-    """How a practice's nights are run. No claim depends on it, so no packet holds it."""
-
-    extracts_due: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] = "07:00"
-    due_days_after: Whole = Field(default=1, ge=0, le=7)  # the folder of a day is due at extracts_due so many days later
-    nights: Literal["every_day", "weekdays"] = "every_day"
-    quiet_minutes: Whole = Field(
-        default=15, ge=1, le=720
-    )  # a night's folder without _SUCCESS is complete when nothing changed for so long
-    notify: tuple[MailAddress, ...] = ()
-
-
-class SmtpSettings(_Strict):
-    host: Text
-    port: Whole = Field(default=587, ge=1, le=65535)
-    security: Literal["starttls", "tls", "none"] = "starttls"
-    sender: MailAddress
-    user: Text | None = None
-    password_file: Path | None = None
-
-
-class WebhookSettings(_Strict):
-    url: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^(https://|http://(127\.0\.0\.1|localhost)[:/])")]
-    token_file: Path | None = None
-
-
-class NoticeSettings(_Strict):
-    """Where notices go: `to` hears of every practice, a practice's own `operations.notify` of that practice. None: nothing is sent."""
-
-    smtp: SmtpSettings | None = None
-    webhook: WebhookSettings | None = None
-    to: tuple[MailAddress, ...] = ()
-
-
 def _dated(chosen: Any) -> Any:
     """`table: name` is short for the mapping of every night; the other form says from which night on."""
     if not isinstance(chosen, dict):
@@ -316,66 +100,10 @@ def _dated(chosen: Any) -> Any:
     return {table: {date.min: one} if isinstance(one, str) else one for table, one in chosen.items()}
 
 
-class Delivery(_Strict):
-    """Where a practice's extracts are fetched from before a night. Secrets are in files of their own or in the environment, never here."""
-
-    url: Annotated[str, BeforeValidator(_quoted)]
-    known_hosts: Path | None = None
-    private_key_file: Path | None = None
-    passphrase_file: Path | None = None
-    password_file: Path | None = None
-    password_env: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Z][A-Z0-9_]*$")] | None = None
-    profile: Text | None = None  # of ~/.aws; else what every AWS tool finds
-    archive: Text | None = None  # the name of ZIP files beside the nights' folders, with the night in it
-
-    @model_validator(mode="after")
-    def _reachable(self) -> Delivery:
-        parts = urlsplit(self.url)
-        try:
-            is_port = parts.port != 0
-        except ValueError:
-            is_port = False
-        if not is_port:
-            raise ValueError("url: its port is no number from 1 to 65535")
-        if parts.scheme == "sftp":
-            if parts.password is not None:
-                raise ValueError("url: holds a password; put it into a file and name that with password_file")
-            if not (parts.hostname and parts.username) or parts.query or parts.fragment:
-                raise ValueError("url: write it like sftp://user@host/folder, or sftp://user@host:2222/folder")
-            if self.known_hosts is None:
-                raise ValueError(
-                    "known_hosts is missing: the file with the server's host key (ssh-keyscan, compared with what the vendor says)"
-                )
-            if not (self.private_key_file or self.password_file or self.password_env):
-                raise ValueError("wants private_key_file, password_file or password_env")
-        elif parts.scheme == "s3":
-            if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._=-]+)*/?", self.url):
-                raise ValueError("url: write it like s3://bucket/prefix")
-        elif parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
-            raise ValueError("url: begins with sftp://, s3:// or file:///")
-        return self
-
-    @property
-    def place(self) -> tuple[str, ...]:
-        """The folder that the URL names, in one form however it is written."""
-        parts = urlsplit(self.url)
-        if parts.scheme == "s3":  # a profile may be of another server, where a bucket of that name is another one
-            return "s3", self.profile or "", parts.netloc, parts.path.strip("/")
-        folder = normpath(f"/{unquote(parts.path).strip('/')}")
-        return parts.scheme, unquote(parts.username or ""), parts.hostname or "", str(parts.port or 22), folder
-
-    @field_validator("archive")
-    @classmethod
-    def _archive(cls, archive: str | None) -> str | None:
-        if archive is not None and (file_form(archive).strptime is None or not archive.lower().endswith(".zip")):
-            raise ValueError("write it with the night in braces and .zip at its end, such as extracts_{YYYYMMDD}.zip")
-        return archive
-
-
 # What an amount of a claim has room for (CLM02, SV102).
 MOST_DOLLARS = Decimal("99999999.99")
 
-MappingName = Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+MappingName = Annotated[str, BeforeValidator(quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
 
 def fee_state(settings: Mapping[str, Any]) -> str | None:
@@ -386,24 +114,24 @@ def fee_state(settings: Mapping[str, Any]) -> str | None:
     return settings.get("gpci_state") or own
 
 
-class Practice(_Strict):
+class Practice(Strict):
     """One practice as its operator describes it. Money in dollars, codes and numbers as text."""
 
-    practice_id: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    practice_id: Annotated[str, BeforeValidator(quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     name: Written
-    npi: _digits(10)  # type: ignore[valid-type]
-    tax_id: _number(9)  # type: ignore[valid-type]
-    taxonomy_code: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[0-9A-Z]{10}$")]
+    npi: digits(10)  # type: ignore[valid-type]
+    tax_id: number_of(9)  # type: ignore[valid-type]
+    taxonomy_code: Annotated[str, BeforeValidator(quoted), Field(pattern=r"^[0-9A-Z]{10}$")]
     address: Address
-    phone: _number(10)  # type: ignore[valid-type]
+    phone: number_of(10)  # type: ignore[valid-type]
     time_zone: Text
-    place_of_service: _digits(2)  # type: ignore[valid-type]
-    mac: _digits(5)  # type: ignore[valid-type]
+    place_of_service: digits(2)  # type: ignore[valid-type]
+    mac: digits(5)  # type: ignore[valid-type]
     # Before the locality, which is judged by it.
     gpci_state: State | None = None
-    locality: _digits(2)  # type: ignore[valid-type]
+    locality: digits(2)  # type: ignore[valid-type]
     qualifying_apm_participant: bool = False
-    submitter_id: Annotated[str, BeforeValidator(_quoted), Field(pattern=r"^[A-Za-z0-9]{2,15}$")]
+    submitter_id: Annotated[str, BeforeValidator(quoted), Field(pattern=r"^[A-Za-z0-9]{2,15}$")]
     receiver: Receiver
     payer: Payer
     track_policy: Literal["documented", "highest_allowed"] = "documented"
@@ -465,8 +193,8 @@ class Practice(_Strict):
         if not isinstance(charges, dict):
             return charges
         for code, fee in charges.items():
-            if isinstance(fee, Odd) or (isinstance(fee, str) and not _is_decimal(fee.strip())):
-                raise ValueError(f"{code}: {_NOT_PLAIN}")
+            if isinstance(fee, Odd) or (isinstance(fee, str) and not is_decimal(fee.strip())):
+                raise ValueError(f"{code}: {NOT_PLAIN}")
         # A float is read by its shortest text: 95.1 is 95.10 dollars, not 95.0999999...
         return {code: Decimal(str(fee)) if isinstance(fee, float) else fee for code, fee in charges.items()}
 
@@ -553,7 +281,7 @@ def _complaints(path: Path, entries: list[Any], error: ValidationError) -> str:
     return "\n".join(lines)
 
 
-class _File(_Strict):
+class _File(Strict):
     practices: list[Practice]
     notices: NoticeSettings | None = None
 

@@ -12,8 +12,9 @@ import pytest
 import yaml
 
 from orchestration.close.x12.writer import plain
+from orchestration.code_forms import is_valid_npi
 from orchestration.house import DBT_PROJECT, HouseError
-from orchestration.practices import FROZEN, Practice, fee_state, is_valid_npi, load_practices, next_month
+from orchestration.practices import FROZEN, Practice, fee_state, load_practices, next_month
 from orchestration.transform import configuration
 from orchestration.transform.closes import Closes
 from orchestration.transform.configuration import configuration_tables

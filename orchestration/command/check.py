@@ -14,11 +14,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from orchestration.code_forms import is_valid_npi
 from orchestration.command.common import Json, app, out, print_json
 from orchestration.contracts import ExtractContract, extract_contracts
 from orchestration.engine import connect, reading
 from orchestration.house import House, HouseError
-from orchestration.practices import is_valid_npi
 
 if TYPE_CHECKING:
     from orchestration.mapping.choice import MappedTable

@@ -21,7 +21,8 @@ from orchestration.mapping.choice import Choices, MappedTable, choices
 from orchestration.mapping.forms import file_form
 from orchestration.notices import Notice, tell
 from orchestration.operate.drops import is_complete
-from orchestration.practices import Delivery, Practice
+from orchestration.practices import Practice
+from orchestration.settings.operations import Delivery
 from orchestration.take_in.landing import COMPLETE, FIRST_NIGHT, LAST_NIGHT, tables_in
 
 CHECKSUM = ".sha256"  # beside a file: its SHA-256, as sha256sum writes it

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from orchestration import storage
 from orchestration.house import HouseError
-from orchestration.practices import Delivery
+from orchestration.settings.operations import Delivery
 from orchestration.storage import Prefix, StorageError, StoredObject
 
 SECONDS = 20  # to connect; a server that is silent for so long while it is read is given up too

@@ -10,10 +10,11 @@ from typing import Any
 
 import duckdb
 
+from orchestration.code_forms import is_post_box
 from orchestration.demo.identifiers import npi
 from orchestration.demo.tables import Row
 from orchestration.house import HouseError
-from orchestration.practices import Practice, is_post_box
+from orchestration.practices import Practice
 
 MOST_PRACTICES = 3
 _FIRST_NPI = 99_600_000  # of made-up ones; the demo's begin at 99,500,000

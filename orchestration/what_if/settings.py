@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel
 
 from orchestration.house import HouseError
-from orchestration.practices import Practice, SettingsLoader, practices_of
+from orchestration.practices import Practice, practices_of
+from orchestration.settings.plain_yaml import SettingsLoader
 
 OPTION = "--practice-setting"
 

@@ -23,7 +23,8 @@ from orchestration import storage
 from orchestration.deliver import archives, fetch, sources
 from orchestration.deliver.fetch import deliver, faults
 from orchestration.house import House, HouseError
-from orchestration.practices import Delivery, Practice, load_practices, practices_of
+from orchestration.practices import Practice, load_practices, practices_of
+from orchestration.settings.operations import Delivery
 from orchestration.take_in.lake import take_in
 from tests.properties.strategies import write_home
 from tests.storage.conftest import bucket, server  # noqa: F401

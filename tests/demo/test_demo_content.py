@@ -9,9 +9,9 @@ from itertools import pairwise
 import pytest
 from demo_home import Demo
 
+from orchestration.code_forms import is_valid_npi
 from orchestration.demo.demo_practices import DEMO_PRACTICES
 from orchestration.demo.identifiers import mbi, npi
-from orchestration.practices import is_valid_npi
 
 # Cases of a kind over all entries: from, to.
 SHARES = {

@@ -12,12 +12,13 @@ import pytest
 import yaml
 from demo_home import Demo
 
+from orchestration.code_forms import is_valid_npi
 from orchestration.contracts import extract_contracts
 from orchestration.demo import make_demo
 from orchestration.demo.demo_practices import DEMO_PRACTICES
 from orchestration.demo.tables import COLUMNS, PANEL
 from orchestration.house import HouseError
-from orchestration.practices import is_valid_npi, load_practices
+from orchestration.practices import load_practices
 
 INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(Z|[+-]\d\d:\d\d)?")
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import yaml
 
+from orchestration.code_forms import is_valid_npi
 from orchestration.contracts import extract_contracts
-from orchestration.practices import is_valid_npi
 
 FIRST_NIGHT, NEWEST_NIGHT = date(2026, 9, 22), date(2026, 11, 4)
 PANEL_NIGHTS = (FIRST_NIGHT, date(2026, 10, 6), date(2026, 10, 20), date(2026, 11, 3), NEWEST_NIGHT)

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from functools import lru_cache
 
-from orchestration.practices import is_valid_npi
+from orchestration.code_forms import is_valid_npi
 
 MOST_CLAIMS = 5_000  # an ST, by the 837P guide
 MOST_LINES = 50  # a claim, by the 837P guide

@@ -33,7 +33,7 @@ from orchestration.close.x12.reader import (
 )
 from orchestration.close.x12.sieve import sift
 from orchestration.close.x12.writer import GUIDE
-from orchestration.practices import PLACES_OF_SERVICE, is_post_box, is_procedure_code
+from orchestration.code_forms import PLACES_OF_SERVICE, is_post_box, is_procedure_code
 
 Owners = Iterable[str | None]
 WHOLE_FILE: Owners = (None,)
