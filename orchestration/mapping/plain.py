@@ -12,7 +12,8 @@ from typing import Any
 
 from orchestration.mapping.choice import MappedTable
 from orchestration.take_in.landing import LandedTable
-from orchestration.take_in.reader import LONGEST, OF_EXPORT, TORN, Layout
+from orchestration.take_in.layout import LONGEST, OF_EXPORT, Layout
+from orchestration.take_in.scan import TORN
 
 _CHUNK = 1024 * 1024
 

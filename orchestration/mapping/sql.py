@@ -15,7 +15,7 @@ from orchestration.mapping.forms import INSTANT_WORDS, ZONE_NAMES, time_form
 from orchestration.mapping.model import AS_IT_IS, NIGHT, WITHDRAWN, ColumnRule, Each, Variant, is_pattern
 from orchestration.sql import literal, name
 from orchestration.take_in import typed
-from orchestration.take_in.reader import OF_EXPORT
+from orchestration.take_in.layout import OF_EXPORT
 from orchestration.take_in.typed import TOLD_FIRST
 from orchestration.take_in.zones import LAST_DAY, switches
 

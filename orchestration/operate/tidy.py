@@ -18,7 +18,7 @@ from orchestration.operate.instance import opened
 from orchestration.practices import load_practices
 from orchestration.take_in.landing import discover
 from orchestration.take_in.ledger import newest_files
-from orchestration.take_in.reader import digest
+from orchestration.take_in.scan import digest
 
 LEAST_RUN_DAYS, LEAST_LANDING_DAYS, LEAST_BACKUPS = 7, 40, 1
 _RUNS_A_TURN = 500

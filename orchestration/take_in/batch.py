@@ -20,9 +20,12 @@ from orchestration.house import HouseError, no_pattern
 from orchestration.mapping import plain
 from orchestration.mapping import sql as mapping_sql
 from orchestration.mapping.choice import MappedTable
-from orchestration.take_in import reader, typed
+from orchestration.take_in import scan, typed
+from orchestration.take_in.csv_rows import LINES, csv_batches, line_batches
 from orchestration.take_in.landing import LandedTable, fetched, release
+from orchestration.take_in.layout import Layout, Scan, scratch_schema
 from orchestration.take_in.ledger import FileRecord
+from orchestration.take_in.parquet_files import parquet_batches
 from orchestration.take_in.scratch import copy_to, plain_copies
 from orchestration.take_in.tables import quarantine_table
 from orchestration.take_in.zones import far_days, zone_days
@@ -52,7 +55,7 @@ class Batch:
     notes: list[str] = field(default_factory=list)
     # Of the table that is being taken, by place: how each file is read, what it is read from where that is a copy, and of mapped ones the lines
     # and those that gave no row.
-    layouts: dict[int, reader.Layout] = field(default_factory=dict)
+    layouts: dict[int, Layout] = field(default_factory=dict)
     copies: dict[int, Path] = field(default_factory=dict)
     lines: dict[int, int] = field(default_factory=dict)
     filtered: dict[int, int] = field(default_factory=dict)
@@ -81,7 +84,7 @@ class Batch:
         self.progress(contract.table, self.done, self.of)
         tables, changed = fetched([one for _, one in files])
         files = [(place, one) for (place, _), one in zip(files, tables, strict=True)]
-        self.layouts = {place: reader.Layout.of(contract) for place, one in files if one.mapped is None}
+        self.layouts = {place: Layout.of(contract) for place, one in files if one.mapped is None}
         self.copies, self.filtered, self.lines = {}, {}, {}
         with ThreadPoolExecutor(2) as pool:  # hashing and reading release the interpreter
             scans = dict(zip((place for place, _ in files), pool.map(lambda item: self._scan(*item), files), strict=True))
@@ -133,22 +136,22 @@ class Batch:
         self.engine.execute("create table files as select * from named")
         self.engine.unregister("named")
 
-    def _scan(self, place: int, one: LandedTable) -> reader.Scan:
+    def _scan(self, place: int, one: LandedTable) -> Scan:
         if one.mapped is None:
-            return reader.scan(one, self.layouts[place])
+            return scan.scan(one, self.layouts[place])
         path = None
         if plain.wants_copy(one, one.mapped):
             path = plain_copies(self.scratch) / f"{place}.csv"
             path.parent.mkdir(exist_ok=True, mode=0o700)
             if (fault := plain.copy(one, one.mapped, path)) is not None:
-                return reader.Scan(sha256=reader.digest(one), fault=fault)
+                return Scan(sha256=scan.digest(one), fault=fault)
             self.copies[place] = path
         self.layouts[place] = plain.layout(one.mapped, path)
-        return reader.scan(one, self.layouts[place], path)
+        return scan.scan(one, self.layouts[place], path)
 
     # staging: text in, line by line
 
-    def _stage(self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]) -> None:
+    def _stage(self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, Scan]) -> None:
         """Every row of these files, judged at once where DuckDB can read it, else as text."""
         alike: dict[tuple[str, ...], list[tuple[int, LandedTable]]] = {}
         singly = []
@@ -163,9 +166,7 @@ class Batch:
         for place, one in singly:
             self._stage_one(contract, place, one, scans[place])
 
-    def _judge_alike(
-        self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
-    ) -> set[int]:
+    def _judge_alike(self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, Scan]) -> set[int]:
         """One DuckDB statement for all plain files of one header. Gives the places of those it read in full."""
         header = scans[files[0][0]].header
         texts = {name: f"c{place}" for name, place in scans[files[0][0]].positions.items()}
@@ -222,34 +223,32 @@ class Batch:
             self.engine.execute(f"delete from judged where file_id in ({', '.join(map(str, bad))})")
         return good
 
-    def _stage_one(self, contract: ExtractContract, place: int, one: LandedTable, found: reader.Scan) -> None:
+    def _stage_one(self, contract: ExtractContract, place: int, one: LandedTable, found: Scan) -> None:
         """One file, record by record. A file that breaks off halfway gives nothing: its Scan gets the fault."""
         names = ", ".join(
             f"nullif({typed.name(name)}, '')" if kind == "VARCHAR" else typed.name(name)
             for name, kind in typed.staged_columns(contract)
         )
-        with self._rows(reader.scratch_schema(self.layouts[place]), self._batches(place, one, found)) as failed:
+        with self._rows(scratch_schema(self.layouts[place]), self._batches(place, one, found)) as failed:
             self.engine.execute(
                 f"insert into staged select {self._file_id(place)}, line_number, fault, null, {names} from rows_of_one"
             )
         if failed:
             found.fault = _broke_off(failed[0])
 
-    def _batches(self, place: int, one: LandedTable, found: reader.Scan) -> Iterator[pa.RecordBatch]:
+    def _batches(self, place: int, one: LandedTable, found: Scan) -> Iterator[pa.RecordBatch]:
         if one.format == "parquet":
-            return reader.parquet_batches(one.files[0], found, self.layouts[place])
-        return reader.csv_batches(one, found, self.layouts[place], self.copies.get(place))
+            return parquet_batches(one.files[0], found, self.layouts[place])
+        return csv_batches(one, found, self.layouts[place], self.copies.get(place))
 
-    def _stage_mapped(
-        self, contract: ExtractContract, place: int, one: LandedTable, mapped: MappedTable, found: reader.Scan
-    ) -> None:
+    def _stage_mapped(self, contract: ExtractContract, place: int, one: LandedTable, mapped: MappedTable, found: Scan) -> None:
         """One file of another system: its columns as text, turned into the contract's by the mapping, and what it sets aside counted."""
         made = False
         if one.format != "parquet" and found.plain:
             made = self._map(contract, place, one, mapped, self._read_plain(place, one, found), wanted=found.rows)
         if not made:
             layout = self.layouts[place]
-            with self._rows(reader.scratch_schema(layout), self._batches(place, one, found)) as failed:
+            with self._rows(scratch_schema(layout), self._batches(place, one, found)) as failed:
                 try:
                     self._map(contract, place, one, mapped, "rows_of_one")
                 except duckdb.Error as error:  # whatever a mapping asks for must not stop the others
@@ -272,7 +271,7 @@ class Batch:
         )
         self.engine.execute("drop table mapped")
 
-    def _read_plain(self, place: int, one: LandedTable, found: reader.Scan) -> str:
+    def _read_plain(self, place: int, one: LandedTable, found: Scan) -> str:
         """A plain file as a relation of line_number, fault and the columns that the mapping reads."""
         layout = self.layouts[place]
         types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(found.header)))
@@ -335,7 +334,7 @@ class Batch:
         self,
         contract: ExtractContract,
         files: list[tuple[int, LandedTable]],
-        scans: dict[int, reader.Scan],
+        scans: dict[int, Scan],
     ) -> None:
         engine = self.engine
         if self._one("select bool_or(local != 0) from judged"):
@@ -360,9 +359,7 @@ class Batch:
         sha256 = one.mapping_sha256
         return 0 if sha256 is None else self.tellers.setdefault(sha256, len(self.tellers) + 1)
 
-    def _quarantine_files(
-        self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, reader.Scan]
-    ) -> None:
+    def _quarantine_files(self, contract: ExtractContract, files: list[tuple[int, LandedTable]], scans: dict[int, Scan]) -> None:
         """Line 0 of a file that gives no row; every line of one whose header is at fault."""
         for place, one in files:
             found = scans[place]
@@ -375,7 +372,7 @@ class Batch:
                     first = self.layouts[place].first_line + 1
                     self.engine.execute(f"{insert} (select range + {first} as line_number from range(?))", [*given, found.rows])
                     continue
-                with self._rows(reader.LINES, reader.line_batches(one, self.layouts[place], self.copies.get(place))) as failed:
+                with self._rows(LINES, line_batches(one, self.layouts[place], self.copies.get(place))) as failed:
                     self.engine.execute(f"{insert} rows_of_one", given)
                 if failed:
                     found.fault = _broke_off(failed[0])
@@ -485,7 +482,7 @@ class Batch:
         self,
         contract: ExtractContract,
         files: list[tuple[int, LandedTable]],
-        scans: dict[int, reader.Scan],
+        scans: dict[int, Scan],
         lost: Mapping[int, int],
     ) -> None:
         counts = {
@@ -538,7 +535,7 @@ class Batch:
                 f"{contract.table}: the rows written are not those accounted for; report this fault, nothing was taken in"
             )
 
-    def _missing(self, contract: ExtractContract, one: LandedTable, found: reader.Scan) -> tuple[str, ...]:
+    def _missing(self, contract: ExtractContract, one: LandedTable, found: Scan) -> tuple[str, ...]:
         if one.mapped is not None:
             return one.mapped.without(found.positions)
         return tuple(name for name in contract.names if name not in found.positions)

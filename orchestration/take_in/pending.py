@@ -9,7 +9,7 @@ from datetime import date
 from orchestration.house import House, HouseError
 from orchestration.mapping import choice
 from orchestration.mapping.choice import MappedTable
-from orchestration.take_in import reader
+from orchestration.take_in import scan
 from orchestration.take_in.landing import LandedTable, lies_in, lone
 from orchestration.take_in.ledger import FileRecord, ledger, newest_by_key, newest_files, time_zones
 from orchestration.take_in.zones import alike
@@ -38,7 +38,7 @@ def pending(
             continue
         is_chosen = one.mapping_sha256 == held.mapping_sha256
         if not alike(held.time_zone, practices[one.practice_id]):
-            if is_chosen or _is_landed_again(one, held) or reader.digest(one) != held.sha256:
+            if is_chosen or _is_landed_again(one, held) or scan.digest(one) != held.sha256:
                 wanted.append(one)
             elif _can_be_read_as_before(house, held):
                 wanted.append(replace(one, mapped=_mapping_of_then(house, held), format=held.format))
@@ -51,7 +51,7 @@ def pending(
         # A file that gave no bytes may give them now without a trace on disk: it is asked again.
         if is_same and (held.sha256 is not None or one.fault is not None):
             continue
-        if reader.digest(one) != held.sha256 or (_is_landed_again(one, held) and not is_chosen):
+        if scan.digest(one) != held.sha256 or (_is_landed_again(one, held) and not is_chosen):
             wanted.append(one)
     return wanted + _passed_over(house, landed, practices, newest)
 
@@ -83,7 +83,7 @@ def _passed_over(
             one = lone(
                 house.landing / held.file_name, held.table_name, held.practice_id, held.extract_date, _mapping_of_then(house, held)
             )
-            if one is not None and reader.digest(one) == held.sha256:
+            if one is not None and scan.digest(one) == held.sha256:
                 found.append(one)
     return found
 

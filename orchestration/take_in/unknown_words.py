@@ -10,8 +10,11 @@ import pyarrow as pa
 
 from orchestration.mapping import plain
 from orchestration.mapping import sql as mapping_sql
-from orchestration.take_in import reader
+from orchestration.take_in import scan
+from orchestration.take_in.csv_rows import csv_batches
 from orchestration.take_in.landing import LandedTable
+from orchestration.take_in.layout import scratch_schema
+from orchestration.take_in.parquet_files import parquet_batches
 from orchestration.take_in.scratch import scratch_engine
 
 
@@ -24,17 +27,13 @@ def unknown_words(landed: LandedTable) -> list[dict[str, Any]]:
         if path is not None and plain.copy(landed, landed.mapped, path) is not None:
             return []
         layout = plain.layout(landed.mapped, path)
-        found = reader.scan(landed, layout, path)
+        found = scan.scan(landed, layout, path)
         asked = mapping_sql.unknown_words(landed.mapped.variants, "held")
         if found.fault or found.column_fault or asked is None:
             return []
         is_parquet = landed.format == "parquet"
-        batches = (
-            reader.parquet_batches(landed.files[0], found, layout)
-            if is_parquet
-            else reader.csv_batches(landed, found, layout, path)
-        )
+        batches = parquet_batches(landed.files[0], found, layout) if is_parquet else csv_batches(landed, found, layout, path)
         with scratch_engine(scratch) as engine:
-            engine.register("rows_of_one", pa.RecordBatchReader.from_batches(reader.scratch_schema(layout), batches))
+            engine.register("rows_of_one", pa.RecordBatchReader.from_batches(scratch_schema(layout), batches))
             engine.execute(f"create table held as select {asked[0]} from rows_of_one")
             return [{"column": column, "word": word, "lines": lines} for column, word, lines in engine.execute(asked[1]).fetchall()]

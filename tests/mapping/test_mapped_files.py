@@ -18,7 +18,7 @@ from jinja2 import Environment, FileSystemLoader
 
 from orchestration.house import HouseError
 from orchestration.mapping import choice
-from orchestration.take_in import reader
+from orchestration.take_in import csv_rows, scan
 from orchestration.take_in.landing import discover
 from orchestration.take_in.pending import pending, stays_by_another_clock
 from tests.take_in.conftest import CHICAGO, csv_of, row
@@ -73,7 +73,7 @@ def test_every_line_is_accepted_quarantined_superseded_or_counted_as_filtered(ho
     ]
     assert found[0][2].startswith("not a date (MM/DD/YYYY) (it becomes established_on); ")
     assert found[1][2] == "required and empty (it becomes care_plan_id); correct the row and land the file again"
-    assert found[2][2] == reader.WRONG_COUNT
+    assert found[2][2] == csv_rows.WRONG_COUNT
 
 
 def test_the_ledger_says_which_mapping_read_a_file_and_the_lake_keeps_what_it_said(home):
@@ -671,15 +671,15 @@ def test_duckdb_and_the_csv_module_read_a_mapped_file_alike(tmp_path_factory, li
     found = []
     for is_plain in (True, False):
         home = MappedHome(tmp_path_factory.mktemp("alike"))
-        scan = reader.scan
+        whole = scan.scan
 
-        def judged(*given, scan=scan, is_plain=is_plain):
-            made = scan(*given)
+        def judged(*given, whole=whole, is_plain=is_plain):
+            made = whole(*given)
             made.plain = made.plain and is_plain
             return made
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(reader, "scan", judged)
+            patch.setattr(scan, "scan", judged)
             plans(home, "".join(quoted), head=HEAD.replace("\n", end))
         found.append((ledger(home), home.ask("select * from {care_plans}"), reasons(home)))
     assert found[0] == found[1]

@@ -16,9 +16,10 @@ import pytest
 
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError
-from orchestration.take_in import lake, ledger, reader, typed
+from orchestration.take_in import lake, ledger, scan, typed
 from orchestration.take_in.batch import Batch
 from orchestration.take_in.landing import discover
+from orchestration.take_in.layout import Layout
 from orchestration.take_in.ledger import newest_files
 from orchestration.take_in.pending import pending
 from orchestration.take_in.tables import ensure_tables
@@ -271,15 +272,15 @@ def test_a_crash_leaves_nothing_to_see_and_the_next_run_takes_all_in(home, monke
 def test_a_file_that_changes_while_it_is_read_waits_for_the_next_run(home, monkeypatch):
     path = home.land("care_plans", plans("a"))
     home.land("stays", csv_of("stays", [row("stays")]))
-    scan = reader.scan
+    whole = scan.scan
 
     def slow_drop(landed, contract):
-        found = scan(landed, contract)
+        found = whole(landed, contract)
         if landed.table == "care_plans":
             path.write_text(plans("a", "b"))
         return found
 
-    monkeypatch.setattr(reader, "scan", slow_drop)
+    monkeypatch.setattr(scan, "scan", slow_drop)
     report = home.take_in()
     assert [f.table_name for f in report.files] == ["stays"] and "changed while" in report.notes[0]
     assert home.ask("select * from {care_plans}") == []
@@ -323,7 +324,7 @@ def test_every_row_of_a_large_plain_file_has_the_number_of_its_line(home, files)
     for day in range(1, files + 1):
         rows = [row("time_entries", entry_id=f"{day}-{line}", note_text="called " * 40) for line in range(2, 60_000 // files + 2)]
         home.land("time_entries", csv_of("time_entries", rows), night=f"2026-02-{day:02}")
-        found = reader.scan(discover(home.house, CHICAGO)[-1], reader.Layout.of(extract_contracts()["time_entries"]))
+        found = scan.scan(discover(home.house, CHICAGO)[-1], Layout.of(extract_contracts()["time_entries"]))
         assert found.plain
     home.take_in()
     wrong = (
