@@ -157,13 +157,13 @@ def by_polars(house: House) -> dict[str, Any]:
 
 def dbt_build(house: House) -> dict[str, Any]:
     """What a night builds, by dbt and its tests; the imports apart."""
-    from orchestration.transform import dbt
+    from orchestration.transform import build, dbt
     from orchestration.transform.state import build_inputs
 
     build_inputs(house)
     dbt.ensure_manifest(house)
     results: list[Any] = []
-    found: dict[str, Any] = timed(lambda: results.extend(dbt.build(house, is_whole=True)))
+    found: dict[str, Any] = timed(lambda: results.extend(build.build(house, is_whole=True)))
     found["bad"] = [result.unique_id for result in results if result.is_bad and not result.unique_id.startswith("test.")]
     return found
 

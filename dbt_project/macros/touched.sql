@@ -4,13 +4,13 @@
     and those of its rows are put in the place of the old ones.
 -#}
 
-{#- True while dbt builds a night that recomputes only what it touches (orchestration/transform/dbt.py sets it). -#}
+{#- True while dbt builds a night that recomputes only what it touches (orchestration/transform/build.py sets it). -#}
 {% macro is_touched_night() -%}
     {{ return(execute and env_var('CCM_NIGHT', '') == 'touched') }}
 {%- endmacro %}
 
 {#- True while such a night builds a model, and while it tests one whose test no row failed on the night before: then only rows of touched keys can
-    fail it, and a test that asks for these alone says as much as one that asks for all (orchestration/transform/dbt.py, `_tested`). -#}
+    fail it, and a test that asks for these alone says as much as one that asks for all (orchestration/transform/build.py, `_tested`). -#}
 {% macro is_for_touched_rows() -%}
     {{ return(is_touched_night() and (model.resource_type != 'test' or model.unique_id in env_var('CCM_SOUND', '').split(','))) }}
 {%- endmacro %}

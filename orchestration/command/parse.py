@@ -7,13 +7,13 @@ import tempfile
 from pathlib import Path
 
 from orchestration.house import House
-from orchestration.transform import dbt
+from orchestration.transform import dbt, project_files
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         house = House(Path(folder)).prepare()
-        nodes = dbt.load_manifest(dbt.ensure_manifest(house))["nodes"]
+        nodes = project_files.load_manifest(dbt.ensure_manifest(house))["nodes"]
     print(f"dbt parses: {len(nodes)} nodes")
     return 0
 

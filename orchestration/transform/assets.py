@@ -15,7 +15,7 @@ from orchestration.house import House
 from orchestration.signposts import Group, links, owned_by, speaks_of
 from orchestration.subsets import as_it_stands, asked_for
 from orchestration.take_in.damage import told_damaged, unreadable
-from orchestration.transform import dbt, standing
+from orchestration.transform import dbt, project_files, standing
 from orchestration.transform.columns import Lineage, Table, lineage_of, tables_of, told_of
 from orchestration.transform.rebuild import rebuild_everything
 from orchestration.transform.state import build_inputs, is_up_to_date
@@ -32,7 +32,7 @@ class BuildConfig(dg.Config):
 
 def make_dbt_assets(house: House) -> dg.AssetsDefinition:
     """One op that builds and tests the whole project, and tells Dagster of each model, seed and test."""
-    manifest = dbt.load_manifest(dbt.ensure_manifest(house))
+    manifest = project_files.load_manifest(dbt.ensure_manifest(house))
     translator = Translator()
 
     @dbt_assets(
@@ -75,7 +75,7 @@ def make_dbt_assets(house: House) -> dg.AssetsDefinition:
 
 def configuration_assets(house: House) -> list[dg.AssetSpec]:
     """What the operator and earlier closes give to the models (lake/configuration/): written for each build, shown where it comes in."""
-    sources = dbt.load_manifest(dbt.ensure_manifest(house))["sources"].values()
+    sources = project_files.load_manifest(dbt.ensure_manifest(house))["sources"].values()
     return [
         dg.AssetSpec(
             [source["source_name"], source["name"]],

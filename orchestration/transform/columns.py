@@ -21,7 +21,7 @@ from dagster_dbt.asset_utils import get_upstream_unique_ids
 
 from orchestration.engine import connect, open_warehouse
 from orchestration.house import House, write_private
-from orchestration.transform import dbt, standing
+from orchestration.transform import project_files, standing
 
 # dbt's id of a node -> column -> (parent's id, parent's column), sorted
 Lineage = Mapping[str, Mapping[str, list[tuple[str, str]]]]
@@ -67,9 +67,9 @@ def tables_of(house: House) -> dict[tuple[str, str], Table]:
 def lineage_of(house: House, manifest: Mapping[str, Any], tables: Mapping[tuple[str, str], Table]) -> Lineage:
     """Where each column of each model comes from. Read off what dbt compiled for this home when the project was last changed; afterwards known to
     every home of the checkout. Constants and counts come from no column."""
-    of = f"{dbt.project_fingerprint()} sqlglot {version('sqlglot')}"
+    of = f"{project_files.project_fingerprint()} sqlglot {version('sqlglot')}"
     # Beside the parsed project; in the home where the checkout cannot be written to.
-    places = [folder / _CACHE for folder in (dbt.PARSED, dbt.target_folder(house))]
+    places = [folder / _CACHE for folder in (project_files.PARSED, project_files.target_folder(house))]
     for kept in places if of not in _REMEMBERED else ():
         with contextlib.suppress(OSError, ValueError):  # not there, or of a write that the disk lost: then it is made again
             content = json.loads(kept.read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ def lineage_of(house: House, manifest: Mapping[str, Any], tables: Mapping[tuple[
                 _REMEMBERED[of] = content["columns"]
                 break
     if of not in _REMEMBERED:
-        compiled = dbt.target_folder(house) / "compiled" / "ccm"
+        compiled = project_files.target_folder(house) / "compiled" / "ccm"
         models = {key: node for key, node in manifest["nodes"].items() if _is_table(node)}
         sql = {key: compiled / node["original_file_path"] for key, node in models.items()}
         known = {(node["schema"], node["name"]) for node in models.values()}

@@ -16,7 +16,7 @@ import duckdb
 
 from orchestration.engine import reading
 from orchestration.house import House, HouseError, write_private
-from orchestration.transform import dbt, standing
+from orchestration.transform import dbt, project_files, standing
 from orchestration.transform.rendered import HOME, in_sql
 
 SCHEMAS = ("rules", "staging", "intermediate", "marts")
@@ -35,14 +35,14 @@ class Model:
 
 def models(night: str = "") -> Mapping[str, Model]:
     """All models by name as the project is on disk now, for a night that builds everything or ("touched") for one that recomputes what it touches."""
-    return _models(dbt.state_of_project(), night)
+    return _models(project_files.state_of_project(), night)
 
 
 @cache
 def _models(state: str, night: str) -> Mapping[str, Model]:
     """What dbt compiled for this state of the project, by this process or one before: it takes longer than a small practice's close."""
     prefix = "compiled-"
-    kept = dbt.PARSED / f"{prefix}{state[:16]}-{night or 'whole'}.json"
+    kept = project_files.PARSED / f"{prefix}{state[:16]}-{night or 'whole'}.json"
     try:
         found = [Model(**{**one, "parents": tuple(one["parents"])}) for one in json.loads(kept.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError, KeyError):  # none yet, or one that is no such file
@@ -70,7 +70,7 @@ def _compile(night: str) -> list[Model]:
             # The sets of a night that recomputes what it touches are asked only on such a night.
             if node["resource_type"] != "model" or (node["schema"] == standing.SETS and not night):
                 continue
-            path = dbt.target_folder(house) / "compiled" / "ccm" / node["original_file_path"]
+            path = project_files.target_folder(house) / "compiled" / "ccm" / node["original_file_path"]
             found.append(
                 Model(
                     node["name"],

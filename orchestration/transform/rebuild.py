@@ -9,7 +9,7 @@ from orchestration.engine import open_warehouse, opens
 from orchestration.gate import verdicts
 from orchestration.gate.verdicts import Finding
 from orchestration.house import House
-from orchestration.transform import dbt
+from orchestration.transform import build, dbt, project_files
 from orchestration.transform.state import build_inputs, build_parts, is_built
 
 
@@ -65,9 +65,9 @@ def rebuild_everything(
     """Builds and tests the project, all of it or what has been touched, and keeps the verdict on these inputs."""
     # Of before the build, which may find more than that: then the next night builds once more.
     parts = build_parts(house)
-    results = dbt.build(house, is_whole=is_whole)
+    results = build.build(house, is_whole=is_whole)
     if manifest is None:
-        manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
+        manifest = project_files.load_manifest(project_files.target_folder(house) / "manifest.json")
     findings = findings_of(house, results, manifest)
     verdicts.save(house, "dbt", inputs, findings, parts=parts)
     return results, findings
@@ -86,7 +86,7 @@ def rebuild_claims(house: House) -> list[dbt.NodeResult]:
 
 def rebuild_answered(house: House) -> list[dbt.NodeResult]:
     """After answers of the payers: what depends on them is decided again."""
-    sources = dbt.load_manifest(dbt.ensure_manifest(house))["sources"]
+    sources = project_files.load_manifest(dbt.ensure_manifest(house))["sources"]
     return rebuild(house, sorted(name for name in sources if name.startswith(ANSWERS)), ["answers"])
 
 
@@ -110,8 +110,8 @@ def rebuild(house: House, below: Sequence[str], changed: Collection[str]) -> lis
         known.get(name) != parts.get(name) for name in {*known, *parts}.difference(changed)
     ):
         return rebuild_everything(house, inputs)[0]
-    results = dbt.build(house, below)
-    manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
+    results = build.build(house, below)
+    manifest = project_files.load_manifest(project_files.target_folder(house) / "manifest.json")
     findings = findings_of(house, results, manifest)
     tested = {finding.check for finding in findings}
     kept = [finding for finding in (before.findings if before else ()) if finding.check not in tested]

@@ -11,20 +11,20 @@ from orchestration.gate import verdicts
 from orchestration.house import House
 from orchestration.payers.inbox import batch_numbers
 from orchestration.practices import load_practices
-from orchestration.transform import dbt, standing
+from orchestration.transform import project_files, standing
 from orchestration.transform.configuration import configuration_fingerprint, write_configuration
 
 
 def build_inputs(house: House) -> str:
     """Writes the configuration for the models and names the present inputs of a build."""
     configuration = write_configuration(house, load_practices(house.practices_yaml))
-    return verdicts.build_fingerprint(house, configuration, dbt.project_fingerprint())
+    return verdicts.build_fingerprint(house, configuration, project_files.project_fingerprint())
 
 
 def present_inputs(house: House) -> str:
     """The same name, for who only looks: nothing is written."""
     configuration = configuration_fingerprint(house, load_practices(house.practices_yaml))
-    return verdicts.build_fingerprint(house, configuration, dbt.project_fingerprint())
+    return verdicts.build_fingerprint(house, configuration, project_files.project_fingerprint())
 
 
 def build_parts(house: House) -> dict[str, str]:
@@ -33,7 +33,7 @@ def build_parts(house: House) -> dict[str, str]:
     return {
         "lake": verdicts.lake_fingerprint(house),
         "answers": verdicts.answers_fingerprints(house)[-1],
-        "project": dbt.project_fingerprint(),
+        "project": project_files.project_fingerprint(),
         # A proposal changes nothing that a claim rests on (write_configuration).
         **{path.stem: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(configuration) if path.stem != "proposals"},
     }
@@ -93,7 +93,7 @@ def new_answer_batches(house: House) -> list[int] | None:
     if verdict is None or not is_built(house):
         return None
     configuration = write_configuration(house, load_practices(house.practices_yaml))
-    lake, project = verdicts.lake_fingerprint(house), dbt.project_fingerprint()
+    lake, project = verdicts.lake_fingerprint(house), project_files.project_fingerprint()
     batches, states = batch_numbers(house), verdicts.answers_fingerprints(house)
     for place in reversed(range(len(states) - 1)):
         if verdict.inputs == verdicts.combined(lake, states[place], configuration, project):

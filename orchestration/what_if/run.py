@@ -10,7 +10,7 @@ from typing import Any
 from orchestration.gate import verdicts
 from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
-from orchestration.transform import dbt
+from orchestration.transform import project_files
 from orchestration.transform.configuration import write_configuration
 from orchestration.transform.state import is_up_to_date
 from orchestration.what_if.compare import Side, compare, read_side
@@ -47,7 +47,7 @@ def what_if(house: House, question: Question) -> list[dict[str, Any]]:
     ids = list(asked)
     with scratch_home(house) as scratch:
         configuration = write_configuration(scratch, practices)
-        inputs = verdicts.build_fingerprint(scratch, configuration, dbt.project_fingerprint())
+        inputs = verdicts.build_fingerprint(scratch, configuration, project_files.project_fingerprint())
         actual = _published(house, inputs, question.month, ids)
         if actual is None:
             build(scratch, asked, None)

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from orchestration.house import House, HouseError
-from orchestration.transform import compiled, dbt
+from orchestration.transform import compiled
+from orchestration.transform.build import ENGINE, is_on_spark
 from orchestration.transform.spark import build, session
 from orchestration.transform.spark.dialect import spoken, translated
 
@@ -157,8 +158,8 @@ def test_an_encrypted_home_is_refused_before_spark_is_started(tmp_path, monkeypa
 
 
 def test_an_engine_that_is_none_is_said_and_not_taken_for_one(monkeypatch):
-    monkeypatch.setenv(dbt.ENGINE, "sparc")
+    monkeypatch.setenv(ENGINE, "sparc")
     with pytest.raises(HouseError, match="neither duckdb nor spark"):
-        dbt.is_on_spark()
-    monkeypatch.delenv(dbt.ENGINE)
-    assert not dbt.is_on_spark() and dbt.ENGINE not in os.environ
+        is_on_spark()
+    monkeypatch.delenv(ENGINE)
+    assert not is_on_spark() and ENGINE not in os.environ

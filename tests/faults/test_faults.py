@@ -27,8 +27,8 @@ from orchestration.house import House, HouseError
 from orchestration.practices import load_practices
 from orchestration.take_in.lake import take_in
 from orchestration.take_in.ledger import ledger
-from orchestration.transform import dbt
-from orchestration.transform.dbt import build_models
+from orchestration.transform import build, dbt
+from orchestration.transform.build import build_models
 from orchestration.transform.rebuild import rebuild_claims, rebuild_everything
 from orchestration.transform.state import build_inputs, is_judged, is_up_to_date
 from tests.faults import harness
@@ -188,9 +188,9 @@ def test_a_full_disk_behind_an_error_of_a_database_is_told_as_that_and_no_value_
 def test_models_that_a_full_disk_kept_from_being_built_name_it(tmp_path, monkeypatch):
     message = 'TransactionException: Failed to commit: Could not write file "/home/warehouse.duckdb.wal": No space left on device'
     bad = dbt.NodeResult("model.ccm.claims", "error", 0.0, None, message, None)
-    monkeypatch.setattr(dbt, "_built", lambda *_: [bad])
+    monkeypatch.setattr(build, "_built", lambda *_: [bad])
     with pytest.raises(HouseError, match=r"^/home/warehouse.duckdb.wal: No space left on device; make room .*`ccm nightly`"):
-        dbt.build(House(tmp_path))
+        build.build(House(tmp_path))
 
 
 @pytest.mark.long

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from orchestration.house import House
-from orchestration.transform import dbt, standing
+from orchestration.transform import dbt, project_files, standing
 
 Row = dict[str, Any]
 
@@ -76,7 +76,7 @@ class Bench:
 
     def __init__(self, house: House, with_unit_tests: bool = False, threads: int = 1):
         self.house = house
-        target = dbt.target_folder(house)
+        target = project_files.target_folder(house)
         if with_unit_tests:
             found = dbt.invoke(house, ["test", "--select", "resource_type:unit_test"])
             wrong = [result.unique_id for result in found if result.status != "pass"]

@@ -18,7 +18,7 @@ import yaml
 from orchestration.house import DBT_PROJECT, House
 from orchestration.payers.eligibility import member_key
 from orchestration.practices import load_practices
-from orchestration.transform import compiled, dbt
+from orchestration.transform import compiled, dbt, project_files
 from orchestration.transform.claim_lines import CLAIM_LINES
 from orchestration.transform.configuration import write_configuration
 from orchestration.transform.rebuild import findings_of
@@ -50,7 +50,7 @@ def audit(house):
         if r.is_bad
     ]
     results = dbt.invoke(house, ["test", "--select", "claim_audit", "--exclude", "resource_type:unit_test"])
-    manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
+    manifest = project_files.load_manifest(project_files.target_folder(house) / "manifest.json")
     with duckdb.connect(str(house.warehouse), read_only=True) as con:
         found = {(r[0], r[1], r[2]) for r in con.execute("select practice_id, finding, claim_id from marts.claim_audit").fetchall()}
     return found, [f for f in findings_of(house, results, manifest) if not f.passed]

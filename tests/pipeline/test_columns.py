@@ -9,7 +9,7 @@ import pytest
 
 from orchestration.house import House
 from orchestration.operate.instance import prepare_environment
-from orchestration.transform import columns, dbt
+from orchestration.transform import columns, project_files
 from orchestration.transform.columns import Table, columns_of, lineage_of, tables_of
 from tests.pipeline.homes import copy, rows
 
@@ -62,8 +62,8 @@ def test_sql_that_cannot_be_read_gives_no_columns_and_says_so(caplog):
 @pytest.mark.long
 def test_every_column_of_every_model_of_the_demo_has_its_origins_and_they_exist(demo, monkeypatch, tmp_path):
     house = House(demo[0])
-    manifest, tables = dbt.load_manifest(dbt.target_folder(house) / "manifest.json"), tables_of(house)
-    monkeypatch.setattr(dbt, "PARSED", tmp_path)
+    manifest, tables = project_files.load_manifest(project_files.target_folder(house) / "manifest.json"), tables_of(house)
+    monkeypatch.setattr(project_files, "PARSED", tmp_path)
     monkeypatch.setattr(columns, "_REMEMBERED", {})
     found = lineage_of(house, manifest, tables)
     models = {key: node for key, node in manifest["nodes"].items() if columns._is_table(node)}
@@ -90,13 +90,13 @@ def test_origins_read_off_a_night_that_recomputes_what_it_touches_are_those_of_a
     found = []
     for home in (demo[0], next_night):
         house = House(home)
-        monkeypatch.setattr(dbt, "PARSED", tmp_path / str(len(found)))
+        monkeypatch.setattr(project_files, "PARSED", tmp_path / str(len(found)))
         monkeypatch.setattr(columns, "_REMEMBERED", {})
-        manifest = dbt.load_manifest(dbt.target_folder(house) / "manifest.json")
+        manifest = project_files.load_manifest(project_files.target_folder(house) / "manifest.json")
         (tmp_path / str(len(found))).mkdir()
         found.append(lineage_of(house, manifest, tables_of(house)))
     runs = (
-        dbt.target_folder(House(next_night))
+        project_files.target_folder(House(next_night))
         / "compiled"
         / "ccm"
         / "models"

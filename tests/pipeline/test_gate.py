@@ -16,7 +16,7 @@ from orchestration.gate.verdicts import Finding
 from orchestration.house import House
 from orchestration.judge.assets import judged_before, still
 from orchestration.practices import Practice, load_practices
-from orchestration.transform import dbt
+from orchestration.transform import dbt, project_files
 from orchestration.transform.rebuild import findings_of
 from tests.pipeline.homes import ccm, copy
 
@@ -165,12 +165,12 @@ def test_practices_asked_about_together_are_ruled_on_as_each_alone(home):
 def test_every_dbt_check_made_to_fail_refuses_the_practice_at_fault_and_no_other(home, every):
     house, inputs = home
     practices = load_practices(house.practices_yaml)
-    manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text())
+    manifest = json.loads((project_files.target_folder(house) / "manifest.json").read_text())
     # The last night may have asked its own rows alone.
     assert not any(result.is_bad for result in dbt.invoke(house, ["compile"]))
     compiled = {
         path.stem: path.read_text()
-        for path in (dbt.target_folder(house) / "compiled").rglob("*.sql")
+        for path in (project_files.target_folder(house) / "compiled").rglob("*.sql")
         if "tests" in path.parts or ".yml" in str(path)
     }
     # A warning stops nobody, and what the rule seeds alone say is nobody's own (below).
@@ -208,7 +208,7 @@ def of_seeds_alone(node):
 def test_rule_seeds_that_do_not_go_together_refuse_everybody(home):
     house, inputs = home
     practices = load_practices(house.practices_yaml)
-    manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text())
+    manifest = json.loads((project_files.target_folder(house) / "manifest.json").read_text())
     tests = {n["name"] for key, n in manifest["nodes"].items() if key.startswith("test.") and of_seeds_alone(n)}
     name = "every_code_has_its_cap_as_long_as_it_is_earned"
     assert name in tests and len(tests) >= 4

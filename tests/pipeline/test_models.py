@@ -10,7 +10,7 @@ import pytest
 
 from orchestration.contracts import extract_contracts, lake_columns, mart_contracts
 from orchestration.house import House
-from orchestration.transform import dbt
+from orchestration.transform import dbt, project_files
 from tests.pipeline.homes import copy
 
 pytestmark = pytest.mark.xdist_group("models")
@@ -28,7 +28,7 @@ def test_every_dbt_unit_test_passes(house):
 
 
 def test_marts_have_the_columns_types_and_words_of_their_contracts(house):
-    manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text())
+    manifest = json.loads((project_files.target_folder(house) / "manifest.json").read_text())
     marts = {
         node["name"]: node for node in manifest["nodes"].values() if node["resource_type"] == "model" and node["schema"] == "marts"
     }
@@ -57,7 +57,7 @@ def test_the_lake_has_exactly_the_columns_and_types_of_the_extract_contracts(hou
 
 def test_no_column_of_a_model_with_many_rows_is_wider_than_a_machine_word(house):
     # DuckDB reads the wider ones sixty times as slowly: a product of money and a number, or a sum, is cast to what it can be.
-    manifest = json.loads((dbt.target_folder(house) / "manifest.json").read_text())
+    manifest = json.loads((project_files.target_folder(house) / "manifest.json").read_text())
     models = (node for node in manifest["nodes"].values() if node["resource_type"] == "model")
     many = {node["name"] for node in models if (node["config"].get("meta") or {}).get("touched_by")}
     with duckdb.connect(str(house.warehouse), read_only=True) as con:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from orchestration.house import DBT_PROJECT, House
-from orchestration.transform import compiled, dbt, standing
+from orchestration.transform import build, compiled, dbt, project_files, quiet, standing
 from orchestration.transform.rendered import HOME, Rendered
 from tests.pipeline.homes import copy
 
@@ -33,17 +33,21 @@ def _node(unique_id: str, sql: str | None = None) -> Any:
 @pytest.mark.parametrize("night", ["", pytest.param(standing.SETS, marks=pytest.mark.long)])
 def test_what_is_kept_of_the_nights_of_the_demo_is_what_dbt_compiles(next_night: Path, tmp_path: Path, night: str) -> None:
     house = House(copy(next_night, tmp_path / "home")).prepare()
-    kept = json.loads(Rendered(dbt.PARSED, house, dbt.state_of_project(), night, "duckdb", ()).path.read_text(encoding="utf-8"))
+    kept = json.loads(
+        Rendered(project_files.PARSED, house, project_files.state_of_project(), night, "duckdb", ()).path.read_text(
+            encoding="utf-8"
+        )
+    )
     known = compiled.models(night)
     models = {name.split(".")[-1]: sql for name, (sql, _) in kept.items() if name.startswith("model.")}
-    nodes = dbt.load_manifest(dbt.ensure_manifest(house))["nodes"].values()
+    nodes = project_files.load_manifest(dbt.ensure_manifest(house))["nodes"].values()
     in_others = {node["name"] for node in nodes if node["config"]["materialized"] == "ephemeral"}
     assert models.keys() == known.keys() - in_others
     for name, sql in models.items():
         assert sql == known[name].sql, name
-    assert next_night.as_posix() not in Rendered(dbt.PARSED, house, dbt.state_of_project(), night, "duckdb", ()).path.read_text(
-        encoding="utf-8"
-    )
+    assert next_night.as_posix() not in Rendered(
+        project_files.PARSED, house, project_files.state_of_project(), night, "duckdb", ()
+    ).path.read_text(encoding="utf-8")
 
 
 @pytest.mark.long
@@ -51,9 +55,9 @@ def test_a_second_run_renders_nothing_and_says_the_same(next_night: Path, tmp_pa
     from dbt.compilation import Compiler
 
     house = House(copy(next_night, tmp_path / "home")).prepare()
-    assert not any(result.is_bad for result in dbt.build(house)) and standing.is_touched(house)
-    mine = shutil.copytree(dbt.PARSED, tmp_path / "parsed", ignore=shutil.ignore_patterns("rendered-*"))
-    monkeypatch.setattr(dbt, "PARSED", mine)
+    assert not any(result.is_bad for result in build.build(house)) and standing.is_touched(house)
+    mine = shutil.copytree(project_files.PARSED, tmp_path / "parsed", ignore=shutil.ignore_patterns("rendered-*"))
+    monkeypatch.setattr(project_files, "PARSED", mine)
     compiling, before = [], Compiler._compile_code
 
     def compile_code(self: Compiler, node: Any, *more: Any) -> Any:
@@ -75,10 +79,10 @@ def test_a_second_run_renders_nothing_and_says_the_same(next_night: Path, tmp_pa
     assert set(made) == {name for name, _ in first}
     # What is asked of every row for once is another question.
     assert made_of_all == [some[0]] and made_again == []
-    written = {path.name: path.read_text(encoding="utf-8") for path in dbt.target_folder(house).glob("compiled/**/*.sql")}
-    shutil.rmtree(dbt.target_folder(house) / "compiled")
+    written = {path.name: path.read_text(encoding="utf-8") for path in project_files.target_folder(house).glob("compiled/**/*.sql")}
+    shutil.rmtree(project_files.target_folder(house) / "compiled")
     dbt.invoke(house, ["test", "--exclude", "resource_type:unit_test", "--select", "minute_ledger"], standing.SETS, sound)
-    again = {path.name: path.read_text(encoding="utf-8") for path in dbt.target_folder(house).glob("compiled/**/*.sql")}
+    again = {path.name: path.read_text(encoding="utf-8") for path in project_files.target_folder(house).glob("compiled/**/*.sql")}
     assert len(again) > 5 and again == {name: written[name] for name in again}
     (file,) = mine.glob("rendered-*")
     kept, theirs = (
@@ -142,11 +146,11 @@ def test_models_compiled_before_are_read_and_what_cannot_be_read_is_compiled_ane
 ) -> None:
     compiled._models.cache_clear()
     known = compiled.models()
-    (file,) = (DBT_PROJECT / "target" / "parsed").glob(f"compiled-{dbt.state_of_project()[:16]}-whole.json")
+    (file,) = (DBT_PROJECT / "target" / "parsed").glob(f"compiled-{project_files.state_of_project()[:16]}-whole.json")
     text = file.read_text(encoding="utf-8")
     assert file.stat().st_mode & 0o777 == 0o600 and "ccm-compile-" not in text and not re.search(r"read_parquet\(\s*'/", text)
     mine = tmp_path / "parsed"
-    monkeypatch.setattr(dbt, "PARSED", mine)
+    monkeypatch.setattr(project_files, "PARSED", mine)
     monkeypatch.setattr(compiled, "_compile", lambda night: [compiled.Model("a", "marts", f"select '{HOME}'", ("b",))])
     kept = []
     for content in (text, text[:-1], '[{"name": "a", "of": "another release"}]', None):
@@ -164,7 +168,7 @@ def test_models_compiled_before_are_read_and_what_cannot_be_read_is_compiled_ane
     assert compiled.in_home(kept[3]["a"], Path("/it's [one]")) == "select '/it''s [[]one]'"
     assert [path.name for path in mine.iterdir()] == [file.name]
     # A checkout that may not be written to.
-    monkeypatch.setattr(dbt, "PARSED", mine / file.name)
+    monkeypatch.setattr(project_files, "PARSED", mine / file.name)
     assert compiled.models() == kept[3]
     compiled._models.cache_clear()
 
@@ -174,7 +178,7 @@ def test_a_debug_event_is_made_up_when_somebody_asks_what_it_says() -> None:
     from dbt_common.events.types import Note
 
     made = SQLQuery(conn_name="a", sql="select 1")
-    with dbt._without_debug_events():
+    with quiet.without_debug_events():
         told, note = SQLQuery(conn_name="a", sql="select 1"), Note(msg="heard")
         assert "pb_msg" not in vars(told) and "pb_msg" in vars(note)
         assert told.sql == "select 1" and told.message() == made.message() and told.to_dict() == made.to_dict()

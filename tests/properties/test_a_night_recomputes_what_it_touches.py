@@ -16,7 +16,7 @@ from orchestration.answer import publish as publication
 from orchestration.engine import open_warehouse
 from orchestration.house import House, write_private
 from orchestration.take_in.lake import take_in
-from orchestration.transform import compiled, dbt, rebuild, standing
+from orchestration.transform import build, compiled, dbt, project_files, rebuild, standing
 from orchestration.transform.state import build_inputs
 from tests.holds.clinic import FIRST_NIGHT, Clinic, Spoil, configure, nights
 from tests.pipeline.homes import Ran, copy
@@ -230,7 +230,7 @@ def whole(next_night: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The home of the second night with everything built and tested anew. Never changed by a test: copy it first."""
     house = House(copy(next_night, tmp_path_factory.mktemp("whole") / "home")).prepare()
     build_inputs(house)
-    assert not any(result.is_bad for result in dbt.build(house, is_whole=True))
+    assert not any(result.is_bad for result in build.build(house, is_whole=True))
     return house.root
 
 
@@ -246,7 +246,7 @@ def test_the_next_night_decided_again_a_part_of_the_patient_months_and_a_whole_b
     assert last is not None and not last.is_whole and 0 < last.patient_months < last.of_patient_months
     kept = shutil.copy(stood.warehouse, stood.state / "as_touched.duckdb")
     build_inputs(stood)
-    results = dbt.build_models(stood, is_whole=True)
+    results = build.build_models(stood, is_whole=True)
     assert not any(result.is_bad for result in results)
     found = Compared()
     with open_warehouse(stood) as whole, duckdb.connect(str(kept), read_only=True) as touched:
@@ -306,7 +306,7 @@ def test_what_a_night_changed_is_published_as_if_everything_were(built: House, m
     with duckdb.connect(str(built.marts)) as marts:
         marts.execute("update patient_month_evidence set newest_night = newest_night - 1")
     write_private(standing.published_record(built), json.dumps({"state": state, **publication._stamp(built.marts)}))
-    assert not any(result.is_bad for result in dbt.build_models(built))
+    assert not any(result.is_bad for result in build.build_models(built))
     with open_warehouse(built) as warehouse:
         changes = standing.changes(warehouse, "warehouse")
     assert changes is not None and changes.upon is not None and changes.upon == publication._published_state(built)
@@ -341,7 +341,9 @@ def test_a_published_file_that_is_another_than_was_written_is_written_anew(stood
 @pytest.mark.long
 def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(built: House) -> None:
     name = next(
-        key for key in dbt.load_manifest(dbt.ensure_manifest(built))["nodes"] if "minute_ledger_disposition_is_a_known_word" in key
+        key
+        for key in project_files.load_manifest(dbt.ensure_manifest(built))["nodes"]
+        if "minute_ledger_disposition_is_a_known_word" in key
     )
     assert name in standing.sound(built)
     with open_warehouse(built, read_only=False) as warehouse:
@@ -356,7 +358,7 @@ def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(built: Ho
         warehouse.execute(changed, ["no such word", practice, month])
     standing.keep_sound(built, standing.sound(built) - {name})
     for _ in range(2):
-        results = dbt.build(built)
+        results = build.build(built)
         assert standing.is_touched(built)
         assert {result.status for result in results if result.unique_id == name} == {"fail"}
         assert name not in standing.sound(built) and len(standing.sound(built)) > 50
@@ -364,7 +366,7 @@ def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(built: Ho
         warehouse.execute("delete from marts.minute_ledger where practice_id = ? and month = ?", [practice, month])
         warehouse.register("kept", before)
         warehouse.execute("insert into marts.minute_ledger by name from kept")
-    results = dbt.build(built)
+    results = build.build(built)
     assert {result.status for result in results if result.unique_id == name} == {"pass"} and name in standing.sound(built)
 
 
@@ -372,7 +374,9 @@ def test_a_test_that_a_row_fails_is_asked_of_every_row_until_none_does(built: Ho
 def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found_and_in_a_month_that_moves_goes_with_it(
     built: House,
 ) -> None:
-    name = next(key for key in dbt.load_manifest(dbt.ensure_manifest(built))["nodes"] if "minute_ledger_has_one_row" in key)
+    name = next(
+        key for key in project_files.load_manifest(dbt.ensure_manifest(built))["nodes"] if "minute_ledger_has_one_row" in key
+    )
     assert name in standing.sound(built)
     with open_warehouse(built, read_only=False) as warehouse:
         for who, which in (("of a month that is over", "min"), ("of a month that moves", "max")):
@@ -384,18 +388,18 @@ def test_a_row_that_stands_beside_one_made_tonight_under_its_key_is_found_and_in
                     "where panel.practice_id = one.practice_id and panel.patient_id = one.patient_id"
                 )
             warehouse.execute("insert into marts.minute_ledger by name select * replace (? as patient_id) from one", [who])
-    results = dbt.build(built)
+    results = build.build(built)
     assert standing.is_touched(built)
     assert {result.status for result in results if result.unique_id == name} == {"fail"}
     with open_warehouse(built, read_only=False) as warehouse:
         beside = "from marts.minute_ledger where patient_id like 'of a month%'"
         assert warehouse.execute(f"select patient_id {beside}").fetchall() == [("of a month that is over",)]
         warehouse.execute(f"delete {beside}")
-    assert {result.status for result in dbt.build(built) if result.unique_id == name} == {"pass"}
+    assert {result.status for result in build.build(built) if result.unique_id == name} == {"pass"}
 
 
 def test_what_a_night_left_unfinished_is_no_ground_for_the_next(stood: House) -> None:
-    project = dbt.project_fingerprint()
+    project = project_files.project_fingerprint()
     assert standing.stands(stood, project) and standing.stands(stood, "other models") is None
     standing.begin(stood)
     assert not standing.stands(stood, project)
@@ -404,7 +408,7 @@ def test_what_a_night_left_unfinished_is_no_ground_for_the_next(stood: House) ->
 
 
 def test_a_lake_that_gave_a_number_to_other_files_is_built_anew(stood: House) -> None:
-    project = dbt.project_fingerprint()
+    project = project_files.project_fingerprint()
     standing.finish(stood, project, "whole")
     state = standing.stands(stood, project)
     ledger = max(stood.lake.glob("batches/*/files.parquet"))
@@ -429,7 +433,7 @@ def test_every_model_built_for_touched_keys_comes_behind_the_set_of_them() -> No
 
 
 def test_what_a_night_has_for_itself_alone_is_read_on_such_nights_and_by_the_same_keys(stood: House) -> None:
-    manifest = dbt.load_manifest(dbt.ensure_manifest(stood))
+    manifest = project_files.load_manifest(dbt.ensure_manifest(stood))
     nodes = manifest["nodes"]
     of_tonight = {
         name: node["config"]["meta"]["touched_by"] for name, node in nodes.items() if node["config"]["meta"].get("is_of_tonight")
@@ -443,26 +447,26 @@ def test_what_a_night_has_for_itself_alone_is_read_on_such_nights_and_by_the_sam
             else:
                 assert node["config"]["meta"].get("touched_by") == of_tonight[parent], (name, parent)
                 readers.add(name.split(".")[-1])
-    assert tests == dbt.OF_TONIGHT
+    assert tests == build.OF_TONIGHT
     # Nothing of it is built for a close, an answer, an acceptance or a dismissal: then every row is wanted.
     sources = [name for name in manifest["sources"] if name.startswith(rebuild.ANSWERS)]
     for roots in (rebuild.AFTER_A_CLOSE, sources, ["source.ccm.configuration.acceptances"], ["model.ccm.worklist"]):
-        below = set(dbt.hanging_on(manifest, roots))
+        below = set(build.hanging_on(manifest, roots))
         assert below and not below & readers, below & readers
 
 
 @pytest.mark.long
 def test_a_row_that_fails_a_test_of_what_a_night_has_for_itself_alone_is_built_again_until_it_does_not(built: House) -> None:
-    assert standing.sound(built) >= dbt.OF_TONIGHT
-    assert not any(result.is_bad for result in dbt.build(built)) and standing.is_touched(built)
-    standing.keep_sound(built, standing.sound(built) - dbt.OF_TONIGHT)
-    assert not any(result.is_bad for result in dbt.build(built)) and not standing.is_touched(built)
-    assert standing.sound(built) >= dbt.OF_TONIGHT
+    assert standing.sound(built) >= build.OF_TONIGHT
+    assert not any(result.is_bad for result in build.build(built)) and standing.is_touched(built)
+    standing.keep_sound(built, standing.sound(built) - build.OF_TONIGHT)
+    assert not any(result.is_bad for result in build.build(built)) and not standing.is_touched(built)
+    assert standing.sound(built) >= build.OF_TONIGHT
 
 
 def test_what_hangs_on_a_close_does_not_pass_through_the_sets_of_a_night(stood: House) -> None:
-    manifest = dbt.load_manifest(dbt.ensure_manifest(stood))
-    below = dbt.hanging_on(manifest, ["source.ccm.configuration.claim_lines"])
+    manifest = project_files.load_manifest(dbt.ensure_manifest(stood))
+    below = build.hanging_on(manifest, ["source.ccm.configuration.claim_lines"])
     assert "int_decisions" in below and "patient_month_decisions" in below
     assert not any(name.startswith(("stg_time", "int_patient_months__days", "touched")) for name in below)
 
@@ -470,5 +474,5 @@ def test_what_hangs_on_a_close_does_not_pass_through_the_sets_of_a_night(stood: 
 def test_a_warehouse_of_a_release_without_states_is_published_whole_and_built_whole(stood: House) -> None:
     with open_warehouse(stood, read_only=False) as warehouse:
         warehouse.execute("create or replace table nights.finished as select fingerprint from nights.finished")
-    assert standing.stands(stood, dbt.project_fingerprint()) is None and not standing.is_touched(stood)
+    assert standing.stands(stood, project_files.project_fingerprint()) is None and not standing.is_touched(stood)
     assert publication.publish(stood)["minute_ledger"] > 0

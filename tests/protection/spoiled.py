@@ -52,14 +52,16 @@ def spoiled(fault: str) -> Iterator[None]:
         return
     if fault == "model":
         with tempfile.TemporaryDirectory(prefix="spoiled-") as folder:
-            name, attribute, instead = "orchestration.transform.dbt", "DBT_PROJECT", own_project(Path(folder))
-            module = importlib.import_module(name)
-            before = getattr(module, attribute)
-            setattr(module, attribute, instead)
+            attribute, instead = "DBT_PROJECT", own_project(Path(folder))
+            modules = [importlib.import_module(f"orchestration.transform.{name}") for name in ("dbt", "project_files")]
+            before = getattr(modules[0], attribute)
+            for module in modules:
+                setattr(module, attribute, instead)
             try:
                 yield
             finally:
-                setattr(module, attribute, before)
+                for module in modules:
+                    setattr(module, attribute, before)
         return
     name, attribute, does = FAULTS[fault]
     module = importlib.import_module(name)

@@ -12,7 +12,7 @@ from typing import Any
 from orchestration.engine import open_warehouse
 from orchestration.house import House, no_pattern
 from orchestration.sql import literal
-from orchestration.transform import compiled, dbt, standing
+from orchestration.transform import compiled, dbt, project_files, standing
 from orchestration.transform.spark import session
 from orchestration.transform.spark.dialect import spoken
 
@@ -118,7 +118,7 @@ def take_back(house: House, spark: Any) -> None:
     freezes them.
 
     From the files, where they are on this machine; else from the session, each table through this process's memory."""
-    nodes = dbt.load_manifest(dbt.ensure_manifest(house))["nodes"]
+    nodes = project_files.load_manifest(dbt.ensure_manifest(house))["nodes"]
     with open_warehouse(house, read_only=False) as warehouse:
         for model in compiled.in_order(compiled.models()):
             node = nodes[f"model.ccm.{model.name}"]
