@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from orchestration import access
 from orchestration.blanks import is_blank, stated
 from orchestration.close import assets
-from orchestration.close.packet import Closed
+from orchestration.close.closing import Closed
 from orchestration.command import closes, main, running
 from orchestration.command.answers import print_answers
 from orchestration.command.common import app, day_of, night_of

@@ -19,8 +19,8 @@ from orchestration.answer.publish import publish
 from orchestration.blanks import stated
 from orchestration.close import versions
 from orchestration.close.calendar import CLOSES, key_of
+from orchestration.close.closing import Approval, Closed
 from orchestration.close.judging import close_all
-from orchestration.close.packet import Approval, Closed
 from orchestration.close.propose import Proposed, propose_all
 from orchestration.discretion import discreet
 from orchestration.engine import open_warehouse

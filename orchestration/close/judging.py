@@ -12,8 +12,10 @@ from multiprocessing import get_context
 
 import duckdb
 
+from orchestration.close.claim_file import Judging, judge_here
+from orchestration.close.closing import Approval, Closed, closing
 from orchestration.close.in_common import InCommon
-from orchestration.close.packet import Approval, Closed, Judging, closing, finish, judge_here
+from orchestration.close.packet import finish
 from orchestration.close.x12.claim_rules import ClaimRules
 from orchestration.close.x12.scrub import Fault
 from orchestration.close.x12.validate import judge

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from orchestration.close import proposals, transitions
+from orchestration.close.claim_file import drafted, scrubbed
+from orchestration.close.ground import Ground, software_versions
 from orchestration.close.in_common import InCommon
 from orchestration.close.judging import trouble_of
-from orchestration.close.packet import Ground, claimed_elsewhere, drafted, scrubbed, software_versions
+from orchestration.close.one_beneficiary import claimed_elsewhere
 from orchestration.close.versions import month_folder, versions
 from orchestration.engine import held_open, open_warehouse
 from orchestration.house import House, HouseError, write_private

@@ -19,9 +19,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from orchestration.close.claim_file import drafted
 from orchestration.close.freeze import Frozen, empty_lake_tables, thaw
+from orchestration.close.ground import Ground, software_versions
 from orchestration.close.manners import Manner, from_manifest
-from orchestration.close.packet import Ground, compose, drafted, software_versions
+from orchestration.close.packet import compose
 from orchestration.close.versions import MANIFEST
 from orchestration.contracts import extract_contracts, lake_columns
 from orchestration.house import HouseError, write_private

@@ -23,8 +23,10 @@ from typing import Any
 
 def close(practice_id: str, month: str) -> None:
     """The close of one practice-month, after the gate."""
+    from orchestration.close.claim_file import judge_here
+    from orchestration.close.closing import Approval, closing
     from orchestration.close.in_common import InCommon
-    from orchestration.close.packet import Approval, closing, finish, judge_here
+    from orchestration.close.packet import finish
     from orchestration.house import House
     from orchestration.practices import load_practices
 

@@ -13,7 +13,7 @@ import pytest
 from orchestration.close.claims import Draft
 from orchestration.close.in_common import InCommon
 from orchestration.close.manners import EVERY_MANNER, Manner
-from orchestration.close.packet import _twice, claimed_elsewhere
+from orchestration.close.one_beneficiary import claimed_elsewhere, claimed_twice
 from orchestration.close.rebuild import rebuild
 from orchestration.house import House
 from orchestration.practices import load_practices
@@ -56,7 +56,7 @@ def test_who_shares_numbers_with_two_claims_is_held_for_the_one_under_the_number
                 con.execute(
                     "insert into intermediate.int_coverages__current values ('alpha', ?, 'medicare_part_b', ?)", [name, number]
                 )
-        found = _twice(con, ground, Draft(claims, lines, ()))
+        found = claimed_twice(con, ground, Draft(claims, lines, ()))
     assert {claim: why.partition(":")[0] for claim, why in found.items()} == {
         "C": "the same beneficiary's month is claimed as alpha B",
         "D": "the same beneficiary's month is claimed as alpha A",

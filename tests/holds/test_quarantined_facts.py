@@ -11,9 +11,11 @@ from decimal import Decimal
 import pytest
 
 from orchestration.close import acceptances
+from orchestration.close.claim_file import drafted
 from orchestration.close.freeze import freeze
+from orchestration.close.ground import Ground, accepted_holds, software_versions
 from orchestration.close.manners import EVERY_MANNER
-from orchestration.close.packet import Ground, accepted_holds, compose, drafted, software_versions
+from orchestration.close.packet import compose
 from orchestration.close.rebuild import _NEEDED, rebuild
 from orchestration.house import House, write_private
 from orchestration.practices import load_practices

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from orchestration.close import transitions
+from orchestration.close.claim_file import drafted
 from orchestration.close.freeze import freeze
-from orchestration.close.packet import Ground, compose, drafted, software_versions
+from orchestration.close.ground import Ground, software_versions
+from orchestration.close.packet import compose
 from orchestration.close.rebuild import _NEEDED
 from orchestration.house import House, write_private
 from orchestration.practices import load_practices

@@ -36,8 +36,8 @@ def duck(*_: Any, **__: Any) -> Any:
 
 FAULTS = {
     "take-in": ("orchestration.take_in.lake", "_totals", breaks),
-    "freeze": ("orchestration.close.packet", "freeze", duck),
-    "validator": ("orchestration.close.packet", "judge", breaks),
+    "freeze": ("orchestration.close.closing", "freeze", duck),
+    "validator": ("orchestration.close.claim_file", "judge", breaks),
     "answer": ("orchestration.payers.inbox", "_write_batch", breaks),
     "command": ("orchestration.answer.status", "months_status", breaks),
 }

@@ -11,7 +11,7 @@ import pytest
 from claim_samples import many_claims, written
 
 from orchestration.close import judging
-from orchestration.close.packet import Approval
+from orchestration.close.closing import Approval
 from orchestration.close.x12.claim_rules import of_this_release
 from orchestration.close.x12.validate import judge
 from orchestration.house import House, HouseError

@@ -19,8 +19,8 @@ from claim_samples import assert_both_accept, claim, claim_file, line, many_clai
 from reference_writer import claim_table
 from test_x12_scrub import GOOD, MATRIX, ONE, PHI
 
+from orchestration.close.claim_file import _by_claim, _claim_file
 from orchestration.close.manners import EVERY_MANNER
-from orchestration.close.packet import _by_claim, _claim_file
 from orchestration.close.x12.claim_rules import of_rows, of_this_release
 from orchestration.close.x12.scrub import scrub
 from orchestration.close.x12.validate import judge
