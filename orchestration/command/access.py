@@ -10,7 +10,7 @@ from rich.table import Table
 
 from orchestration.access import NAME, read, since, touched
 from orchestration.command.common import Home, Json, Screen, app, day_of, err, house_of, out, print_json
-from orchestration.take_in.damage import few
+from orchestration.lists import few
 
 _IN_COLUMNS = ("practice_id", "practice_ids", "month", "patient_id")
 

@@ -25,10 +25,11 @@ from orchestration.engine import Damaged, is_damage, open_database
 from orchestration.house import LOST_AND_FOUND, PROJECT_ROOT, House, HouseError
 from orchestration.lake_batches import batch_numbers
 from orchestration.lake_owner import not_ours
+from orchestration.lists import few
 from orchestration.mapping.choice import choices
 from orchestration.operate.drops import HABITS_BACK, due_night, gaps, is_ahead
 from orchestration.practices import Practice, load_practices
-from orchestration.take_in.damage import RESTORE_BATCHES, damage, few, told_damaged, unreadable
+from orchestration.take_in.damage import RESTORE_BATCHES, damage, told_damaged, unreadable
 from orchestration.take_in.ledger import accepted_nights, ledger, nights_that_came
 
 NIGHTS_BACK = 35

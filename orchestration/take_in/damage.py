@@ -11,10 +11,10 @@ from orchestration.contracts import extract_contracts
 from orchestration.engine import connect, ensure_key_fits, reading
 from orchestration.house import House, HouseError
 from orchestration.lake_batches import batch_numbers
+from orchestration.lists import few
 from orchestration.take_in.tables import later_tables
 
 RESTORE_BATCHES = "restore them from the newest backup (`ccm restore` into a new folder, copy lake/batches)"
-MOST_NAMED = 5
 
 
 def damage(house: House) -> str | None:
@@ -64,9 +64,3 @@ def unreadable(house: House) -> list[str]:
 def told_damaged(tables: Sequence[str]) -> str:
     """What `unreadable` found, in words, with what to do."""
     return f"lake/batches/: damaged, cannot be read: {few(tables)}; {RESTORE_BATCHES}"
-
-
-def few(names: Sequence[object]) -> str:
-    """The first of these names, and how many more there are."""
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(str(name) for name in names[:MOST_NAMED]) + more
