@@ -13,7 +13,7 @@ from orchestration.house import HouseError
 from orchestration.money import price
 
 if TYPE_CHECKING:
-    from orchestration.rules.fee_seeds import Loading
+    from orchestration.rules.fee_rows import Loading
 
 rules = App(no_args_is_help=True, help="The dated rules: fee releases of CMS, and the pages that tell of them.")
 app.add_typer(rules, name="rules")
@@ -41,7 +41,8 @@ def load_fees(
     as_json: Json = False,
 ) -> None:
     """Reads CMS's fee files, checks that they add up, and shows which rows they add and which amounts change; writes with --write or --out."""
-    from orchestration.rules.fee_seeds import REFERENCE, plan_loading, write_seeds
+    from orchestration.rules.fee_rows import REFERENCE, write_seeds
+    from orchestration.rules.fee_seeds import plan_loading
     from orchestration.rules.seeds import SEEDS
 
     if write and out_folder is not None:

@@ -9,7 +9,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from orchestration.rules import fee_seeds
-from orchestration.rules.fee_seeds import FACTORS, FILES, GPCIS, RVUS
+from orchestration.rules.fee_rows import FACTORS, FILES, GPCIS, RVUS
 from orchestration.rules.seeds import SEEDS, read_seed, seed_text
 
 RELEASES = {"CY2024", "RVU24D", "RVU25D", "CY2026", "RVU26C"}

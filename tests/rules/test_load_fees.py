@@ -16,7 +16,7 @@ import pytest
 from orchestration.command import rules
 from orchestration.command.common import Screen
 from orchestration.house import DBT_PROJECT, HouseError
-from orchestration.rules.fee_seeds import FACTORS, FILES, GPCIS, RVUS, AmountChange, write_seeds
+from orchestration.rules.fee_rows import FACTORS, FILES, GPCIS, RVUS, AmountChange, write_seeds
 from orchestration.rules.seeds import read_seed, seed_text
 from tests.pipeline.homes import Ran, warm
 from tests.rules.cms_files import HEADER, CmsRelease, ValueRow, write_gpcis
