@@ -102,7 +102,9 @@ def _print_loading(loading: Loading) -> None:
         out.print(lack, style="yellow")
     if loading.localities:
         some = loading.localities[:LOCALITIES_SHOWN]
-        out.print(f"99490 changes in {len({(c.mac, c.state, c.locality) for c in loading.localities}):,} localities, such as:")
+        codes = " and ".join(sorted({c.procedure_code for c in loading.localities}))
+        verb = "changes" if " " not in codes else "change"
+        out.print(f"{codes} {verb} in {len({(c.mac, c.state, c.locality) for c in loading.localities}):,} localities, such as:")
         for c in some:
             out.print(
                 f"  MAC {c.mac} {c.state} {c.locality} from {c.service_date}: {price(c.before)} -> {price(c.after)}",

@@ -44,7 +44,8 @@ localities_on as (
 rvus as ({{ newest_release('rule_rvus', 'codes_on', ['procedure_code']) }}),
 gpcis as ({{ newest_release('rule_gpcis', 'localities_on', ['mac', 'state', 'locality']) }}),
 factors as ({{ newest_release('rule_conversion_factors', 'participation_on', ['qualifying_apm_participant']) }})
-select gpcis.mac, gpcis.state, gpcis.locality, gpcis.service_date, {{ unit_amount('rvus.nonfacility_pe_rvu', '1', 'gpcis') }} as dollars
+select gpcis.mac, gpcis.state, gpcis.locality, gpcis.service_date, rvus.procedure_code,
+    {{ unit_amount('rvus.nonfacility_pe_rvu', '1', 'gpcis') }} as dollars
 from gpcis inner join rvus using (service_date) inner join factors using (service_date)
 """
 
@@ -83,5 +84,7 @@ def changes_of(seeds: FeeSeeds, years: set[int]) -> tuple[list[AmountChange], li
             ).fetchall()
 
         amounts = [AmountChange(*row) for row in compared(_CHANGED_AMOUNTS, "procedure_code, service_date, amount")]
-        localities = [LocalityChange(*row) for row in compared(_CHANGED_LOCALITIES, "mac, state, locality, service_date")]
+        localities = [
+            LocalityChange(*row) for row in compared(_CHANGED_LOCALITIES, "mac, state, locality, service_date, procedure_code")
+        ]
     return amounts, localities

@@ -38,12 +38,13 @@ class AmountChange:
 
 @dataclass(frozen=True)
 class LocalityChange:
-    """What one unit of 99490 comes to in a locality, in dollars, on the first of the service dates that it holds for."""
+    """What one unit of the base code comes to in a locality, in dollars, on the first of the service dates that it holds for."""
 
     mac: str
     state: str
     locality: str
     service_date: date
+    procedure_code: str
     before: Decimal | None
     after: Decimal | None
 

@@ -15,6 +15,7 @@ import pytest
 
 from orchestration.command import rules
 from orchestration.command.common import Screen
+from orchestration.command.rules import _print_loading
 from orchestration.house import DBT_PROJECT, HouseError
 from orchestration.rules.fee_rows import FACTORS, FILES, GPCIS, RVUS, AmountChange, write_seeds
 from orchestration.rules.seeds import read_seed, seed_text
@@ -181,6 +182,15 @@ def test_a_newer_quarter_prices_its_whole_year_and_shows_the_change_in_dollars(s
     ]
     assert len(loading.localities) == 109
     assert {row["effective_from"] for row in loading.additions[RVUS]} == {"2026-01-01"}
+
+
+def test_the_localities_are_told_of_the_code_that_the_rules_have_for_the_base_code(seeds, tmp_path, capsys):
+    for code, is_base in (("99490", "false"), ("99439", "true")):
+        with_dates(seeds, code, is_base=is_base)
+    loading = plan_loading(with_row(october(), "99439", work="0.80").write(tmp_path), seeds=seeds)
+    assert {change.procedure_code for change in loading.localities} == {"99439"}
+    _print_loading(loading)
+    assert "99439 changes in 109 localities, such as:" in capsys.readouterr().out
 
 
 def test_an_older_quarter_loaded_late_changes_no_amount_and_says_so(seeds, tmp_path):
