@@ -98,6 +98,23 @@ UNPRICED = "no fee schedule release covers its service date"
 LOAD_FEES = ": load CMS's files of that year (ccm rules load-fees FILE... --write; docs/how-to/rule-year.md), then ccm nightly, and close again"
 
 
+# Of a row of marts.claimable_codes: its claim cannot be written.
+_IS_UNPRICED = "allowed_amount is null"
+
+
+def unpriced(warehouse: duckdb.DuckDBPyConnection, month: date) -> dict[str, int]:
+    """practice_id -> patients whose claim is due and has a code without a price."""
+    return dict(
+        warehouse.execute(
+            f"""
+            select practice_id, count(distinct patient_id) from marts.claimable_codes
+            where month = ? and decision = 'claimable' and {_IS_UNPRICED} group by practice_id
+            """,
+            [month],
+        ).fetchall()
+    )
+
+
 def claim_id(practice_id: str, patient_id: str, month: date, attempt: int) -> str:
     """CLM01, 19 characters: the month and a hash of what the claim is for. The same claim always has the same id."""
     text = f"{practice_id}\0{patient_id}\0{month:%Y-%m}\0{attempt}"
@@ -138,8 +155,8 @@ def draft(
     )
     codes = _table(
         warehouse,
-        """
-        select patient_id, procedure_code, units, service_date, charge_amount, allowed_amount
+        f"""
+        select patient_id, procedure_code, units, service_date, charge_amount, allowed_amount, {_IS_UNPRICED} as is_unpriced
         from marts.claimable_codes where practice_id = ? and month = ? order by patient_id, procedure_code
         """,
         key,
@@ -182,7 +199,7 @@ def draft(
             raise HouseError(
                 f"{practice.practice_id} {month:%Y-%m}: {patient_id} is claimable but has no code; run `ccm nightly --full`"
             )
-        if any(code["allowed_amount"] is None for code in own):
+        if any(code["is_unpriced"] for code in own):
             held.append(Held(patient_id, month, "claim_error", with_step(UNPRICED, LOAD_FEES, manners), Decimal(0)))
             continue
         identifier = claim_id(practice.practice_id, patient_id, month, decision["earlier_claims"] + 1)

@@ -47,6 +47,7 @@ def run_close(
     propose_only: bool = False,
 ) -> tuple[list[dict[str, Any]], bool]:
     """Closes a month; one dict per practice (closed, nothing new, or refused with its reasons), and whether any was refused. Unfinished when it broke off."""
+    from orchestration.close.claims import unpriced
     from orchestration.close.propose import Proposed
     from orchestration.close.versions import in_folders
     from orchestration.gate.gate import Ruling
@@ -101,10 +102,10 @@ def run_close(
     if silent := [row for row in rows if _is_silent(row)]:
         # Where the warehouse is another command's by now, or was not finished, what the close came to is told all the same.
         with suppress(HouseError, duckdb.Error), open_warehouse(pipeline.house) as warehouse:
-            unpriced = _unpriced(warehouse, month)
+            without_price = unpriced(warehouse, month)
             for row in silent:
-                if row["practice_id"] in unpriced:
-                    row["unpriced"] = unpriced[row["practice_id"]]
+                if row["practice_id"] in without_price:
+                    row["unpriced"] = without_price[row["practice_id"]]
                 elif row["version"] == 1:
                     row["unclaimed"] = _unclaimed(warehouse, row["practice_id"], month)
     rows.sort(key=lambda row: row["practice_id"])
@@ -116,17 +117,6 @@ def run_close(
 def _is_silent(row: dict[str, Any]) -> bool:
     """A close that sends no claim and of which one may ask why: the first version, or one that has nothing new and holds something."""
     return row["outcome"] != "refused" and not row.get("totals", row)["claims"] and bool(row["version"] == 1 or row["held"])
-
-
-def _unpriced(warehouse: duckdb.DuckDBPyConnection, month: date) -> dict[str, int]:
-    """practice_id -> patients whose claim is due and has a code without a price."""
-    return dict(
-        warehouse.execute(
-            "select practice_id, count(distinct patient_id) from marts.claimable_codes "
-            "where month = ? and decision = 'claimable' and allowed_amount is null group by practice_id",
-            [month],
-        ).fetchall()
-    )
 
 
 _UNCLAIMED = """
