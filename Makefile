@@ -1,5 +1,10 @@
-# `make demo` and `make test` set themselves up: Python 3.11+ and make are all they need.
-PYTHON ?= python3
+# `make demo` and `make test` set themselves up: Python 3.11, 3.12 or 3.13 and make are all they need (dagster-dbt and dbt-core run on none later).
+# The first of these commands that is such a Python; `make PYTHON=...` names another.
+PYTHONS := python3 python3.13 python3.12 python3.11
+PYTHON ?= $(shell for python in $(PYTHONS); do \
+	"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo "$$python"; break; }; done)
+# Made anew, or a clear word of what is missing.
+VENV_OF = $(if $(PYTHON),$(PYTHON) -m venv,$(error none of $(PYTHONS) is Python 3.11, 3.12 or 3.13: install one, or name it with make PYTHON=/path/to/python))
 VENV := .venv
 BIN := $(VENV)/bin
 export CCM_HOME ?= $(CURDIR)/data
@@ -14,7 +19,7 @@ setup: $(VENV)/.installed
 
 # Every requirement by hash.
 $(VENV)/.installed: requirements.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	$(VENV_OF) $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
@@ -145,7 +150,7 @@ contracts-release: setup
 # datacontract-cli over every contract, with data. It pins typer below ours, so it has an environment of its own.
 VENV_DATACONTRACT := .venv-datacontract
 $(VENV_DATACONTRACT)/.installed: requirements-datacontract.lock
-	$(PYTHON) -m venv $(VENV_DATACONTRACT)
+	$(VENV_OF) $(VENV_DATACONTRACT)
 	$(VENV_DATACONTRACT)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-datacontract.lock
 	touch $@
 
@@ -156,7 +161,7 @@ contracts-check: setup $(VENV_DATACONTRACT)/.installed
 # so it has an environment of its own; Debian's Java is installed where root may.
 VENV_SPARK := .venv-spark
 $(VENV_SPARK)/.installed: requirements-spark.lock pyproject.toml
-	$(PYTHON) -m venv $(VENV_SPARK)
+	$(VENV_OF) $(VENV_SPARK)
 	$(VENV_SPARK)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-spark.lock
 	$(VENV_SPARK)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@

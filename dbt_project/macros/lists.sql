@@ -1,7 +1,13 @@
-{#- An aggregate: the values of a group as a list, in the order of what stands beside each (unique within the group, never null; several columns as a
-    struct). DuckDB's own `list(value order by place)` sorts each small group by itself, at six times the cost. -#}
+{#- An aggregate: the rows of a group as a list, in the order of the struct's fields from the first on (never null; what they order is unique within the
+    group), each as `said` has it of `one`. DuckDB's own `list(value order by place)` sorts each small group by itself, at six times the cost.
+    DuckDB keeps room for four rows of a group in each field of the struct: few fields are half the time and half the memory of many. -#}
+{% macro list_sorted(row, said) -%}
+    list_transform(list_sort(list({{ row }})), lambda one: {{ said }})
+{%- endmacro %}
+
+{#- The same of a value and what stands beside it as its place (several columns as a struct). -#}
 {% macro list_in_order(value, place) -%}
-    list_transform(list_sort(list({'place': {{ place }}, 'value': {{ value }}})), lambda one: one.value)
+    {{ list_sorted("{'place': " ~ place ~ ", 'value': " ~ value ~ "}", "one.value") }}
 {%- endmacro %}
 
 {#- A member id without what people write between its letters. -#}

@@ -14,7 +14,7 @@ with tracks as (
         -- A unit without a price has no sum either.
         case when count(*) = count(allowed_amount) then cast(sum(allowed_amount) as decimal(18, 2)) end as allowed_amount,
         case when count(*) = count(national_amount) then cast(sum(national_amount) as decimal(18, 2)) end as national_amount,
-        {{ list_in_order("{'code': procedure_code, 'units': units}", "{'further': not is_base, 'code': procedure_code}") }} as codes
+        {{ list_sorted("{'further': not is_base, 'code': procedure_code, 'units': units}", "{'code': one.code, 'units': one.units}") }} as codes
     from {{ ref('int_candidates__priced') }}
     group by scenario, practice_id, patient_id, month, program, track, service_date
 )
