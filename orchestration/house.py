@@ -85,8 +85,15 @@ class House:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is there yet, or a new disk, or what a killed `ccm restore` left."""
+        if self.is_half_restored:
+            return True
         inside = self.root.iterdir() if self.root.is_dir() else ()
         return all(path.name == LOST_AND_FOUND or path.name.startswith(RESTORING) for path in inside)
+
+    @property
+    def is_half_restored(self) -> bool:
+        """Whether `ccm restore` is at work here or was killed: practices.yaml comes last."""
+        return not self.practices_yaml.exists() and any(self.root.glob(f"{RESTORING}*.tmp"))
 
     @property
     def practices_yaml(self) -> Path:
@@ -213,11 +220,11 @@ def clear_dead(scratch: Iterable[Path], silent_for: timedelta | None = None) -> 
     """Removes those of these scratch files and folders (.<name>.<pid>.tmp) whose process is no more, and that have been left alone for so long."""
     for path in scratch:
         pid = path.name.split(".")[-2]
-        if pid.isdecimal() and not _is_alive(int(pid)) and (silent_for is None or _is_silent(path, silent_for)):
+        if pid.isdecimal() and not is_alive(int(pid)) and (silent_for is None or _is_silent(path, silent_for)):
             shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

@@ -106,6 +106,11 @@ def house_of(home: Path | None) -> House:
             f"{house.root}: is a snapshot of `ccm backup`, and a command there would damage it; to look into it, "
             f"`ccm restore {snapshot} --home NEW` and work in that folder"
         )
+    if house.is_half_restored and not any(context.info_name == "restore" for context in _asked):
+        raise HouseError(
+            f"{house.root}: `ccm restore` is at work there or was killed, so that it is no whole home; once it has ended, "
+            f"`ccm restore SNAPSHOT --home {house.root}` with the same snapshot begins again"
+        )
     _opened[:] = [house]
     for context in _asked:
         asked = {name: value for one in _upwards(context) for name, value in one.params.items() if value is not None}

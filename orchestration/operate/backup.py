@@ -18,11 +18,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from errno import ENOENT
+from glob import escape
 from pathlib import Path
 from typing import Any
 
 from orchestration.discretion import refused_by_the_system
-from orchestration.house import LANDING, LOST_AND_FOUND, RESTORING, House, HouseError, clear_dead, sync_folder, write_private
+from orchestration.house import (
+    LANDING,
+    LOST_AND_FOUND,
+    RESTORING,
+    House,
+    HouseError,
+    clear_dead,
+    is_alive,
+    sync_folder,
+    write_private,
+)
 from orchestration.lake_owner import mark_restored
 
 # While these are held nothing of the home changes but what lands. In the order in which everybody takes them: a build that holds the warehouse may have to
@@ -194,10 +205,14 @@ def restore(snapshot: Path, house: House, takes_over_lake: bool = False) -> int:
     files = _manifest(snapshot)["files"]
     # A folder that is there may be a disk, which nothing can be put in the place of, and whose files are not to go by way of another disk.
     is_there = house.root.is_dir()
+    if is_there:
+        _undo_killed(house, files)
     scratch = (
         house.root / f"{RESTORING}{os.getpid()}.tmp" if is_there else house.root.with_name(f".{house.root.name}.{os.getpid()}.tmp")
     )
     clear_dead(house.root.glob(f"{RESTORING}*.tmp"))
+    clear_dead(house.root.parent.glob(f".{escape(house.root.name)}.*.tmp"))
+    moved: list[Path] = []
     try:
         for name, one in files.items():
             target = scratch / name
@@ -208,7 +223,10 @@ def restore(snapshot: Path, house: House, takes_over_lake: bool = False) -> int:
         if is_there:
             # What has no practices.yaml is no home yet.
             for path in sorted(scratch.iterdir(), key=lambda one: one.name == house.practices_yaml.name):
+                if path.name == house.practices_yaml.name:
+                    sync_folder(house.root)
                 path.rename(house.root / path.name)
+                moved.append(path)
             with contextlib.suppress(PermissionError):  # another user's disk: `ccm doctor` tells
                 house.root.chmod(0o700)
             sync_folder(house.root)
@@ -218,9 +236,37 @@ def restore(snapshot: Path, house: House, takes_over_lake: bool = False) -> int:
     except OSError as error:
         raise HouseError(f"{house.root}: could not be restored: {refused_by_the_system(error)}") from None
     finally:
+        if not house.practices_yaml.exists():
+            for path in moved:
+                (house.root / path.name).rename(path)
         shutil.rmtree(scratch, ignore_errors=True)
     house.prepare()
     return len(files)
+
+
+def _undo_killed(house: House, files: dict[str, Any]) -> None:
+    """Takes away what a killed restore of this snapshot had put into place. HouseError, with all left as it is, for a file that is not the snapshot's."""
+    for scratch in house.root.glob(f"{RESTORING}*.tmp"):
+        if is_alive(int(pid := scratch.name.split(".")[-2])):
+            raise HouseError(
+                f"{house.root}: process {pid} is restoring into it; wait for its end; is that no `ccm restore`, empty the folder and run again"
+            )
+    if not house.is_half_restored:
+        return
+    tops = [path for path in house.root.iterdir() if path.name != LOST_AND_FOUND and not path.name.startswith(RESTORING)]
+    for path in (one for top in tops for one in (top, *top.rglob("*")) if one.is_symlink() or not one.is_dir()):
+        name, stat = path.relative_to(house.root).as_posix(), path.lstat()
+        wanted = files.get(name)
+        # lake/where.json says of a restored home that it is one.
+        if wanted is None or (
+            name != "lake/where.json" and (stat.st_size, stat.st_mtime_ns) != (wanted["size"], wanted["mtime_ns"])
+        ):
+            raise HouseError(
+                f"{house.root}: a restore into it was killed, and {name} is not of this snapshot; name the snapshot of then, "
+                "or move that file away, and run `ccm restore` again"
+            )
+    for top in tops:
+        shutil.rmtree(top) if top.is_dir() else top.unlink()
 
 
 def _manifest(snapshot: Path) -> dict[str, Any]:

@@ -409,6 +409,45 @@ def test_a_disk_on_which_a_restore_has_no_room_is_named_and_empty_again(taken_in
     assert list(new.root.iterdir()) == []
 
 
+@pytest.mark.parametrize("renames", [1, 3])
+def test_a_restore_that_is_killed_among_its_renames_is_told_and_begins_again(taken_in, tmp_path, renames):
+    made = backup(taken_in, tmp_path / "backups")
+    whole = House(tmp_path / "whole")
+    restore(made.folder, whole)
+    disk = House(tmp_path / "disk")
+    disk.root.mkdir()
+    scratch = disk.root / ".restore.4999999.tmp"
+    shutil.copytree(whole.root, scratch)
+    for path in sorted(scratch.iterdir(), key=lambda one: one.name == "practices.yaml")[:renames]:
+        path.rename(disk.root / path.name)
+    left = sorted(disk.root.rglob("*"))
+    refused = harness.ccm(disk.root, "status")
+    assert refused.code != 0 and "ccm restore SNAPSHOT" in refused.err and sorted(disk.root.rglob("*")) == left
+    (disk.landing / "late.csv").parent.mkdir(exist_ok=True)
+    (disk.landing / "late.csv").write_text("x")
+    with pytest.raises(HouseError, match=r"late\.csv is not of this snapshot"):
+        restore(made.folder, disk)
+    (disk.landing / "late.csv").unlink()
+    restore(made.folder, disk)
+    assert verify(made.folder) == [] and not list(disk.root.glob(".*.tmp"))
+    wanted = {path.relative_to(whole.root): path.read_bytes() for path in whole.root.rglob("*") if path.is_file()}
+    assert {path.relative_to(disk.root): path.read_bytes() for path in disk.root.rglob("*") if path.is_file()} == wanted
+
+
+def test_a_restore_whose_rename_fails_leaves_the_disk_empty(taken_in, tmp_path, monkeypatch):
+    made = backup(taken_in, tmp_path / "backups")
+    new = House(tmp_path / "new")
+    new.root.mkdir()
+
+    def full(_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(backups, "sync_folder", full)
+    with pytest.raises(HouseError, match="could not be restored"):
+        restore(made.folder, new)
+    assert list(new.root.iterdir()) == []
+
+
 def test_what_a_disk_keeps_for_itself_is_in_no_backup(taken_in, tmp_path):
     (taken_in.root / "lost+found").mkdir(mode=0o755)
     (taken_in.root / "lost+found" / "#12").write_text("")
