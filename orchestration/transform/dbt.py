@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from orchestration.discretion import told
-from orchestration.engine import MEMORY, Damaged, discard, is_damage, is_on, memory, reading, refused
+from orchestration.engine import MEMORY, Damaged, discard, is_damage, is_on, memory, reading, refused, starved
 from orchestration.house import DBT_PROJECT, House, HouseError, write_private
 from orchestration.storage import batch_numbers
 from orchestration.transform import standing
@@ -335,6 +335,9 @@ def build(house: House, below: Sequence[str] = (), *, is_whole: bool = False) ->
         results, is_sound = [], False
     if full := next((said for result in results if result.is_bad and (said := refused(result.message))), None):
         raise HouseError(f"{full.filename}: {full.strerror}; make room or give access, then `ccm nightly`: nothing is lost")
+    for result in results:
+        if result.is_bad and (what := starved(result.message)):
+            raise HouseError(f"{result.unique_id.split('.')[2]}: {what}, then `ccm nightly`: nothing is lost")
     if is_sound:
         return results
     if is_whole or below:

@@ -193,6 +193,33 @@ def test_models_that_a_full_disk_kept_from_being_built_name_it(tmp_path, monkeyp
         dbt.build(House(tmp_path))
 
 
+def failing(sql: str, **settings: str) -> duckdb.OutOfMemoryException:
+    with duckdb.connect(config=settings) as con, pytest.raises(duckdb.OutOfMemoryException) as failed:
+        con.execute(sql)
+    return failed.value
+
+
+def test_memory_that_is_not_enough_is_told_with_how_much_there_was_and_what_sets_it(tmp_path, monkeypatch):
+    house = House(tmp_path / "home").prepare()
+    little = {"threads": "1", "temp_directory": str(tmp_path / "spill")}
+    lists = failing("select i % 999999 as k, list({'a': i, 'b': i::varchar}) from range(3000000) r(i) group by k", memory_limit="64MiB", **little)
+    no_room = failing(
+        "create table t as select hash(i)::varchar as a from range(3000000) r(i) order by 1", memory_limit="32MiB", max_temp_directory_size="1MiB", **little
+    )
+    wanted = "DuckDB wanted more memory than the 64.0 MiB that it may hold; set CCM_MEMORY higher, or run it on a larger machine, then "
+    full = "the disk has no room for what DuckDB puts aside from memory; make room, or give it more memory, then "
+    for error, said in ((lists, wanted), (no_room, full)):
+        behind = KeyError("Doe, Jane")
+        behind.__context__ = error
+        for one in (error, behind):
+            assert str(defect(house, "ccm", one)) == f"{said}run the same command again, nothing is half done"
+        bad = dbt.NodeResult("model.ccm.claims", "error", 0.0, None, f"Runtime Error in model claims\n  {error}", None)
+        monkeypatch.setattr(dbt, "_built", lambda *_, bad=bad: [bad])
+        with pytest.raises(HouseError) as failed:
+            dbt.build(house)
+        assert str(failed.value) == f"claims: {said}`ccm nightly`: nothing is lost"
+
+
 @pytest.mark.long
 def test_a_night_with_nothing_new_writes_what_a_run_killed_behind_its_publication_did_not(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home")
