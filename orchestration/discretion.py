@@ -39,7 +39,7 @@ _OF_SQLITE = {
 
 
 class Refused(HouseError):
-    """What the system refused: a disk that is full, or that may not be written."""
+    """What the system refused: a disk that is full, or that may not be written; memory."""
 
 
 def told(error: BaseException) -> str:
@@ -106,6 +106,9 @@ def defect(house: House, where: str, error: Exception) -> HouseError:
     """What people are told of an error that nobody expected; its frames are kept (`record`)."""
     if engine.is_damage(error):
         return engine.Damaged("a database of the home")
+    starved = (engine.starved(str(one)) for one in _behind(error) if isinstance(one, duckdb.OutOfMemoryException))
+    if what := next(filter(None, starved), None):
+        return Refused(f"{what}, then run the same command again, nothing is half done")
     if refused := _of_the_disk(house, error):
         return Refused(refused_by_the_system(refused))
     return HouseError(f"{told(error)}: this is a defect of ccm, not of your data; the details are in {record(house, where, error)}")

@@ -46,6 +46,8 @@ _REFUSALS = "|".join(
     re.escape(os.strerror(code)) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO)
 )
 _REFUSED = re.compile(f'file "([^"]+)": ({_REFUSALS})')
+# And of memory that is not enough: how much there is, or that the disk had to hold the rest and did not.
+_NO_MEMORY, _NO_ROOM, _OF_MEMORY = "Out of Memory Error", "max_temp_directory_size", re.compile(r"/([\d.]+ \w+) used\)")
 MAKE_ONE = "`openssl rand -base64 32`"
 MEMORY = "CCM_MEMORY"
 
@@ -220,6 +222,16 @@ def refused(said: str | None) -> OSError | None:
     """What the disk refused, where DuckDB's message, or what a model failed with, says that it did."""
     found = _REFUSED.search(said or "")
     return OSError(0, found[2], found[1]) if found else None
+
+
+def starved(said: str | None) -> str | None:
+    """What to do where DuckDB's message, or what a model failed with, says that it had no memory left, or no room for what it puts aside of it."""
+    if _NO_MEMORY not in (said or ""):
+        return None
+    if _NO_ROOM in (said or ""):
+        return "the disk has no room for what DuckDB puts aside from memory; make room, or give it more memory"
+    of = _OF_MEMORY.search(said or "")
+    return f"DuckDB wanted more memory than the {of[1] if of else memory()} that it may hold; set {MEMORY} higher, or run it on a larger machine"
 
 
 def opens(path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from orchestration.engine import Damaged, discard, is_damage, refused
+from orchestration.engine import Damaged, discard, is_damage, refused, starved
 from orchestration.house import House, HouseError, write_private
 from orchestration.transform import dbt, standing
 from orchestration.transform.dbt import NodeResult
@@ -42,6 +42,9 @@ def build(house: House, below: Sequence[str] = (), *, is_whole: bool = False) ->
         results, is_sound = [], False
     if full := next((said for result in results if result.is_bad and (said := refused(result.message))), None):
         raise HouseError(f"{full.filename}: {full.strerror}; make room or give access, then `ccm nightly`: nothing is lost")
+    for result in results:
+        if result.is_bad and (what := starved(result.message)):
+            raise HouseError(f"{result.unique_id.split('.')[2]}: {what}, then `ccm nightly`: nothing is lost")
     if is_sound:
         return results
     if is_whole or below:

@@ -193,6 +193,34 @@ def test_models_that_a_full_disk_kept_from_being_built_name_it(tmp_path, monkeyp
         build.build(House(tmp_path))
 
 
+def failing(sql: str, **settings: str) -> duckdb.OutOfMemoryException:
+    with duckdb.connect(config=settings) as con, pytest.raises(duckdb.OutOfMemoryException) as failed:
+        con.execute(sql)
+    return failed.value
+
+
+def test_memory_that_is_not_enough_is_told_with_how_much_there_was_and_what_sets_it(tmp_path, monkeypatch):
+    house = House(tmp_path / "home").prepare()
+    little = {"threads": "1", "temp_directory": str(tmp_path / "spill")}
+    lists = failing("select i % 999999 as k, list({'a': i, 'b': i::varchar}) from range(3000000) r(i) group by k", memory_limit="64MiB", **little)
+    no_room = duckdb.OutOfMemoryException(
+        "Out of Memory Error: failed to offload data block of size 256.0 KiB (1.0 MiB/1.0 MiB used).\n"
+        "This limit was set by the 'max_temp_directory_size' setting."
+    )
+    wanted = "DuckDB wanted more memory than the 64.0 MiB that it may hold; set CCM_MEMORY higher, or run it on a larger machine, then "
+    full = "the disk has no room for what DuckDB puts aside from memory; make room, or give it more memory, then "
+    for error, said in ((lists, wanted), (no_room, full)):
+        behind = KeyError("Doe, Jane")
+        behind.__context__ = error
+        for one in (error, behind):
+            assert str(defect(house, "ccm", one)) == f"{said}run the same command again, nothing is half done"
+        bad = dbt.NodeResult("model.ccm.claims", "error", 0.0, None, f"Runtime Error in model claims\n  {error}", None)
+        monkeypatch.setattr(build, "_built", lambda *_, bad=bad: [bad])
+        with pytest.raises(HouseError) as failed:
+            build.build(house)
+        assert str(failed.value) == f"claims: {said}`ccm nightly`: nothing is lost"
+
+
 @pytest.mark.long
 def test_a_night_with_nothing_new_writes_what_a_run_killed_behind_its_publication_did_not(next_night, tmp_path):
     home = copy(next_night, tmp_path / "home")
