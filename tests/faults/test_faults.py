@@ -202,12 +202,18 @@ def failing(sql: str, **settings: str) -> duckdb.OutOfMemoryException:
 def test_memory_that_is_not_enough_is_told_with_how_much_there_was_and_what_sets_it(tmp_path, monkeypatch):
     house = House(tmp_path / "home").prepare()
     little = {"threads": "1", "temp_directory": str(tmp_path / "spill")}
-    lists = failing("select i % 999999 as k, list({'a': i, 'b': i::varchar}) from range(3000000) r(i) group by k", memory_limit="64MiB", **little)
+    lists = failing(
+        "select i % 999999 as k, list({'a': i, 'b': i::varchar}) from range(3000000) r(i) group by k",
+        memory_limit="64MiB",
+        **little,
+    )
     no_room = duckdb.OutOfMemoryException(
         "Out of Memory Error: failed to offload data block of size 256.0 KiB (1.0 MiB/1.0 MiB used).\n"
         "This limit was set by the 'max_temp_directory_size' setting."
     )
-    wanted = "DuckDB wanted more memory than the 64.0 MiB that it may hold; set CCM_MEMORY higher, or run it on a larger machine, then "
+    wanted = (
+        "DuckDB wanted more memory than the 64.0 MiB that it may hold; set CCM_MEMORY higher, or run it on a larger machine, then "
+    )
     full = "the disk has no room for what DuckDB puts aside from memory; make room, or give it more memory, then "
     for error, said in ((lists, wanted), (no_room, full)):
         behind = KeyError("Doe, Jane")
