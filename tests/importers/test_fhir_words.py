@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 import duckdb
 import pytest
 from fhir_export import MODE, at, concept, consent, of, patient, ref
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from test_import_fhir import landed, run, worded
 
 from orchestration.importers.fhir.resources import macros
 
 GIVEN = """
 CCM consent
+CCM
+Chronic Care Management (CCM) program
+Discussed CCM, patient agreed
+CCM offered and accepted
 Consent to Chronic Care Management
 Verbal consent for CCM obtained 3/4/2026 by RN
 CCM consent. This consent will remain in effect until I revoke it in writing.
@@ -26,7 +34,6 @@ CCM consent and revocation policy
 CCM consent - cancellation policy
 CCM consent; no-show and cancellation policy reviewed
 CCM consent; opt-out process explained
-Explained cost sharing and how to stop CCM services, revocation process explained
 CCM consent given; told how to revoke
 CCM verbal consent; patient knows how he can opt out
 CCM consent: right to cancel
@@ -328,6 +335,17 @@ Remove CCM
 CCM hold
 CCM consent - do not bill
 CCM consent?
+Discussed CCM
+CCM offered
+Offered CCM to patient
+CCM consent discussed
+CCM enrollment offered to patient
+CCM education provided
+CCM brochure
+Patient interested in CCM
+CCM initial visit
+CCM decilned
+Pt refsued CCM
 """
 
 # A communication's reason to what is landed as its outcome; None where it is not used.
@@ -348,6 +366,14 @@ OUTCOMES = {
     # nobody knows what was refused, or by whom
     "Agreed; declined RPM": None, "accepted; spouse not interested": None, "Husband declined": None, "previously declined, now agrees": None,
     "no longer declined, agreed": None, "Declined to talk": None, "Patient would decline if there is a copay": None,
+}  # fmt: skip
+
+
+# Words of four letters and more that stand beside a program's name and say nothing.
+NEUTRAL = {
+    "principal", "management", "coordination", "medicare", "treatment", "privacy", "service", "services", "patient", "member", "beneficiary", "does",
+    "active", "verbal", "written", "oral", "telephone", "phone", "copy", "effective", "calendar", "month", "time", "your", "calling", "call", "office",
+    "they", "could", "whenever", "likes", "wish", "receiving", "told",
 }  # fmt: skip
 
 
@@ -375,6 +401,31 @@ def test_a_consent_that_is_renewed_until_it_is_revoked_ends_none_and_neither_doe
     assert {row["consent_id"]: row["revoked_on"] for row in landed(house, "consents")} == {
         "renewed-first": "", "renewed-then": "", "unclear-first": "", "unclear-then": "given or refused, not said",
     }  # fmt: skip
+
+
+def test_words_that_nobody_knows_for_an_agreement_count_where_a_provision_permits_and_not_behind_another_text_that_says_consent(
+    tmp_path,
+):
+    house, _ = run(tmp_path, [
+        patient("permitted"), patient("told"), patient("coded"),
+        consent("permitted", "permitted", category=[concept(text="CCM brochure")], provision={"type": "permit"}),
+        consent("told", "told", category=[concept(text="CCM brochure")], policyRule=concept(text="consent document")),
+        consent("coded", "coded", category=[concept("http://loinc.org", "59284-0"), concept(text="CCM")], policyRule=concept(text="CCM")),
+    ])  # fmt: skip
+    assert {row["consent_id"]: row["revoked_on"] for row in landed(house, "consents")} == {
+        "permitted": "", "told": "given or refused, not said", "coded": "",
+    }  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=12), min_size=1, max_size=5))
+def test_words_of_no_language_are_never_an_agreement(said, words):
+    known = re.compile(
+        "consent|agree|accept|authori|enrol|optin|sign|yes|permi|approv|elect|participat|join|want|inform|underst|care|chronic|form|program|file"
+    )
+    text = f"CCM {' '.join(words)}"
+    assume(not any(known.search(word) for word in words) and not set(words) <= NEUTRAL)
+    assert refusals(said, [text])[text] is not None
 
 
 def test_texts_of_a_consent_are_judged_each_by_itself_whatever_blanks_are_in_them(tmp_path):

@@ -352,8 +352,10 @@ with stated as (
         -- of one that was in force before, the words say that it is over; else it never was
         takes_back(c.refusal, c.provision_type) and e.seen_at is not null as is_taken_back,
         coalesce(c.provision_type = 'deny', false) or (takes_back(c.refusal, c.provision_type) and e.seen_at is null) as is_refusal,
-        -- words that refuse what a provision permits, or a provision within that denies something, say neither yes nor no
-        not takes_back(c.refusal, c.provision_type) and (c.refusal is not null or c.has_inner_deny) as is_in_doubt,
+        -- words that refuse what a provision permits, or a provision within that denies something, say neither yes nor no; nor do words that nobody
+        -- knows for an agreement, where no provision permits
+        not takes_back(c.refusal, c.provision_type)
+            and (coalesce(c.refusal <> 'unsaid' or c.provision_type is null and c.refusal is not null, false) or c.has_inner_deny) as is_in_doubt,
         -- in force from the later of its day and the first one of its provision
         case when coalesce(c.period_start, '') = '' or day_of(c.consented) is null then day_of(c.consented)
             when day_of(c.period_start) is not null then greatest(day_of(c.consented), day_of(c.period_start)) end as given_on
