@@ -784,9 +784,9 @@ REFUSED = [
 GIVEN = [
     "CCM consent; may be revoked at any time", "Told of the right to stop, decline or withdraw from CCM at any time", "CCM consent, valid until revoked",
     "CCM. Patient can withdraw consent or opt out at any time", "CCM consent has not been revoked", "CCM consent - no cost share", "Agreed to CCM",
-    "CCM consent, end stage renal disease", "CCM consent may be revoked or withdrawn.", "Right of refusal explained: CCM",
+    "CCM consent, end stage renal disease", "CCM consent may be revoked or withdrawn.",
 ]  # fmt: skip
-UNSAID = ["CCM consent pending", "CCM consent not yet signed", "CCM accepted, BHI declined"]
+UNSAID = ["CCM consent pending", "CCM consent not yet signed", "CCM accepted, BHI declined", "Right of refusal explained: CCM"]
 
 
 def worded(folder: Path, texts: list[str], **elements) -> tuple[list[dict[str, str]], FhirReport]:
