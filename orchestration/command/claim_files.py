@@ -21,7 +21,7 @@ def scrub(files: Annotated[list[Path], typer.Argument(help="837P files.")], as_j
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise HouseError(f"{path}: cannot be read ({error.strerror})") from None
+            raise HouseError(f"{path}: cannot be read ({error.strerror}); name an 837P file that this user may read") from None
         found[str(path)] = [
             {"claim_id": f.claim_id, "segment": f.segment, "field": f.field, "rule": f.rule, "message": f.message}
             for f in judge(content)

@@ -96,11 +96,11 @@ def load(path: Path, name: str | None = None) -> Loaded:
     """A mapping file. Raises HouseError with the file and the lines of everything that is wrong with it."""
     try:
         if path.stat().st_size > _LARGEST:
-            raise HouseError(f"{path}: is larger than a mapping can be (1 MB)")
+            raise HouseError(f"{path}: is larger than a mapping can be (1 MB); name the YAML file of one")
         content = path.read_bytes()
         text = content.decode("utf-8")
     except FileNotFoundError:
-        raise HouseError(f"{path}: there is no such mapping") from None
+        raise HouseError(f"{path}: there is no such mapping; `ccm map list` shows those there are") from None
     except (OSError, UnicodeDecodeError) as error:
         raise HouseError(f"{path}: cannot be read ({type(error).__name__}); it must be readable UTF-8 text") from None
     return Loaded(name or path.stem, content, parse(text, str(path)))

@@ -55,6 +55,7 @@ LEFT_OUT = (
 GOES_ON = ("landing/", "inbox/", ".state/dagster/")
 MANIFEST = "manifest.json"
 _STAMP = "%Y%m%dT%H%M%SZ"
+_ANOTHER = "take another snapshot"
 _CHUNK = 1024 * 1024
 
 
@@ -75,7 +76,7 @@ def backup(house: House, to: Path, now: datetime | None = None) -> Snapshot:
     if to == house.root or house.root in to.parents:
         raise HouseError(f"{to}: a backup inside the home is lost with it; name a folder on another disk")
     if not house.practices_yaml.exists():
-        raise HouseError(f"{house.root}: is no home (it has no practices.yaml)")
+        raise HouseError(f"{house.root}: is no home (it has no practices.yaml); name one with --home or CCM_HOME")
     to.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(to):
         return _backup(house, to, now)
@@ -201,7 +202,7 @@ def restore(snapshot: Path, house: House, takes_over_lake: bool = False) -> int:
         raise HouseError(f"{house.root}: is not empty; restore into a new folder and move it into place")
     wrong = verify(snapshot)
     if wrong:
-        raise HouseError(f"{snapshot}: is damaged, nothing was restored: {'; '.join(wrong[:5])}; take another snapshot")
+        raise HouseError(f"{snapshot}: is damaged, nothing was restored: {'; '.join(wrong[:5])}; {_ANOTHER}")
     files = _manifest(snapshot)["files"]
     # A folder that is there may be a disk, which nothing can be put in the place of, and whose files are not to go by way of another disk.
     is_there = house.root.is_dir()
@@ -277,9 +278,9 @@ def _manifest(snapshot: Path) -> dict[str, Any]:
         is_whole = isinstance(home, str) and all({"size", "mtime_ns", "sha256"} <= one.keys() for one in files)
         datetime.strptime(made_at, _STAMP)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HouseError(f"{snapshot / MANIFEST}: cannot be read ({type(error).__name__})") from None
+        raise HouseError(f"{snapshot / MANIFEST}: cannot be read ({type(error).__name__}); {_ANOTHER}") from None
     if not is_whole:
-        raise HouseError(f"{snapshot / MANIFEST}: is no manifest of `ccm backup`")
+        raise HouseError(f"{snapshot / MANIFEST}: is no manifest of `ccm backup`; {_ANOTHER}")
     return content
 
 

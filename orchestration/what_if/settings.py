@@ -62,7 +62,7 @@ def _set(entry: dict[str, Any], key: str, value: str) -> None:
             part[name] = {}  # an optional section: its defaults, or the model says what is missing
         part = part.get(name)
         if not isinstance(part, dict):
-            raise HouseError(f"{OPTION} {key}: {name} is no known setting with parts")
+            raise HouseError(f"{OPTION} {key}: {name} is no known setting with parts; docs/settings.md has the keys")
     if value == "null":
         part[last] = None
     elif value.startswith(("{", "[")):

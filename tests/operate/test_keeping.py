@@ -211,7 +211,7 @@ def test_a_manifest_of_another_shape_stops_no_new_backup_and_is_refused_by_name(
         odd.write_text(content)
         made = backup(taken_in, tmp_path / "backups", datetime(2026, 11, day, tzinfo=UTC))
         assert verify(made.folder) == []
-        with pytest.raises(HouseError, match=r"20261102T000000Z/manifest\.json"):
+        with pytest.raises(HouseError, match=r"20261102T000000Z/manifest\.json: .*; take another snapshot"):
             restore(odd.parent, House(tmp_path / "new"))
 
 

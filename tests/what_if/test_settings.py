@@ -72,7 +72,7 @@ def test_an_optional_section_that_the_practice_has_not_is_taken_with_its_default
         ("close.final_day=99", "practice lakeside, key close.final_day: "),
         ("close.last_day=9", "practice lakeside, key close.last_day: is no known key"),
         ("locality=77", "MAC 06102, state IL, locality 77 is in no GPCI release"),
-        ("npi.first=1", "npi is no known setting with parts"),
+        ("npi.first=1", "npi is no known setting with parts; docs/settings.md has the keys"),
         ("claim.usage_indicator=P", "claim is no known setting with parts"),
         ("close.standing_approver.name=Ann", "standing_approver is no known setting with parts"),
         ("claim_file.usage_indicator=X", "practice lakeside, key claim_file.usage_indicator: Input should be 'T' or 'P'"),
