@@ -264,7 +264,9 @@ def test_a_paid_month_is_dated_by_the_payment_that_stands(demo):
 @pytest.mark.long
 def test_a_diff_of_a_version_with_itself_is_empty(demo):
     ran = ccm("diff", "--month", "2026-09", "--from", "v1", "--to", "v1", "--json", home=demo[0])
-    for difference in json.loads(ran.out):
+    differences = json.loads(ran.out)
+    assert differences
+    for difference in differences:
         assert difference["changes"] == difference["rules"] == difference["settings"] == []
 
 

@@ -90,7 +90,6 @@ DECISION_REASONS = words(
     "medicare_secondary already_claimed other_practitioner_billed conflict_g0181 conflict_g0182 conflict_esrd "
     "conflict_apcm conflict_pcm timely_filing undocumented_time unresolved_time below_threshold month_open ok"
 )
-HELD_REASONS = {"undocumented_time", "unresolved_time", "month_open"}
 FLAGS = words(
     "near_threshold units_capped complex_below_60 nonclinical_time face_to_face_time concurrent_staff staff_overlap "
     "duplicate_entry runaway_timer open_timer other_program_time undocumented_time late_entry month_split "

@@ -71,7 +71,9 @@ def test_a_difference_counts_patients_units_and_dollars_per_practice():
 
 
 def test_the_same_on_both_sides_differs_by_nothing():
-    for found in compare(BEFORE, BEFORE, ["p", "q"]):
+    both = compare(BEFORE, BEFORE, ["p", "q"])
+    assert [found["practice_id"] for found in both] == ["p", "q"]
+    for found in both:
         assert found["differing"] == 0 and not any(found["differing_in"].values()) and found["dollars"]["difference"] == 0
 
 
