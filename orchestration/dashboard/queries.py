@@ -148,7 +148,11 @@ DECISIONS = Query(
 # --- enrollment and money
 FUNNEL = Query(
     "funnel",
-    f"select practice_id, month, stage_number, stage, patients from enrollment_funnel where {_here()} order by practice_id, month, stage_number",
+    f"""
+    select funnel.practice_id, funnel.month, funnel.stage_number, funnel.stage, stages.meaning, funnel.patients
+    from enrollment_funnel as funnel inner join rule_funnel_stages as stages on funnel.stage = stages.stage
+    where {_here("funnel")} order by funnel.practice_id, funnel.month, funnel.stage_number
+    """,
 )
 STATES = Query(
     "states",

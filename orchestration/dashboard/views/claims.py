@@ -29,7 +29,10 @@ def show(view: View) -> None:
     look.tiles(
         {
             "Claims": (look.whole(rows["claims"].sum()), "One per patient-month."),
-            "Billed": (look.money(rows["billed_amount"].sum()), "At the practice's own charges."),
+            "Charged": (
+                look.money(rows["billed_amount"].sum()),
+                "At the practice's own charges; the other pages count what Medicare allows.",
+            ),
             "Paid": (look.money(rows["paid_amount"].sum()), "By the payer so far."),
             "Denied or rejected": (
                 look.whole(rows["to_be_worked"].sum()),
@@ -58,7 +61,7 @@ def show(view: View) -> None:
                 "label:N",
                 "status:N",
                 alt.Tooltip("claims:Q", format=","),
-                alt.Tooltip("billed_amount:Q", format="$,.2f", title="billed"),
+                alt.Tooltip("billed_amount:Q", format="$,.2f", title="charged"),
             ],
         ),
         height=280,
@@ -69,7 +72,7 @@ def show(view: View) -> None:
             "month": ("Month", look.month),
             "status": ("Status", look.text),
             "claims": ("Claims", look.whole),
-            "billed_amount": ("Billed", look.money),
+            "billed_amount": ("Charged", look.money),
             "paid_amount": ("Paid", look.money),
         },
     )
@@ -95,12 +98,16 @@ def show(view: View) -> None:
             "claim_id": ("Claim", look.name),
             "status": ("Status", look.text),
             "codes": ("Codes", look.text),
-            "billed_amount": ("Billed", look.money),
+            "billed_amount": ("Charged", look.money),
             "paid_amount": ("Paid", look.money),
         },
         empty="No claim is denied or rejected.",
     )
     st.subheader("Changes after the close")
+    st.caption(
+        "Claims that went out and would be others by what is known now. refund: pay the difference back by the day it is due; "
+        "reopen: ask the payer to reopen the claim by then."
+    )
     look.table(
         view.frame(queries.CHANGES),
         {

@@ -16,7 +16,7 @@ STATES = {
         "✔",
         "closed",
         "#E0F0F8",
-        "What could be claimed went out; claims that a payer turned back unprocessed are rejected.",
+        "What could be claimed went out; claims that a payer turned back unprocessed are rejected, and make it the colour of what is due.",
     ),
     "proposed": ("✎", "proposed", "#F7E9F1", "Waits for the approver."),
     "due": ("●", "due", "#FCE9CC", "Its day has come: it closes unless the gate refuses (`ccm close` says why)."),

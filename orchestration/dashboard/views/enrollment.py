@@ -15,7 +15,7 @@ BASES = {"history": "own pace", "pace": "ten a month"}
 def show(view: View) -> None:
     st.title("Enrollment funnel")
     st.caption(f"{view.where}; each stage counts patients who also reached every stage before it.")
-    funnel = view.frame(queries.FUNNEL).groupby(["stage_number", "stage"], as_index=False)["patients"].sum()
+    funnel = view.frame(queries.FUNNEL).groupby(["stage_number", "stage", "meaning"], as_index=False)["patients"].sum()
     before = funnel["patients"].shift()
     funnel["share"] = (funnel["patients"] / before).where(before > 0)
     funnel["name"] = funnel["stage"].map(look.words)
@@ -29,7 +29,8 @@ def show(view: View) -> None:
         funnel,
         {
             "stage_number": ("Stage", look.whole),
-            "name": ("", look.text),
+            "name": ("", look.state),
+            "meaning": ("Meaning", look.sentence),
             "patients": (unit, look.whole),
             "share": ("Of the stage before", look.share),
         },
@@ -132,9 +133,9 @@ def _projection(view: View) -> None:
         {
             "month": ("Month", look.month),
             "own pace enrolled": ("Own pace: enrolled", look.whole),
-            "own pace monthly_revenue": ("a month", look.money),
+            "own pace monthly_revenue": ("Dollars a month", look.money),
             "ten a month enrolled": ("Ten a month: enrolled", look.whole),
-            "ten a month monthly_revenue": ("a month", look.money),
+            "ten a month monthly_revenue": ("Dollars a month", look.money),
         },
     )
     st.subheader("What a panel of a given size brings")
@@ -143,7 +144,7 @@ def _projection(view: View) -> None:
         {
             "practice_id": ("Practice", look.name),
             "patients": ("Enrolled patients", look.whole),
-            "base_code_amount": ("Base code", look.money),
+            "base_code_amount": ("Base code allowed", look.money),
             "monthly_revenue": ("A month", look.money),
             "yearly_revenue": ("A year", look.money),
         },

@@ -84,13 +84,14 @@ def _months(view: View) -> None:
     if steps.empty:
         return
     st.subheader("Earned, billed and paid by month")
+    st.caption("Earned and billed are what Medicare allows; paid is what the payer paid of it, without the patient's share.")
     steps["label"] = steps["month"].dt.strftime("%Y-%m")
     steps["amount"] = steps["dollars"].map(look.dollars)
     order = list(STEP_COLOURS)
     base = alt.Chart(pd.DataFrame(steps)).encode(
         x=alt.X("label:N", title="Month", axis=alt.Axis(labelAngle=0)),
         xOffset=alt.XOffset("step:N", sort=order),
-        y=alt.Y("dollars:Q", title="Allowed dollars", axis=alt.Axis(format="$,.0f")),
+        y=alt.Y("dollars:Q", title="Dollars", axis=alt.Axis(format="$,.0f")),
         tooltip=[
             alt.Tooltip("label:N", title="Month"),
             alt.Tooltip("step:N", title="Step"),

@@ -20,7 +20,10 @@ def show(view: View) -> None:
     look.tiles(
         {
             "Items": (look.whole(rows["items"].sum()), "Missing notes, open timers, completed visits without time."),
-            "Minutes": (look.whole(rows["minutes"].sum()), "Open timers have no minutes yet."),
+            "Minutes": (
+                look.whole(rows["minutes"].sum()),
+                "Whole minutes of each item, so they come to less than a month's below. Open timers have none yet.",
+            ),
             "At stake": (look.money(rows["dollars"].sum()), "What documenting all of it would bring."),
             "Care team members": (look.whole(rows[["practice_id", "member_id"]].drop_duplicates().shape[0]), "Who can mend it."),
         }
