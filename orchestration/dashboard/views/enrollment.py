@@ -30,9 +30,9 @@ def show(view: View) -> None:
         {
             "stage_number": ("Stage", look.whole),
             "name": ("", look.state),
-            "meaning": ("Meaning", look.sentence),
             "patients": (unit, look.whole),
             "share": ("Of the stage before", look.share),
+            "meaning": ("Meaning", look.sentence),
         },
     )
     left, right = st.columns([2, 3])
