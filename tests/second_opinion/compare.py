@@ -125,7 +125,9 @@ def differences(opinion: "Opinion", marts_path: Path, tables: tuple[str, ...] = 
     for table in tables:
         if table == "worklist":
             newest = {row["practice_id"]: row["newest_month"] for row in opinion.enrollment_projection}
-            found += office_marts.worklist_differences(opinion.worklist, marts[table], marts["undocumented_time"], newest)
+            found += office_marts.worklist_differences(
+                opinion.worklist, marts[table], marts["undocumented_time"], newest, opinion.members_there
+            )
         elif table == "enrollment_projection":
             found += office_marts.projection_differences(opinion.enrollment_projection, marts[table])
         else:

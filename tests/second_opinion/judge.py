@@ -58,6 +58,8 @@ class Opinion:
     enrollment_projection: list[Row] = field(default_factory=list)
     row_accounting: list[Row] = field(default_factory=list)
     quarantine: list[Row] = field(default_factory=list)
+    # Who is there to do something: (practice_id, member_id).
+    members_there: set[tuple[str, str]] = field(default_factory=set)
 
 
 def evaluate(

@@ -231,6 +231,16 @@ class Landing:
         ]
         return self.last_seen[member_id] >= (max(before) if before else date.min)
 
+    def can_be_asked(self, member_id: str) -> bool:
+        """On the team as the newest night has it, and active on that day."""
+        member = self.members.get(member_id)
+        if member is None or self.newest_night is None:
+            return False
+        later = [file for night, file in self.files["care_team"].items() if night > self.last_seen[member_id] and file.rows]
+        return all(file.bad_member_ids & {member_id, ""} for file in later) and (
+            (member["active_from"] or date.min) <= self.newest_night <= (member["active_to"] or date.max)
+        )
+
     def panel_rows(self, table: str, patient_id: str) -> list[Row]:
         """A patient's rows: of the newest file, or for one who is gone of the newest up to their last snapshot."""
         nights = list(self.files[table])

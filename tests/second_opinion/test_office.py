@@ -12,7 +12,7 @@ import pytest
 from .judge import Opinion, evaluate
 from .landing import COLUMNS
 from .office import Between, OneOf
-from .office_marts import projection_differences
+from .office_marts import projection_differences, worklist_differences
 from .releases import seeds_up_to
 
 SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds"
@@ -95,6 +95,15 @@ def status(opinion: Opinion, month: date = OCTOBER) -> Row:
 
 def kinds(opinion: Opinion, must: bool = True, month: date = OCTOBER) -> set[str]:
     return {row["kind"] for row in opinion.worklist if row["month"] == month and (row["must"] or not must)}
+
+
+def test_an_item_of_a_member_who_is_there_is_theirs_and_one_of_a_member_who_is_gone_the_offices(tmp_path: Path) -> None:
+    there = judged(tmp_path, [Chart().enrolled()]).members_there
+    assert there == {("hand", "DR1"), ("hand", "RN1")}
+    item = dict.fromkeys(("month", "patient_id", "minutes", "dollars_at_stake", "due_on"), 1)
+    item |= {"practice_id": "hand", "item_id": "missing_note:E1", "kind": "missing_note", "month": OCTOBER, "member_id": "RN1"}
+    for now_there, owner, is_right in ((there, "RN1", True), (there, None, False), (set(), None, True), (set(), "RN1", False)):
+        assert (worklist_differences([], [{**item, "member_id": owner}], [item], {"hand": OCTOBER}, now_there) == []) is is_right
 
 
 def causes(opinion: Opinion, month: date = OCTOBER) -> dict[str, Between]:
