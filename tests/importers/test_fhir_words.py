@@ -111,6 +111,88 @@ Patient is not enrolled in Chronic Care Management (CCM) with another provider. 
 Patient may decline Chronic Care Management (CCM) services at any time
 Patient may request termination of CCM services at any time; consent obtained
 Consent for Chronic Care Management (CCM) remains in effect until I request its termination
+Verbal consent obtained for CCM
+Patient verbally consented to CCM services
+Patient agrees to CCM
+Pt agrees to participate in CCM
+Patient agreed to enroll in CCM program
+Pt enrolled in CCM
+Patient wants to enroll in CCM
+Patient wants to join CCM and gave consent
+Patient wants CCM services
+Wants CCM
+Patient understands and agrees to CCM
+Patient informed of CCM and agrees to participate
+Informed consent obtained for CCM
+Informed verbal consent for CCM
+CCM consent signed
+CCM consent form signed and scanned
+CCM consent on file
+Consent on file for CCM
+Signed CCM agreement
+CCM agreement signed
+CCM agreement
+CCM enrollment
+CCM enrollment form signed
+CCM enrolled
+Enrolled in CCM 3/4/26
+Enrollment in Chronic Care Management
+Participation agreement for CCM
+CCM participation consent
+Patient opted in to CCM
+CCM opt-in
+Opt in: CCM
+CCM: yes
+CCM accepted
+Accepts CCM services
+Patient accepts CCM
+Patient gave verbal permission for CCM
+Patient authorizes CCM services
+CCM authorization signed
+Authorization for chronic care management services
+Written consent for CCM received
+Verbal consent given by patient for CCM on 2/3/2026, copay explained
+Patient elected to participate in CCM
+POA consents to CCM on behalf of patient
+Daughter (POA) agreed to CCM for patient
+CCM consent renewed
+CCM re-consent obtained after PCP change
+Yes to CCM
+Patient approved CCM enrollment
+Patient was informed of CCM, cost sharing, right to stop at any time, and only one practitioner may bill; consent given
+CCM consent obtained at AWV
+CCM consent - verbal
+CCM consent - written
+Verbal CCM consent documented in chart
+I consent to CCM
+I hereby agree to receive CCM services
+By signing below I agree to CCM
+Patient signed up for CCM
+Joined CCM
+CCM Verbal Consent
+CCM Consent Form
+Chronic Care Management Consent Form - signed 02/14/2026
+CCM Patient Agreement
+Patient Agreement for Chronic Care Management Services
+Consent for Chronic Care Management Services (CCM)
+Consent to receive CCM services
+Consent, CCM, verbal
+CCM - verbal consent obtained by phone
+VC obtained for CCM, consent documented
+Pt gave VC and agrees to CCM, aware of copay
+Patient consents to CCM and understands cost-sharing
+Agrees w/ CCM enrollment
+Consented to CCM on 2/3/26 during AWV
+Pt agreed to CCM enrollment, info packet mailed
+Consent for CCM: obtained
+CCM consent: verbal, 3/1/2026
+Patient has been informed about CCM and consents
+Patient enrolled today in CCM
+Patient enrolled in CCM and RPM
+Verbal consent for CCM and RPM obtained
+CCM/PCM consent
+PCM consent signed
+Consent to Principal Care Management
 """
 
 REFUSED = """
@@ -346,6 +428,117 @@ Patient interested in CCM
 CCM initial visit
 CCM decilned
 Pt refsued CCM
+Patient informed of CCM
+Patient informed about CCM program and copay
+Informed patient of CCM services
+Patient wants more information about CCM
+Patient wants to think about CCM
+Patient wants to know the cost of CCM
+Patient wants a call back about CCM
+Patient understands CCM
+Patient understands the CCM copay
+CCM consent requested
+Requested consent for CCM
+Asked patient for CCM consent
+Consent for CCM to be signed at next visit
+Will sign CCM consent next visit
+Patient will sign CCM form at next appointment
+Patient needs to sign CCM consent
+CCM consent needs signature
+CCM consent - awaiting signature
+CCM signature needed
+CCM consent packet mailed
+CCM consent packet given to patient
+CCM consent form left at front desk
+CCM enrollment packet mailed
+CCM enrollment letter sent
+CCM enrollment discussed
+Discussed enrollment in CCM with patient
+Discussed participation in CCM
+Participation in CCM explained
+Consent for CCM will be obtained at AWV
+Obtain CCM consent at next visit
+Call patient to obtain CCM consent
+Attempted to obtain CCM consent, left voicemail
+Attempted CCM consent
+Daughter agrees to CCM, patient undecided
+Patient will consider joining CCM
+Patient may enroll in CCM next month
+Patient might accept CCM
+Does patient consent to CCM?
+Consent to CCM?
+Patient agreed to think about CCM
+Patient agreed to receive information on CCM
+Patient agreed to a call back about CCM
+Patient accepted CCM brochure
+Patient signed HIPAA form; CCM discussed
+Eligible for CCM enrollment
+Candidate for CCM enrollment
+CCM enrollment status unknown
+Recommend CCM enrollment
+Recommended patient enroll in CCM
+Encouraged patient to enroll in CCM
+Invited to join CCM
+Patient asked how to join CCM
+Authorization for CCM required from insurance
+Prior authorization for CCM
+CCM consent expires 1/1/2026
+Education on informed consent for CCM given
+Patient would like to join CCM when he is home from rehab
+Consents for CCM at a later date
+CCM consent obtained from wrong patient
+Consent for telehealth obtained; CCM brochure given
+Patient consents to telehealth. CCM discussed.
+Signed consent for surgery, CCM offered
+Voicemail left re: CCM enrollment
+Left message for patient to call about CCM enrollment
+CCM agreement mailed
+CCM agreement handed to patient
+CCM consent template
+CCM consent script read
+CCM consent attempt #2
+Patient undecided about CCM consent
+If patient agrees to CCM
+Ask about CCM consent
+Enroll in CCM
+Sign up for CCM
+CCM consent due
+CCM consent renewal due
+CCM consent reviewed with patient, will decide
+Consent conversation about CCM
+CCM education given, informed consent form reviewed
+Consent for CCM given to patient to take home
+Patient happy about CCM
+CCM consent: will discuss at next visit
+CCM consent - to be signed next week
+Patient said she will sign the CCM consent when home from hospital
+Not sure about CCM consent
+Patient not ready to consent to CCM
+Told patient to ask daughter about CCM consent
+Son asked about CCM enrollment
+Patient identified for CCM enrollment
+CCM outreach call 1, no consent yet
+CCM enrollment call scheduled
+CCM enrolment visit
+Scheduled for CCM enrollment
+Needs annual CCM consent
+Physician approved patient for CCM
+Insurance authorized CCM
+CCM authorized by insurance
+Payer approved CCM
+CCM approved by Medicare
+Patient agreed with treatment plan; CCM mentioned
+Agreed to follow up on CCM in 2 weeks
+Patient accepted the appointment. CCM flyer given.
+Signed up for portal, CCM discussed
+Patient participates in cardiac rehab; CCM offered
+Participating in PT. CCM brochure given
+Enrolled in Medicare Advantage; CCM offered
+Patient enrolled in RPM, CCM discussed
+Patient agrees that CCM could help
+Patient consents to lab work, CCM info given
+Consented for colonoscopy. CCM offered.
+Patient agreed to CCM, will sign form at visit
 """
 
 # A communication's reason to what is landed as its outcome; None where it is not used.
@@ -417,15 +610,36 @@ def test_words_that_nobody_knows_for_an_agreement_count_where_a_provision_permit
     }  # fmt: skip
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=12), min_size=1, max_size=5))
-def test_words_of_no_language_are_never_an_agreement(said, words):
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.lists(st.text("abcdefghijklmnopqrstuvwxyz", min_size=4, max_size=12), min_size=1, max_size=5), min_size=5, max_size=5
+    )
+)
+def test_words_of_no_language_are_never_an_agreement(said, texts):
     known = re.compile(
         "consent|agree|accept|authori|enrol|optin|sign|yes|permi|approv|elect|participat|join|want|inform|underst|care|chronic|form|program|file"
     )
-    text = f"CCM {' '.join(words)}"
-    assume(not any(known.search(word) for word in words) and not set(words) <= NEUTRAL)
-    assert refusals(said, [text])[text] is not None
+    unknown = [words for words in texts if not any(known.search(word) for word in words) and not set(words) <= NEUTRAL]
+    assume(unknown)
+    assert None not in refusals(said, [f"CCM {' '.join(words)}" for words in unknown]).values()
+
+
+def test_an_agreement_to_something_else_is_no_consent_beside_a_program_that_was_talked_about(said):
+    verbs = ["agreed to", "agrees to", "consented to", "consents to", "accepted", "enrolled in", "signed up for", "opted in to", "authorized", "joined",
+             "participates in", "will consent to CCM after", "may enroll in CCM after", "asked to join"]  # fmt: skip
+    things = ["the portal", "a call back", "hospice", "RPM", "telehealth", "cardiac rehab", "a flu shot", "labs", "the appointment", "a research study",
+              "text messages", "the brochure", "surgery", "physical therapy"]  # fmt: skip
+    found = refusals(
+        said,
+        [
+            f"Patient {verb} {thing}{behind}"
+            for verb in verbs
+            for thing in things
+            for behind in ("; CCM discussed", ". CCM", " (CCM)")
+        ],
+    )
+    assert [text for text, value in found.items() if value is None] == []
 
 
 def test_texts_of_a_consent_are_judged_each_by_itself_whatever_blanks_are_in_them(tmp_path):

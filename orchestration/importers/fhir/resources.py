@@ -235,7 +235,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 def macros() -> str:
     """The macros, with those of the maps: `system_of(uri)` by fhir_systems.csv, and by fhir_words.csv one for each kind of word, such as
     `coverage_of(words)`: the value of the first pattern that the words have, null for none, or where it has no value. What a row of the value
-    `-` finds says nothing: the rows after it do not see it. A row of the kind `piece` makes no macro:
+    `-` finds says nothing: the rows after it do not see it; they see `word` of what a row of `-word` finds. A row of the kind `piece` makes no macro:
     `<its value>` in the pattern of another row stands for its own."""
     uris: dict[str, list[str]] = defaultdict(list)
     for row in _rows("fhir_systems"):
@@ -258,9 +258,10 @@ def _first_of(rows: list[tuple[str, str]], said: str) -> str:
     """SQL of the value of the first of the rows (pattern, value) that `said` has. What a row of `-` leaves has a name of its own, so that each is
     applied once."""
     for nth, (pattern, value) in enumerate(rows):
-        if value == "-":
+        if value.startswith("-"):
             cases, left = rows[:nth], said + "_"
-            rest = f"list_transform([regexp_replace({said}, {pattern}, ' ', 'g')], lambda {left}: {_first_of(rows[nth + 1 :], left)})[1]"
+            instead = literal(f" {value[1:]} " if value[1:] else " ")
+            rest = f"list_transform([regexp_replace({said}, {pattern}, {instead}, 'g')], lambda {left}: {_first_of(rows[nth + 1 :], left)})[1]"
             break
     else:
         cases, rest = rows, "null"
