@@ -3,7 +3,8 @@
 with first_findings as (
     select *
     from {{ ref('int_decision_findings') }}
-    qualify row_number() over (partition by practice_id, patient_id, month order by precedence) = 1
+    -- A reason that no rule speaks of comes before every other, and has no decision: nothing is claimed by it.
+    qualify row_number() over (partition by practice_id, patient_id, month order by precedence nulls first, reason) = 1
 ),
 
 claimed as (
