@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
+from orchestration.command.common import Home, Json, app, err, out, print_json, settled
 from orchestration.gate import verdicts
 from orchestration.house import House, HouseError, sweep
 from orchestration.money import in_dollars
@@ -107,7 +107,7 @@ def answer_totals(house: House) -> dict[str, Any]:
 @app.command()
 def respond(home: Home = None, as_json: Json = False) -> None:
     """Takes in the payers' answers in inbox/ (999, 277CA, 835, 271), posts them to our claims and to the panel's coverage, publishes the marts."""
-    house = house_of(home).prepare()
+    house = settled(home)
     with err.status("Taking in and posting what the payers answered ..."):
         _, files = run_respond(house)
     totals = answer_totals(house)

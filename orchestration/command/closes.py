@@ -12,7 +12,7 @@ import duckdb
 import typer
 
 from orchestration.blanks import stated
-from orchestration.command.common import REFUSED, Home, Json, app, err, house_of, out, print_json
+from orchestration.command.common import REFUSED, Home, Json, app, err, house_of, out, print_json, settled
 from orchestration.engine import open_warehouse
 from orchestration.house import House, HouseError
 from orchestration.macros import project_macros
@@ -219,7 +219,7 @@ def close(
     from orchestration.command.months import month_of
     from orchestration.command.running import Pipeline
 
-    house = house_of(home).prepare()
+    house = settled(home)
     practices = load_practices(house.practices_yaml)
     wanted = month_of(month)
     if propose and waive is not None:

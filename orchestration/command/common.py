@@ -126,6 +126,18 @@ def house_of(home: Path | None) -> House:
     return house
 
 
+def settled(home: Path | None) -> House:
+    """The home as `house_of` has it, with its folders, for a command that works in one which somebody set up: HouseError where there is no practices.yaml,
+    as in a folder that was mistyped; nothing is made there."""
+    house = house_of(home)
+    if not house.practices_yaml.exists():
+        raise HouseError(
+            f"{house.practices_yaml}: there is no practices.yaml; name the home with --home or CCM_HOME, or write one (README, 'Your own practice'), "
+            "or run `ccm demo`"
+        )
+    return house.prepare()
+
+
 def house_at_work() -> House:
     """The home that the command opened (`house_of`); of one that opened none, the environment's."""
     return _opened[0] if _opened else House.from_environment()

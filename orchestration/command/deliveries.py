@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
+from orchestration.command.common import Home, Json, app, err, out, print_json, settled
 from orchestration.house import HouseError
 from orchestration.practices import load_practices
 
@@ -21,7 +21,7 @@ def deliver(
     """Fetches complete nights from the practices' servers into landing/ (docs/delivery.md), as every night does first; exit 1 if one could not be read."""
     from orchestration.deliver.fetch import deliver as fetch
 
-    house = house_of(home).prepare()
+    house = settled(home)
     practices = load_practices(house.practices_yaml)
     if practice is not None and (practice not in practices or practices[practice].delivery is None):
         raise HouseError(f"--practice {practice}: no practice of {house.practices_yaml} with a `delivery`; docs/delivery.md")

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from orchestration.command.common import Home, Json, app, err, house_of, out, print_json
+from orchestration.command.common import Home, Json, app, err, house_of, out, print_json, settled
 from orchestration.house import HouseError
 
 STYLES = {"ok": "green", "warning": "yellow", "bad": "red"}
@@ -90,7 +90,7 @@ def tidy(
 
     if runs is None and landing is None and backups is None:
         raise HouseError("say what to tidy: --runs DAYS, --landing DAYS, --backups FOLDER")
-    house = house_of(home).prepare()
+    house = settled(home)
     if runs is not None:
         prepare_environment(house)
     place = (backups.expanduser().resolve(), keep_backups) if backups else None
@@ -112,7 +112,7 @@ def migrate(home: Home = None) -> None:
     """Brings what Dagster keeps of this home (runs, events, ticks) to the tables of the installed version: once after an upgrade."""
     from orchestration.operate.instance import opened, prepare_environment
 
-    house = house_of(home).prepare()
+    house = settled(home)
     prepare_environment(house)
     import dagster as dg
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from orchestration.command.common import Home, Json, app, err, house_of, night_of, out, print_json
+from orchestration.command.common import Home, Json, app, err, night_of, out, print_json, settled
 from orchestration.house import House, HouseError, sweep
 from orchestration.money import in_dollars
 from orchestration.practices import Practice, load_practices
@@ -73,7 +73,7 @@ def nightly(
     from orchestration.lake_batches import batch_numbers
     from orchestration.take_in.ledger import taken_in_besides
 
-    house = house_of(home).prepare()
+    house = settled(home)
     practices = load_practices(house.practices_yaml)
     started = time.monotonic()
     batches, published = frozenset(batch_numbers(house)), _published(house)
@@ -148,7 +148,7 @@ def backfill(
     from orchestration.deliver.fetch import deliver
     from orchestration.take_in.ledger import files_and_rows
 
-    house = house_of(home).prepare()
+    house = settled(home)
     practices = load_practices(house.practices_yaml)
     up_to = night_of(date)
     with house.lock("run"):
