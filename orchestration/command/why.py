@@ -69,13 +69,16 @@ def _answers(house: House, own: list[ClaimLine]) -> list[dict[str, Any]]:
         # Each claim that ever went out, also one that another stands in the place of; marts of an earlier release have only those that stand.
         claims = "claim_history" if "claim_history" in tables else "claims"
         found = []
-        for table, column, values in (
-            (claims, "claim_id", sorted({one.line["claim_id"] for one in own})),
-            ("claim_line_payments", "line_id", sorted(one.line["line_id"] for one in own)),
+        claim_ids = sorted({one.line["claim_id"] for one in own})
+        for table, column, values, order in (
+            (claims, "claim_id", claim_ids, "all"),
+            ("claim_line_payments", "line_id", sorted(one.line["line_id"] for one in own), "all"),
+            # Each answer with the hash of its file, which names the original in lake/answers/originals.
+            ("claim_answers", "claim_id", claim_ids, "claim_id, answered_on, sha256, transaction_ordinal, claim_position"),
         ):
             if table in tables:
                 cursor = marts.execute(
-                    f"select * exclude (practice_id, patient_id, month) from {table} where list_contains(?, {column}) order by all",
+                    f"select * exclude (practice_id, patient_id, month) from {table} where list_contains(?, {column}) order by {order}",
                     [values],
                 )
                 names = [column[0] for column in cursor.description]

@@ -33,7 +33,7 @@ MARTS = {
         "claim_audit", "claimable_codes", "eligibility", "fee_schedule_prices", "patient_month_decisions", "patient_month_evidence",
         "post_close_changes",
     ),
-    Group.PAYMENTS: ("answer_files", "claim_aging", "claim_denials", "claim_history", "claim_line_payments", "claims", "remittances"),
+    Group.PAYMENTS: ("answer_files", "claim_aging", "claim_answers", "claim_denials", "claim_history", "claim_line_payments", "claims", "remittances"),
 }  # fmt: skip
 _GROUP_OF_MART = {mart: group for group, marts in MARTS.items() for mart in marts}
 

@@ -28,12 +28,14 @@ IDENTITIES = (
     "every_payment_of_an_answer_file_is_posted_unmatched_repeated_or_held",
     "every_remittance_is_accounted_for_to_the_cent",
     "what_lines_and_claims_received_is_what_was_posted",
+    "what_a_claim_was_paid_is_the_sum_of_its_answers",
 )
 WANTED = (
     "claims",
     "claim_line_payments",
     "remittances",
     "answer_files",
+    "claim_answers",
     "claim_denials",
     "claim_history",
     "int_claims__history",

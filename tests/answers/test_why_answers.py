@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
 
 from orchestration.answer.why import ClaimLine
 from orchestration.command.why import _answers
-from tests.answers.letters import Sent, claim_statuses, file
+from orchestration.payers.inbox import original_path
+from tests.answers.letters import Sent, acknowledgment, claim_statuses, denied, file, paid_in_full, remittance, taken_back
 from tests.answers.office import Office
 
 OLD, NEW = "CCM2609A", "CCM2609B"
@@ -30,6 +33,38 @@ def test_marts_of_a_release_that_had_no_history_of_claims_are_asked_for_the_clai
     office = Office(tmp_path / "home", [Sent(OLD)])
     published(office, "claims", "claim_line_payments")
     assert _answers(office.house, lines_of(OLD, 1))[0]["status"] == "submitted"
+
+
+def test_every_answer_to_a_claim_names_its_file_and_where_in_it_the_claim_stands(tmp_path):
+    office = Office(tmp_path / "home", [Sent(OLD), Sent(NEW)])
+    paid = paid_in_full(OLD)
+    files = {
+        "a": file("999", acknowledgment(7, {1: "A"}, "A")),
+        "b": file("277", claim_statuses("0000000070001", [(OLD, "A2:20", "WQ"), (NEW, "A2:20", "WQ")])),
+        "c": file("835", remittance(denied(NEW), paid)),
+        "d": file("835", remittance(taken_back(paid), denied(OLD), check="EFT2")),
+        "e": file("835", remittance(denied(NEW), paid), number=901),
+    }
+    for name, text in files.items():
+        office.deliver(**{name: text})
+    published(office, "claim_history", "claim_answers")
+    claim, *answers = _answers(office.house, lines_of(OLD, 1))
+    # What "e" says was said before, word for word.
+    names = {hashlib.sha256(text.encode()).hexdigest(): name for name, text in files.items()}
+    said = [
+        (names[one["sha256"]], one["kind"], one["said"], one["posting"], one["paid_amount"], one["claim_position"])
+        for one in answers
+    ]
+    assert sorted(said) == [
+        ("a", "999", "accepted", "posted", None, 0),
+        ("b", "277CA", "accepted", "posted", None, 0),
+        ("c", "835", "decision", "posted", Decimal("91.39"), 2),
+        ("d", "835", "decision", "posted", Decimal("0.00"), 2),
+        ("d", "835", "reversal", "posted", Decimal("-91.39"), 1),
+    ]
+    assert claim["paid_amount"] == sum(amount or 0 for *_, posting, amount, _ in said if posting == "posted")
+    for one in answers:
+        assert hashlib.sha256(original_path(office.house, one["sha256"]).read_bytes()).hexdigest() == one["sha256"]
 
 
 def published(office: Office, *tables: str) -> None:

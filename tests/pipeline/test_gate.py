@@ -31,6 +31,7 @@ BREAK = {
     "what_lines_and_claims_received_is_what_was_posted": (
         "update marts.claim_line_payments set paid_amount = paid_amount + 1 where practice_id = '{p}'"
     ),
+    "what_a_claim_was_paid_is_the_sum_of_its_answers": "update marts.claim_answers set paid_amount = paid_amount + 1 where practice_id = '{p}'",
     "every_payment_of_an_answer_file_is_posted_unmatched_repeated_or_held": (
         "update marts.answer_files set claims_amount = claims_amount + 1 where practice_id = '{p}'"
     ),
