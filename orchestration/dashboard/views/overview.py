@@ -9,6 +9,7 @@ import streamlit as st
 from orchestration.dashboard import look, queries
 from orchestration.dashboard.marts import View
 
+NARROWEST_FIGURE = 40  # pixels that a figure above a bar takes
 STEP_COLOURS = {"earned": look.SKY, "billed": look.BLUE, "paid": look.GREEN}
 
 
@@ -107,5 +108,7 @@ def _months(view: View) -> None:
     )
     drawn = base.mark_bar(stroke="white", strokeWidth=1).encode(color=colour)
     if steps["label"].nunique() <= 8:
-        drawn = drawn + base.mark_text(dy=-7, fontSize=10, color=look.INK).encode(text="amount:N")
+        # Where bars are narrower than their figures, as on a telephone, these lie on one another: a touch on the bar tells them.
+        narrow = alt.expr(f"width < {NARROWEST_FIGURE * len(steps)} ? 0 : 1")
+        drawn = drawn + base.mark_text(dy=-7, fontSize=10, color=look.INK, opacity=narrow).encode(text="amount:N")
     look.chart(drawn, height=300)
