@@ -46,12 +46,23 @@ def test_a_day_that_does_not_exist_is_told_from_one_that_is_written_wrong():
 
 @pytest.mark.parametrize(
     "command",
-    ["nightly", "backfill", "close --month 2026-09 --approved-by Ann", "respond", "deliver", "migrate", "tidy --runs 30", "tidy --landing 30"],
+    [
+        "nightly",
+        "backfill",
+        "close --month 2026-09 --approved-by Ann",
+        "respond",
+        "deliver",
+        "migrate",
+        "tidy --runs 30",
+        "tidy --landing 30",
+    ],
 )
 def test_a_home_that_is_none_is_refused_by_name_and_nothing_is_made_there(tmp_path, command):
     refused = CliRunner().invoke(app, [*command.split(), "--home", str(tmp_path / "typo")])
     assert isinstance(refused.exception, HouseError)
-    assert str(refused.exception).startswith(f"{tmp_path}/typo/practices.yaml: there is no practices.yaml; name the home with --home")
+    assert str(refused.exception).startswith(
+        f"{tmp_path}/typo/practices.yaml: there is no practices.yaml; name the home with --home"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

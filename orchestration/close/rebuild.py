@@ -200,5 +200,8 @@ def _accepted(frozen: Frozen) -> list[dict[str, Any]]:
 
 def _number(manifest: dict[str, Any]) -> int:
     if manifest["control_number"] is None:
-        raise HouseError("the packet was closed without a claim, but its frozen inputs give one now")
+        raise HouseError(
+            f"{manifest['practice_id']} {manifest['month']} v{manifest['version']}: was closed without a claim, but this release makes one of its inputs; "
+            "rebuild it with the release that closed it, and tell the developer"
+        )
     return int(manifest["control_number"])
