@@ -1254,3 +1254,25 @@ def test_the_report_has_no_values_of_patients(tmp_path):
     for text in (report.to_text(), json.dumps(report.to_json())):
         assert "Fam" not in text and "1EG4" not in text and "1948" not in text
     assert "Condition" in report.to_text()
+
+
+def test_a_status_that_fhir_does_not_have_makes_nothing_billable_and_is_told(tmp_path):
+    verified = {"verificationStatus": concept(VERIFIED, "suspected")}
+    house, report = run(tmp_path, [
+        patient("p1"), coverage("b", "p1"), coverage("odd", "p1", status="pending-termination"), coverage("next", "p1", status="pending", order=2),
+        condition("sure", "p1", concept(ICD, "E11.9")), condition("maybe", "p1", concept(ICD, "I10"), **verified),
+        condition("odd", "p1", concept(ICD, "J44.9"), clinicalStatus=concept(text="x") | {"coding": [{"code": "ruled-out"}]}),
+        consent("yes", "p1"), *(consent(status, "p1", status=status) for status in ("not-done", "unknown", "pending")),
+        care_plan("plan", "p1"), care_plan("odd", "p1", status="superseded"),
+    ])  # fmt: skip
+    for table, known in (("conditions", "sure"), ("consents", "yes"), ("care_plans", "plan")):
+        assert [row[f"{table[:-1]}_id"] for row in landed(house, table)] == [known]
+    # Medicare Advantage, or another payer, may be behind it: its row is quarantined, and the patient's claims wait.
+    assert sorted({row["coverage_type"] for row in landed(house, "coverages")}) == ["", "medicare_part_a", "medicare_part_b"]
+    for resource, why in (
+        ("Coverage", "of a status that says neither that it is in force nor that it ended: landed without a kind, to be quarantined"),
+        ("Coverage", "status pending, paying after another"), ("Condition", "verification status suspected"), ("Condition", "clinical status ruled-out"),
+        ("Consent", "status not-done"), ("Consent", "status unknown"), ("Consent", "status pending"),
+        ("CarePlan", "status superseded"),
+    ):  # fmt: skip
+        assert report.count(resource, why) == 1, (resource, why)

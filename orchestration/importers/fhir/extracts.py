@@ -218,7 +218,7 @@ select c.id, p.patient_id,
     ) as member_id,
     c.changed_at,
     case
-        when c.status in ('proposed', 'inactive', 'entered-in-error') then 'status ' || c.status
+        when coalesce(c.status, 'active') not in ('active', 'suspended') then 'status ' || c.status
         else patient_fault(c.patient_ref, p.patient_id, p.patient_id)
     end as reason
 from CareTeam c left join patient_refs p on p.ref = c.patient_ref
@@ -275,7 +275,13 @@ with named as (
     ))) as given
     from Coverage c where not c.is_deleted
 ),
-known as (select *, coverage_of(concat_ws(' insurer:', given, insurer_of(given))) as kinds from named),
+-- of a status that FHIR does not have nobody knows whether it covers anything: as of a kind that nobody knows
+known as (
+    select *, coalesce(status, '') in ('active', 'cancelled') as has_status,
+        case when has_status then coverage_of(concat_ws(' insurer:', given, insurer_of(given))) end as kinds,
+        case when has_status then 'type and payer that fhir_words.csv does not know' else 'status ' || coalesce(status, 'not said') end as unknown
+    from named
+),
 judged as (
     select c.id, n.patient_id, c.period_start, n.mbi, c.member_id, c.priority, c.kinds,
         -- cancelled on a day that nobody says: what pays ended on the first day possible, what forbids a claim on the last
@@ -284,14 +290,15 @@ judged as (
         end_of(c.period_end, case when c.status = 'cancelled' then over_on(day_until(c.period_end), e, greatest(day_of(c.period_start), day_at(e.seen_at)))
             else day_until(c.period_end) end) as paid_until,
         c.status = 'cancelled' and not is_said(day_until(c.period_end), e) and not e.is_told as is_end_unsaid,
+        not c.has_status as is_status_unknown,
         -- of what has been over for a year no month can be filed any more
         coalesce(try_cast(termination_date as date) < getvariable('night') - interval 1 year, false) as is_long_over,
         case
             when c.status in ('draft', 'entered-in-error') then 'status ' || c.status
             when coalesce(c.kinds, '') = 'none' then 'covers no care that is billed here'
             -- what nobody knows and may pay before Medicare, or in its place, waits; what pays after it takes nothing away
-            when c.kinds is null and c.priority > 1 then 'type and payer that fhir_words.csv does not know, paying after another'
-            when c.kinds is null and is_long_over then 'type and payer that fhir_words.csv does not know, over for a year'
+            when c.kinds is null and c.priority > 1 then c.unknown || ', paying after another'
+            when c.kinds is null and is_long_over then c.unknown || ', over for a year'
             when c.kinds = 'hospice' and is_long_over then 'hospice, over for a year'
             else patient_fault(c.patient_ref, p.patient_id, n.patient_id)
         end as reason
@@ -321,6 +328,9 @@ select c.id, n.patient_id, c.snomed_code, coalesce(c.icd10_code, m.icd10_code) a
         when c.verification_status in ('entered-in-error', 'refuted') then 'verification status ' || c.verification_status
         when c.verification_status in ('unconfirmed', 'provisional', 'differential')
             then 'verification status ' || c.verification_status || ': not yet a diagnosis'
+        when c.verification_status <> 'confirmed' then 'verification status ' || c.verification_status
+        when c.clinical_status not in ('active', 'recurrence', 'relapse', 'inactive', 'remission', 'resolved')
+            then 'clinical status ' || c.clinical_status
         when getvariable('has_problem_list') and list_contains(c.categories, 'encounter-diagnosis')
             and not list_has_any(c.categories, ['problem-list-item', 'health-concern']) then 'diagnosis of one visit, not on the problem list'
         when not c.is_coded then 'no code'
@@ -337,7 +347,7 @@ create table judged_CarePlan as
 select c.id, n.patient_id, day_of(c.established) as established_on,
     case
         -- one that ended or was completed was established all the same
-        when c.status in ('draft', 'revoked', 'entered-in-error', 'unknown') then 'status ' || c.status
+        when coalesce(c.status, '') not in ('active', 'on-hold', 'completed') then 'status ' || coalesce(c.status, 'not said')
         when c.intent in ('proposal', 'option') then 'intent ' || c.intent
         when plan_of(c.words) = 'no' then 'category assess-plan alone: the plan of one note, not a comprehensive one'
         when plan_of(c.words) is null then 'category and title that fhir_words.csv does not know'
@@ -391,7 +401,7 @@ select c.id, n.patient_id, c.program, c.given_on as consented_on,
     ) as revoked_on,
     (c.status = 'inactive' or c.is_taken_back) and not is_said(c.said, e) and not e.is_told as is_end_unsaid,
     case
-        when c.status in ('draft', 'proposed', 'rejected', 'entered-in-error') then 'status ' || c.status
+        when coalesce(c.status, '') not in ('active', 'inactive') then 'status ' || coalesce(c.status, 'not said')
         when c.program is null then 'about no care management program that fhir_words.csv knows'
         when c.program = 'none' then 'about care management of another kind, none of the programs'
         else coalesce(patient_fault(c.patient_ref, p.patient_id, n.patient_id),
@@ -737,6 +747,9 @@ from judged_Consent where reason is null and revoked_on like 'given or%'
 union all
 select 'Coverage', 'cancelled on a day that is not said: what pays is landed as over on the first day possible, what forbids a claim on the last', count(*)
 from judged_Coverage where reason is null and is_end_unsaid
+union all
+select 'Coverage', 'of a status that says neither that it is in force nor that it ended: landed without a kind, to be quarantined', count(*)
+from judged_Coverage where reason is null and is_status_unknown
 union all
 select 'Consent', 'inactive since a day that is not said: landed as over on the first day possible', count(*)
 from judged_Consent where reason is null and is_end_unsaid
