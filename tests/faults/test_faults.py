@@ -379,5 +379,5 @@ def test_a_read_only_home_can_be_read_and_says_at_once_that_no_night_can_run(nex
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     locked = tmp_path / "file"
     locked.write_text("")
-    ran = subprocess.run([str(CCM), "nightly", "--home", str(locked / "home")], capture_output=True, text=True, check=False)
+    ran = subprocess.run([str(CCM), "demo", "--home", str(locked / "home")], capture_output=True, text=True, check=False)
     assert ran.returncode == 1 and "cannot make this folder" in ran.stderr and "Traceback" not in ran.stderr

@@ -59,13 +59,13 @@ def test_who_approves_or_puts_off_is_named_and_free_text_is_left_out(home):
 
 
 def test_every_command_that_takes_a_home_is_recorded():
-    """Each asks `house_of` for it, where the record is written; none makes its own."""
+    """Each asks `house_of` for it, where the record is written, itself or by `settled`; none makes its own."""
     from orchestration.house import PROJECT_ROOT
 
     for path in sorted((PROJECT_ROOT / "orchestration" / "command").glob("*.py")):
         text = path.read_text(encoding="utf-8")
         takes = len(re.findall(r"home: Home = None", text))
-        assert len(re.findall(r"house_of\(", text)) - (path.name == "common.py") >= takes, path.name
+        assert len(re.findall(r"(house_of|settled)\(", text)) - (path.name == "common.py") >= takes, path.name
         if takes:
             assert "from_environment()" not in text or path.name == "common.py", path.name
 

@@ -58,8 +58,7 @@ class Opinion:
     enrollment_projection: list[Row] = field(default_factory=list)
     row_accounting: list[Row] = field(default_factory=list)
     quarantine: list[Row] = field(default_factory=list)
-    # Who is there to do something: (practice_id, member_id).
-    members_there: set[tuple[str, str]] = field(default_factory=set)
+    members_there: list[Row] = field(default_factory=list)  # who can be asked to do something
 
 
 def evaluate(

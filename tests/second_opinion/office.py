@@ -69,7 +69,11 @@ class Office:
             opinion.revenue_gap += self.revenue_gap(month)
         opinion.enrollment_projection.append(self.projection())
         landing = self.judge.landing
-        opinion.members_there |= {(self.practice_id, member_id) for member_id in landing.members if landing.can_be_asked(member_id)}
+        opinion.members_there += [
+            {"practice_id": self.practice_id, "member_id": member_id}
+            for member_id in landing.members
+            if landing.can_be_asked(member_id)
+        ]
 
     def base_amount(self, day: date) -> Decimal | None:
         """The base code's value: 99490 without the 85%."""

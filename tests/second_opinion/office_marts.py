@@ -15,11 +15,11 @@ OF_UNDOCUMENTED_TIME = ("month", "patient_id", "member_id", "kind", "minutes", "
 
 
 def worklist_differences(
-    expected: list[Row], actual: list[Row], undocumented_time: list[Row], newest: dict[str, date], there: set[tuple[str, str]]
+    expected: list[Row], actual: list[Row], undocumented_time: list[Row], newest: dict[str, date], there: list[Row]
 ) -> list[str]:
     """The undocumented time stands on the list as it is in its own mart, but for members who are gone; the other kinds where they may and must.
 
-    `newest`: each practice's newest month; its undocumented time has to be on the list. `there`: the members who can be asked, beside their practices.
+    `newest`: each practice's newest month; its undocumented time has to be on the list. `there`: the members who can be asked.
     """
     found = []
     items = {(row["practice_id"], row["item_id"]): row for row in undocumented_time}
@@ -39,7 +39,7 @@ def worklist_differences(
             if not item:
                 found.append(f"{name}: item {row['item_id']} is not in undocumented_time")
                 continue
-            if (row["practice_id"], item["member_id"]) not in there:
+            if {"practice_id": row["practice_id"], "member_id": item["member_id"]} not in there:
                 item = {**item, "member_id": None}  # the office's
             found += [f"{name}: {c} is {row[c]}, in undocumented_time {item[c]}" for c in OF_UNDOCUMENTED_TIME if row[c] != item[c]]
         elif about not in allowed:
