@@ -17,6 +17,7 @@ from orchestration.sql import literal
 # practice, as in any extract: of two the first. A reference becomes one text, whatever form it comes in: `Type/id` (relative, absolute, versioned,
 # urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained). A state is what the coding of its own system says, wherever among
 # the codings it stands; where none is of that system, the first. `parts`: words of which each coding and text stands by itself.
+# `slips_in`: words one slip of the keys away from a known one.
 _MACROS = r"""
 create macro of_local(local, zone) as case
     when timezone(zone, timezone(zone, local) - interval 1 hour) = local then timezone(zone, local) - interval 1 hour
@@ -73,6 +74,12 @@ create macro best_of(given) as coalesce(
     list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') = 'official')[1],
     list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') not in ('old', 'temp', 'nickname', 'anonymous', 'maiden'))[1],
     json_extract(given, '$[0]'));
+create macro slips_in(said, known) as list_filter(regexp_extract_all(said, '[a-z]{5,}'), lambda w:
+    not list_contains(known, w) and len(list_filter(known, lambda k: damerau_levenshtein(w, k) = 1)) > 0);
+create macro answer_of(said) as coalesce(refusal_of(said), case when len(slips_in(said, ['decline', 'declines', 'declined', 'declining',
+    'refuse', 'refuses', 'refused', 'refusing', 'refusal', 'revoke', 'revokes', 'revoked', 'revocation', 'reject', 'rejects', 'rejected', 'rescind',
+    'rescinded', 'withdraw', 'withdraws', 'withdrew', 'withdrawn', 'withdrawal', 'canceled', 'cancelled', 'terminate', 'terminated', 'discontinue',
+    'discontinued', 'disagree', 'disagrees', 'disagreed', 'disenroll', 'disenrolled', 'unenrolled', 'unsigned'])) > 0 then 'unclear' end);
 create macro one_line(text) as nullif(trim(regexp_replace(text, '\s+', ' ', 'g')), '');
 """
 
@@ -206,7 +213,7 @@ RESOURCES: dict[str, Resource] = {
         parts(list_concat(list_concat(codings(r.scope), all_codings(r.category)),
             list_concat(codings(r.policyRule), all_codings(r.provision->'$.code'))), list_concat(list_concat([r.scope->>'$.text'],
             json_extract_string(r.category, '$[*].text')), list_concat([r.policyRule->>'$.text'], json_extract_string(r.provision, '$.code[*].text'))
-            )) as words, refusal_of(words) as refusal""",
+            )) as words, answer_of(words) as refusal""",
     ),
     "CareTeam": _of(
         "status", "subject participant",
@@ -235,7 +242,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 def macros() -> str:
     """The macros, with those of the maps: `system_of(uri)` by fhir_systems.csv, and by fhir_words.csv one for each kind of word, such as
     `coverage_of(words)`: the value of the first pattern that the words have, null for none, or where it has no value. What a row of the value
-    `-` finds says nothing: the rows after it do not see it; they see `word` of what a row of `-word` finds. A row of the kind `piece` makes no macro:
+    `-` finds says nothing: the rows after it do not see it; for one of the value `-~` they see a `~`. A row of the kind `piece` makes no macro:
     `<its value>` in the pattern of another row stands for its own."""
     uris: dict[str, list[str]] = defaultdict(list)
     for row in _rows("fhir_systems"):
@@ -260,8 +267,8 @@ def _first_of(rows: list[tuple[str, str]], said: str) -> str:
     for nth, (pattern, value) in enumerate(rows):
         if value.startswith("-"):
             cases, left = rows[:nth], said + "_"
-            instead = literal(f" {value[1:]} " if value[1:] else " ")
-            rest = f"list_transform([regexp_replace({said}, {pattern}, {instead}, 'g')], lambda {left}: {_first_of(rows[nth + 1 :], left)})[1]"
+            mark = literal(f" {value[1:]} " if value[1:] else " ")
+            rest = f"list_transform([regexp_replace({said}, {pattern}, {mark}, 'g')], lambda {left}: {_first_of(rows[nth + 1 :], left)})[1]"
             break
     else:
         cases, rest = rows, "null"
