@@ -74,7 +74,7 @@ create macro best_of(given) as coalesce(
     list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') = 'official')[1],
     list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') not in ('old', 'temp', 'nickname', 'anonymous', 'maiden'))[1],
     json_extract(given, '$[0]'));
-create macro slips_in(said, known) as list_filter(regexp_extract_all(said, '[a-z]{5,}'), lambda w:
+create macro slips_in(said, known) as list_filter(regexp_extract_all(said, '\b[cdrtuw][a-z]{4,}'), lambda w:
     not list_contains(known, w) and len(list_filter(known, lambda k: damerau_levenshtein(w, k) = 1)) > 0);
 create macro answer_of(said) as coalesce(refusal_of(said), case when len(slips_in(said, ['decline', 'declines', 'declined', 'declining',
     'refuse', 'refuses', 'refused', 'refusing', 'refusal', 'revoke', 'revokes', 'revoked', 'revocation', 'reject', 'rejects', 'rejected', 'rescind',
