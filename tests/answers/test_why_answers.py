@@ -67,6 +67,16 @@ def test_every_answer_to_a_claim_names_its_file_and_where_in_it_the_claim_stands
         assert hashlib.sha256(original_path(office.house, one["sha256"]).read_bytes()).hexdigest() == one["sha256"]
 
 
+def test_an_answer_that_turned_a_claim_back_says_by_which_codes(tmp_path):
+    office = Office(tmp_path / "home", [Sent(OLD), Sent(NEW, control_number=8)])
+    office.deliver(
+        file("277", claim_statuses("0000000070001", [(OLD, "A7:164:QC", "U")])), file("999", acknowledgment(8, {1: "R*5"}, "R"))
+    )
+    published(office, "claims", "claim_answers")
+    told = {one["claim_id"]: one["codes"] for claim in (OLD, NEW) for one in _answers(office.house, lines_of(claim, 1)) if "codes" in one}
+    assert told == {OLD: ["A7:164"], NEW: ["999:5"]}
+
+
 def published(office: Office, *tables: str) -> None:
     with duckdb.connect(str(office.house.marts)) as marts:
         for table in tables:

@@ -13,7 +13,6 @@ with said as (
         paid_amount,
         check_number
     from {{ ref('int_claim_postings') }}
-    where posting <> 'unmatched' and practice_id is not null
     union all
     select
         practice_id,
@@ -23,7 +22,7 @@ with said as (
         coalesce(status_on, interchange_on) as answered_on,
         outcome as said,
         'posted' as posting,
-        rejection_codes || open_codes as codes,
+        coalesce(rejection_codes, cast([] as varchar[])) || coalesce(open_codes, cast([] as varchar[])) as codes,
         null as paid_amount,
         null as check_number
     from {{ ref('int_claims__statuses') }}
@@ -51,7 +50,7 @@ select
     said.said,
     said.posting,
     said.answered_on,
-    coalesce(said.codes, cast([] as varchar[])) as codes,
+    said.codes,
     cast(said.paid_amount as decimal(12, 2)) as paid_amount,
     said.check_number,
     files.sha256,
@@ -59,6 +58,7 @@ select
     transactions.transaction_control_number,
     cast(said.claim_position as integer) as claim_position
 from said
+-- A stranger's claim is none of ours.
 inner join {{ ref('int_claims__sent') }} as sent on said.claim_id = sent.claim_id
 inner join {{ ref('stg_answer_transactions') }} as transactions on said.transaction_id = transactions.transaction_id
 inner join {{ ref('stg_answer_files') }} as files on transactions.file_id = files.file_id
