@@ -102,6 +102,7 @@ def _dated(chosen: Any) -> Any:
 
 # What an amount of a claim has room for (CLM02, SV102).
 MOST_DOLLARS = Decimal("99999999.99")
+NO_PRACTICES = "there is no practices.yaml; name the home with --home or CCM_HOME, or write one (README, 'Your own practice'), or run `ccm demo`"
 
 MappingName = Annotated[str, BeforeValidator(quoted), Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
@@ -310,7 +311,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise HouseError(f"{path}: there is no practices.yaml; write one (README, 'Your own practice') or run `ccm demo`") from None
+        raise HouseError(f"{path}: {NO_PRACTICES}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise HouseError(f"{path}: cannot be read ({type(error).__name__}); it must be readable UTF-8 text") from None
 

@@ -18,6 +18,7 @@ from orchestration import access
 from orchestration.engine import ensure_key_fits
 from orchestration.house import House, HouseError
 from orchestration.operate.backup import snapshot_around
+from orchestration.practices import NO_PRACTICES
 
 
 class _Once:
@@ -131,10 +132,7 @@ def settled(home: Path | None) -> House:
     as in a folder that was mistyped; nothing is made there."""
     house = house_of(home)
     if not house.practices_yaml.exists():
-        raise HouseError(
-            f"{house.practices_yaml}: there is no practices.yaml; name the home with --home or CCM_HOME, or write one (README, 'Your own practice'), "
-            "or run `ccm demo`"
-        )
+        raise HouseError(f"{house.practices_yaml}: {NO_PRACTICES}")
     return house.prepare()
 
 

@@ -73,7 +73,12 @@ def test_an_answer_that_turned_a_claim_back_says_by_which_codes(tmp_path):
         file("277", claim_statuses("0000000070001", [(OLD, "A7:164:QC", "U")])), file("999", acknowledgment(8, {1: "R*5"}, "R"))
     )
     published(office, "claims", "claim_answers")
-    told = {one["claim_id"]: one["codes"] for claim in (OLD, NEW) for one in _answers(office.house, lines_of(claim, 1)) if "codes" in one}
+    told = {
+        one["claim_id"]: one["codes"]
+        for claim in (OLD, NEW)
+        for one in _answers(office.house, lines_of(claim, 1))
+        if "codes" in one
+    }
     assert told == {OLD: ["A7:164"], NEW: ["999:5"]}
 
 

@@ -17,7 +17,6 @@ from orchestration.sql import literal
 # practice, as in any extract: of two the first. A reference becomes one text, whatever form it comes in: `Type/id` (relative, absolute, versioned,
 # urn:uuid), `Type?system|value` (conditional, or an identifier alone), `#` (contained). A state is what the coding of its own system says, wherever among
 # the codings it stands; where none is of that system, the first. `parts`: words of which each coding and text stands by itself.
-# `slips_in`: words one slip of the keys away from a known one.
 _MACROS = r"""
 create macro of_local(local, zone) as case
     when timezone(zone, timezone(zone, local) - interval 1 hour) = local then timezone(zone, local) - interval 1 hour
@@ -74,12 +73,7 @@ create macro best_of(given) as coalesce(
     list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') = 'official')[1],
     list_filter(json_extract(given, '$[*]'), lambda n: coalesce(n->>'$.use', '') not in ('old', 'temp', 'nickname', 'anonymous', 'maiden'))[1],
     json_extract(given, '$[0]'));
-create macro slips_in(said, known) as list_filter(regexp_extract_all(said, '\b[cdrtuw][a-z]{4,}'), lambda w:
-    not list_contains(known, w) and len(list_filter(known, lambda k: damerau_levenshtein(w, k) = 1)) > 0);
-create macro answer_of(said) as coalesce(refusal_of(said), case when len(slips_in(said, ['decline', 'declines', 'declined', 'declining',
-    'refuse', 'refuses', 'refused', 'refusing', 'refusal', 'revoke', 'revokes', 'revoked', 'revocation', 'reject', 'rejects', 'rejected', 'rescind',
-    'rescinded', 'withdraw', 'withdraws', 'withdrew', 'withdrawn', 'withdrawal', 'canceled', 'cancelled', 'terminate', 'terminated', 'discontinue',
-    'discontinued', 'disagree', 'disagrees', 'disagreed', 'disenroll', 'disenrolled', 'unenrolled', 'unsigned'])) > 0 then 'unclear' end);
+create macro answer_of(said) as coalesce(refusal_of(said), slip_of(said));
 create macro one_line(text) as nullif(trim(regexp_replace(text, '\s+', ' ', 'g')), '');
 """
 
@@ -243,7 +237,8 @@ def macros() -> str:
     """The macros, with those of the maps: `system_of(uri)` by fhir_systems.csv, and by fhir_words.csv one for each kind of word, such as
     `coverage_of(words)`: the value of the first pattern that the words have, null for none, or where it has no value. What a row of the value
     `-` finds says nothing: the rows after it do not see it; for one of the value `-~` they see a `~`. A row of the kind `piece` makes no macro:
-    `<its value>` in the pattern of another row stands for its own."""
+    `<its value>` in the pattern of another row stands for its own. A row of the kind `slip` lists words: its value is of whoever has one of them with one
+    slip of the keys behind its first letter."""
     uris: dict[str, list[str]] = defaultdict(list)
     for row in _rows("fhir_systems"):
         uris[row["name"]].append(literal(row["uri"].lower()))
@@ -255,10 +250,21 @@ def macros() -> str:
         pattern = re.sub(r"<(\w+)>", lambda piece: f"(?:{pieces[piece[1]]})", row["pattern"])
         if row["what"] == "piece":
             pieces[row["value"]] = pattern
+        elif row["what"] == "slip":
+            made.append(_slip(pattern.split("|"), row["value"]))
         else:
             known[row["what"]].append((literal(pattern), row["value"]))
     made += [f"create macro {what}_of(said) as {_first_of(rows, 'said')};\n" for what, rows in known.items()]
     return "".join(made) + _MACROS
+
+
+def _slip(words: list[str], value: str) -> str:
+    # Only words that begin as one of them are compared: each comparison is with all of them.
+    beginning = rf"\b[{''.join(sorted({word[0] for word in words}))}][a-z]{{4,}}"
+    known = f"[{', '.join(literal(word) for word in words)}]"
+    return f"""create macro slip_of(said) as case when len(list_filter(regexp_extract_all(said, {literal(beginning)}), lambda w:
+    not list_contains({known}, w) and len(list_filter({known}, lambda k: damerau_levenshtein(w, k) = 1)) > 0)) > 0 then {literal(value)} end;
+"""
 
 
 def _first_of(rows: list[tuple[str, str]], said: str) -> str:
